@@ -1,0 +1,141 @@
+//! `/status`: how this server is doing, in a screen.
+
+use serenity::all::Permissions;
+use shared::{
+    ids::GuildId,
+    store::summary::{Summary, summary},
+};
+
+use super::Context;
+
+/// How Nexrole is doing in this server
+#[poise::command(slash_command, guild_only, default_member_permissions = "MANAGE_GUILD", ephemeral)]
+pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
+    // First of all: Discord waits three seconds for an answer.
+    ctx.defer_ephemeral().await?;
+    // Admins may open a command to everybody in Discord's settings; what it shows stays theirs.
+    let permissions = match ctx {
+        poise::Context::Application(context) => {
+            context.interaction.member.as_ref().and_then(|member| member.permissions)
+        }
+        poise::Context::Prefix(_) => None,
+    };
+    if !permissions.is_some_and(|permissions| {
+        permissions.intersects(Permissions::MANAGE_GUILD | Permissions::ADMINISTRATOR)
+    }) {
+        ctx.say("This is for people with the **Manage Server** permission.").await?;
+        return Ok(());
+    }
+    let Some(guild) = ctx.guild_id().and_then(|guild| GuildId::from_u64(guild.get())) else {
+        ctx.say("Use this in a server.").await?;
+        return Ok(());
+    };
+    let found = summary(&mut *ctx.data().pool.acquire().await?, guild).await?;
+    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary));
+    ctx.say(text).await?;
+    Ok(())
+}
+
+const NOT_SET_UP: &str = "**Nexrole is not set up in this server.**\nThe operator connects Stripe to it by setting \
+                          `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET`, then maps a price to a role.";
+
+fn text(s: &Summary) -> String {
+    let mut lines = vec!["**Nexrole in this server**".to_owned()];
+    lines.push(match s.last_event {
+        Some(at) => format!(
+            "Stripe: {}, last event <t:{}:R>",
+            count(s.connections, "connection"),
+            at.unix_timestamp()
+        ),
+        None => format!("Stripe: {}, no event yet", count(s.connections, "connection")),
+    });
+    lines.push(format!("Mapped to roles: {}", count(s.mappings, "price or product")));
+    lines.push(format!("Paying: {}", count(s.subscriptions, "subscription")));
+    lines.push(format!("Roles held because of Nexrole: {}", s.roles_held));
+    if s.pending + s.unread > 0 {
+        lines.push(format!(
+            "On their way: {}, {} to read from Stripe",
+            count(s.pending, "role change"),
+            s.unread
+        ));
+    }
+    let mut todo = Vec::new();
+    if s.mappings == 0 {
+        todo.push("No price is mapped to a role yet: nobody can get one.".to_owned());
+    }
+    if s.unlinked > 0 {
+        todo.push(format!(
+            "{} of people who are not linked to a Discord member.",
+            count(s.unlinked, "paid subscription")
+        ));
+    }
+    if s.parked_roles > 0 {
+        todo.push(format!(
+            "Discord does not let Nexrole manage {}: give it **Manage Roles**, and move its own role above them \
+             (Server Settings, Roles).",
+            count(s.parked_roles, "role")
+        ));
+    }
+    if s.parked > 0 {
+        todo.push(format!(
+            "{} waiting: for the member to join, or for the above.",
+            count(s.parked, "role change")
+        ));
+    }
+    if todo.is_empty() {
+        lines.push("Everything is up to date.".to_owned());
+    } else {
+        lines.push("\n**To look at**".to_owned());
+        lines.extend(todo.into_iter().map(|item| format!("- {item}")));
+    }
+    lines.join("\n")
+}
+
+fn count(n: i64, what: &str) -> String {
+    let plural =
+        what.strip_suffix("product").map_or_else(|| format!("{what}s"), |_| "prices or products".to_owned());
+    if n == 1 { format!("1 {what}") } else { format!("{n} {plural}") }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const QUIET: Summary = Summary {
+        connections: 1,
+        mappings: 2,
+        subscriptions: 12,
+        unlinked: 0,
+        roles_held: 12,
+        pending: 0,
+        parked: 0,
+        parked_roles: 0,
+        unread: 0,
+        last_event: None,
+    };
+
+    #[test]
+    fn a_quiet_server() {
+        assert_eq!(
+            text(&QUIET),
+            "**Nexrole in this server**\nStripe: 1 connection, no event yet\nMapped to roles: 2 prices or products\n\
+             Paying: 12 subscriptions\nRoles held because of Nexrole: 12\nEverything is up to date."
+        );
+    }
+
+    #[test]
+    fn what_needs_a_person_is_said_with_its_fix() {
+        let text =
+            text(&Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET });
+        for part in [
+            "On their way: 1 role change, 0 to read from Stripe",
+            "No price is mapped",
+            "1 paid subscription of people who are not linked",
+            "does not let Nexrole manage 1 role: give it **Manage Roles**",
+            "3 role changes waiting",
+        ] {
+            assert!(text.contains(part), "{part} is missing in\n{text}");
+        }
+        assert!(!text.contains("up to date"));
+    }
+}

@@ -1,0 +1,16 @@
+//! The Discord bot: role jobs in, role changes out; and the slash commands.
+//!
+//! The worker needs only Postgres and Discord's REST API. The Gateway connection serves commands and brings hints
+//! (a member joined), which become jobs. Holds no Stripe secret.
+
+pub mod commands;
+pub mod config;
+pub mod discord;
+pub mod events;
+pub mod gateway;
+pub mod health;
+pub mod serve;
+pub mod wake;
+pub mod worker;
+
+pub use serve::run;

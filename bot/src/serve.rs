@@ -1,0 +1,90 @@
+//! The service: worker, wake-ups, Gateway, health; shutdown. In: a [`Config`]. Out: runs until `stop`.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::Context;
+use secrecy::ExposeSecret;
+use shared::{
+    ids::GuildId,
+    store::{
+        connections,
+        database::{self, Readiness},
+    },
+};
+use sqlx::PgPool;
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::Config,
+    discord::client::RoleClient,
+    gateway::{self, Gateway},
+    health, wake,
+    worker::{self, Worker},
+};
+
+/// One for the listener, the rest for turns, events and commands; more than 16 only costs.
+const CONNECTIONS: u32 = 12;
+const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
+
+/// Runs until `stop`, or until Discord refuses the token.
+pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS)
+        .context("DATABASE_URL is malformed")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "bot is listening for health checks");
+    let health = axum::serve(listener, health::app(pool.clone()))
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let health = tokio::spawn(health.into_future());
+
+    wait_for_schema(&pool, &stop).await;
+    if let (Some(guild), false) = (config.guild, stop.is_cancelled()) {
+        introduce(&pool, guild).await.context("the configured guild could not be written")?;
+    }
+    let wake = Arc::new(Notify::new());
+    let listening = tokio::spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
+    let connection =
+        Gateway { pool: pool.clone(), token: config.token.clone(), api_url: config.discord_api_url.clone() };
+    let connected = tokio::spawn(gateway::run(connection, stop.clone()));
+    let worker = Worker {
+        pool: pool.clone(),
+        discord: RoleClient::new(&config.token, &config.discord_api_url)
+            .context("the HTTP client cannot be built")?,
+        concurrency: config.concurrency,
+        lease: config.lease,
+        poll: config.poll,
+    };
+    let worked = worker::run(Arc::new(worker), wake, stop.clone()).await;
+    stop.cancel();
+    for (task, name) in [(listening, "listener"), (connected, "Gateway connection")] {
+        task.await.with_context(|| format!("the {name} ended by a panic"))?;
+    }
+    health.await.context("the health server ended by a panic")?.context("the health server failed")?;
+    pool.close().await;
+    Ok(worked?)
+}
+
+async fn wait_for_schema(pool: &PgPool, stop: &CancellationToken) {
+    let mut said = None;
+    loop {
+        let readiness = database::readiness(pool).await;
+        if readiness == Readiness::Ready {
+            return;
+        }
+        if said.as_ref() != Some(&readiness) {
+            tracing::warn!(?readiness, "waiting for the database and its schema");
+            said = Some(readiness);
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(WAIT_FOR_DATABASE)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn introduce(pool: &PgPool, guild: GuildId) -> Result<(), sqlx::Error> {
+    connections::ensure_guild(&mut *pool.acquire().await?, guild).await
+}

@@ -1,0 +1,315 @@
+//! What a planned step, carried out or not, means for the jobs and the books. Pure.
+//!
+//! In: one role's work, the step, and what came of its call. Out: a [`Page`] of changes for the settling transaction.
+
+use std::time::Duration;
+
+use shared::{
+    domain::{
+        job::{ClaimedJob, JobAction, JobState},
+        plan::{LostWith, Recorded, Regrant, Step},
+        verdict::{FailReason, LOOK_AGAIN, PROBE_ROLE, ParkReason, Verdict},
+    },
+    ids::UserId,
+    store::{
+        grants::{Change, GrantChange},
+        role_jobs::{Power, RoleWork},
+        settle::{JobUpdate, RoleHealth},
+    },
+};
+
+/// Changes for one role of one member.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Page {
+    /// Jobs.
+    pub(super) jobs: Vec<JobUpdate>,
+    /// The books.
+    pub(super) grant: Option<GrantChange>,
+    /// The role.
+    pub(super) role: Option<RoleHealth>,
+}
+
+/// A step that needs no call.
+pub(super) fn without_call(user: UserId, work: &RoleWork, step: Step) -> Page {
+    let (change, state, outcome) = match step {
+        Step::Confirm => {
+            (Some(Change::Granted), JobState::Applied, "granted: an earlier call had gone through")
+        }
+        Step::RecordGone => (Some(Change::Revoked), JobState::Applied, "revoked: it was already gone"),
+        Step::Forget => (Some(Change::Forgotten), JobState::Noop, "nothing to do: it was never given"),
+        Step::AlreadySo => (None, JobState::Noop, "nothing to do: the member has it"),
+        Step::HumansOwn => (None, JobState::Noop, "left alone: a person gave this role"),
+        Step::Nothing => (None, JobState::Noop, "nothing to do: the member does not have it"),
+        Step::AwaitMember(lost) => (lost_with(lost), JobState::Parked, "waits for the member to join"),
+        Step::MemberGone(lost) => {
+            (lost_with(lost), JobState::Noop, "nothing to do: the member is not in the server")
+        }
+        // Calls are not skipped; see `after_call` and `not_called`.
+        Step::Grant(_) | Step::Revoke(_) => (None, JobState::Pending, "not tried"),
+    };
+    let due_in = if state == JobState::Parked { LOOK_AGAIN } else { Duration::ZERO };
+    page(user, work, change, jobs(work, direction(step), state, due_in, 0, outcome))
+}
+
+/// A step whose call Discord would refuse: it refused the same role a moment ago.
+pub(super) fn not_called(user: UserId, work: &RoleWork) -> Page {
+    let outcome = "parked: Discord does not let the bot manage this role";
+    page(user, work, None, jobs(work, None, JobState::Parked, PROBE_ROLE, 0, outcome))
+}
+
+/// A step whose call was made, or tried. `None`: nothing becomes of the jobs now, they stay as they are.
+pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Verdict) -> Option<Page> {
+    let direction = direction(step);
+    // An intention that certainly came to nothing is dropped, so that a role given by hand later is not taken for ours.
+    let given_up = match step {
+        Step::Grant(Regrant::Fresh) => Some(Change::Forgotten),
+        Step::Grant(Regrant::Lost) => Some(Change::Lost),
+        _ => None,
+    };
+    let all =
+        |state, due_in, failures, outcome: &str| jobs(work, direction, state, due_in, failures, outcome);
+    let (change, updates, role) = match verdict {
+        Verdict::Done => {
+            let (change, outcome) = match step {
+                Step::Revoke(Recorded::Confirmed) => (Change::Revoked, "revoked"),
+                Step::Revoke(Recorded::Unrecorded) => (Change::GrantedAndRevoked, "revoked"),
+                Step::Grant(Regrant::Lost) => (Change::GrantedAgain, "granted again"),
+                _ => (Change::Granted, "granted"),
+            };
+            let works = (work.power == Power::ProbeDue).then_some(RoleHealth::Works(work.view.role));
+            (Some(change), all(JobState::Applied, Duration::ZERO, 0, outcome), works)
+        }
+        // The gate pauses; jobs keep their place, and no attempt is spent.
+        Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => return None,
+        // It may have happened: the intention stays.
+        Verdict::Retry(wait, cause) => {
+            (None, all(JobState::Pending, *wait, 1, &format!("will be tried again: {cause}")), None)
+        }
+        Verdict::Park(ParkReason::Exhausted(cause)) => {
+            (None, all(JobState::Parked, LOOK_AGAIN, 1, &format!("parked after many tries: {cause}")), None)
+        }
+        Verdict::Park(ParkReason::MemberAbsent) => match step {
+            Step::Revoke(_) => (
+                Some(Change::Lost),
+                all(JobState::Noop, Duration::ZERO, 0, "the member has left, and the role with them"),
+                None,
+            ),
+            _ => (given_up, all(JobState::Parked, LOOK_AGAIN, 0, "waits for the member to join"), None),
+        },
+        Verdict::ParkRole => {
+            let outcome =
+                "parked: Discord does not let the bot manage this role (Manage Roles, or the order of roles)";
+            let change = if step == Step::Grant(Regrant::Fresh) { given_up } else { None };
+            (
+                change,
+                all(JobState::Parked, PROBE_ROLE, 0, outcome),
+                Some(RoleHealth::Parked(work.view.role, PROBE_ROLE)),
+            )
+        }
+        Verdict::Fail(FailReason::RoleGone) => match step {
+            Step::Revoke(_) => (
+                Some(Change::Revoked),
+                all(JobState::Applied, Duration::ZERO, 0, "revoked: the role was deleted"),
+                None,
+            ),
+            _ => (given_up, all(JobState::Failed, Duration::ZERO, 1, "failed: the role was deleted"), None),
+        },
+        Verdict::Fail(FailReason::Refused(status, code)) => {
+            let outcome = format!("failed: Discord refused with status {status}, code {code}");
+            (given_up, all(JobState::Failed, Duration::ZERO, 1, &outcome), None)
+        }
+    };
+    Some(Page { role, ..page(user, work, change, updates) })
+}
+
+/// All jobs of a member whose roles could not be read.
+pub(super) fn unread(work: &RoleWork, verdict: &Verdict) -> Vec<JobUpdate> {
+    match verdict {
+        Verdict::Retry(wait, cause) => {
+            jobs(work, None, JobState::Pending, *wait, 1, &format!("the member could not be read: {cause}"))
+        }
+        Verdict::Park(ParkReason::Exhausted(cause)) => jobs(
+            work,
+            None,
+            JobState::Parked,
+            LOOK_AGAIN,
+            1,
+            &format!("the member could not be read: {cause}"),
+        ),
+        Verdict::Fail(FailReason::Refused(status, code)) => {
+            let outcome =
+                format!("failed: Discord refused to show the member with status {status}, code {code}");
+            jobs(work, None, JobState::Failed, Duration::ZERO, 1, &outcome)
+        }
+        // About the guild or about everything: jobs keep their place.
+        _ => Vec::new(),
+    }
+}
+
+/// The cause that people see: of the newest job.
+pub(super) fn cause(work: &RoleWork) -> &str {
+    work.jobs.last().map_or("", |job| job.cause.as_str())
+}
+
+/// The most failures among the jobs: they are tried together.
+pub(super) fn failures(work: &RoleWork) -> u32 {
+    work.jobs.iter().map(|job| job.attempts).max().unwrap_or(0)
+}
+
+fn lost_with(lost: LostWith) -> Option<Change> {
+    match lost {
+        LostWith::Grant => Some(Change::Lost),
+        LostWith::Intention => Some(Change::Forgotten),
+        LostWith::Nothing => None,
+    }
+}
+
+fn direction(step: Step) -> Option<JobAction> {
+    match step {
+        Step::Grant(_) | Step::Confirm | Step::AlreadySo | Step::AwaitMember(_) => Some(JobAction::Grant),
+        Step::Revoke(_) | Step::RecordGone | Step::MemberGone(_) => Some(JobAction::Revoke),
+        Step::Forget | Step::HumansOwn | Step::Nothing => None,
+    }
+}
+
+fn page(user: UserId, work: &RoleWork, change: Option<Change>, jobs: Vec<JobUpdate>) -> Page {
+    let cause = cause(work).to_owned();
+    let grant = change.map(|change| GrantChange { user, role: work.view.role, change, cause });
+    Page { jobs, grant, role: None }
+}
+
+/// The newest job that asked for this takes the state; finished ones beside it are superseded. A state that is not final
+/// is everybody's.
+fn jobs(
+    work: &RoleWork,
+    direction: Option<JobAction>,
+    state: JobState,
+    due_in: Duration,
+    failures: u32,
+    outcome: &str,
+) -> Vec<JobUpdate> {
+    let asked =
+        |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
+    let newest = work.jobs.iter().rev().find(asked).map(|job| job.id);
+    let shared_state = matches!(state, JobState::Pending);
+    let update = |job: &ClaimedJob| {
+        if shared_state || Some(job.id) == newest {
+            JobUpdate { id: job.id, state, due_in, failures, outcome: outcome.to_owned() }
+        } else {
+            let outcome = format!("superseded: {outcome}");
+            JobUpdate {
+                id: job.id,
+                state: JobState::Superseded,
+                due_in: Duration::ZERO,
+                failures: 0,
+                outcome,
+            }
+        }
+    };
+    work.jobs.iter().map(update).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use shared::{
+        domain::{
+            outcome::{LimitScope, Transient},
+            plan::RoleView,
+        },
+        ids::{JobId, RoleId},
+    };
+
+    fn work(actions: &[JobAction]) -> RoleWork {
+        let role = RoleId::from_u64(7).unwrap();
+        let jobs = actions.iter().zip(1..).map(|(&action, n)| ClaimedJob {
+            id: JobId::from_u64(n).unwrap(),
+            user: user(),
+            role,
+            action,
+            attempts: 0,
+            cause: format!("cause {n}"),
+        });
+        RoleWork {
+            view: RoleView { role, desired: true, grant: None },
+            power: Power::Assumed,
+            jobs: jobs.collect(),
+        }
+    }
+    fn user() -> UserId {
+        UserId::from_u64(1).unwrap()
+    }
+    fn states(page: &Page) -> Vec<JobState> {
+        page.jobs.iter().map(|job| job.state).collect()
+    }
+
+    #[test]
+    fn the_newest_job_that_asked_is_applied_and_the_rest_superseded() {
+        use JobAction::{Grant, Resync, Revoke};
+        use JobState::{Applied, Superseded};
+        for (actions, expected) in [
+            (&[Grant][..], &[Applied][..]),
+            (&[Grant, Revoke, Grant], &[Superseded, Superseded, Applied]),
+            (&[Grant, Revoke], &[Applied, Superseded]),
+            (&[Grant, Resync], &[Superseded, Applied]),
+            (&[Revoke], &[Superseded]),
+        ] {
+            let page =
+                after_call(user(), &work(actions), Step::Grant(Regrant::Fresh), &Verdict::Done).unwrap();
+            assert_eq!(states(&page), expected, "{actions:?}");
+            assert_eq!(page.grant.unwrap().change, Change::Granted);
+        }
+    }
+
+    #[test]
+    fn being_told_to_wait_writes_nothing() {
+        let snooze = Verdict::Snooze(Duration::from_secs(9), LimitScope::Guild);
+        for verdict in [snooze, Verdict::ParkGuild, Verdict::StopEverything] {
+            assert_eq!(
+                after_call(user(), &work(&[JobAction::Grant]), Step::Grant(Regrant::Fresh), &verdict),
+                None
+            );
+        }
+    }
+
+    #[test]
+    fn an_unknown_result_keeps_the_intention_and_a_refusal_drops_it() {
+        let try_with = |verdict| {
+            after_call(user(), &work(&[JobAction::Grant]), Step::Grant(Regrant::Fresh), &verdict).unwrap()
+        };
+        let page = try_with(Verdict::Retry(Duration::from_secs(5), Transient::TimedOut));
+        assert_eq!(
+            (page.grant, page.jobs[0].failures, page.jobs[0].due_in),
+            (None, 1, Duration::from_secs(5))
+        );
+        let page = try_with(Verdict::ParkRole);
+        assert_eq!((page.grant.unwrap().change, page.jobs[0].failures), (Change::Forgotten, 0));
+        assert_eq!(page.role, Some(RoleHealth::Parked(RoleId::from_u64(7).unwrap(), PROBE_ROLE)));
+        assert_eq!(try_with(Verdict::Fail(FailReason::RoleGone)).jobs[0].state, JobState::Failed);
+    }
+
+    #[test]
+    fn a_refused_revoke_keeps_our_record_of_the_grant() {
+        let revoke = |verdict| {
+            after_call(user(), &work(&[JobAction::Revoke]), Step::Revoke(Recorded::Confirmed), &verdict)
+                .unwrap()
+        };
+        assert_eq!(revoke(Verdict::ParkRole).grant, None);
+        assert_eq!(revoke(Verdict::Park(ParkReason::MemberAbsent)).grant.unwrap().change, Change::Lost);
+        assert_eq!(revoke(Verdict::Fail(FailReason::Refused(400, 50035))).grant, None);
+    }
+
+    #[test]
+    fn a_persons_role_is_left_alone() {
+        let page = without_call(user(), &work(&[JobAction::Revoke]), Step::HumansOwn);
+        assert_eq!((states(&page), page.grant), (vec![JobState::Noop], None));
+    }
+
+    #[test]
+    fn a_probe_that_works_frees_the_role() {
+        let mut probe = work(&[JobAction::Grant]);
+        probe.power = Power::ProbeDue;
+        let page = after_call(user(), &probe, Step::Grant(Regrant::Fresh), &Verdict::Done).unwrap();
+        assert_eq!(page.role, Some(RoleHealth::Works(RoleId::from_u64(7).unwrap())));
+    }
+}

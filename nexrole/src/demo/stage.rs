@@ -1,0 +1,313 @@
+//! The stage: database, sandboxes and services, set up before the story and struck after it.
+
+use std::{
+    fs,
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use anyhow::{Context, bail};
+use sandbox::{
+    discord::{self, Limits},
+    stripe,
+};
+use shared::{config::Env, store::database as store};
+use sqlx::PgPool;
+use tokio::{process::Command, sync::Mutex};
+
+use super::report::Report;
+use crate::{
+    children::{Plan, Running, Service, free_port},
+    database::Server,
+    postgres::{self, Durability},
+};
+
+/// Short, so that the story does not wait for a dead bot's lease to run out.
+const LEASE_SECONDS: &str = "3";
+const POLL_SECONDS: &str = "0.2";
+/// A step that waits longer has failed.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Everything the story plays on.
+pub(super) struct Stage {
+    pub(super) discord: discord::Control,
+    pub(super) stripe: stripe::Control,
+    pub(super) http: reqwest::Client,
+    pub(super) db: PgPool,
+    pub(super) webhook_url: String,
+    pub(super) guild: u64,
+    pub(super) vip: u64,
+    pub(super) price: String,
+    bot: Mutex<Option<Running>>,
+    bot_plan: Plan,
+    gateway: Running,
+    gateway_log: PathBuf,
+    database: Database,
+    _sandboxes: (sandbox::Running, sandbox::Running),
+}
+
+struct Database {
+    server: Server,
+    name: String,
+    url: String,
+}
+
+/// Somebody with a Discord account and a Stripe customer that names it.
+pub(super) struct Fan {
+    pub(super) name: &'static str,
+    pub(super) user: u64,
+    pub(super) customer: String,
+}
+
+impl Stage {
+    pub(super) async fn set(env: &Env, report: &Report) -> anyhow::Result<Self> {
+        let folder =
+            PathBuf::from(env.get("NEXROLE_DATA").unwrap_or_else(|| ".nexrole".to_owned())).join("demo");
+        fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        report.say("Nexrole demo: the real webhook gateway, the real bot and a real Postgres.");
+        report.say("Stripe and Discord are sandboxes on this machine; no account is needed.\n");
+        let database = Database::start(env, folder.clone(), report).await?;
+
+        let program = postgres::this_program()?;
+        let secret = format!("whsec_{}", uuid::Uuid::new_v4().simple());
+        let gateway_port = free_port()?;
+        let webhook_url = format!("http://127.0.0.1:{gateway_port}/webhooks/stripe");
+        let discord_server = discord::serve(discord::Options::default()).await?;
+        let stripe_options = stripe::Options {
+            port: 0,
+            webhook_url: Some(webhook_url.clone()),
+            webhook_secret: Some(secret.clone()),
+        };
+        let stripe_server = stripe::serve(stripe_options).await?;
+        report.say(&format!("  Stripe     {}   (sandbox)", stripe_server.url));
+        report.say(&format!("  Discord    {}   (sandbox)", discord_server.url));
+        let (discord, stripe) =
+            (discord::Control::new(&discord_server.url), stripe::Control::new(&stripe_server.url));
+
+        // Discord's real window is 10 s; a shorter one keeps the story short, and is still obeyed.
+        let limits = Limits { role_window_ms: 1000, member_get_limit: 0, ..Limits::default() };
+        discord.set_limits(limits).await?;
+        let guild = discord.create_guild(None, "Ana's studio").await?;
+        let vip = discord.create_role(guild, "VIP").await?;
+        let product = stripe.create_product("VIP membership").await?;
+        let price = stripe.create_price(&product, 900).await?;
+
+        let guild_id = guild.to_string();
+        let settings = [
+            ("DATABASE_URL", database.url.as_str()),
+            ("GUILD_ID", &guild_id),
+            ("STRIPE_SECRET_KEY", stripe::KEY),
+            ("STRIPE_WEBHOOK_SECRET", &secret),
+            ("STRIPE_API_URL", &stripe_server.url),
+            ("DISCORD_TOKEN", "a-token-that-the-sandbox-accepts"),
+            ("DISCORD_API_URL", &discord_server.url),
+            ("LEASE_SECONDS", LEASE_SECONDS),
+            ("POLL_SECONDS", POLL_SECONDS),
+        ];
+        let service_env = Env::of(settings);
+        let plan = |service, port, log: &str| Plan {
+            program: program.clone(),
+            service,
+            env: service_env.clone(),
+            port,
+            log: folder.join(log),
+        };
+        let (gateway_plan, bot_plan) = (
+            plan(Service::Gateway, gateway_port, "gateway.log"),
+            plan(Service::Bot, free_port()?, "bot.log"),
+        );
+        for log in [&gateway_plan.log, &bot_plan.log] {
+            fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
+        }
+        let (gateway, bot) = (gateway_plan.start().await?, bot_plan.start().await?);
+        report.say(&format!("  gateway    {webhook_url}"));
+        report.say(&format!("  bot        http://127.0.0.1:{}/readyz", bot_plan.port));
+
+        let stage = Self {
+            discord,
+            stripe,
+            http: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
+            db: store::pool(&database.url, 4)?,
+            webhook_url,
+            guild,
+            vip,
+            price,
+            bot: Mutex::new(Some(bot)),
+            bot_plan,
+            gateway,
+            gateway_log: gateway_plan.log,
+            database,
+            _sandboxes: (discord_server, stripe_server),
+        };
+        let role = vip.to_string();
+        stage
+            .nexrole(&["map", "add", "--guild", &guild_id, "--price", &stage.price, "--role", &role])
+            .await?;
+        report.say(&format!("  mapping    {} → role VIP of server {guild_id}", stage.price));
+        Ok(stage)
+    }
+
+    /// Runs one of this program's own commands, as an operator would.
+    pub(super) async fn nexrole(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        self.database.nexrole(arguments).await
+    }
+
+    /// Somebody joins the server, and Stripe gets a customer whose metadata names them.
+    pub(super) async fn fan(&self, name: &'static str) -> anyhow::Result<Fan> {
+        let user = self.discord.join(self.guild, name).await?;
+        let id = user.to_string();
+        let customer = self.stripe.create_customer(None, &[("discord_user_id", &id)]).await?;
+        Ok(Fan { name, user, customer })
+    }
+
+    /// Waits until `held` says so; fails with what was waited for.
+    pub(super) async fn until(
+        &self,
+        what: &str,
+        held: impl AsyncFn() -> anyhow::Result<bool>,
+    ) -> anyhow::Result<Duration> {
+        let began = Instant::now();
+        while began.elapsed() < PATIENCE {
+            if held().await? {
+                return Ok(began.elapsed());
+            }
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+        bail!("waited {} s in vain until {what}", PATIENCE.as_secs())
+    }
+
+    pub(super) async fn has_vip(&self, fan: &Fan) -> anyhow::Result<bool> {
+        let roles = self.discord.member_roles(self.guild, fan.user).await?;
+        Ok(roles.is_some_and(|roles| roles.contains(&self.vip)))
+    }
+
+    /// Waits for the role on Discord *and* for the bot's books to say so.
+    pub(super) async fn until_vip(&self, fan: &Fan) -> anyhow::Result<Duration> {
+        let name = fan.name;
+        let took = self.until(&format!("{name} has VIP"), async || self.has_vip(fan).await).await?;
+        self.until_settled(fan).await?;
+        Ok(took)
+    }
+
+    pub(super) async fn until_no_vip(&self, fan: &Fan) -> anyhow::Result<Duration> {
+        let name = fan.name;
+        let took =
+            self.until(&format!("{name} has lost VIP"), async || Ok(!self.has_vip(fan).await?)).await?;
+        self.until_settled(fan).await?;
+        Ok(took)
+    }
+
+    /// Nothing waits any more for this member: every object is read, every job is done.
+    pub(super) async fn until_settled(&self, fan: &Fan) -> anyhow::Result<()> {
+        let what = format!("nothing is waiting for {}", fan.name);
+        self.until(&what, async || {
+            let open = "SELECT (SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'pending')
+                             + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
+            Ok(self.count(open, fan).await? == 0)
+        })
+        .await?;
+        Ok(())
+    }
+
+    /// A number from the database; `$1` is the member.
+    pub(super) async fn count(&self, query: &'static str, fan: &Fan) -> anyhow::Result<i64> {
+        let user = i64::try_from(fan.user)?;
+        Ok(sqlx::query_scalar(query).bind(user).fetch_one(&self.db).await?)
+    }
+
+    /// Audit entries about changes of the member's roles, oldest first.
+    pub(super) async fn role_history(&self, fan: &Fan) -> anyhow::Result<Vec<String>> {
+        let query =
+            "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id";
+        Ok(sqlx::query_scalar(query).bind(i64::try_from(fan.user)?).fetch_all(&self.db).await?)
+    }
+
+    /// `kill -9` of the bot's process.
+    pub(super) async fn kill_bot(&self) -> anyhow::Result<()> {
+        let bot = self.bot.lock().await.take().context("the bot is not running")?;
+        bot.kill().await
+    }
+
+    pub(super) async fn start_bot(&self) -> anyhow::Result<()> {
+        let bot = self.bot_plan.start().await?;
+        *self.bot.lock().await = Some(bot);
+        Ok(())
+    }
+
+    pub(super) fn logs(&self) -> String {
+        format!("{} and {}", self.gateway_log.display(), self.bot_plan.log.display())
+    }
+
+    /// For the visitor who stays.
+    pub(super) fn invitation(&self) -> String {
+        format!(
+            "\nEverything stays up until Ctrl-C. Look around:\n  \
+             DATABASE_URL='{}' \\\n    cargo run -q -- why --guild {} --member <a member's id>\n  \
+             psql '{}'\n  curl -s {}/state          members, roles and Discord's audit log\n  \
+             curl -s {}/events         what Stripe sent\n  logs: {}",
+            self.database.url,
+            self.guild,
+            self.database.url,
+            self._sandboxes.0.control,
+            self._sandboxes.1.control,
+            self.logs()
+        )
+    }
+
+    /// Stops everything, in the order of dependence.
+    pub(super) async fn strike(self) -> anyhow::Result<()> {
+        if let Some(bot) = self.bot.into_inner() {
+            bot.stop().await?;
+        }
+        self.gateway.stop().await?;
+        self.db.close().await;
+        self.database.stop().await
+    }
+}
+
+impl Database {
+    async fn start(env: &Env, folder: PathBuf, report: &Report) -> anyhow::Result<Self> {
+        let began = Instant::now();
+        let (owned, guard) = (env.clone(), postgres::this_program()?);
+        let find = move || Server::find(&owned, folder, Durability::Durable, guard);
+        let server =
+            tokio::task::spawn_blocking(find).await.context("starting Postgres ended by a panic")??;
+        let (name, whose) = match &server {
+            Server::Embedded(_) => ("nexrole_demo".to_owned(), "private, on a Unix socket"),
+            // On somebody's server: a name that nobody has, dropped at the end.
+            Server::External(_) => (
+                format!("nexrole_demo_{}", uuid::Uuid::new_v4().simple()),
+                "a new database on DATABASE_URL's server",
+            ),
+        };
+        let url = server.create(&name, None).await?;
+        let database = Self { server, name, url };
+        database.nexrole(&["migrate"]).await?;
+        report.say(&format!("  Postgres   {whose}, ready in {:.1} s", began.elapsed().as_secs_f64()));
+        Ok(database)
+    }
+
+    async fn nexrole(&self, arguments: &[&str]) -> anyhow::Result<String> {
+        let mut command = Command::new(postgres::this_program()?);
+        let output =
+            command.args(arguments).env("DATABASE_URL", &self.url).kill_on_drop(true).output().await?;
+        if !output.status.success() {
+            bail!(
+                "`nexrole {}` failed: {}",
+                arguments.join(" "),
+                String::from_utf8_lossy(&output.stderr).trim()
+            );
+        }
+        Ok(String::from_utf8(output.stdout)?)
+    }
+
+    async fn stop(self) -> anyhow::Result<()> {
+        if matches!(self.server, Server::External(_)) {
+            self.server.drop_database(&self.name).await?;
+        }
+        let server = self.server;
+        tokio::task::spawn_blocking(|| server.stop()).await.context("stopping Postgres ended by a panic")?
+    }
+}

@@ -1,0 +1,45 @@
+//! The story, step by step. Each step makes something happen at Stripe or Discord, and checks what came of it.
+
+use futures::future::LocalBoxFuture;
+
+use super::stage::Stage;
+
+mod delivery;
+mod discord_side;
+mod paying;
+
+/// A step.
+pub(super) struct Step {
+    /// For machines.
+    pub(super) name: &'static str,
+    /// For people.
+    pub(super) title: &'static str,
+    /// Plays it; the answer says what was checked.
+    pub(super) play: for<'a> fn(&'a Stage) -> LocalBoxFuture<'a, anyhow::Result<String>>,
+}
+
+macro_rules! steps {
+    ($($name:literal $title:literal $play:path;)*) => {
+        &[$(Step { name: $name, title: $title, play: |stage| Box::pin($play(stage)) },)*]
+    };
+}
+
+/// In the order of the telling.
+pub(super) const STEPS: &[Step] = steps! {
+    "paid" "Ana pays, and gets her role" paying::paid;
+    "duplicate" "Stripe sends Ben's event 100 times at once" delivery::duplicate;
+    "forged" "Somebody forges an event" delivery::forged;
+    "out-of-order" "Events arrive in the wrong order" delivery::out_of_order;
+    "card-fails" "Dora's card fails, and recovers" paying::card_fails;
+    "stripe-down" "Stripe's API fails while an event is being read" delivery::stripe_down;
+    "cancelled" "Eve cancels" paying::cancelled;
+    "two-subscriptions" "Fay has two subscriptions and cancels one" paying::two_subscriptions;
+    "humans-role" "Gus got his role from a moderator" discord_side::humans_role;
+    "rate-limit" "Discord says: too many requests" discord_side::rate_limit;
+    "rejoin" "Ida leaves the server, and comes back" discord_side::rejoin;
+    "not-joined" "Jo pays before joining the server" discord_side::not_joined;
+    "role-order" "The role is above the bot's own" discord_side::role_order;
+    "crash" "The bot is killed after Discord acted, before it heard so" discord_side::crash;
+    "status" "The owner asks /status" discord_side::status;
+    "why" "The operator asks why Ana has her role" paying::why;
+};

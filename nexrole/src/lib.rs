@@ -1,0 +1,9 @@
+//! The one-binary front door: the demo, the operator's commands, and the embedded Postgres.
+//!
+//! In: a command line and the environment. Out: the same services and store functions that production runs.
+
+pub mod children;
+pub mod database;
+pub mod demo;
+pub mod operator;
+pub mod postgres;

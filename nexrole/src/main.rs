@@ -1,0 +1,114 @@
+//! `nexrole`: without a command, the demo.
+
+use std::{ffi::OsString, path::PathBuf, process::ExitCode};
+
+use clap::{Parser, Subcommand};
+use nexrole::{
+    children::{self, Service},
+    demo, operator, postgres,
+};
+use shared::config::{EXIT_CONFIG, Env, Problems};
+
+/// Discord roles for people who pay through Stripe
+#[derive(Debug, Parser)]
+#[command(name = "nexrole", version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Play a story with the real services against sandboxes of Stripe and Discord (this is the default)
+    Demo(demo::Arguments),
+    #[command(flatten)]
+    Operator(operator::Command),
+    /// One service in this process, for a parent that supervises it
+    #[command(hide = true)]
+    Service {
+        /// `gateway` or `bot`
+        #[command(subcommand)]
+        service: HiddenService,
+    },
+    /// A Postgres that lives as long as this process
+    #[command(hide = true)]
+    PostgresHold {
+        /// The cluster's folder
+        folder: PathBuf,
+    },
+}
+
+#[derive(Debug, Subcommand)]
+enum HiddenService {
+    Gateway {
+        #[arg(long)]
+        parent: u32,
+    },
+    Bot {
+        #[arg(long)]
+        parent: u32,
+    },
+}
+
+fn main() -> ExitCode {
+    let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
+    // Before anything else: it runs as another user, with an empty environment, and turns into Postgres.
+    if let Some((name, rest)) = arguments.split_first()
+        && name == "postgres-guard"
+    {
+        return postgres::guard(rest);
+    }
+    let command = Arguments::parse().command.unwrap_or_else(|| Command::Demo(demo::Arguments::default()));
+    // For the demo and development; what is set already wins. No file is no mistake.
+    let dotenv = dotenvy::dotenv();
+    if let Err(error) = dotenv
+        && !error.not_found()
+    {
+        eprintln!("nexrole: .env cannot be read: {error}");
+        return ExitCode::from(EXIT_CONFIG);
+    }
+    let env = Env::from_process();
+    match run(&env, command) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("nexrole: {error:#}");
+            if error.is::<Problems>() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
+        }
+    }
+}
+
+fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Demo(arguments) => runtime()?.block_on(demo::run(env, &arguments)),
+        Command::Operator(command) => {
+            shared::telemetry::init(env);
+            runtime()?.block_on(operator::run(env, command))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::Service { service } => {
+            let (service, parent) = match service {
+                HiddenService::Gateway { parent } => (Service::Gateway, parent),
+                HiddenService::Bot { parent } => (Service::Bot, parent),
+            };
+            children::end_with_parent(parent)?;
+            shared::telemetry::init(env);
+            runtime()?.block_on(children::serve(service, env))?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Command::PostgresHold { folder } => {
+            let options = postgres::Options {
+                folder,
+                durability: postgres::Durability::Durable,
+                guard: postgres::this_program()?,
+                search_path: env.get("PATH").map(Into::into),
+                bin_dir: env.get("PG_BIN").map(Into::into),
+            };
+            postgres::hold(&options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Runtime::new()
+}

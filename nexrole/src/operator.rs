@@ -1,0 +1,236 @@
+//! The operator's commands: the same store functions as everything else. Text on stdout, errors with their fix.
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use shared::{
+    config::{Env, Reader},
+    ids::{CustomerId, GuildId, RoleId, UserId},
+    store::{
+        connections::{self, Connection},
+        database,
+        events::ObjectKind,
+        links::{self, Linking, Proof},
+        mappings::{self, Sold},
+        sync, why,
+    },
+};
+use sqlx::PgPool;
+use time::{OffsetDateTime, macros::format_description};
+
+/// What an operator can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Bring the database's schema up to date; run it once per deploy
+    Migrate,
+    /// Map a price or a product to a role
+    Map {
+        /// What to do with mappings
+        #[command(subcommand)]
+        command: MapCommand,
+    },
+    /// Link a Stripe customer to a Discord user
+    Link {
+        /// What to do with links
+        #[command(subcommand)]
+        command: LinkCommand,
+    },
+    /// Explain why a member has, or lacks, a role
+    Why {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// The member's user id
+        #[arg(long)]
+        member: UserId,
+    },
+    /// List the Stripe connections
+    Connections,
+}
+
+/// `nexrole map …`
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Add a mapping; members who already pay get the role too
+    Add {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// price_…
+        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+        price: Option<String>,
+        /// prod_…: every price of the product
+        #[arg(long)]
+        product: Option<String>,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+    },
+}
+
+/// `nexrole link …`
+#[derive(Debug, Subcommand)]
+pub enum LinkCommand {
+    /// Add a link; what the customer pays for comes into effect at once
+    Add {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// cus_…
+        #[arg(long)]
+        customer: CustomerId,
+        /// The member's user id
+        #[arg(long)]
+        user: UserId,
+    },
+}
+
+/// Runs a command.
+pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
+    let mut reader = Reader::new(env);
+    let url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+    let pool = database::pool(&reader.finish(url)?, 2).context("DATABASE_URL is malformed")?;
+    match command {
+        Command::Migrate => {
+            crate::database::migrate(&pool).await?;
+            println!("The schema is up to date.");
+            Ok(())
+        }
+        Command::Map { command: MapCommand::Add { guild, price, product, role } } => {
+            map(&pool, guild, price, product, role).await
+        }
+        Command::Link { command: LinkCommand::Add { guild, customer, user } } => {
+            link(&pool, guild, &customer, user).await
+        }
+        Command::Why { guild, member } => explain(&pool, guild, member).await,
+        Command::Connections => list(&pool).await,
+    }
+}
+
+async fn map(
+    pool: &PgPool,
+    guild: GuildId,
+    price: Option<String>,
+    product: Option<String>,
+    role: RoleId,
+) -> anyhow::Result<()> {
+    let sold = match (price, product) {
+        (Some(price), None) => Sold::Price(price.parse().context("--price")?),
+        (None, Some(product)) => Sold::Product(product.parse().context("--product")?),
+        _ => bail!("give either --price or --product"),
+    };
+    if role.get() == guild.get() {
+        bail!("role {role} is @everyone, which every member has; give the id of another role");
+    }
+    let mut tx = pool.begin().await.context("the database cannot be reached")?;
+    connections::ensure_guild(&mut tx, guild).await?;
+    let added = mappings::add(&mut tx, guild, &sold, role).await?;
+    tx.commit().await?;
+    match added {
+        Some(0) => println!("Mapped. Nobody is known to pay for it yet."),
+        Some(concerned) => println!("Mapped. {concerned} known subscription(s) are being looked at again."),
+        None => println!("It was mapped already."),
+    }
+    Ok(())
+}
+
+async fn link(pool: &PgPool, guild: GuildId, customer: &CustomerId, user: UserId) -> anyhow::Result<()> {
+    let mut tx = pool.begin().await.context("the database cannot be reached")?;
+    let connection = match &connections::list(&mut tx)
+        .await?
+        .into_iter()
+        .filter(|c| c.guild_id == guild)
+        .collect::<Vec<_>>()[..]
+    {
+        [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
+        [one] => Connection { guild, id: one.connection_id },
+        several => bail!(
+            "server {guild} has {} Stripe connections; linking by hand takes exactly one so far",
+            several.len()
+        ),
+    };
+    // First the object's row, then the link: the order in which the gateway locks them too.
+    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
+    let linking = links::link(&mut tx, connection, customer, user, Proof::Owner).await?;
+    tx.commit().await?;
+    match linking {
+        Linking::Linked => println!("Linked. What {customer} pays for is being read from Stripe."),
+        Linking::AlreadySo => println!("{customer} was linked to {user} already."),
+        Linking::TakenBy(holder) => bail!("{customer} is linked to {holder}; a link does not move by itself"),
+    }
+    Ok(())
+}
+
+async fn list(pool: &PgPool) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+    let connections = connections::list(&mut db).await?;
+    if connections.is_empty() {
+        println!(
+            "No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET."
+        );
+    }
+    for c in connections {
+        let mode = if c.livemode { "live" } else { "test" };
+        println!(
+            "server {}  {mode}  {}  {}  /webhooks/stripe/{}",
+            c.guild_id, c.state, c.label, c.endpoint_id
+        );
+    }
+    Ok(())
+}
+
+async fn explain(pool: &PgPool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+    if !connections::knows_guild(&mut db, guild).await? {
+        bail!("server {guild} does not use Nexrole; is the id right?");
+    }
+    let story = why::story(&mut db, guild, member).await?;
+    println!("Member {member} of server {guild}");
+    println!("\nStripe customers that are this member");
+    lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);
+    println!("\nReasons for a role");
+    lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
+        format!(
+            "role {}  {}  {} since {}",
+            source.role_id,
+            source.state,
+            source.evidence,
+            when(source.changed_at)
+        )
+    });
+    println!("\nRoles that Discord holds because of us");
+    lines(&story.held, "none", |held| match held.confirmed_at {
+        Some(at) => format!("role {}  confirmed by Discord {}", held.role_id, when(at)),
+        None => format!("role {}  being given", held.role_id),
+    });
+    println!("\nRole changes that wait");
+    lines(&story.jobs, "none", |job| {
+        let outcome = job.outcome.as_deref().unwrap_or("not tried yet");
+        format!(
+            "{} role {}  {}  next look {}  {outcome}",
+            job.action,
+            job.role_id,
+            job.state,
+            when(job.due_at)
+        )
+    });
+    println!("\nWhat happened, newest first");
+    lines(&story.history, "nothing yet", |event| {
+        let role = event.role_id.map(|role| format!(" role {role}")).unwrap_or_default();
+        format!("{}  {:<13} {role}  by {}: {}", when(event.at), event.action, event.actor, event.cause)
+    });
+    Ok(())
+}
+
+fn lines<T>(items: &[T], none: &str, line: impl Fn(&T) -> String) {
+    if items.is_empty() {
+        println!("  {none}");
+    }
+    for item in items {
+        println!("  {}", line(item));
+    }
+}
+
+fn when(at: OffsetDateTime) -> String {
+    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
+    at.format(format).unwrap_or_else(|_| at.to_string())
+}

@@ -1,0 +1,79 @@
+//! One Postgres for all tests, one database for each. In: a test. Out: an empty, migrated database of its own.
+
+use std::{
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU32, Ordering},
+    },
+};
+
+use nexrole::{
+    database::Server,
+    postgres::{Durability, StartError},
+};
+use shared::{config::Env, store::database};
+use sqlx::PgPool;
+
+/// Runs of the tests that may happen at the same time on this machine.
+const SLOTS: u32 = 16;
+
+struct Shared {
+    server: Server,
+    template: String,
+}
+
+/// A database of one test; dropped by [`Database::remove`].
+pub(crate) struct Database {
+    pub(crate) url: String,
+    pub(crate) pool: PgPool,
+    name: String,
+}
+
+impl Database {
+    pub(crate) async fn create() -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let shared = shared();
+        let name = format!("nexrole_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+        let url = shared.server.create(&name, Some(&shared.template)).await.expect("a database is made");
+        let pool = database::pool(&url, 6).expect("the address is good");
+        Self { url, pool, name }
+    }
+
+    pub(crate) async fn remove(self) {
+        self.pool.close().await;
+        shared().server.drop_database(&self.name).await.expect("the database is dropped");
+    }
+}
+
+/// Starts on first use; the kernel ends it with this process.
+fn shared() -> &'static Shared {
+    static SHARED: OnceLock<Shared> = OnceLock::new();
+    SHARED.get_or_init(|| std::thread::spawn(start).join().expect("the cluster starts"))
+}
+
+fn start() -> Shared {
+    let env = Env::from_process();
+    let guard = PathBuf::from(env!("CARGO_BIN_EXE_nexrole"));
+    // A folder per user and slot: another run's lock sends us to the next.
+    let who = rustix::process::getuid().as_raw();
+    let server = (0..SLOTS).find_map(|slot| {
+        let folder = std::env::temp_dir().join(format!("nexrole-test-{who}-{slot}"));
+        match Server::find(&env, folder, Durability::Ephemeral, guard.clone()) {
+            Ok(server) => Some(server),
+            Err(error) if matches!(error.downcast_ref(), Some(StartError::InUse { .. })) => None,
+            Err(error) => panic!("{error:#}"),
+        }
+    });
+    let server = server.expect("a slot is free");
+    let template = format!("nexrole_template_{}", std::process::id());
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
+    runtime.block_on(async {
+        let url = server.create(&template, None).await.expect("the template is made");
+        let pool = database::pool(&url, 1).expect("the address is good");
+        database::migrate(&pool).await.expect("the migrations apply");
+        // A database with a session cannot be copied.
+        pool.close().await;
+    });
+    Shared { server, template }
+}

@@ -1,0 +1,11 @@
+//! End-to-end tests: signed events in, Discord's state out, on a real Postgres. One binary, one private cluster, one
+//! database per test.
+
+mod bad_input;
+mod cluster;
+mod migrations;
+mod postgres;
+mod scenarios;
+mod store;
+mod tidy;
+mod world;

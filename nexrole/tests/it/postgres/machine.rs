@@ -1,0 +1,173 @@
+//! Processes and folders that a test may break.
+//!
+//! In: a folder. Out: an owner to kill, and questions about processes. What a test leaves is ended and removed.
+
+use std::fs;
+use std::io::{BufRead as _, BufReader, Read as _};
+use std::os::fd::AsRawFd as _;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal};
+
+pub(super) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
+/// Far above what is ever needed, for busy machines.
+const SOON: Duration = Duration::from_secs(60);
+
+/// A folder of its own for one test, removed at the end.
+pub(super) struct Scratch(pub(super) PathBuf);
+
+impl Scratch {
+    pub(super) fn new(name: &str) -> Self {
+        Self::in_folder(&std::env::temp_dir(), name)
+    }
+
+    pub(super) fn in_folder(parent: &Path, name: &str) -> Self {
+        static COUNT: AtomicU32 = AtomicU32::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let path = parent.join(format!("nexrole-it-{}-{count}-{name}", std::process::id()));
+        fs::create_dir(&path).unwrap();
+        // The server says its folder's real name.
+        Self(path.canonicalize().unwrap())
+    }
+}
+
+impl Drop for Scratch {
+    fn drop(&mut self) {
+        let removed = fs::remove_dir_all(&self.0);
+        assert!(removed.is_ok() || std::thread::panicking(), "{}: {removed:?}", self.0.display());
+    }
+}
+
+/// `nexrole postgres-hold` in a process of its own, which can be killed.
+pub(super) struct Owner {
+    pub(super) child: Child,
+    pub(super) url: String,
+    pub(super) server: u32,
+}
+
+impl Owner {
+    pub(super) fn hold(folder: &Path) -> Self {
+        Self::await_ready(Self::spawn(folder))
+    }
+
+    pub(super) fn spawn(folder: &Path) -> Child {
+        Self::command(folder, &fs::File::open(NEXROLE).unwrap()).spawn().unwrap()
+    }
+
+    /// Through an open file, because an ordinary user may not be able to enter the build folder. The file must
+    /// stay open until the command is spawned.
+    pub(super) fn command(folder: &Path, executable: &fs::File) -> Command {
+        let mut command = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()));
+        command.arg("postgres-hold").arg(folder).current_dir("/");
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        command
+    }
+
+    pub(super) fn await_ready(mut child: Child) -> Self {
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Ok(ready) = serde_json::from_str::<serde_json::Value>(&line) else {
+            let mut said = String::new();
+            child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+            panic!("the owner did not start: {said}");
+        };
+        let url = ready["url"].as_str().unwrap().to_owned();
+        Self { child, url, server: ready["pid"].as_u64().unwrap().try_into().unwrap() }
+    }
+
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Waits for it to give up, and returns what it said.
+    pub(super) fn fails(&mut self) -> String {
+        let mut said = String::new();
+        self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+        assert!(!self.child.wait().unwrap().success());
+        said
+    }
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        drop(self.child.kill());
+        drop(self.child.wait());
+        until("the owner's server has ended", || has_ended(self.server));
+    }
+}
+
+/// A process that is none of our servers, ended with the test.
+pub(super) struct Bystander(pub(super) Child);
+
+impl Drop for Bystander {
+    fn drop(&mut self) {
+        drop(self.0.kill());
+        drop(self.0.wait());
+    }
+}
+
+/// A process that stands still until this is dropped.
+pub(super) struct Stopped(u32);
+
+impl Stopped {
+    pub(super) fn stop(number: u32) -> Self {
+        signal(number, Signal::STOP);
+        Self(number)
+    }
+}
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        // It may have been killed meanwhile.
+        rustix::process::kill_process(pid(self.0), Signal::CONT).unwrap_or(());
+    }
+}
+
+pub(super) fn until(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + SOON;
+    while !condition() {
+        if Instant::now() > deadline {
+            // A second panic would end the test program before the other tests have tidied up.
+            assert!(std::thread::panicking(), "never: {what}");
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+/// That somebody waits shows only in what does not happen meanwhile. A start that does not wait is through, or
+/// has failed, well within this time.
+pub(super) fn stays(what: &str, condition: impl Fn() -> bool) {
+    let deadline = Instant::now() + Duration::from_millis(700);
+    while Instant::now() < deadline {
+        assert!(condition(), "no longer: {what}");
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
+pub(super) fn pid(number: u32) -> Pid {
+    Pid::from_raw(number.try_into().unwrap()).unwrap()
+}
+
+pub(super) fn signal(number: u32, signal: Signal) {
+    rustix::process::kill_process(pid(number), signal).unwrap();
+}
+
+pub(super) fn is_gone(number: u32) -> bool {
+    state(number).is_none()
+}
+
+/// Ended, though process 1 may not have collected it.
+pub(super) fn has_ended(number: u32) -> bool {
+    matches!(state(number), None | Some('Z'))
+}
+
+/// The process' state letter; `None` when there is no such process.
+pub(super) fn state(number: u32) -> Option<char> {
+    let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
+    stat.rsplit(") ").next()?.chars().next()
+}

@@ -1,0 +1,422 @@
+//! Stories about paying members, one per promise. Each goes through signed HTTP, Postgres and the sandboxes.
+
+use sandbox::{discord::Fault, stripe};
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn who_pays_gets_the_role_and_who_cancels_loses_it() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_late_failure_after_payment_does_not_revoke() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.settle().await;
+    world.stripe.delivery(stripe::Mode::Hold).await.unwrap();
+    let subscription = world.subscribes(&ana).await;
+    for status in ["past_due", "unpaid", "active"] {
+        world.stripe.set_subscription(&subscription, json!({ "status": status })).await.unwrap();
+    }
+    // In every order in which they could come, as far as a dozen rotations tell.
+    let held: Vec<String> = world
+        .stripe
+        .events()
+        .await
+        .unwrap()
+        .iter()
+        .map(|event| event["id"].as_str().unwrap().to_owned())
+        .collect();
+    world.stripe.delivery(stripe::Mode::Live).await.unwrap();
+    for turn in 0..held.len() {
+        let mut order = held.clone();
+        order.rotate_left(turn);
+        order.reverse();
+        for event in &order {
+            world.stripe.deliver(event, 2, true).await.unwrap();
+        }
+        world.until_vip(&ana).await;
+    }
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_same_event_many_times_at_once_is_one_job() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.settle().await;
+    world.stripe.delivery(stripe::Mode::Hold).await.unwrap();
+    world.subscribes(&ana).await;
+    let events = world.stripe.events().await.unwrap();
+    let created = events.iter().find(|event| event["type"] == "customer.subscription.created").unwrap();
+    let answers = world.stripe.deliver(created["id"].as_str().unwrap(), 100, true).await.unwrap();
+    assert!(answers.iter().all(|answer| answer.status == 200));
+    assert_eq!(answers.iter().filter(|answer| answer.body["duplicate"] == false).count(), 1);
+    world.until_vip(&ana).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_jobs").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("both jobs are parked", async || world.number(parked).await == 2).await;
+    assert_eq!(world.role_calls().await, ["PUT 403"], "one probe, not one per job");
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "the intention was dropped");
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_429_never_costs_an_attempt() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    for global in [false, true] {
+        let body = json!({ "message": "slow", "retry_after": 0.3, "global": global });
+        world.discord.fault(Fault::status(429).on("PUT", "/roles/").times(1).body(body)).await.unwrap();
+    }
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_calls().await, ["PUT 429", "PUT 429", "PUT 204"]);
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_exhausted_bucket_is_waited_for_without_a_429() {
+    let world = World::start().await;
+    let limits =
+        sandbox::discord::Limits { role_limit: 2, role_window_ms: 400, ..sandbox::discord::Limits::none() };
+    world.discord.set_limits(limits).await.unwrap();
+    let mut fans = Vec::new();
+    for _ in 0..5 {
+        let fan = world.fan().await;
+        world.subscribes(&fan).await;
+        fans.push(fan);
+    }
+    for fan in &fans {
+        world.until_vip(fan).await;
+    }
+    assert_eq!(world.role_calls().await, ["PUT 204"; 5]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_500_is_tried_again_and_costs_an_attempt() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(1)).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_calls().await, ["PUT 502", "PUT 204"]);
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    for body in [json!({ "user": {} }), json!({ "roles": null }), json!([])] {
+        world.discord.fault(Fault::status(200).on("GET", "/members/").times(1).body(body)).await.unwrap();
+    }
+    world.stripe.cancel(&subscription).await.unwrap();
+    let failed = "SELECT count(*) FROM role_jobs WHERE attempts > 0";
+    world.until("a read has failed", async || world.number(failed).await == 1).await;
+    assert!(world.has(&ana, world.vip).await);
+    world.discord.clear_faults().await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_human_role_stays_a_humans() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
+    let subscription = world.subscribes(&ana).await;
+    let quiet = "SELECT count(*) FROM role_jobs WHERE state = 'noop'";
+    world.until("the payment was looked at", async || world.number(quiet).await == 1).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until("the end was looked at", async || world.number(quiet).await == 2).await;
+    assert!(world.has(&ana, world.vip).await);
+    assert!(world.role_calls().await.is_empty());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn other_roles_of_a_member_are_never_touched() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let other = world.discord.create_role(world.guild, "Moderator").await.unwrap();
+    world.discord.give_role(world.guild, ana.user, other).await.unwrap();
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    assert!(world.has(&ana, other).await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_comes_back_with_the_member() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.discord.leave(world.guild, ana.user).await.unwrap();
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0);
+    world.discord.rejoin(world.guild, ana.user).await.unwrap();
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost", "role.granted"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_cancels_while_away_gets_nothing_on_return() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.discord.leave(world.guild, ana.user).await.unwrap();
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    let ended = "SELECT count(*) FROM access_sources WHERE state = 'ended'";
+    world.until("the end was read", async || world.number(ended).await == 1).await;
+    world.discord.rejoin(world.guild, ana.user).await.unwrap();
+    world.settle().await;
+    assert!(!world.has(&ana, world.vip).await);
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_worker_needs_no_gateway_connection() {
+    let mut world = World::without_services().await;
+    world.map("product", &world.product.clone(), world.vip).await;
+    world.discord.fault(Fault::status(503).on("GET", "/gateway").times(1000)).await.unwrap();
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.discord.state().await.unwrap()["sessions"], 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_rejected_token_stops_the_bot_at_once() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(Fault::status(401).on("GET", "/members/").times(1000)).await.unwrap();
+    world.subscribes(&ana).await;
+    let error = world.bot_ends().await.unwrap_err();
+    assert!(error.to_string().contains("set DISCORD_TOKEN"), "{error:#}");
+    let refused = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(401)).count();
+    assert_eq!(refused, 1, "every refused call counts towards a ban");
+    assert_eq!(
+        world.number("SELECT count(*) FROM role_jobs WHERE state = 'pending'").await,
+        1,
+        "the job waits"
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.kick_bot(world.guild).await.unwrap();
+    world.subscribes(&ana).await;
+    let closed =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '30 minutes'";
+    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    world.discord.invite_bot(world.guild).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_deleted_role_fails_the_job_and_says_so() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.delete_role(world.guild, world.vip).await.unwrap();
+    world.subscribes(&ana).await;
+    let failed =
+        "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
+    world.until("the job has failed", async || world.number(failed).await == 1).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn errors_of_stripe_revoke_nobody() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    // A 404, an empty object, half a JSON, a page of something else: none is evidence.
+    let path = format!("/v1/subscriptions/{subscription}");
+    for fault in [
+        stripe::Fault::status(404).body(json!({ "error": { "code": "resource_missing" } })),
+        stripe::Fault::status(200).body(json!({})),
+        stripe::Fault::status(200).body(json!([])),
+        stripe::Fault::status(200).body(json!({ "id": subscription, "customer": ana.customer })),
+        stripe::Fault::status(200).body(json!({ "id": subscription, "customer": ana.customer, "status": "melted" })),
+        stripe::Fault::status(200).body(json!({ "id": subscription, "customer": ana.customer, "status": "active", "items": { "data": [] } })),
+        stripe::Fault::reset(),
+    ] {
+        world.stripe.fault(fault.clone().on("GET", &path).times(1)).await.unwrap();
+        world.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": false })).await.unwrap();
+        world.settle().await;
+        assert!(world.has(&ana, world.vip).await, "{fault:?}");
+    }
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn events_that_came_while_we_were_down_are_caught_up() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.settle().await;
+    world.stop_bot().await.unwrap();
+    world.stop_gateway().await;
+    // Stripe retries what nobody answered.
+    world.subscribes(&ana).await;
+    world.start_gateway().await;
+    let waiting = "SELECT count(*) FROM role_jobs WHERE state = 'pending'";
+    world.until("the job waits for the bot", async || world.number(waiting).await == 1).await;
+    world.start_bot().await;
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_mapping_added_later_reaches_those_who_already_pay() {
+    let mut world = World::without_services().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    let mirrored = "SELECT count(*) FROM subscriptions";
+    world.until("the subscription is known", async || world.number(mirrored).await == 1).await;
+    world.settle().await;
+    assert_eq!(
+        world.number("SELECT count(*) FROM role_jobs").await,
+        0,
+        "a price nobody mapped gives nothing"
+    );
+    world.map("product", &world.product.clone(), world.vip).await;
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_operator_links_a_payer_and_can_ask_why() {
+    let world = World::start().await;
+    let user = world.discord.join(world.guild, "bo").await.unwrap();
+    let customer = world.stripe.create_customer(None, &[]).await.unwrap();
+    world.stripe.subscribe(&customer, &world.price).await.unwrap();
+    let mirrored = "SELECT count(*) FROM subscriptions";
+    world.until("the subscription is known", async || world.number(mirrored).await == 1).await;
+    world.settle().await;
+    assert_eq!(
+        world.number("SELECT count(*) FROM access_sources").await,
+        0,
+        "a customer nobody linked gives nothing"
+    );
+    let (guild, member) = (world.guild.to_string(), user.to_string());
+    let link = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", &member];
+    assert!(world.nexrole(&link).await.unwrap().starts_with("Linked."));
+    let bo = crate::world::Fan { user, customer: customer.clone() };
+    world.until_vip(&bo).await;
+    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
+    for part in
+        [customer.as_str(), "live", "is active", "confirmed by Discord", "role.granted", "member.linked"]
+    {
+        assert!(why.contains(part), "{part} is missing in\n{why}");
+    }
+    assert!(world.nexrole(&link).await.unwrap().contains("already"));
+    let stranger = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", "99999999999999999"];
+    assert!(world.nexrole(&stranger).await.unwrap_err().contains("does not move by itself"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn metadata_cannot_move_a_customer_to_another_user() {
+    let world = World::start().await;
+    let (ana, eve) = (world.fan().await, world.fan().await);
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    let change = json!({ "metadata": { "discord_user_id": eve.user.to_string() } });
+    world.stripe.update_customer(&ana.customer, change).await.unwrap();
+    world.settle().await;
+    assert!(world.has(&ana, world.vip).await && !world.has(&eve, world.vip).await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_plan_change_moves_the_role() {
+    let world = World::start().await;
+    let gold = world.discord.create_role(world.guild, "Gold").await.unwrap();
+    let dearer = world.stripe.create_price(&world.product, 2900).await.unwrap();
+    world.map("price", &dearer, gold).await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.set_subscription(&subscription, json!({ "prices": [dearer] })).await.unwrap();
+    world.until("they have Gold", async || world.has(&ana, gold).await).await;
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_deleted_customer_ends_access() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.delete_customer(&ana.customer).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn status_answers_an_owner_and_nobody_else() {
+    let world = World::start().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let answer = world.discord.interact(world.guild, owner, "status").await.unwrap();
+    assert_eq!(
+        (&answer.callback["type"], &answer.callback["data"]["flags"]),
+        (&json!(5), &json!(64)),
+        "deferred, for them alone"
+    );
+    assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
+    let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
+    assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
+    world.finish().await;
+}

@@ -1,0 +1,184 @@
+//! House rules that grep can check, so that they do not rot.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+/// Tests aside.
+const LONGEST_FILE: usize = 500;
+const CRATES: [&str; 5] = ["bot", "nexrole", "sandbox", "shared", "webhook-gateway"];
+
+fn root() -> &'static Path {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
+}
+
+/// Every Rust file of the workspace, with its text.
+fn sources() -> Vec<(PathBuf, String)> {
+    let mut files = Vec::new();
+    let mut folders: Vec<PathBuf> = CRATES.iter().map(|name| root().join(name)).collect();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()) {
+            if entry.is_dir() {
+                folders.push(entry);
+            } else if entry.extension().is_some_and(|extension| extension == "rs") {
+                let text = fs::read_to_string(&entry).expect("UTF-8");
+                files.push((entry.strip_prefix(root()).expect("inside").to_owned(), text));
+            }
+        }
+    }
+    assert!(files.len() > 80, "only {} files were found", files.len());
+    files
+}
+
+/// Product code: no tests, and not this file.
+fn product() -> impl Iterator<Item = (PathBuf, String)> {
+    let is_test = |path: &Path| {
+        path.components().any(|part| part.as_os_str() == "tests")
+            || path.to_string_lossy().contains("tests.rs")
+    };
+    sources().into_iter().filter(move |(path, _)| !is_test(path))
+}
+
+/// The part before the unit tests.
+fn code(text: &str) -> &str {
+    text.split("\n#[cfg(test)]").next().unwrap_or(text)
+}
+
+fn none_has(words: &[&str], files: impl Iterator<Item = (PathBuf, String)>, why: &str) {
+    let found: Vec<String> = files
+        .flat_map(|(path, text)| {
+            let hits: Vec<_> = words
+                .iter()
+                .filter(|word| code(&text).contains(**word))
+                .map(|word| format!("{}: {word}", path.display()))
+                .collect();
+            hits
+        })
+        .collect();
+    assert!(found.is_empty(), "{why}\n{}", found.join("\n"));
+}
+
+#[test]
+fn the_domain_is_pure() {
+    let domain = product().filter(|(path, _)| path.starts_with("shared/src/domain"));
+    let words = [
+        "async ",
+        "tracing::",
+        "sqlx::query",
+        "clock::now",
+        "clock::jitter",
+        "rand::",
+        "std::fs",
+        "std::env",
+    ];
+    none_has(&words, domain, "nothing in shared::domain does IO, reads a clock, draws randomness or logs");
+    let pure = ["signature.rs", "event.rs", "object.rs", "outcome.rs", "books.rs", "client_ip.rs"];
+    let pure = product().filter(move |(path, _)| pure.iter().any(|name| path.ends_with(name)));
+    none_has(&["async ", "tracing::", "clock::now"], pure, "these files are pure");
+}
+
+#[test]
+fn sql_is_in_the_store() {
+    let elsewhere = product().filter(|(path, _)| {
+        let allowed = ["shared/src/store", "nexrole/src/demo", "nexrole/src/database.rs"];
+        !allowed.iter().any(|folder| path.starts_with(folder))
+    });
+    // The listener asks its own connection whether it is alive.
+    let elsewhere = elsewhere.filter(|(path, _)| !path.ends_with("bot/src/wake.rs"));
+    none_has(&["sqlx::query", "INSERT INTO", "DELETE FROM"], elsewhere, "SQL lives in shared/src/store only");
+}
+
+#[test]
+fn stripe_and_discord_stay_in_their_crates() {
+    let shared = product().filter(|(path, _)| path.starts_with("shared"));
+    none_has(
+        &["serenity::", "poise::", "stripe_billing", "stripe_core", "reqwest::"],
+        shared,
+        "no vendor's type in shared",
+    );
+    let gateway = product().filter(|(path, _)| path.starts_with("webhook-gateway"));
+    none_has(&["DISCORD_TOKEN", "serenity::"], gateway, "the gateway holds no bot token");
+    let bot = product().filter(|(path, _)| path.starts_with("bot"));
+    none_has(
+        &["STRIPE_SECRET_KEY\"", "stripe_core", "ENCRYPTION_KEYS"],
+        bot,
+        "the bot holds no Stripe secret",
+    );
+}
+
+#[test]
+fn only_get_goes_to_stripe() {
+    let gateway = product().filter(|(path, _)| path.starts_with("webhook-gateway"));
+    none_has(
+        &[".post(", ".put(", ".patch(", ".delete(", "Method::POST"],
+        gateway.filter(|(path, _)| !path.ends_with("serve.rs")),
+        "the gateway reads only",
+    );
+}
+
+#[test]
+fn lints_are_expected_with_a_reason_never_allowed() {
+    let allow = ["#[al", "low("].concat();
+    none_has(
+        &[&allow, &allow.replace("#[", "#![")],
+        sources().into_iter(),
+        "use #[expect(…, reason = \"…\")]",
+    );
+}
+
+#[test]
+fn files_are_short_and_say_what_they_are() {
+    for (path, text) in product() {
+        let lines = code(&text).lines().count();
+        assert!(lines <= LONGEST_FILE, "{} has {lines} lines", path.display());
+        assert!(text.starts_with("//! "), "{} does not say what it is", path.display());
+    }
+}
+
+#[test]
+fn no_junk_drawers() {
+    for (path, _) in sources() {
+        let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        for junk in
+            ["util", "utils", "helper", "helpers", "common", "models", "types", "manager", "service", "misc"]
+        {
+            assert_ne!(name, junk, "{}: name it for what it holds", path.display());
+        }
+    }
+}
+
+#[test]
+fn migrations_have_a_time_a_verb_and_a_reason() {
+    let mut seen = 0;
+    for entry in fs::read_dir(root().join("migrations")).expect("migrations") {
+        let path = entry.expect("an entry").path();
+        if path.extension().is_some_and(|extension| extension == "sql") {
+            let name = path.file_stem().expect("a name").to_string_lossy().into_owned();
+            let (time, words) = name.split_once('_').expect("a time and words");
+            assert!(
+                time.len() == 14 && time.bytes().all(|b| b.is_ascii_digit()) && words.contains('_'),
+                "{name}"
+            );
+            let text = fs::read_to_string(&path).expect("UTF-8");
+            assert!(text.starts_with("-- "), "{name} does not say why it exists");
+            seen += 1;
+        }
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn every_variable_is_explained() {
+    let example = fs::read_to_string(root().join(".env.example")).expect(".env.example");
+    for (path, text) in product().filter(|(path, _)| path.ends_with("config.rs")) {
+        for variable in code(&text).split('"').filter(|word| is_variable(word)) {
+            assert!(example.contains(variable), "{variable} of {} is not in .env.example", path.display());
+        }
+    }
+}
+
+fn is_variable(word: &str) -> bool {
+    let shape = word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && word.contains('_');
+    shape && word.len() > 4 && !word.starts_with('_')
+}

@@ -1,0 +1,299 @@
+//! A whole Nexrole for one scenario: database, sandboxes, gateway and bot in this process, on real sockets.
+//!
+//! In: what Stripe and Discord do. Out: what they and our database show. On `finish` the world itself asserts that the
+//! queue is drained or parked, and that behind each role change of the bot stands an audit entry.
+
+use std::{
+    future::Future,
+    time::{Duration, Instant},
+};
+
+use nexrole::children::free_port;
+use sandbox::{
+    Running,
+    discord::{self, Actor, Limits},
+    stripe,
+};
+use shared::config::Env;
+use sqlx::PgPool;
+use tokio::task::JoinHandle;
+use tokio_util::sync::CancellationToken;
+
+use crate::cluster::Database;
+
+pub(crate) const SECRET: &str = "whsec_of_the_world";
+const PATIENCE: Duration = Duration::from_secs(30);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// A service that runs in this process.
+struct Service {
+    stop: CancellationToken,
+    task: JoinHandle<anyhow::Result<()>>,
+}
+
+impl Service {
+    async fn end(self) -> anyhow::Result<()> {
+        self.stop.cancel();
+        self.task.await.expect("the service does not panic")
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) discord: discord::Control,
+    pub(crate) stripe: stripe::Control,
+    pub(crate) http: reqwest::Client,
+    pub(crate) guild: u64,
+    pub(crate) vip: u64,
+    pub(crate) price: String,
+    pub(crate) product: String,
+    pub(crate) gateway_url: String,
+    database: Database,
+    env: Env,
+    gateway: Option<Service>,
+    bot: Option<Service>,
+    sandboxes: (Running, Running),
+}
+
+/// A Discord member, and a Stripe customer whose metadata names them.
+pub(crate) struct Fan {
+    pub(crate) user: u64,
+    pub(crate) customer: String,
+}
+
+impl World {
+    /// Everything up, one price mapped to one role.
+    pub(crate) async fn start() -> Self {
+        let mut world = Self::without_services().await;
+        world.map("price", &world.price.clone(), world.vip).await;
+        world.start_gateway().await;
+        world.start_bot().await;
+        world
+    }
+
+    /// Database and sandboxes; no service, no mapping.
+    pub(crate) async fn without_services() -> Self {
+        let database = Database::create().await;
+        let port = free_port().expect("a port");
+        let gateway_url = format!("http://127.0.0.1:{port}");
+        let webhook_url = Some(format!("{gateway_url}/webhooks/stripe"));
+        let options = stripe::Options { port: 0, webhook_url, webhook_secret: Some(SECRET.to_owned()) };
+        let stripe_server = stripe::serve(options).await.expect("the Stripe sandbox starts");
+        let discord_server =
+            discord::serve(discord::Options::default()).await.expect("the Discord sandbox starts");
+        let (stripe, discord) =
+            (stripe::Control::new(&stripe_server.url), discord::Control::new(&discord_server.url));
+        discord.set_limits(Limits::none()).await.expect("limits are set");
+        let guild = discord.create_guild(None, "A server").await.expect("a guild");
+        let vip = discord.create_role(guild, "VIP").await.expect("a role");
+        let product = stripe.create_product("VIP").await.expect("a product");
+        let price = stripe.create_price(&product, 900).await.expect("a price");
+        let env = Env::of([
+            ("DATABASE_URL", database.url.as_str()),
+            ("BIND", &format!("127.0.0.1:{port}")),
+            ("GUILD_ID", &guild.to_string()),
+            ("STRIPE_SECRET_KEY", stripe::KEY),
+            ("STRIPE_WEBHOOK_SECRET", SECRET),
+            ("STRIPE_API_URL", &stripe_server.url),
+            ("ENCRYPTION_KEYS", crate::bad_input::ENCRYPTION_KEYS),
+            ("DISCORD_TOKEN", "any-token"),
+            ("DISCORD_API_URL", &discord_server.url),
+            ("LEASE_SECONDS", "3"),
+            ("POLL_SECONDS", "0.1"),
+        ]);
+        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client");
+        let sandboxes = (discord_server, stripe_server);
+        let (gateway, bot) = (None, None);
+        Self {
+            discord,
+            stripe,
+            http,
+            guild,
+            vip,
+            price,
+            product,
+            gateway_url,
+            database,
+            env,
+            gateway,
+            bot,
+            sandboxes,
+        }
+    }
+
+    pub(crate) async fn start_gateway(&mut self) {
+        let config = webhook_gateway::config::Config::read(&self.env).expect("the configuration is good");
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
+        self.gateway = Some(Service { stop, task });
+        let url = format!("{}/readyz", self.gateway_url);
+        self.until("the gateway is ready", async || {
+            self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
+        })
+        .await;
+        // Ready for any tenant; and the configured one is known a moment later.
+        self.until("the configured connection is known", async || {
+            let answer = self.http.post(format!("{}/webhooks/stripe", self.gateway_url)).send().await;
+            answer.is_ok_and(|answer| answer.status() == 400)
+        })
+        .await;
+    }
+
+    pub(crate) async fn start_bot(&mut self) {
+        let mut config =
+            bot::config::Config::read(&self.env.clone().with("BIND", "127.0.0.1:0")).expect("good");
+        config.listen.set_port(0);
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(bot::run(config, stop.clone()));
+        self.bot = Some(Service { stop, task });
+    }
+
+    /// A clean stop, as at a deploy.
+    pub(crate) async fn stop_gateway(&mut self) {
+        self.gateway.take().expect("it runs").end().await.expect("the gateway ends well");
+    }
+
+    pub(crate) async fn stop_bot(&mut self) -> anyhow::Result<()> {
+        self.bot.take().expect("it runs").end().await
+    }
+
+    /// Waits for the bot to end by itself.
+    pub(crate) async fn bot_ends(&mut self) -> anyhow::Result<()> {
+        self.bot.take().expect("it runs").task.await.expect("no panic")
+    }
+
+    pub(crate) fn db(&self) -> &PgPool {
+        &self.database.pool
+    }
+
+    /// Runs one of nexrole's own commands; stdout, or stderr of a failure.
+    pub(crate) async fn nexrole(&self, arguments: &[&str]) -> Result<String, String> {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
+        command.args(arguments).env("DATABASE_URL", &self.database.url).current_dir(std::env::temp_dir());
+        let output = command.output().await.expect("nexrole starts");
+        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
+    pub(crate) async fn map(&self, kind: &str, sold: &str, role: u64) {
+        let (guild, role) = (self.guild.to_string(), role.to_string());
+        let kind = format!("--{kind}");
+        self.nexrole(&["map", "add", "--guild", &guild, &kind, sold, "--role", &role])
+            .await
+            .expect("it is mapped");
+    }
+
+    pub(crate) async fn fan(&self) -> Fan {
+        let user = self.discord.join(self.guild, "fan").await.expect("joins");
+        let id = user.to_string();
+        let customer =
+            self.stripe.create_customer(None, &[("discord_user_id", &id)]).await.expect("a customer");
+        Fan { user, customer }
+    }
+
+    pub(crate) async fn subscribes(&self, fan: &Fan) -> String {
+        self.stripe.subscribe(&fan.customer, &self.price).await.expect("subscribes")
+    }
+
+    pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, held: impl Fn() -> F) {
+        let began = Instant::now();
+        while !held().await {
+            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    pub(crate) async fn has(&self, fan: &Fan, role: u64) -> bool {
+        let roles = self.discord.member_roles(self.guild, fan.user).await.expect("Discord answers");
+        roles.is_some_and(|roles| roles.contains(&role))
+    }
+
+    pub(crate) async fn until_vip(&self, fan: &Fan) {
+        self.until("they have VIP", async || self.has(fan, self.vip).await).await;
+        self.settle().await;
+    }
+
+    pub(crate) async fn until_no_vip(&self, fan: &Fan) {
+        self.until("they have lost VIP", async || !self.has(fan, self.vip).await).await;
+        self.settle().await;
+    }
+
+    /// Every accepted event is answered by a read, every job is done or parked.
+    pub(crate) async fn settle(&self) {
+        self.until("everything is settled", async || {
+            let open = "SELECT (SELECT count(*) FROM role_jobs WHERE state = 'pending')
+                             + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
+            self.number(open).await == 0
+        })
+        .await;
+    }
+
+    pub(crate) async fn number(&self, query: &'static str) -> i64 {
+        sqlx::query_scalar(query).fetch_one(self.db()).await.expect("the query is good")
+    }
+
+    /// What the audit log says of a member's roles, oldest first.
+    pub(crate) async fn role_history(&self, fan: &Fan) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id",
+        )
+        .bind(i64::try_from(fan.user).expect("a snowflake"))
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good")
+    }
+
+    /// Role calls that the bot made, as `METHOD status`.
+    pub(crate) async fn role_calls(&self) -> Vec<String> {
+        let requests = self.discord.requests().await.expect("Discord answers");
+        let role_calls =
+            requests.iter().filter(|request| request.path.contains("/roles/") && request.method != "GET");
+        role_calls.map(|request| format!("{} {}", request.method, request.status.unwrap_or(0))).collect()
+    }
+
+    /// Posts a body as Stripe would, correctly signed.
+    pub(crate) async fn post_signed(&self, body: &[u8]) -> reqwest::Response {
+        let signature = self.stripe.sign(body).await.expect("signed");
+        self.post(body, Some(&signature)).await
+    }
+
+    pub(crate) async fn post(&self, body: &[u8], signature: Option<&str>) -> reqwest::Response {
+        let mut request = self.http.post(format!("{}/webhooks/stripe", self.gateway_url)).body(body.to_vec());
+        if let Some(signature) = signature {
+            request = request.header("Stripe-Signature", signature);
+        }
+        request.send().await.expect("the gateway answers")
+    }
+
+    /// The end of a scenario: what must hold after any story.
+    pub(crate) async fn finish(self) {
+        self.settle().await;
+        let at_discord = self.discord.audit_log(self.guild).await.expect("Discord answers");
+        let by_us = at_discord.iter().filter(|entry| entry.actor == Actor::Bot).count();
+        let changes = "SELECT count(*) FROM audit_log WHERE action IN ('role.granted', 'role.revoked')";
+        let audited = self.number(changes).await;
+        assert_eq!(
+            i64::try_from(by_us).expect("few"),
+            audited,
+            "changes at Discord against entries in our audit log"
+        );
+        for entry in at_discord.iter().filter(|entry| entry.actor == Actor::Bot) {
+            assert!(entry.reason.as_ref().is_some_and(|reason| reason.starts_with("Nexrole: ")), "{entry:?}");
+        }
+        let unread = self.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await;
+        assert_eq!(unread, 0, "an accepted event was not processed");
+        self.close().await;
+    }
+
+    /// The end of a scenario that breaks what `finish` asserts.
+    pub(crate) async fn close(mut self) {
+        if let Some(bot) = self.bot.take() {
+            bot.end().await.expect("the bot ends well");
+        }
+        if let Some(gateway) = self.gateway.take() {
+            gateway.end().await.expect("the gateway ends well");
+        }
+        self.sandboxes.0.stop().await;
+        self.sandboxes.1.stop().await;
+        self.database.remove().await;
+    }
+}

@@ -1,0 +1,180 @@
+//! The control API as Rust methods. In: a running fake Discord's URL. Out: typed answers for tests and the demo.
+
+use std::collections::BTreeSet;
+
+use anyhow::Context;
+use reqwest::Method;
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::records::{AuditEntry, Interaction, Limits};
+use super::snowflake;
+use crate::remote::Remote;
+use crate::{Fault, Request};
+
+/// Steers one fake Discord.
+#[derive(Clone, Debug)]
+pub struct Control(Remote);
+
+#[derive(Deserialize)]
+struct Created {
+    #[serde(deserialize_with = "snowflake::deserialize")]
+    id: u64,
+}
+
+impl Control {
+    /// For the sandbox at this URL, with or without `/_sandbox`.
+    pub fn new(base_url: &str) -> Self {
+        Self(Remote::new(base_url))
+    }
+
+    /// Everything: guilds, registered commands, the number of gateway sessions.
+    pub async fn state(&self) -> anyhow::Result<Value> {
+        self.0.get("/state").await
+    }
+
+    /// A guild with @everyone, the bot and its role at position 50. The id is made up if not given.
+    pub async fn create_guild(&self, id: Option<u64>, name: &str) -> anyhow::Result<u64> {
+        let body = json!({ "id": id.map(|id| id.to_string()), "name": name });
+        self.create("/guilds", &body).await
+    }
+
+    /// A role below the bot's.
+    pub async fn create_role(&self, guild: u64, name: &str) -> anyhow::Result<u64> {
+        self.create(&format!("/guilds/{guild}/roles"), &json!({ "name": name })).await
+    }
+
+    /// Changes a role's `name`, `position`, `permissions` or `managed`.
+    pub async fn set_role(&self, guild: u64, role: u64, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, &format!("/guilds/{guild}/roles/{role}"), &change).await
+    }
+
+    /// Deletes a role.
+    pub async fn delete_role(&self, guild: u64, role: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, &format!("/guilds/{guild}/roles/{role}"), &Value::Null).await
+    }
+
+    /// A new person joins.
+    pub async fn join(&self, guild: u64, username: &str) -> anyhow::Result<u64> {
+        self.create(&format!("/guilds/{guild}/members"), &json!({ "username": username })).await
+    }
+
+    /// A known person joins (again, or another guild), without roles.
+    pub async fn rejoin(&self, guild: u64, user: u64) -> anyhow::Result<()> {
+        let body = json!({ "id": user.to_string() });
+        self.0.tell(Method::POST, &format!("/guilds/{guild}/members"), &body).await
+    }
+
+    /// A person leaves.
+    pub async fn leave(&self, guild: u64, user: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, &format!("/guilds/{guild}/members/{user}"), &Value::Null).await
+    }
+
+    /// A moderator gives a role by hand.
+    pub async fn give_role(&self, guild: u64, user: u64, role: u64) -> anyhow::Result<()> {
+        let path = format!("/guilds/{guild}/members/{user}/roles/{role}");
+        self.0.tell(Method::PUT, &path, &Value::Null).await
+    }
+
+    /// A moderator takes a role by hand.
+    pub async fn take_role(&self, guild: u64, user: u64, role: u64) -> anyhow::Result<()> {
+        let path = format!("/guilds/{guild}/members/{user}/roles/{role}");
+        self.0.tell(Method::DELETE, &path, &Value::Null).await
+    }
+
+    /// A member's roles; `None` if they are not in the guild.
+    pub async fn member_roles(&self, guild: u64, user: u64) -> anyhow::Result<Option<BTreeSet<u64>>> {
+        let guild = self.guild(guild).await?;
+        let user = user.to_string();
+        let members = guild["members"].as_array().context("a guild without members")?;
+        let Some(member) = members.iter().find(|member| member["id"] == user.as_str()) else {
+            return Ok(None);
+        };
+        let roles = member["roles"].as_array().context("a member without roles")?;
+        let id = |role: &Value| Ok(role.as_str().context("a role that is no text")?.parse()?);
+        roles.iter().map(id).collect::<anyhow::Result<_>>().map(Some)
+    }
+
+    /// Who changed which role, oldest first.
+    pub async fn audit_log(&self, guild: u64) -> anyhow::Result<Vec<AuditEntry>> {
+        Ok(serde_json::from_value(self.guild(guild).await?["audit_log"].take())?)
+    }
+
+    /// The bot is thrown out of a guild.
+    pub async fn kick_bot(&self, guild: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, &format!("/guilds/{guild}/bot"), &Value::Null).await
+    }
+
+    /// The bot is invited back.
+    pub async fn invite_bot(&self, guild: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, &format!("/guilds/{guild}/bot"), &Value::Null).await
+    }
+
+    /// An administrator invokes `name` or `name subcommand`; waits up to 10 s for the visible answer.
+    pub async fn interact(&self, guild: u64, user: u64, command: &str) -> anyhow::Result<Interaction> {
+        self.interact_with(guild, user, command, json!([]), "8").await
+    }
+
+    /// The same with Discord's option objects (`[{"name","type","value"}]`) and the member's permissions.
+    pub async fn interact_with(
+        &self,
+        guild: u64,
+        user: u64,
+        command: &str,
+        options: Value,
+        permissions: &str,
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "command": command,
+            "options": options, "permissions": permissions,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// Lets the next matching REST calls go wrong.
+    pub async fn fault(&self, fault: Fault) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/faults", &serde_json::to_value(&fault)?).await
+    }
+
+    /// Forgets the faults that have not happened yet.
+    pub async fn clear_faults(&self) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, "/faults", &Value::Null).await
+    }
+
+    /// Sets all rate limits and opens fresh windows.
+    pub async fn set_limits(&self, limits: Limits) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/limits", &serde_json::to_value(&limits)?).await
+    }
+
+    /// Every REST call since the last clearing, in order of arrival.
+    pub async fn requests(&self) -> anyhow::Result<Vec<Request>> {
+        self.0.get("/requests").await
+    }
+
+    /// Every REST call that arrived after this one.
+    pub async fn requests_since(&self, seq: u64) -> anyhow::Result<Vec<Request>> {
+        self.0.get(&format!("/requests?since={seq}")).await
+    }
+
+    /// Forgets the calls so far; numbering goes on.
+    pub async fn clear_requests(&self) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, "/requests", &Value::Null).await
+    }
+
+    /// Breaks every gateway connection without a close frame.
+    pub async fn drop_gateway(&self) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/gateway/drop", &Value::Null).await
+    }
+
+    async fn create(&self, path: &str, body: &Value) -> anyhow::Result<u64> {
+        Ok(self.0.call::<Created>(Method::POST, path, body).await?.id)
+    }
+
+    async fn guild(&self, guild: u64) -> anyhow::Result<Value> {
+        let id = guild.to_string();
+        let mut state = self.state().await?;
+        let guilds = state["guilds"].as_array_mut().context("a state without guilds")?;
+        let found = guilds.iter_mut().find(|guild| guild["id"] == id.as_str());
+        Ok(found.with_context(|| format!("no guild {id}"))?.take())
+    }
+}

@@ -1,0 +1,197 @@
+//! The control API of the fake Discord. In: what a test wants to be true. Out: the changed world, or its state.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::{delete, get, patch, post, put};
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Discord;
+use super::interactions::interact;
+use super::records::{Action, Actor, Limits};
+use super::reply::No;
+use super::snowflake;
+use super::wire::texts;
+use super::world::{BOT_ID, World};
+use crate::refusal::Refusal;
+
+type Answer = Result<Json<Value>, Refusal>;
+
+pub(crate) fn routes() -> Router<Arc<Discord>> {
+    Router::new()
+        .route("/state", get(state))
+        .route("/guilds", post(create_guild))
+        .route("/guilds/{guild}/bot", put(invite_bot).delete(kick_bot))
+        .route("/guilds/{guild}/roles", post(create_role))
+        .route("/guilds/{guild}/roles/{role}", patch(set_role).delete(delete_role))
+        .route("/guilds/{guild}/members", post(join))
+        .route("/guilds/{guild}/members/{user}", delete(leave))
+        .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
+        .route("/interactions", post(interact))
+        .route("/limits", post(set_limits))
+        .route("/gateway/drop", post(drop_gateway))
+}
+
+impl From<No> for Refusal {
+    fn from(no: No) -> Self {
+        match no {
+            No::UnknownGuild => Self::missing("guild"),
+            No::UnknownRole => Self::missing("role"),
+            No::UnknownMember => Self::missing("member"),
+            other => Self::conflict(format!("{other:?}")),
+        }
+    }
+}
+
+async fn state(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    Json(discord.with(|world| snapshot(world)))
+}
+
+fn snapshot(world: &World) -> Value {
+    let guilds = world.guilds.values().map(|guild| {
+        let roles = guild.roles.values().map(|role| {
+            json!({
+                "id": role.id.to_string(), "name": role.name, "position": role.position,
+                "permissions": role.permissions.to_string(), "managed": role.managed,
+            })
+        });
+        let members = guild.members.iter().map(|(id, member)| {
+            json!({
+                "id": id.to_string(), "username": member.username, "bot": *id == BOT_ID,
+                "roles": texts(&member.roles), "joined_at": member.joined_at,
+            })
+        });
+        json!({
+            "id": guild.id.to_string(), "name": guild.name, "bot_in_guild": guild.bot_in_guild,
+            "roles": roles.collect::<Vec<_>>(), "members": members.collect::<Vec<_>>(),
+            "audit_log": guild.audit,
+        })
+    });
+    let commands: Vec<&Value> =
+        world.commands.iter().chain(world.guild_commands.values().flatten()).collect();
+    json!({ "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.sessions.len() })
+}
+
+#[derive(Deserialize)]
+struct NewGuild {
+    #[serde(default, deserialize_with = "snowflake::optional")]
+    id: Option<u64>,
+    name: String,
+}
+
+async fn create_guild(State(discord): State<Arc<Discord>>, Json(wish): Json<NewGuild>) -> Answer {
+    let created = discord.with(|world| world.create_guild(wish.id, &wish.name));
+    let id = created.ok_or_else(|| Refusal::conflict("this guild exists"))?;
+    Ok(Json(json!({ "id": id.to_string() })))
+}
+
+async fn invite_bot(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>) -> Answer {
+    discord.with(|world| world.invite_bot(guild))?;
+    Ok(Json(json!({})))
+}
+
+async fn kick_bot(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>) -> Answer {
+    discord.with(|world| world.kick_bot(guild))?;
+    Ok(Json(json!({})))
+}
+
+/// What may be said about a role; unsaid properties stay.
+#[derive(Deserialize)]
+struct RoleWish {
+    name: Option<String>,
+    position: Option<u32>,
+    #[serde(default, deserialize_with = "snowflake::optional")]
+    permissions: Option<u64>,
+    managed: Option<bool>,
+}
+
+impl RoleWish {
+    fn apply(self, role: &mut super::world::Role) {
+        role.name = self.name.unwrap_or_else(|| role.name.clone());
+        role.position = self.position.unwrap_or(role.position);
+        role.permissions = self.permissions.unwrap_or(role.permissions);
+        role.managed = self.managed.unwrap_or(role.managed);
+    }
+}
+
+async fn create_role(
+    State(discord): State<Arc<Discord>>,
+    Path(guild): Path<u64>,
+    Json(wish): Json<RoleWish>,
+) -> Answer {
+    let id = discord.with(|world| {
+        let id = world.create_role(guild, wish.name.as_deref().unwrap_or("new role"), wish.position)?;
+        if wish.permissions.is_some() || wish.managed.is_some() {
+            world.set_role(guild, id, |role| wish.apply(role))?;
+        }
+        Ok::<_, No>(id)
+    })?;
+    Ok(Json(json!({ "id": id.to_string() })))
+}
+
+async fn set_role(
+    State(discord): State<Arc<Discord>>,
+    Path((guild, role)): Path<(u64, u64)>,
+    Json(wish): Json<RoleWish>,
+) -> Answer {
+    discord.with(|world| world.set_role(guild, role, |role| wish.apply(role)))?;
+    Ok(Json(json!({})))
+}
+
+async fn delete_role(State(discord): State<Arc<Discord>>, Path((guild, role)): Path<(u64, u64)>) -> Answer {
+    discord.with(|world| world.delete_role(guild, role))?;
+    Ok(Json(json!({})))
+}
+
+#[derive(Deserialize)]
+struct NewMember {
+    #[serde(default, deserialize_with = "snowflake::optional")]
+    id: Option<u64>,
+    username: Option<String>,
+}
+
+async fn join(
+    State(discord): State<Arc<Discord>>,
+    Path(guild): Path<u64>,
+    Json(wish): Json<NewMember>,
+) -> Answer {
+    let id = discord.with(|world| world.join(guild, wish.id, wish.username.as_deref()))?;
+    Ok(Json(json!({ "id": id.to_string() })))
+}
+
+async fn leave(State(discord): State<Arc<Discord>>, Path((guild, user)): Path<(u64, u64)>) -> Answer {
+    discord.with(|world| world.leave(guild, user))?;
+    Ok(Json(json!({})))
+}
+
+async fn give_role(
+    State(discord): State<Arc<Discord>>,
+    Path((guild, user, role)): Path<(u64, u64, u64)>,
+) -> Answer {
+    discord.with(|world| world.change(Actor::Human, Action::RoleAdd, guild, user, role, None))?;
+    Ok(Json(json!({})))
+}
+
+async fn take_role(
+    State(discord): State<Arc<Discord>>,
+    Path((guild, user, role)): Path<(u64, u64, u64)>,
+) -> Answer {
+    discord.with(|world| world.change(Actor::Human, Action::RoleRemove, guild, user, role, None))?;
+    Ok(Json(json!({})))
+}
+
+async fn set_limits(State(discord): State<Arc<Discord>>, Json(limits): Json<Limits>) -> Json<Value> {
+    discord.with(|world| world.meter.set(limits));
+    Json(json!({}))
+}
+
+async fn drop_gateway(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    // Forgotten at once, so that a command invoked right after this waits for the new connection.
+    let cut = discord.with(|world| std::mem::take(&mut world.sessions));
+    for session in &cut {
+        session.cut();
+    }
+    Json(json!({ "dropped": cut.len() }))
+}

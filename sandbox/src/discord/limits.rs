@@ -1,0 +1,167 @@
+//! Discord's rate limits. In: a call and the time. Out: let it pass or not, and the headers that say so.
+
+use std::collections::HashMap;
+use std::time::{Duration, Instant};
+
+use axum::Json;
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::records::Limits;
+use crate::clock;
+
+/// Which limit a call falls under. Role PUT and DELETE of one guild share a lane, as on the real Discord.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Lane {
+    Roles(u64),
+    MemberGet(u64),
+    Global,
+}
+
+/// A fixed window: it opens with the first call and closes after its length, however the calls are spread.
+#[derive(Debug)]
+struct Window {
+    opened: Instant,
+    used: u32,
+}
+
+/// The open windows.
+#[derive(Debug, Default)]
+pub(crate) struct Meter {
+    limits: Limits,
+    windows: HashMap<Lane, Window>,
+}
+
+/// What one call learnt about its lane.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Stamp {
+    lane: Lane,
+    limit: u32,
+    remaining: u32,
+    reset_after: Duration,
+}
+
+/// Whether a call may pass.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Pass {
+    /// No limit is set, and no header is sent.
+    Free,
+    /// One call of the window was used.
+    Counted(Stamp),
+    /// Nothing is left until the window ends.
+    Refused(Stamp),
+}
+
+impl Meter {
+    /// New limits start with fresh windows.
+    pub(crate) fn set(&mut self, limits: Limits) {
+        self.limits = limits;
+        self.windows.clear();
+    }
+
+    /// Counts a call.
+    pub(crate) fn count(&mut self, lane: Lane, now: Instant) -> Pass {
+        let (limit, window_ms) = match lane {
+            Lane::Roles(_) => (self.limits.role_limit, self.limits.role_window_ms),
+            Lane::MemberGet(_) => (self.limits.member_get_limit, self.limits.member_get_window_ms),
+            Lane::Global => (self.limits.global_per_second, 1_000),
+        };
+        if limit == 0 {
+            return Pass::Free;
+        }
+        let length = Duration::from_millis(window_ms);
+        let window = self.windows.entry(lane).or_insert(Window { opened: now, used: 0 });
+        if now.duration_since(window.opened) >= length {
+            *window = Window { opened: now, used: 0 };
+        }
+        let reset_after = (window.opened + length).duration_since(now);
+        if window.used >= limit {
+            return Pass::Refused(Stamp { lane, limit, remaining: 0, reset_after });
+        }
+        window.used += 1;
+        Pass::Counted(Stamp { lane, limit, remaining: limit - window.used, reset_after })
+    }
+}
+
+impl Stamp {
+    /// Writes the bucket headers; the global limit has none.
+    pub(crate) fn write(&self, headers: &mut HeaderMap) {
+        let bucket = match self.lane {
+            Lane::Roles(_) => "b0bb9027ff6ae0c9619c2719f4a24de5",
+            Lane::MemberGet(_) => "8b4ee3ab6e8a1f3b4dcf1c0e8a5c7d21",
+            Lane::Global => return,
+        };
+        let wait = self.wait_ms();
+        put(headers, "x-ratelimit-limit", &self.limit.to_string());
+        put(headers, "x-ratelimit-remaining", &self.remaining.to_string());
+        put(headers, "x-ratelimit-reset", &seconds(clock::millis() + wait));
+        put(headers, "x-ratelimit-reset-after", &seconds(wait));
+        put(headers, "x-ratelimit-bucket", bucket);
+    }
+
+    /// The 429 for a call that came too early.
+    pub(crate) fn refusal(&self) -> Response {
+        let global = self.lane == Lane::Global;
+        let wait = self.wait_ms();
+        let retry_after = serde_json::Number::from_f64(Duration::from_millis(wait).as_secs_f64());
+        let body =
+            json!({ "message": "You are being rate limited.", "retry_after": retry_after, "global": global });
+        let mut answer = (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response();
+        let headers = answer.headers_mut();
+        self.write(headers);
+        put(headers, "retry-after", &wait.div_ceil(1_000).to_string());
+        put(headers, "x-ratelimit-scope", if global { "global" } else { "user" });
+        if global {
+            put(headers, "x-ratelimit-global", "true");
+        }
+        answer
+    }
+
+    /// Rounded up, so that a client that waits exactly this long finds the window closed.
+    fn wait_ms(&self) -> u64 {
+        u64::try_from(self.reset_after.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+fn seconds(ms: u64) -> String {
+    format!("{}.{:03}", ms / 1_000, ms % 1_000)
+}
+
+fn put(headers: &mut HeaderMap, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(HeaderName::from_static(name), value);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn remaining(pass: Pass) -> Option<u32> {
+        match pass {
+            Pass::Free => None,
+            Pass::Counted(stamp) | Pass::Refused(stamp) => Some(stamp.remaining),
+        }
+    }
+
+    #[test]
+    fn the_window_is_fixed_and_belongs_to_one_guild() {
+        let mut meter = Meter::default();
+        let start = Instant::now();
+        for left in (0..10).rev() {
+            assert_eq!(remaining(meter.count(Lane::Roles(1), start)), Some(left));
+        }
+        let late = start + Duration::from_millis(9_999);
+        assert!(matches!(meter.count(Lane::Roles(1), late), Pass::Refused(_)));
+        assert!(matches!(meter.count(Lane::Roles(2), late), Pass::Counted(_)));
+        assert_eq!(remaining(meter.count(Lane::Roles(1), start + Duration::from_secs(10))), Some(9));
+    }
+
+    #[test]
+    fn zero_means_unlimited() {
+        let mut meter = Meter::default();
+        meter.set(Limits::none());
+        assert_eq!(meter.count(Lane::Global, Instant::now()), Pass::Free);
+    }
+}

@@ -1,0 +1,66 @@
+//! Discord's own ways to refuse. In: the reason. Out: status and `{message, code}` as Discord words them.
+
+use axum::Json;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde_json::{Value, json};
+
+/// A refusal by the fake Discord's REST API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum No {
+    /// No token, or not the bot's.
+    Unauthorized,
+    /// No such route.
+    NotFound,
+    /// The route exists, but not with this method.
+    MethodNotAllowed,
+    /// An id or body that cannot be read.
+    InvalidForm,
+    UnknownGuild,
+    UnknownMember,
+    UnknownMessage,
+    UnknownRole,
+    UnknownWebhook,
+    UnknownInteraction,
+    /// The interaction already got its first answer.
+    AlreadyAcknowledged,
+    /// The bot is not in the guild.
+    MissingAccess,
+    /// The bot may not touch this role.
+    MissingPermissions,
+}
+
+impl No {
+    fn words(self) -> (StatusCode, u32, &'static str) {
+        match self {
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, 0, "401: Unauthorized"),
+            Self::NotFound => (StatusCode::NOT_FOUND, 0, "404: Not Found"),
+            Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, 0, "405: Method Not Allowed"),
+            Self::InvalidForm => (StatusCode::BAD_REQUEST, 50035, "Invalid Form Body"),
+            Self::UnknownGuild => (StatusCode::NOT_FOUND, 10004, "Unknown Guild"),
+            Self::UnknownMember => (StatusCode::NOT_FOUND, 10007, "Unknown Member"),
+            Self::UnknownMessage => (StatusCode::NOT_FOUND, 10008, "Unknown Message"),
+            Self::UnknownRole => (StatusCode::NOT_FOUND, 10011, "Unknown Role"),
+            Self::UnknownWebhook => (StatusCode::NOT_FOUND, 10015, "Unknown Webhook"),
+            Self::UnknownInteraction => (StatusCode::NOT_FOUND, 10062, "Unknown interaction"),
+            Self::AlreadyAcknowledged => {
+                (StatusCode::BAD_REQUEST, 40060, "Interaction has already been acknowledged.")
+            }
+            Self::MissingAccess => (StatusCode::FORBIDDEN, 50001, "Missing Access"),
+            Self::MissingPermissions => (StatusCode::FORBIDDEN, 50013, "Missing Permissions"),
+        }
+    }
+}
+
+impl IntoResponse for No {
+    fn into_response(self) -> Response {
+        let (status, code, message) = self.words();
+        (status, Json(json!({ "message": message, "code": code }))).into_response()
+    }
+}
+
+/// The shape of errors that have no code of their own, such as a 503.
+pub(crate) fn plain(status: StatusCode) -> Value {
+    let words = status.canonical_reason().unwrap_or("Error");
+    json!({ "message": format!("{}: {words}", status.as_u16()), "code": 0 })
+}

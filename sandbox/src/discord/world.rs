@@ -1,0 +1,302 @@
+//! Guilds, roles and members, and Discord's rules about them. In: a wish. Out: the changed world, its gateway
+//! events, or the refusal Discord would give.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::exchange::Exchange;
+use super::gateway::Session;
+use super::limits::Meter;
+use super::records::{Action, Actor, AuditEntry};
+use super::reply::No;
+use super::snowflake::Mint;
+use super::wire;
+use crate::clock;
+
+/// The bot's user id and its application's id.
+pub(crate) const BOT_ID: u64 = 1_100_000_000_000_000_003;
+
+const ADMINISTRATOR: u64 = 0x8;
+const MANAGE_ROLES: u64 = 0x1000_0000;
+/// View channels and send messages, about what @everyone starts with.
+const EVERYONE: u64 = 0xC00;
+/// Where the bot's own role starts, so that there is room above and below.
+const BOT_POSITION: u32 = 50;
+
+/// Intent for guild and role events.
+const INTENT_GUILDS: u64 = 1;
+/// Privileged intent for member events.
+const INTENT_MEMBERS: u64 = 1 << 1;
+
+/// Everything one fake Discord knows.
+#[derive(Default)]
+pub(crate) struct World {
+    pub(crate) guilds: BTreeMap<u64, Guild>,
+    pub(crate) commands: Vec<Value>,
+    pub(crate) guild_commands: BTreeMap<u64, Vec<Value>>,
+    pub(crate) sessions: Vec<Session>,
+    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) meter: Meter,
+    pub(crate) mint: Mint,
+    /// Accounts outlive memberships: someone who rejoins has the same name.
+    names: BTreeMap<u64, String>,
+}
+
+/// A server.
+pub(crate) struct Guild {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) bot_in_guild: bool,
+    pub(crate) roles: BTreeMap<u64, Role>,
+    pub(crate) members: BTreeMap<u64, Member>,
+    pub(crate) audit: Vec<AuditEntry>,
+    /// Who was here before, for the rejoin flag.
+    left: BTreeSet<u64>,
+}
+
+/// A role.
+pub(crate) struct Role {
+    pub(crate) id: u64,
+    pub(crate) name: String,
+    pub(crate) position: u32,
+    pub(crate) permissions: u64,
+    pub(crate) managed: bool,
+    /// Whether it came with the bot.
+    pub(crate) of_bot: bool,
+}
+
+/// Someone in a guild.
+pub(crate) struct Member {
+    pub(crate) username: String,
+    pub(crate) roles: BTreeSet<u64>,
+    pub(crate) joined_at: String,
+    pub(crate) rejoined: bool,
+}
+
+impl Guild {
+    /// Whether Discord lets the bot give or take this role.
+    fn bot_may_touch(&self, role: &Role) -> bool {
+        let held = self.members.get(&BOT_ID).into_iter().flat_map(|bot| &bot.roles);
+        let own: Vec<&Role> = held.filter_map(|id| self.roles.get(id)).collect();
+        // @everyone's permissions count for the bot too; its position is 0.
+        let permissions = self
+            .roles
+            .get(&self.id)
+            .into_iter()
+            .chain(own.iter().copied())
+            .fold(0, |sum, role| sum | role.permissions);
+        let highest = own.iter().map(|role| role.position).max().unwrap_or(0);
+        permissions & (MANAGE_ROLES | ADMINISTRATOR) != 0
+            && role.position < highest
+            && !role.managed
+            && role.id != self.id
+    }
+}
+
+impl World {
+    /// The guild, if the bot can see it.
+    pub(crate) fn seen_by_bot(&self, guild: u64) -> Result<&Guild, No> {
+        let guild = self.guilds.get(&guild).ok_or(No::UnknownGuild)?;
+        if guild.bot_in_guild { Ok(guild) } else { Err(No::MissingAccess) }
+    }
+
+    /// The bot's role change, with Discord's checks in Discord's order.
+    pub(crate) fn change_as_bot(
+        &mut self,
+        action: Action,
+        guild: u64,
+        user: u64,
+        role: u64,
+        reason: Option<String>,
+    ) -> Result<(), No> {
+        let seen = self.seen_by_bot(guild)?;
+        let wanted = seen.roles.get(&role).ok_or(No::UnknownRole)?;
+        seen.members.get(&user).ok_or(No::UnknownMember)?;
+        if !seen.bot_may_touch(wanted) {
+            return Err(No::MissingPermissions);
+        }
+        self.change(Actor::Bot, action, guild, user, role, reason)
+    }
+
+    /// A role change without a question of rank: a moderator's, or one already checked.
+    pub(crate) fn change(
+        &mut self,
+        actor: Actor,
+        action: Action,
+        guild: u64,
+        user: u64,
+        role: u64,
+        reason: Option<String>,
+    ) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        if !place.roles.contains_key(&role) {
+            return Err(No::UnknownRole);
+        }
+        let member = place.members.get_mut(&user).ok_or(No::UnknownMember)?;
+        let changed = match action {
+            Action::RoleAdd => member.roles.insert(role),
+            Action::RoleRemove => member.roles.remove(&role),
+        };
+        if changed {
+            let mut update = wire::member(user, member);
+            update["guild_id"] = guild.to_string().into();
+            let at = clock::iso();
+            place.audit.push(AuditEntry { at, actor, action, user_id: user, role_id: role, reason });
+            // The bot hears about itself without the privileged intent.
+            let intent = if user == BOT_ID { 0 } else { INTENT_MEMBERS };
+            self.tell(guild, intent, "GUILD_MEMBER_UPDATE", &update);
+        }
+        Ok(())
+    }
+
+    /// A new guild with @everyone, the bot, and the bot's role.
+    pub(crate) fn create_guild(&mut self, id: Option<u64>, name: &str) -> Option<u64> {
+        let id = id.unwrap_or_else(|| self.mint.next());
+        if self.guilds.contains_key(&id) {
+            return None;
+        }
+        let bot_role = self.mint.next();
+        let everyone = Role {
+            id,
+            name: "@everyone".to_owned(),
+            position: 0,
+            permissions: EVERYONE,
+            managed: false,
+            of_bot: false,
+        };
+        let own = Role {
+            id: bot_role,
+            name: "Nexrole".to_owned(),
+            position: BOT_POSITION,
+            permissions: MANAGE_ROLES,
+            managed: true,
+            of_bot: true,
+        };
+        let guild = Guild {
+            id,
+            name: name.to_owned(),
+            bot_in_guild: false,
+            roles: BTreeMap::from([(id, everyone), (bot_role, own)]),
+            members: BTreeMap::new(),
+            audit: Vec::new(),
+            left: BTreeSet::new(),
+        };
+        self.guilds.insert(id, guild);
+        self.invite_bot(id).ok()?;
+        Some(id)
+    }
+
+    /// Puts the bot into the guild, with its role.
+    pub(crate) fn invite_bot(&mut self, guild: u64) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        if place.bot_in_guild {
+            return Ok(());
+        }
+        place.bot_in_guild = true;
+        let roles = place.roles.values().filter(|role| role.of_bot).map(|role| role.id).collect();
+        let bot = Member { username: "Nexrole".to_owned(), roles, joined_at: clock::iso(), rejoined: false };
+        place.members.insert(BOT_ID, bot);
+        let announced = wire::guild_create(place);
+        self.tell(guild, INTENT_GUILDS, "GUILD_CREATE", &announced);
+        Ok(())
+    }
+
+    /// Throws the bot out. Its role stays in the guild, so that an invitation restores the old rank.
+    pub(crate) fn kick_bot(&mut self, guild: u64) -> Result<(), No> {
+        self.guilds.get(&guild).ok_or(No::UnknownGuild)?;
+        // Told first: afterwards the bot is no longer in the guild and hears nothing from it.
+        self.tell(guild, INTENT_GUILDS, "GUILD_DELETE", &json!({ "id": guild.to_string() }));
+        if let Some(place) = self.guilds.get_mut(&guild) {
+            place.bot_in_guild = false;
+            place.members.remove(&BOT_ID);
+        }
+        Ok(())
+    }
+
+    /// Adds a role; without a position it goes on top of those below the bot.
+    pub(crate) fn create_role(&mut self, guild: u64, name: &str, position: Option<u32>) -> Result<u64, No> {
+        let id = self.mint.next();
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        let below_bot = place.roles.values().map(|role| role.position).filter(|at| *at < BOT_POSITION);
+        let next = (below_bot.max().unwrap_or(0) + 1).min(BOT_POSITION - 1);
+        let role = Role {
+            id,
+            name: name.to_owned(),
+            position: position.unwrap_or(next),
+            permissions: 0,
+            managed: false,
+            of_bot: false,
+        };
+        let announced = json!({ "guild_id": guild.to_string(), "role": wire::role(&role) });
+        place.roles.insert(id, role);
+        self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_CREATE", &announced);
+        Ok(id)
+    }
+
+    /// Changes a role.
+    pub(crate) fn set_role(
+        &mut self,
+        guild: u64,
+        role: u64,
+        change: impl FnOnce(&mut Role),
+    ) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        let role = place.roles.get_mut(&role).ok_or(No::UnknownRole)?;
+        change(role);
+        let announced = json!({ "guild_id": guild.to_string(), "role": wire::role(role) });
+        self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_UPDATE", &announced);
+        Ok(())
+    }
+
+    /// Deletes a role; members lose it without a member event, as on the real Discord.
+    pub(crate) fn delete_role(&mut self, guild: u64, role: u64) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        place.roles.remove(&role).ok_or(No::UnknownRole)?;
+        for member in place.members.values_mut() {
+            member.roles.remove(&role);
+        }
+        let announced = json!({ "guild_id": guild.to_string(), "role_id": role.to_string() });
+        self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_DELETE", &announced);
+        Ok(())
+    }
+
+    /// Someone joins, with no role: Discord does not restore roles. Joining twice changes nothing.
+    pub(crate) fn join(&mut self, guild: u64, user: Option<u64>, name: Option<&str>) -> Result<u64, No> {
+        let user = user.unwrap_or_else(|| self.mint.next());
+        let known = self.names.get(&user).cloned();
+        let username =
+            name.map(ToOwned::to_owned).or(known).unwrap_or_else(|| format!("user-{}", user % 10_000));
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        if place.members.contains_key(&user) {
+            return Ok(user);
+        }
+        self.names.insert(user, username.clone());
+        let rejoined = place.left.contains(&user);
+        let member = Member { username, roles: BTreeSet::new(), joined_at: clock::iso(), rejoined };
+        let mut announced = wire::member(user, &member);
+        announced["guild_id"] = guild.to_string().into();
+        place.members.insert(user, member);
+        self.tell(guild, INTENT_MEMBERS, "GUILD_MEMBER_ADD", &announced);
+        Ok(user)
+    }
+
+    /// Someone leaves and loses every role.
+    pub(crate) fn leave(&mut self, guild: u64, user: u64) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        let member = place.members.remove(&user).ok_or(No::UnknownMember)?;
+        place.left.insert(user);
+        let announced = json!({ "guild_id": guild.to_string(), "user": wire::user(user, &member.username) });
+        self.tell(guild, INTENT_MEMBERS, "GUILD_MEMBER_REMOVE", &announced);
+        Ok(())
+    }
+
+    /// Sends a guild's event to each session with the intent, while the bot is in that guild.
+    fn tell(&mut self, guild: u64, intent: u64, event: &'static str, data: &Value) {
+        if self.guilds.get(&guild).is_some_and(|place| place.bot_in_guild) {
+            for session in self.sessions.iter().filter(|session| session.has_intent(intent)) {
+                session.dispatch(event, data.clone());
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! A fake Stripe. In: a port and a webhook endpoint. Out: a read API under `/v1`, signed webhooks, the control API.
+
+mod api;
+mod client;
+mod control;
+mod courier;
+mod objects;
+mod records;
+mod shelf;
+mod sign;
+mod world;
+
+use std::sync::{Arc, Mutex};
+
+use axum::Router;
+use axum::http::StatusCode;
+use axum::middleware::{from_fn, from_fn_with_state};
+use tokio_util::sync::CancellationToken;
+
+use crate::remote::loopback_client;
+use crate::server::{Port, Running};
+use crate::traffic::{self, Traffic};
+use world::{Webhook, World};
+
+pub use crate::{Fault, FaultKind, Request};
+pub use api::KEY;
+pub use client::Control;
+pub use records::{Attempt, Delivery, Mode, Released};
+
+/// What to serve.
+#[derive(Clone, Debug, Default)]
+pub struct Options {
+    /// Port on 127.0.0.1; 0 picks a free one.
+    pub port: u16,
+    /// Where events are delivered; nowhere if unset.
+    pub webhook_url: Option<String>,
+    /// The endpoint's signing secret.
+    pub webhook_secret: Option<String>,
+}
+
+/// One running fake Stripe, as its handlers and deliveries see it.
+pub(crate) struct Stripe {
+    world: Mutex<World>,
+    client: reqwest::Client,
+    /// Cancelled when the sandbox ends, and with it every delivery.
+    stop: CancellationToken,
+}
+
+impl Stripe {
+    /// Looks at or changes the world, then sends the events that the change caused.
+    pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut World) -> T) -> T {
+        let (outcome, events) = {
+            let mut world = traffic::lock(&self.world);
+            let outcome = act(&mut world);
+            (outcome, std::mem::take(&mut world.outbox))
+        };
+        self.dispatch(events);
+        outcome
+    }
+}
+
+/// Starts a fake Stripe.
+pub async fn serve(options: Options) -> anyhow::Result<Running> {
+    let port = Port::bind(options.port).await?;
+    let stop = CancellationToken::new();
+    let secret = options.webhook_secret.unwrap_or_default();
+    let webhook = options.webhook_url.map(|url| Webhook { url, secret });
+    let stripe = Arc::new(Stripe {
+        world: Mutex::new(World { webhook, ..World::default() }),
+        client: loopback_client(courier::TIMEOUT),
+        stop: stop.clone(),
+    });
+    Ok(port.serve(router(stripe), stop))
+}
+
+fn router(stripe: Arc<Stripe>) -> Router {
+    let traffic = Traffic::new(api::plain);
+    // Outside the nest, because inside it the path has lost its prefix.
+    let observed = Router::new()
+        .nest("/v1", api::routes().layer(from_fn(api::guard)))
+        .layer(from_fn_with_state(traffic.clone(), traffic::observe))
+        .layer(from_fn(api::stamp));
+    Router::new()
+        .merge(observed)
+        .nest("/_sandbox", control::routes().merge(traffic::control(traffic)))
+        .fallback(async || StatusCode::NOT_FOUND)
+        .with_state(stripe)
+}

@@ -1,0 +1,106 @@
+//! All objects of one kind. In: objects as they arise, cursors. Out: single objects and pages, newest first.
+
+use std::collections::HashMap;
+
+use serde_json::Value;
+
+/// Objects in order of creation, found by id.
+#[derive(Debug, Default)]
+pub(crate) struct Shelf {
+    objects: Vec<Value>,
+    places: HashMap<String, usize>,
+}
+
+/// Which page of a list is wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Cursor {
+    /// 1 to 100.
+    pub(crate) limit: usize,
+    /// Continue with what is older than this id.
+    pub(crate) starting_after: Option<String>,
+    /// Go back to what is just newer than this id.
+    pub(crate) ending_before: Option<String>,
+}
+
+/// A cursor names an object that does not exist.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct UnknownCursor(pub(crate) String);
+
+impl Shelf {
+    pub(crate) fn add(&mut self, object: Value) {
+        let id = object["id"].as_str().unwrap_or_default().to_owned();
+        self.places.insert(id, self.objects.len());
+        self.objects.push(object);
+    }
+
+    pub(crate) fn get(&self, id: &str) -> Option<&Value> {
+        self.places.get(id).map(|place| &self.objects[*place])
+    }
+
+    pub(crate) fn get_mut(&mut self, id: &str) -> Option<&mut Value> {
+        self.places.get(id).map(|place| &mut self.objects[*place])
+    }
+
+    pub(crate) fn oldest_first(&self) -> &[Value] {
+        &self.objects
+    }
+
+    /// One page of what `wanted` lets through, newest first, and whether there is more in that direction.
+    pub(crate) fn page(
+        &self,
+        cursor: &Cursor,
+        wanted: impl Fn(&Value) -> bool,
+    ) -> Result<(Vec<Value>, bool), UnknownCursor> {
+        let place = |id: &String| self.places.get(id).copied().ok_or_else(|| UnknownCursor(id.clone()));
+        let older_than = cursor.starting_after.as_ref().map(place).transpose()?;
+        let newer_than = cursor.ending_before.as_ref().map(place).transpose()?;
+        let first = newer_than.map_or(0, |place| place + 1);
+        let last = older_than.unwrap_or(self.objects.len()).max(first);
+        let range = self.objects[first..last].iter().filter(|object| wanted(object));
+        // Going back means the page next to the cursor, which is the oldest part of what is newer.
+        let mut page: Vec<Value> = if newer_than.is_some() {
+            range.take(cursor.limit + 1).cloned().collect()
+        } else {
+            range.rev().take(cursor.limit + 1).cloned().collect()
+        };
+        let has_more = page.len() > cursor.limit;
+        page.truncate(cursor.limit);
+        if newer_than.is_some() {
+            page.reverse();
+        }
+        Ok((page, has_more))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    fn page(limit: usize, after: Option<&str>, before: Option<&str>) -> (Vec<String>, bool) {
+        let mut shelf = Shelf::default();
+        for id in ["a", "b", "c", "d"] {
+            shelf.add(json!({ "id": id }));
+        }
+        let cursor = Cursor {
+            limit,
+            starting_after: after.map(ToOwned::to_owned),
+            ending_before: before.map(ToOwned::to_owned),
+        };
+        let (page, more) = shelf.page(&cursor, |_| true).unwrap();
+        (page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(), more)
+    }
+
+    #[test]
+    fn pages_are_newest_first_in_both_directions() {
+        let check = |got: (Vec<String>, bool), ids: &[&str], more| {
+            assert_eq!(got.0, ids);
+            assert_eq!(got.1, more);
+        };
+        check(page(3, None, None), &["d", "c", "b"], true);
+        check(page(3, Some("b"), None), &["a"], false);
+        check(page(2, None, Some("a")), &["c", "b"], true);
+        check(page(2, None, Some("b")), &["d", "c"], false);
+    }
+}

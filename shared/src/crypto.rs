@@ -1,0 +1,149 @@
+//! Secrets at rest: plain bytes in, sealed bytes out, and back.
+//!
+//! AES-256-GCM (NIST SP 800-38D) with a key id in front, so that keys can be rotated: the first key seals, every key
+//! opens. The associated data names the row, so that a sealed value copied to another row does not open.
+//! Layout: `version (1) ‖ length of key id (1) ‖ key id ‖ nonce (12) ‖ ciphertext and tag`.
+
+use std::fmt;
+
+use aes_gcm::{
+    Aes256Gcm, KeyInit,
+    aead::{Aead, Generate, Nonce, Payload},
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::SecretString;
+
+const VERSION: u8 = 1;
+const NONCE: usize = 12;
+
+/// The keys of `ENCRYPTION_KEYS`: `id:base64(32 bytes)[,id:…]`.
+#[derive(Clone)]
+pub struct Keyring(Vec<(String, Aes256Gcm)>);
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+    }
+}
+
+/// Why sealing or opening failed. Never contains key or content.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub enum CryptoError {
+    /// The variable is not `id:base64(32 bytes)`.
+    #[error("key number {0} is not id:base64(32 bytes), or repeats an id")]
+    Key(usize),
+    /// The bytes are not in our layout.
+    #[error("the sealed value is damaged")]
+    Damaged,
+    /// The value was sealed with a key that ENCRYPTION_KEYS does not have.
+    #[error(
+        "the value was sealed with key '{0}', which ENCRYPTION_KEYS does not have; add it after the current one"
+    )]
+    UnknownKey(String),
+    /// Wrong key, changed bytes, or a value of another row.
+    #[error("the sealed value does not open with key '{0}' at this place")]
+    Refused(String),
+    /// The cipher refused to seal.
+    #[error("sealing failed")]
+    Seal,
+}
+
+impl Keyring {
+    /// Parses `ENCRYPTION_KEYS`.
+    pub fn parse(text: &str) -> Result<Self, CryptoError> {
+        let mut keys: Vec<(String, Aes256Gcm)> = Vec::new();
+        for (index, part) in text.split(',').enumerate() {
+            let bad = || CryptoError::Key(index + 1);
+            let (id, key) = part.trim().split_once(':').ok_or_else(bad)?;
+            let key = STANDARD.decode(key).map_err(|_| bad())?;
+            let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| bad())?;
+            let plain_id =
+                (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            if !plain_id || keys.iter().any(|(known, _)| known == id) {
+                return Err(bad());
+            }
+            keys.push((id.to_owned(), cipher));
+        }
+        Ok(Self(keys))
+    }
+
+    /// Seals `plain` for one place, for example `stripe_connections/42/webhook_secrets`.
+    pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
+        let (id, cipher) = self.0.first().ok_or(CryptoError::Seal)?;
+        let nonce = Nonce::<Aes256Gcm>::generate();
+        let payload = Payload { msg: plain, aad: place.as_bytes() };
+        let sealed = cipher.encrypt(&nonce, payload).map_err(|_| CryptoError::Seal)?;
+        let length = u8::try_from(id.len()).map_err(|_| CryptoError::Seal)?;
+        Ok([&[VERSION, length], id.as_bytes(), nonce.as_slice(), &sealed].concat())
+    }
+
+    /// Opens what [`Keyring::seal`] made for the same place.
+    pub fn open(&self, place: &str, sealed: &[u8]) -> Result<SecretString, CryptoError> {
+        let [VERSION, length, rest @ ..] = sealed else { return Err(CryptoError::Damaged) };
+        let (id, rest) = rest.split_at_checked(usize::from(*length)).ok_or(CryptoError::Damaged)?;
+        let (nonce, body) = rest.split_at_checked(NONCE).ok_or(CryptoError::Damaged)?;
+        let id = std::str::from_utf8(id).map_err(|_| CryptoError::Damaged)?;
+        let (_, cipher) = self
+            .0
+            .iter()
+            .find(|(known, _)| known == id)
+            .ok_or_else(|| CryptoError::UnknownKey(id.to_owned()))?;
+        let nonce = Nonce::<Aes256Gcm>::try_from(nonce).map_err(|_| CryptoError::Damaged)?;
+        let plain = cipher
+            .decrypt(&nonce, Payload { msg: body, aad: place.as_bytes() })
+            .map_err(|_| CryptoError::Refused(id.to_owned()))?;
+        String::from_utf8(plain).map(SecretString::from).map_err(|_| CryptoError::Damaged)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use secrecy::ExposeSecret;
+
+    fn key(id: &str, byte: u8) -> String {
+        format!("{id}:{}", STANDARD.encode([byte; 32]))
+    }
+
+    #[test]
+    fn what_was_sealed_opens_at_its_place_only() {
+        let ring = Keyring::parse(&key("k1", 1)).unwrap();
+        let sealed = ring.seal("t/1", b"whsec_x").unwrap();
+        assert_eq!(ring.open("t/1", &sealed).unwrap().expose_secret(), "whsec_x");
+        assert_eq!(ring.open("t/2", &sealed).unwrap_err(), CryptoError::Refused("k1".into()));
+        assert!(!sealed.windows(7).any(|w| w == b"whsec_x"));
+        assert_ne!(sealed, ring.seal("t/1", b"whsec_x").unwrap(), "a nonce is used once");
+    }
+
+    #[test]
+    fn the_first_key_seals_and_every_key_opens() {
+        let old = Keyring::parse(&key("old", 1)).unwrap().seal("p", b"s").unwrap();
+        let both = Keyring::parse(&format!("{},{}", key("new", 2), key("old", 1))).unwrap();
+        assert_eq!(both.open("p", &old).unwrap().expose_secret(), "s");
+        let new = both.seal("p", b"s").unwrap();
+        let gone = Keyring::parse(&key("old", 1)).unwrap().open("p", &new).unwrap_err();
+        assert_eq!(gone, CryptoError::UnknownKey("new".into()));
+    }
+
+    #[test]
+    fn damage_is_an_error_never_a_panic() {
+        let ring = Keyring::parse(&key("k", 7)).unwrap();
+        let sealed = ring.seal("p", b"secret").unwrap();
+        for cut in 0..sealed.len() {
+            assert!(ring.open("p", &sealed[..cut]).is_err(), "cut at {cut}");
+        }
+        for at in 0..sealed.len() {
+            let mut flipped = sealed.clone();
+            flipped[at] ^= 1;
+            assert!(ring.open("p", &flipped).is_err(), "bit flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn keys_are_checked() {
+        for bad in ["", "k", "k:", "k:AAAA", ":AAAA", &format!("{0},{0}", key("k", 1)), &key("k y", 1)] {
+            assert!(matches!(Keyring::parse(bad), Err(CryptoError::Key(_))), "{bad}");
+        }
+        assert_eq!(format!("{:?}", Keyring::parse(&key("k1", 1)).unwrap()), r#"["k1"]"#);
+    }
+}

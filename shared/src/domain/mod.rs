@@ -1,0 +1,11 @@
+//! The rules, pure: no IO, no clock, no randomness, no logging. In the order in which data passes:
+//! `BillingFact → Transition → RoleJob → RolePlan → CallOutcome → Verdict → AuditEntry`.
+
+pub mod access;
+pub mod audit;
+pub mod billing;
+pub mod job;
+pub mod outcome;
+pub mod plan;
+pub mod transition;
+pub mod verdict;

@@ -1,0 +1,66 @@
+//! What a call to Discord came to, in our words. Classified by the bot, by status and error code, never by text.
+
+use std::time::Duration;
+
+/// The answer to one call.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CallOutcome {
+    /// It is so now (also if it was so before: role calls are idempotent).
+    Done,
+    /// Told to wait; nothing was changed.
+    RateLimited {
+        /// For how long.
+        after: Duration,
+        /// What has to wait.
+        scope: LimitScope,
+    },
+    /// 10007, 10013: not in the guild, or no such user.
+    MemberGone,
+    /// 10011: the role does not exist any more.
+    RoleGone,
+    /// 50013: no Manage Roles, or the role is above ours, or managed by an integration.
+    RoleForbidden,
+    /// 10004, 50001: the bot is not in the guild.
+    GuildGone,
+    /// 401: the bot token is not valid (any more).
+    TokenRejected,
+    /// Refused for another reason; repeating it will not help.
+    Refused {
+        /// HTTP status.
+        status: u16,
+        /// Discord's JSON error code; 0 when there was none.
+        code: u32,
+    },
+    /// 5xx, time-out, reset: it may or may not have happened.
+    Transient(Transient),
+}
+
+/// What has to wait after a 429.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LimitScope {
+    /// This guild's bucket.
+    Guild,
+    /// Every call of this bot.
+    Everything,
+}
+
+/// Why a call's result is unknown.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Transient {
+    /// A 5xx with this status.
+    Status(u16),
+    /// No answer in time.
+    TimedOut,
+    /// The connection failed.
+    Connection,
+}
+
+impl std::fmt::Display for Transient {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Status(status) => write!(f, "Discord answered with status {status}"),
+            Self::TimedOut => f.write_str("Discord did not answer in time"),
+            Self::Connection => f.write_str("the connection to Discord failed"),
+        }
+    }
+}

@@ -1,0 +1,138 @@
+//! What becomes of a job after a call. In: the outcome, its failures so far, a jitter in [0, 1). Out: a [`Verdict`].
+
+use std::time::Duration;
+
+use super::outcome::{CallOutcome, LimitScope, Transient};
+
+/// Waits after failure 1, 2, …: 5s, 20s, 1m20s, 5m20s, 20m. After that the job is parked.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(5),
+    Duration::from_secs(20),
+    Duration::from_secs(80),
+    Duration::from_secs(320),
+    Duration::from_secs(1200),
+];
+/// A parked job is looked at again after this, besides the event that it waits for.
+pub const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
+/// One probe an hour of a role that Discord does not let us manage.
+pub const PROBE_ROLE: Duration = Duration::from_secs(3600);
+/// A guild without the bot is asked again after this, unless the bot is invited back before.
+pub const PROBE_GUILD: Duration = Duration::from_secs(3600);
+
+/// What to do with the job, or with more than the job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// It is done.
+    Done,
+    /// Try again later; this was a failure.
+    Retry(Duration, Transient),
+    /// Told to wait: the attempt is given back.
+    Snooze(Duration, LimitScope),
+    /// This job waits for something.
+    Park(ParkReason),
+    /// All jobs of this role wait: one probe an hour.
+    ParkRole,
+    /// All jobs of this guild wait.
+    ParkGuild,
+    /// It cannot be done.
+    Fail(FailReason),
+    /// No call can succeed: stop.
+    StopEverything,
+}
+
+/// What a parked job waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ParkReason {
+    /// The member to join.
+    MemberAbsent,
+    /// Discord to recover; it failed too often.
+    Exhausted(Transient),
+}
+
+/// Why a job is given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FailReason {
+    /// The role was deleted.
+    RoleGone,
+    /// Discord refuses with this status and code.
+    Refused(u16, u32),
+}
+
+/// Decides.
+pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
+    match outcome {
+        CallOutcome::Done => Verdict::Done,
+        // Being told to wait is not a failure: the attempt is given back.
+        CallOutcome::RateLimited { after, scope } => Verdict::Snooze(*after, *scope),
+        CallOutcome::MemberGone => Verdict::Park(ParkReason::MemberAbsent),
+        CallOutcome::RoleGone => Verdict::Fail(FailReason::RoleGone),
+        CallOutcome::RoleForbidden => Verdict::ParkRole,
+        CallOutcome::GuildGone => Verdict::ParkGuild,
+        CallOutcome::TokenRejected => Verdict::StopEverything,
+        CallOutcome::Refused { status, code } => Verdict::Fail(FailReason::Refused(*status, *code)),
+        CallOutcome::Transient(cause) => {
+            let wait = usize::try_from(failures).ok().and_then(|failures| WAITS.get(failures));
+            match wait {
+                // Up to a quarter longer, so that a crowd that failed together does not come back together.
+                Some(wait) => Verdict::Retry(wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0), *cause),
+                None => Verdict::Park(ParkReason::Exhausted(*cause)),
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_429_is_never_a_failure() {
+        let after = Duration::from_millis(1337);
+        for failures in [0, 4, 5, 99] {
+            let limited = CallOutcome::RateLimited { after, scope: LimitScope::Guild };
+            assert_eq!(verdict(&limited, failures, 0.9), Verdict::Snooze(after, LimitScope::Guild));
+        }
+    }
+
+    #[test]
+    fn transient_failures_wait_longer_and_then_park() {
+        let outcome = CallOutcome::Transient(Transient::Status(502));
+        let waits: Vec<_> = (0..7).map(|failures| verdict(&outcome, failures, 0.0)).collect();
+        let seconds = |s| Verdict::Retry(Duration::from_secs(s), Transient::Status(502));
+        assert_eq!(waits[..5], [seconds(5), seconds(20), seconds(80), seconds(320), seconds(1200)]);
+        assert_eq!(waits[5], Verdict::Park(ParkReason::Exhausted(Transient::Status(502))));
+        assert_eq!(waits[6], waits[5]);
+    }
+
+    #[test]
+    fn the_rest_of_the_table() {
+        for (outcome, expected) in [
+            (CallOutcome::Done, Verdict::Done),
+            (CallOutcome::MemberGone, Verdict::Park(ParkReason::MemberAbsent)),
+            (CallOutcome::RoleGone, Verdict::Fail(FailReason::RoleGone)),
+            (CallOutcome::RoleForbidden, Verdict::ParkRole),
+            (CallOutcome::GuildGone, Verdict::ParkGuild),
+            (CallOutcome::TokenRejected, Verdict::StopEverything),
+            (
+                CallOutcome::Refused { status: 400, code: 50035 },
+                Verdict::Fail(FailReason::Refused(400, 50035)),
+            ),
+        ] {
+            assert_eq!(verdict(&outcome, 3, 0.5), expected);
+        }
+    }
+
+    proptest! {
+        /// Law: a delay is never below what Discord asked for, and a retry never above its cap.
+        #[test]
+        fn delays_keep_their_bounds(ms in 0_u64..10_000_000, failures in 0_u32..20, jitter in 0.0_f64..1.0) {
+            let after = Duration::from_millis(ms);
+            let limited = CallOutcome::RateLimited { after, scope: LimitScope::Everything };
+            prop_assert_eq!(verdict(&limited, failures, jitter), Verdict::Snooze(after, LimitScope::Everything));
+            if let Verdict::Retry(wait, _) = verdict(&CallOutcome::Transient(Transient::TimedOut), failures, jitter) {
+                prop_assert!(wait >= WAITS[0] && wait <= WAITS[4].mul_f64(1.25));
+            }
+        }
+    }
+}

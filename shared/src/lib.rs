@@ -1,0 +1,13 @@
+//! What both services must agree on: ids, the rules of the domain, the database, configuration, encryption.
+//!
+//! `domain` is pure: no IO, clock, randomness or logging. `store` holds all SQL. Nothing here knows Stripe's or
+//! Discord's client libraries.
+
+pub mod clock;
+pub mod config;
+pub mod crypto;
+pub mod domain;
+pub mod ids;
+pub mod shutdown;
+pub mod store;
+pub mod telemetry;

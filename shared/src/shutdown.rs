@@ -1,0 +1,20 @@
+//! Stopping: SIGTERM (a supervisor, a deploy) or Ctrl-C (a person) cancels a token; loops look at it.
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Cancels `stop` at the first SIGTERM or SIGINT. Call it inside a runtime.
+pub fn on_signal(stop: CancellationToken) {
+    tokio::spawn(async move {
+        let (mut term, mut int) = match (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) {
+            (Ok(term), Ok(int)) => (term, int),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::error!(%error, "signals cannot be heard; stop the process with kill -9");
+                return;
+            }
+        };
+        tokio::select! { _ = term.recv() => {} _ = int.recv() => {} }
+        tracing::info!("stopping");
+        stop.cancel();
+    });
+}

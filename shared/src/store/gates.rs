@@ -1,0 +1,75 @@
+//! A guild's gate: lease end and rate-limit pause in one column. Whoever holds the lease is alone with the guild.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use crate::ids::GuildId;
+
+/// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
+///
+/// The walk skips from guild to guild through `role_jobs_ring` (a loose index scan, written out because Postgres has
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. Fewer than `limit`
+/// answers: start again from the beginning (`None`).
+pub async fn lease(
+    db: &mut PgConnection,
+    after: Option<GuildId>,
+    limit: usize,
+    owner: Uuid,
+    lease: Duration,
+) -> Result<Vec<GuildId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "WITH RECURSIVE ring (guild_id, due_at, n) AS (
+             (SELECT guild_id, due_at, 1 FROM role_jobs
+               WHERE state = 'pending' AND guild_id > $1 ORDER BY guild_id, due_at LIMIT 1)
+             UNION ALL
+             SELECT x.guild_id, x.due_at, r.n + 1
+               FROM ring r CROSS JOIN LATERAL (
+                   SELECT j.guild_id, j.due_at FROM role_jobs j
+                    WHERE j.state = 'pending' AND j.guild_id > r.guild_id ORDER BY j.guild_id, j.due_at LIMIT 1) x
+              WHERE r.n < 512
+         ), pick AS (
+             SELECT g.guild_id FROM ring JOIN guild_gates g USING (guild_id)
+              WHERE ring.due_at <= clock_timestamp() AND g.open_at <= clock_timestamp()
+              LIMIT $2 FOR NO KEY UPDATE OF g SKIP LOCKED
+         )
+         UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3
+           FROM pick WHERE g.guild_id = pick.guild_id
+         RETURNING g.guild_id",
+    )
+    .bind(after.map_or(0, GuildId::to_i64))
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .fetch_all(db)
+    .await
+}
+
+/// Whether we still held the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Yes, and it is given back.
+    Released,
+    /// No: it had run out, and somebody else may have taken it.
+    FencedOut,
+}
+
+/// Gives the lease back; the guild opens again after `pause`. First in the settling transaction.
+pub async fn release(
+    db: &mut PgConnection,
+    guild: GuildId,
+    owner: Uuid,
+    pause: Duration,
+) -> Result<Release, sqlx::Error> {
+    let released = sqlx::query(
+        "UPDATE guild_gates SET open_at = clock_timestamp() + make_interval(secs => $3), owner = NULL
+          WHERE guild_id = $1 AND owner = $2",
+    )
+    .bind(guild)
+    .bind(owner)
+    .bind(pause.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(if released.rows_affected() == 1 { Release::Released } else { Release::FencedOut })
+}

@@ -1,0 +1,93 @@
+//! Which Discord user a Stripe customer is. One user per customer and guild; a link never moves by itself.
+
+use sqlx::PgConnection;
+
+use super::{audit, connections::Connection};
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditEntry},
+    ids::{CustomerId, UserId},
+};
+
+/// How a link was proven.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Proof {
+    /// The owner wrote `metadata.discord_user_id` at Stripe.
+    Metadata,
+    /// The owner said so to us.
+    Owner,
+}
+
+impl Proof {
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::Metadata => "metadata",
+            Self::Owner => "owner",
+        }
+    }
+}
+
+/// What linking came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Linking {
+    /// The customer was not linked before.
+    Linked,
+    /// It was linked to this user already.
+    AlreadySo,
+    /// It is linked to somebody else, who keeps it.
+    TakenBy(UserId),
+}
+
+/// Links a customer, if it is nobody's yet.
+pub async fn link(
+    db: &mut PgConnection,
+    connection: Connection,
+    customer: &CustomerId,
+    user: UserId,
+    proof: Proof,
+) -> Result<Linking, sqlx::Error> {
+    let inserted = sqlx::query(
+        "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(customer)
+    .bind(user)
+    .bind(proof.as_str())
+    .execute(&mut *db)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(match linked_user(db, connection, customer).await? {
+            Some(holder) if holder != user => Linking::TakenBy(holder),
+            _ => Linking::AlreadySo,
+        });
+    }
+    let entry = AuditEntry {
+        actor: match proof {
+            Proof::Metadata => Actor::Stripe,
+            Proof::Owner => Actor::Operator,
+        },
+        action: AuditAction::MemberLinked,
+        user: Some(user),
+        role: None,
+        cause: format!("{customer} by {}", proof.as_str()),
+    };
+    audit::record(db, connection.guild, &entry).await?;
+    Ok(Linking::Linked)
+}
+
+/// Whose this customer is.
+pub async fn linked_user(
+    db: &mut PgConnection,
+    connection: Connection,
+    customer: &CustomerId,
+) -> Result<Option<UserId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT user_id FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(customer)
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,113 @@
+//! Which price or product gives which role.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use super::{audit, connections::Connection, events::ObjectKind, sync};
+use crate::{
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        billing::Items,
+    },
+    ids::{ConnectionId, GuildId, PriceId, ProductId, RoleId},
+};
+
+/// What is sold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Sold {
+    /// One price.
+    Price(PriceId),
+    /// Every price of a product.
+    Product(ProductId),
+}
+
+impl Sold {
+    fn kind(&self) -> &'static str {
+        match self {
+            Self::Price(_) => "price",
+            Self::Product(_) => "product",
+        }
+    }
+
+    fn id(&self) -> &str {
+        match self {
+            Self::Price(id) => id.as_str(),
+            Self::Product(id) => id.as_str(),
+        }
+    }
+}
+
+/// Keeps mappings from changing until the transaction ends. Whoever reads them to decide holds this; whoever changes them
+/// waits for those, so that no read falls between "which subscriptions are concerned" and the change.
+pub async fn hold(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock_shared($1)").bind(guild).execute(db).await?;
+    Ok(())
+}
+
+/// Adds a mapping, and has every known subscription that it concerns read again. Answers how many those are;
+/// `None` if the mapping was there.
+pub async fn add(
+    db: &mut PgConnection,
+    guild: GuildId,
+    sold: &Sold,
+    role: RoleId,
+) -> Result<Option<usize>, sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(guild).execute(&mut *db).await?;
+    let inserted = sqlx::query(
+        "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES ($1, $2, $3, $4)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(guild)
+    .bind(sold.kind())
+    .bind(sold.id())
+    .bind(role)
+    .execute(&mut *db)
+    .await?;
+    if inserted.rows_affected() == 0 {
+        return Ok(None);
+    }
+    let cause = format!("{} {}", sold.kind(), sold.id());
+    let entry = AuditEntry {
+        actor: Actor::Operator,
+        action: AuditAction::MappingAdded,
+        user: None,
+        role: Some(role),
+        cause,
+    };
+    audit::record(db, guild, &entry).await?;
+    let concerned: Vec<(ConnectionId, String)> = sqlx::query_as(
+        "SELECT connection_id, subscription_id FROM subscriptions
+          WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]",
+    )
+    .bind(guild)
+    .bind(sold.kind())
+    .bind(sold.id())
+    .fetch_all(&mut *db)
+    .await?;
+    let count = concerned.len();
+    for (id, subscription) in concerned {
+        sync::mark_dirty(db, Connection { guild, id }, ObjectKind::Subscription, &[subscription]).await?;
+    }
+    Ok(Some(count))
+}
+
+/// The roles that these items give.
+pub async fn roles_of(
+    db: &mut PgConnection,
+    guild: GuildId,
+    items: &Items,
+) -> Result<BTreeSet<RoleId>, sqlx::Error> {
+    let items = items.as_slice();
+    let roles: Vec<RoleId> = sqlx::query_scalar(
+        "SELECT role_id FROM role_mappings
+          WHERE guild_id = $1 AND ((source_kind = 'price' AND source_id = ANY ($2))
+                                OR (source_kind = 'product' AND source_id = ANY ($3)))",
+    )
+    .bind(guild)
+    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
+    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .fetch_all(db)
+    .await?;
+    Ok(roles.into_iter().collect())
+}

@@ -1,0 +1,21 @@
+//! All SQL. Free functions, `&mut PgConnection` first; the caller owns the transaction.
+//!
+//! Queries are plain text checked by the tests, each of which runs on a real Postgres
+//! (see `docs/decisions/0002-queries-as-text.md`).
+
+pub mod audit;
+pub mod connections;
+pub mod database;
+pub mod events;
+pub mod gates;
+pub mod grants;
+pub mod links;
+pub mod mappings;
+pub mod members;
+pub mod mirror;
+pub mod role_jobs;
+pub mod settle;
+pub mod sources;
+pub mod summary;
+pub mod sync;
+pub mod why;

@@ -1,0 +1,161 @@
+//! Role jobs: enqueued by anybody, read under a guild's lease.
+
+use sqlx::PgConnection;
+
+use crate::{
+    domain::{
+        job::{ClaimedJob, JobAction},
+        plan::{GrantState, RoleView},
+    },
+    ids::{GuildId, JobId, RoleId, UserId},
+};
+
+/// The channel on which bots are told that there are jobs.
+pub const CHANNEL: &str = "role_jobs";
+
+/// Tells every bot that listens on [`CHANNEL`] that there are jobs.
+pub async fn announce(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
+    Ok(())
+}
+
+/// Adds a job, due now.
+pub async fn enqueue(
+    db: &mut PgConnection,
+    guild: GuildId,
+    user: UserId,
+    role: RoleId,
+    action: JobAction,
+    cause: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES ($1, $2, $3, $4, $5)",
+    )
+    .bind(guild)
+    .bind(user)
+    .bind(role)
+    .bind(action)
+    .bind(cause)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// What is known about our power over a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Power {
+    /// Nothing bad.
+    Assumed,
+    /// Discord refused it a moment ago: make no call for it.
+    Refused,
+    /// Discord refused it a while ago: one call may find out whether it still does.
+    ProbeDue,
+}
+
+/// One role of one member with everything that waits for it.
+#[derive(Debug, Clone)]
+pub struct RoleWork {
+    /// What our books say.
+    pub view: RoleView,
+    /// Whether Discord lets us manage the role.
+    pub power: Power,
+    /// All pending jobs of this member and role, oldest first; at least one.
+    pub jobs: Vec<ClaimedJob>,
+}
+
+/// One member with all their pending work.
+#[derive(Debug, Clone)]
+pub struct MemberWork {
+    /// Who.
+    pub user: UserId,
+    /// Per role, in the order of role ids.
+    pub roles: Vec<RoleWork>,
+}
+
+type Row = (JobId, UserId, RoleId, JobAction, i32, String, bool, Option<GrantState>, Option<bool>);
+
+/// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
+/// Run it as its own statement after the lease: the desired state must be read later than the lease began.
+pub async fn due(
+    db: &mut PgConnection,
+    guild: GuildId,
+    members: usize,
+) -> Result<Vec<MemberWork>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.cause,
+                EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
+                                                       AND s.role_id = j.role_id AND s.state = 'live'),
+                g.state,
+                h.next_probe_at > clock_timestamp()
+           FROM (SELECT DISTINCT d.user_id
+                   FROM (SELECT user_id FROM role_jobs
+                          WHERE state = 'pending' AND guild_id = $1 AND due_at <= clock_timestamp()
+                          ORDER BY due_at, job_id LIMIT $2) d) m
+           JOIN role_jobs j ON j.state = 'pending' AND j.guild_id = $1 AND j.user_id = m.user_id
+           LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
+           LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
+          ORDER BY j.user_id, j.role_id, j.job_id",
+    )
+    .bind(guild)
+    .bind(i64::try_from(members).unwrap_or(i64::MAX))
+    .fetch_all(db)
+    .await?;
+    let mut work: Vec<MemberWork> = Vec::new();
+    for (id, user, role, action, attempts, cause, desired, grant, refused) in rows {
+        let attempts = u32::try_from(attempts).unwrap_or(0);
+        let job = ClaimedJob { id, user, role, action, attempts, cause };
+        if work.last().is_none_or(|member| member.user != user) {
+            work.push(MemberWork { user, roles: Vec::new() });
+        }
+        let Some(member) = work.last_mut() else { continue };
+        match member.roles.last_mut() {
+            Some(last) if last.view.role == role => last.jobs.push(job),
+            _ => {
+                let view = RoleView { role, desired, grant };
+                let power = match refused {
+                    None => Power::Assumed,
+                    Some(true) => Power::Refused,
+                    Some(false) => Power::ProbeDue,
+                };
+                member.roles.push(RoleWork { view, power, jobs: vec![job] });
+            }
+        }
+    }
+    Ok(work)
+}
+
+/// Makes parked jobs whose time has come pending again; a guild's parked role still costs one probe only, because the
+/// worker parks the rest again without a call.
+pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    let released = sqlx::query(
+        "UPDATE role_jobs SET state = 'pending' WHERE (guild_id, job_id) IN (
+             SELECT guild_id, job_id FROM role_jobs WHERE state = 'parked' AND due_at <= now()
+              LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)",
+    )
+    .execute(db)
+    .await?;
+    Ok(released.rows_affected())
+}
+
+/// Makes a role's parked jobs pending: the role can be managed again, or somebody says so.
+pub async fn release_role(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query("DELETE FROM role_health WHERE guild_id = $1 AND role_id = $2")
+        .bind(guild)
+        .bind(role)
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE role_jobs SET state = 'pending', due_at = now()
+          WHERE guild_id = $1 AND role_id = $2 AND state = 'parked'",
+    )
+    .bind(guild)
+    .bind(role)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The roles of a guild that are parked.
+pub async fn parked_roles(db: &mut PgConnection, guild: GuildId) -> Result<Vec<RoleId>, sqlx::Error> {
+    sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1").bind(guild).fetch_all(db).await
+}

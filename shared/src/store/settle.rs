@@ -1,0 +1,141 @@
+//! What a worker's turn with one guild came to, written in one transaction: gate, jobs, books, audit.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    gates::{self, Release},
+    grants::{self, GrantChange},
+    role_jobs,
+};
+use crate::{
+    domain::job::{JobAction, JobState},
+    ids::{GuildId, JobId, RoleId},
+};
+
+/// What becomes of one job.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct JobUpdate {
+    /// Which.
+    pub id: JobId,
+    /// Where it stands now.
+    pub state: JobState,
+    /// When it is due, from now; for `Pending` and `Parked`.
+    pub due_in: Duration,
+    /// 1 if this turn was a failure of the job, else 0.
+    pub failures: u32,
+    /// What happened, in words.
+    pub outcome: String,
+}
+
+/// What we learned about our power over a role.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum RoleHealth {
+    /// Discord let us change it.
+    Works(RoleId),
+    /// Discord refused; ask again after this.
+    Parked(RoleId, Duration),
+}
+
+/// A turn's result.
+#[derive(Debug, Clone)]
+pub struct Settlement {
+    /// The guild.
+    pub guild: GuildId,
+    /// The lease's fence.
+    pub owner: Uuid,
+    /// How long the guild has to wait, by Discord's word; zero: not at all.
+    pub pause: Duration,
+    /// Jobs; those not named stay as they are.
+    pub jobs: Vec<JobUpdate>,
+    /// Our books.
+    pub grants: Vec<GrantChange>,
+    /// Roles.
+    pub roles: Vec<RoleHealth>,
+}
+
+/// Writes a turn's result; the caller commits. Fenced out: nothing of it is written, and what may have been changed at
+/// Discord is looked at again by whoever comes next.
+pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release, sqlx::Error> {
+    let guild = turn.guild;
+    if gates::release(db, guild, turn.owner, turn.pause).await? == Release::FencedOut {
+        for touched in &turn.grants {
+            let (user, role) = (touched.user, touched.role);
+            role_jobs::enqueue(db, guild, user, role, JobAction::Resync, "a worker lost its lease").await?;
+        }
+        return Ok(Release::FencedOut);
+    }
+    // `state = 'pending'`: a job that somebody else finished meanwhile stays as it is.
+    sqlx::query(
+        "UPDATE role_jobs j SET state = x.state, outcome = x.outcome, attempts = j.attempts + x.failures,
+                due_at = clock_timestamp() + make_interval(secs => x.due_in),
+                finished_at = CASE WHEN x.state IN ('pending', 'parked', 'held') THEN NULL ELSE clock_timestamp() END
+           FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::float8[])
+                AS x (job_id, state, outcome, failures, due_in)
+          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state = 'pending'",
+    )
+    .bind(guild)
+    .bind(turn.jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())
+    .bind(turn.jobs.iter().map(|j| state_word(j.state)).collect::<Vec<_>>())
+    .bind(turn.jobs.iter().map(|j| j.outcome.as_str()).collect::<Vec<_>>())
+    .bind(turn.jobs.iter().map(|j| i32::try_from(j.failures).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(turn.jobs.iter().map(|j| j.due_in.as_secs_f64()).collect::<Vec<_>>())
+    .execute(&mut *db)
+    .await?;
+    for grant in &turn.grants {
+        grants::apply(db, guild, grant).await?;
+    }
+    for role in &turn.roles {
+        match role {
+            RoleHealth::Works(role) => works(db, guild, *role).await?,
+            RoleHealth::Parked(role, probe_in) => park(db, guild, *role, *probe_in).await?,
+        }
+    }
+    Ok(Release::Released)
+}
+
+async fn works(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+    let healthy: bool = sqlx::query_scalar(
+        "SELECT NOT EXISTS (SELECT FROM role_health WHERE guild_id = $1 AND role_id = $2)",
+    )
+    .bind(guild)
+    .bind(role)
+    .fetch_one(&mut *db)
+    .await?;
+    if healthy { Ok(()) } else { role_jobs::release_role(db, guild, role).await }
+}
+
+async fn park(
+    db: &mut PgConnection,
+    guild: GuildId,
+    role: RoleId,
+    probe_in: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
+         VALUES ($1, $2, 'Discord answers 50013: Manage Roles is missing, or the role is not below the bot''s own',
+                 clock_timestamp() + make_interval(secs => $3))
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at",
+    )
+    .bind(guild)
+    .bind(role)
+    .bind(probe_in.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+fn state_word(state: JobState) -> &'static str {
+    match state {
+        JobState::Pending => "pending",
+        JobState::Applied => "applied",
+        JobState::Noop => "noop",
+        JobState::Superseded => "superseded",
+        JobState::Parked => "parked",
+        JobState::Held => "held",
+        JobState::Discarded => "discarded",
+        JobState::Failed => "failed",
+    }
+}

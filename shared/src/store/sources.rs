@@ -1,0 +1,75 @@
+//! Why a member should have a role. Desired = at least one live source.
+
+use std::collections::BTreeSet;
+
+use sqlx::PgConnection;
+
+use super::{audit, connections::Connection};
+use crate::{
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        job::JobAction,
+        transition::{Gift, Transition},
+    },
+    ids::{RoleId, SubscriptionId, UserId},
+};
+
+/// What this subscription gives now, in our books.
+pub async fn live(
+    db: &mut PgConnection,
+    connection: Connection,
+    subscription: &SubscriptionId,
+) -> Result<BTreeSet<Gift>, sqlx::Error> {
+    let rows: Vec<(UserId, RoleId)> = sqlx::query_as(
+        "SELECT user_id, role_id FROM access_sources
+          WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND state = 'live'",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(subscription)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(user, role)| Gift { user, role }).collect())
+}
+
+/// Applies one transition: the source, the audit entry and the job that wakes the bot, together.
+///
+/// The job is written for every change of a source, not only when the union of sources changes: two concurrent
+/// cancels would each see the other as live, and nobody would revoke. The bot looks at the union when it acts.
+pub async fn apply(
+    db: &mut PgConnection,
+    connection: Connection,
+    subscription: &SubscriptionId,
+    transition: Transition,
+    evidence: &str,
+    cause: &str,
+) -> Result<(), sqlx::Error> {
+    let (gift, state, action, audited) = match transition {
+        Transition::Begin(gift) => (gift, "live", JobAction::Grant, AuditAction::AccessBegan),
+        Transition::End(gift) => (gift, "ended", JobAction::Revoke, AuditAction::AccessEnded),
+    };
+    sqlx::query(
+        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+         VALUES ($1, $2, $3, 'stripe', $4, $5, $6, $7)
+         ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
+             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now()",
+    )
+    .bind(connection.guild)
+    .bind(gift.user)
+    .bind(gift.role)
+    .bind(connection.id)
+    .bind(subscription)
+    .bind(state)
+    .bind(evidence)
+    .execute(&mut *db)
+    .await?;
+    super::role_jobs::enqueue(db, connection.guild, gift.user, gift.role, action, cause).await?;
+    let entry = AuditEntry {
+        actor: Actor::Stripe,
+        action: audited,
+        user: Some(gift.user),
+        role: Some(gift.role),
+        cause: cause.to_owned(),
+    };
+    audit::record(db, connection.guild, &entry).await
+}

@@ -1,0 +1,55 @@
+//! How a guild is doing, in numbers: what `/status` shows. Counts are of small, indexed sets.
+
+use sqlx::PgConnection;
+
+use crate::{clock::Timestamp, ids::GuildId};
+
+/// A guild at a glance.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Summary {
+    /// Stripe connections that are active.
+    pub connections: i64,
+    /// Prices and products that are mapped to roles.
+    pub mappings: i64,
+    /// Subscriptions with access (`trialing`, `active`, `past_due`).
+    pub subscriptions: i64,
+    /// Of these, how many belong to customers that nobody is linked to.
+    pub unlinked: i64,
+    /// Roles that members hold because of us.
+    pub roles_held: i64,
+    /// Role changes on their way.
+    pub pending: i64,
+    /// Role changes that wait for a member or a permission.
+    pub parked: i64,
+    /// Roles that Discord does not let us manage.
+    pub parked_roles: i64,
+    /// Stripe objects still to be read.
+    pub unread: i64,
+    /// When Stripe last told us anything.
+    pub last_event: Option<Timestamp>,
+}
+
+/// Looks; `None` for a guild that does not use us.
+pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Summary>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT (SELECT count(*) FROM stripe_connections WHERE guild_id = $1 AND state = 'active') AS connections,
+                (SELECT count(*) FROM role_mappings WHERE guild_id = $1) AS mappings,
+                (SELECT count(*) FROM subscriptions
+                  WHERE guild_id = $1 AND status IN ('trialing', 'active', 'past_due')) AS subscriptions,
+                (SELECT count(*) FROM subscriptions s
+                  WHERE s.guild_id = $1 AND s.status IN ('trialing', 'active', 'past_due')
+                    AND NOT EXISTS (SELECT FROM member_links l
+                                     WHERE (l.guild_id, l.connection_id, l.customer_id)
+                                         = (s.guild_id, s.connection_id, s.customer_id))) AS unlinked,
+                (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed') AS roles_held,
+                (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
+                (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
+                (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
+                (SELECT count(*) FROM stripe_sync WHERE guild_id = $1 AND next_at IS NOT NULL) AS unread,
+                (SELECT max(received_at) FROM stripe_events WHERE guild_id = $1) AS last_event
+           FROM guilds WHERE guild_id = $1",
+    )
+    .bind(guild)
+    .fetch_optional(db)
+    .await
+}

@@ -1,0 +1,144 @@
+//! The queue of Stripe objects to re-read. One worker per object at a time, and no lost wake-up: a read is final only
+//! if `dirty_seq` is still what it was when the read began.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+use uuid::Uuid;
+
+use super::{
+    connections::Connection,
+    events::{Object, ObjectKind},
+};
+use crate::ids::{ConnectionId, GuildId};
+
+/// An object under lease.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// Whose.
+    pub connection: Connection,
+    /// What to read.
+    pub object: Object,
+    /// The hint that the read answers.
+    pub dirty_seq: i64,
+    /// Failed reads so far.
+    pub attempts: u32,
+    /// The fence.
+    pub owner: Uuid,
+}
+
+/// How a lease ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Clean: every hint so far was answered.
+    Clean,
+    /// New hints came while we read: it will be read again.
+    StillDirty,
+    /// The lease had run out and somebody else has it: the caller must roll back.
+    LostLease,
+}
+
+/// Leases up to `limit` objects that are due.
+pub async fn claim(
+    db: &mut PgConnection,
+    limit: usize,
+    owner: Uuid,
+    lease: Duration,
+) -> Result<Vec<Leased>, sqlx::Error> {
+    let rows: Vec<(GuildId, ConnectionId, ObjectKind, String, i64, i32)> = sqlx::query_as(
+        "WITH due AS MATERIALIZED (
+             SELECT guild_id, connection_id, object_kind, object_id FROM stripe_sync
+              WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+              ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+         )
+         UPDATE stripe_sync s SET lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+           FROM due WHERE (s.guild_id, s.connection_id, s.object_kind, s.object_id)
+                        = (due.guild_id, due.connection_id, due.object_kind, due.object_id)
+         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.dirty_seq, s.attempts",
+    )
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .fetch_all(db)
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(guild, id, kind, object_id, dirty_seq, attempts)| Leased {
+            connection: Connection { guild, id },
+            object: Object { kind, id: object_id },
+            dirty_seq,
+            attempts: u32::try_from(attempts).unwrap_or(0),
+            owner,
+        })
+        .collect())
+}
+
+/// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that
+/// no hint can slip between the check and the commit.
+pub async fn settle(db: &mut PgConnection, leased: &Leased) -> Result<Settled, sqlx::Error> {
+    let clean: Option<bool> = sqlx::query_scalar(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, last_error = NULL,
+                synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
+         RETURNING dirty_seq = $6",
+    )
+    .bind(leased.connection.guild)
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .bind(leased.dirty_seq)
+    .fetch_optional(db)
+    .await?;
+    Ok(match clean {
+        Some(true) => Settled::Clean,
+        Some(false) => Settled::StillDirty,
+        None => Settled::LostLease,
+    })
+}
+
+/// Ends a lease after a failed read: again after `wait`.
+pub async fn retry(
+    db: &mut PgConnection,
+    leased: &Leased,
+    wait: Duration,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
+                next_at = clock_timestamp() + make_interval(secs => $6)
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
+    )
+    .bind(leased.connection.guild)
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Marks objects dirty without an event: something of ours changed that the read feeds.
+pub async fn mark_dirty(
+    db: &mut PgConnection,
+    connection: Connection,
+    kind: ObjectKind,
+    ids: &[String],
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id)
+         SELECT DISTINCT $1::bigint, $2::bigint, $3, id FROM unnest($4::text[]) AS ids (id) ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now()",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(kind.as_str())
+    .bind(ids)
+    .execute(db)
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,19 @@
+//! Logging, set up once per process. Lines go to stderr; stdout belongs to the commands' answers.
+
+use tracing_subscriber::EnvFilter;
+
+use crate::config::Env;
+
+/// Starts logging with `RUST_LOG` and `LOG_FORMAT`. A second call changes nothing.
+pub fn init(env: &Env) {
+    let filter = env.get("RUST_LOG").and_then(|spec| EnvFilter::try_new(spec).ok());
+    let filter = filter.unwrap_or_else(|| EnvFilter::new("info,sqlx=warn,serenity=warn,tracing::span=warn"));
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let started = match env.get("LOG_FORMAT").as_deref() {
+        Some("json") => builder.json().flatten_event(true).try_init(),
+        _ => builder.compact().try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging was already set up");
+    }
+}

@@ -1,0 +1,228 @@
+//! The gateway's configuration.
+
+use std::{net::SocketAddr, time::Duration};
+
+use secrecy::{ExposeSecret, SecretString};
+use shared::{
+    config::{Env, Problems, Reader},
+    crypto::Keyring,
+    ids::GuildId,
+};
+
+/// Everything the gateway is told.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Postgres.
+    pub database_url: SecretString,
+    /// Where to listen.
+    pub listen: SocketAddr,
+    /// How many right-most `X-Forwarded-For` entries are our own proxies'.
+    pub trusted_proxy_hops: usize,
+    /// Stripe's API, without `/v1`.
+    pub stripe_api_url: String,
+    /// The connection that variables describe.
+    pub environment: Option<Environment>,
+    /// Opens the connections whose secrets are in the database.
+    pub keyring: Option<Keyring>,
+    /// How long one worker keeps an object.
+    pub lease: Duration,
+    /// How often to look for work that no wake-up told of.
+    pub poll: Duration,
+}
+
+/// One guild and its Stripe account, from variables.
+#[derive(Debug, Clone)]
+pub struct Environment {
+    /// The guild.
+    pub guild: GuildId,
+    /// A restricted key.
+    pub api_key: SecretString,
+    /// Live or test, by the key's prefix.
+    pub livemode: bool,
+    /// One, or several while rotating.
+    pub webhook_secrets: Vec<SecretString>,
+}
+
+impl Config {
+    /// Reads the environment; all problems are reported together.
+    pub fn read(env: &Env) -> Result<Self, Problems> {
+        let mut reader = Reader::new(env);
+        let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+        let listen = reader.listen(8080);
+        let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
+        let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
+        let environment = environment(&mut reader);
+        let keyring = keyring(&mut reader);
+        let lease = reader.seconds("LEASE_SECONDS", Duration::from_secs(30));
+        let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
+        let config = (|| {
+            Some(Self {
+                database_url: database_url?.into(),
+                listen,
+                trusted_proxy_hops: hops,
+                stripe_api_url: stripe_api_url?,
+                environment,
+                keyring,
+                lease,
+                poll,
+            })
+        })();
+        reader.finish(config)
+    }
+}
+
+fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
+    let keys = reader.secret("ENCRYPTION_KEYS")?;
+    match Keyring::parse(keys.expose_secret()) {
+        Ok(keyring) => Some(keyring),
+        Err(error) => {
+            reader.problem("ENCRYPTION_KEYS", error.to_string(), "k1:<32 random bytes, base64>");
+            None
+        }
+    }
+}
+
+/// `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET` come together or not at all.
+fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
+    let together = [
+        ("GUILD_ID", "81384788765712384"),
+        ("STRIPE_SECRET_KEY", "rk_test_… (Stripe: Developers, API keys, Create restricted key, Read only)"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_… (Stripe: Workbench, Webhooks, the endpoint, Signing secret)"),
+    ];
+    let given = together.map(|(name, _)| reader.given(name));
+    if !given.contains(&true) {
+        return None;
+    }
+    for ((name, example), given) in together.into_iter().zip(given) {
+        if !given {
+            reader.problem(
+                name,
+                "is required beside the other two of GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET",
+                example,
+            );
+        }
+    }
+    let [(_, guild_example), (_, key_example), (_, secrets_example)] = together;
+    let guild = reader.parsed::<GuildId>(
+        "GUILD_ID",
+        "a Discord server's id (Developer Mode, then Copy Server ID)",
+        guild_example,
+    );
+    let api_key = reader.secret("STRIPE_SECRET_KEY");
+    let livemode = api_key.as_ref().and_then(|key| match mode(key) {
+        Ok(livemode) => Some(livemode),
+        Err(wrong) => {
+            reader.problem("STRIPE_SECRET_KEY", wrong, key_example);
+            None
+        }
+    });
+    let list = reader.secret("STRIPE_WEBHOOK_SECRET");
+    let webhook_secrets = list.as_ref().and_then(split_secrets);
+    if list.is_some() && webhook_secrets.is_none() {
+        reader.problem(
+            "STRIPE_WEBHOOK_SECRET",
+            "is not a list of whsec_… separated by commas",
+            secrets_example,
+        );
+    }
+    Some(Environment {
+        guild: guild?,
+        api_key: api_key?,
+        livemode: livemode?,
+        webhook_secrets: webhook_secrets?,
+    })
+}
+
+/// Live or test, by the prefix of a restricted key (<https://docs.stripe.com/keys#limit-access>).
+fn mode(key: &SecretString) -> Result<bool, &'static str> {
+    match key.expose_secret() {
+        key if key.starts_with("rk_live_") => Ok(true),
+        key if key.starts_with("rk_test_") => Ok(false),
+        key if key.starts_with("sk_") => {
+            Err("is a secret key, which could move money; Nexrole takes restricted keys only")
+        }
+        _ => Err("is not a restricted key (rk_live_… or rk_test_…)"),
+    }
+}
+
+/// Splits and trims a comma-separated list of `whsec_…`; `None` if any part is something else, or empty.
+pub fn split_secrets(list: &SecretString) -> Option<Vec<SecretString>> {
+    list.expose_secret()
+        .split(',')
+        .map(str::trim)
+        .map(|part| {
+            part.strip_prefix("whsec_").filter(|rest| !rest.is_empty()).map(|_| SecretString::from(part))
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: [(&str, &str); 4] = [
+        ("DATABASE_URL", "postgres://x"),
+        ("GUILD_ID", "81384788765712384"),
+        ("STRIPE_SECRET_KEY", "rk_test_1"),
+        ("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b "),
+    ];
+
+    fn with(changes: &[(&str, &str)]) -> Result<Config, Problems> {
+        let mut all = GOOD.to_vec();
+        for &(name, value) in changes {
+            all.retain(|(known, _)| *known != name);
+            all.push((name, value));
+        }
+        Config::read(&Env::from_pairs(all))
+    }
+
+    fn wrong(changes: &[(&str, &str)]) -> Vec<String> {
+        with(changes).unwrap_err().0.into_iter().map(|p| format!("{}: {}", p.variable, p.wrong)).collect()
+    }
+
+    #[test]
+    fn a_good_environment() {
+        let environment = with(&[]).unwrap().environment.unwrap();
+        assert!(!environment.livemode);
+        assert_eq!(environment.webhook_secrets.len(), 2);
+        assert!(with(&[("STRIPE_SECRET_KEY", "rk_live_1")]).unwrap().environment.unwrap().livemode);
+    }
+
+    #[test]
+    fn nothing_but_a_database_is_enough_when_tenants_are_in_the_database() {
+        assert!(Config::read(&Env::of([("DATABASE_URL", "postgres://x")])).unwrap().environment.is_none());
+    }
+
+    #[test]
+    fn wrong_missing_and_contradictory_values_come_in_one_message() {
+        assert_eq!(
+            wrong(&[("STRIPE_SECRET_KEY", "sk_live_1")]),
+            [
+                "STRIPE_SECRET_KEY: is a secret key, which could move money; Nexrole takes restricted keys only"
+            ]
+        );
+        let all = wrong(&[
+            ("DATABASE_URL", " "),
+            ("PORT", "x"),
+            ("GUILD_ID", "my server"),
+            ("STRIPE_SECRET_KEY", "pk_1"),
+            ("STRIPE_WEBHOOK_SECRET", "whsec_a,"),
+            ("ENCRYPTION_KEYS", "k1:short"),
+            ("STRIPE_API_URL", "http://stripe.example"),
+        ]);
+        assert_eq!(all.len(), 7, "{all:#?}");
+        assert_eq!(wrong(&[("GUILD_ID", "")]).len(), 1);
+        assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "")]).len(), 1);
+        assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "whsec_")]).len(), 1);
+        assert_eq!(wrong(&[("GUILD_ID_FILE", "/nowhere")]).len(), 1, "both GUILD_ID and GUILD_ID_FILE");
+    }
+
+    #[test]
+    fn debug_shows_no_secret() {
+        let shown = format!("{:?}", with(&[]).unwrap());
+        assert!(
+            !shown.contains("rk_test_1") && !shown.contains("whsec_a") && !shown.contains("postgres://x"),
+            "{shown}"
+        );
+    }
+}

@@ -1,0 +1,19 @@
+//! The webhook gateway: signed Stripe events in, role jobs out.
+//!
+//! In: `POST /webhooks/stripe`. The request path verifies, records the event once, marks its object dirty, and answers.
+//! Behind it `sync` re-reads dirty objects from Stripe and writes what they mean: access sources, role jobs, audit.
+//! Holds no Discord bot token.
+
+pub mod client_ip;
+pub mod config;
+pub mod endpoints;
+pub mod health;
+pub mod ingest;
+pub mod problem;
+pub mod serve;
+pub mod stripe;
+pub mod sync;
+pub mod wake;
+pub mod webhook;
+
+pub use serve::run;

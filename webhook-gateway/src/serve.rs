@@ -1,0 +1,127 @@
+//! The service: router, background tasks, shutdown. In: a [`Config`]. Out: a server that runs until `stop`.
+
+use std::{net::SocketAddr, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    routing::{get, post},
+};
+use secrecy::ExposeSecret;
+use shared::store::{connections, database};
+use sqlx::PgPool;
+use tokio::{net::TcpListener, sync::Notify};
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    config::{Config, Environment},
+    endpoints::{Endpoint, Endpoints},
+    health, ingest,
+    problem::Problem,
+    stripe::api::ReadClient,
+    sync::{self, Sync},
+    wake,
+    webhook::{self, Webhook},
+};
+
+/// Ingest, sync and health together; more than 16 only costs.
+const CONNECTIONS: u32 = 14;
+const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const RETRY_START: Duration = Duration::from_millis(500);
+
+/// Every route of the gateway.
+pub fn app(webhook: Arc<Webhook>, pool: PgPool) -> Router {
+    Router::new()
+        .route("/webhooks/stripe", post(webhook::receive))
+        .route("/webhooks/stripe/{endpoint_id}", post(webhook::receive_for))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(move || async move { health::ready(&pool).await }))
+        .fallback(|| async { Problem::NotFound })
+        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
+        .with_state(webhook)
+}
+
+/// Runs until `stop`, then answers what was asked, finishes reads, and returns.
+pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
+    // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS)
+        .context("DATABASE_URL is malformed")?;
+    let listener = TcpListener::bind(config.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.listen))?;
+    tracing::info!(address = %listener.local_addr()?, "webhook-gateway is listening");
+
+    let (dirty, jobs_made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (recorder, writer) = ingest::start(pool.clone(), Arc::clone(&dirty));
+    let endpoints =
+        Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
+    let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder, config.trusted_proxy_hops));
+    let app = app(Arc::clone(&webhook), pool.clone());
+
+    let reading = Sync {
+        pool: pool.clone(),
+        stripe: ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?,
+        keyring: config.keyring,
+        environment: config.environment.clone(),
+        lease: config.lease,
+        poll: config.poll,
+        jobs_made: Arc::clone(&jobs_made),
+    };
+    let background = [
+        tokio::spawn(sync::run(Arc::new(reading), dirty, stop.clone())),
+        tokio::spawn(wake::run(pool.clone(), jobs_made, stop.clone())),
+        tokio::spawn(keep_house(webhook, stop.clone())),
+        tokio::spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone())),
+    ];
+    let served = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop.clone().cancelled_owned())
+        .await;
+    stop.cancel();
+    for task in background {
+        task.await.context("a background task ended by a panic")?;
+    }
+    writer.await.context("the writer ended by a panic")?;
+    pool.close().await;
+    served.context("the server failed")
+}
+
+/// Writes the guild and connection that variables describe, as soon as the database is there.
+async fn introduce(
+    pool: PgPool,
+    endpoints: Arc<Endpoints>,
+    environment: Option<Environment>,
+    stop: CancellationToken,
+) {
+    let Some(environment) = environment else { return };
+    loop {
+        match ensure(&pool, &environment).await {
+            Ok(connection) => {
+                endpoints.introduce(Endpoint {
+                    connection,
+                    livemode: environment.livemode,
+                    secrets: environment.webhook_secrets.clone(),
+                });
+                tracing::info!(guild.id = %environment.guild, livemode = environment.livemode, "connected as configured");
+                return;
+            }
+            Err(error) => tracing::warn!(%error, "waiting for the database and its schema"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(RETRY_START)).await.is_none() {
+            return;
+        }
+    }
+}
+
+async fn ensure(pool: &PgPool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
+    let mut db = pool.acquire().await?;
+    connections::ensure_guild(&mut db, environment.guild).await?;
+    let (label, metadata_links) = (connections::ENVIRONMENT, true);
+    connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await
+}
+
+async fn keep_house(webhook: Arc<Webhook>, stop: CancellationToken) {
+    while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
+        webhook.forget_old_addresses();
+    }
+}

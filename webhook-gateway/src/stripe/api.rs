@@ -1,0 +1,181 @@
+//! Reading from Stripe: the one leaf that calls it. In: a restricted key and an id. Out: facts, or why not.
+//!
+//! Requests are made by async-stripe's builders; they travel over our own transport, which sends nothing but GET, has
+//! time limits, and hears `Retry-After`. Answers are decoded by our lenient types: one strict field that an account's
+//! data does not satisfy must not hide a payment.
+
+use std::time::Duration;
+
+use reqwest::{StatusCode, header};
+use secrecy::{ExposeSecret, SecretString};
+use serde::de::DeserializeOwned;
+use shared::domain::billing::{CustomerFact, SubscriptionFact};
+use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
+use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
+use stripe_core::customer::RetrieveCustomer;
+
+use super::object::{WireCustomer, WireList, WireSubscription};
+
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(15);
+/// Stripe's largest page.
+const PAGE: i64 = 100;
+/// What to wait when Stripe says 429 without saying for how long.
+const DEFAULT_BUSY: Duration = Duration::from_secs(2);
+/// What Stripe asks for is believed up to here.
+const MAX_BUSY: Duration = Duration::from_secs(3600);
+
+/// Why there is no answer.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ReadError {
+    /// 404: this account has no such object.
+    #[error("Stripe has no such object in this account")]
+    Missing,
+    /// 401 or 403: the key was revoked, or lacks a read permission.
+    #[error(
+        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers or Subscriptions"
+    )]
+    Refused(u16),
+    /// 429.
+    #[error("Stripe asks to wait {} s", .0.as_secs_f64())]
+    Busy(Duration),
+    /// No answer, or 5xx.
+    #[error("Stripe did not answer: {0}")]
+    Unavailable(String),
+    /// An answer that we cannot use.
+    #[error("Stripe's answer cannot be used: {0}")]
+    Unreadable(String),
+}
+
+/// A client without any method that writes.
+#[derive(Debug, Clone)]
+pub struct ReadClient {
+    http: reqwest::Client,
+    base: String,
+}
+
+impl ReadClient {
+    /// `api_url`: `https://api.stripe.com`, or a sandbox.
+    pub fn new(api_url: &str) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .connect_timeout(CONNECT_TIMEOUT)
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("Nexrole/", env!("CARGO_PKG_VERSION")))
+            .build()?;
+        Ok(Self { http, base: format!("{api_url}/v1") })
+    }
+
+    /// A subscription with its customer, in one read.
+    pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
+        let request = RetrieveSubscription::new(id.to_owned()).expand(["customer".to_owned()]).build();
+        let wire: WireSubscription = self.get(key, &request).await?;
+        wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// A customer.
+    pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
+        let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(id.to_owned()).build()).await?;
+        wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// The ids of all of a customer's subscriptions, ended ones too.
+    pub async fn subscriptions_of(
+        &self,
+        key: &SecretString,
+        customer: &str,
+    ) -> Result<Vec<String>, ReadError> {
+        let mut ids: Vec<String> = Vec::new();
+        loop {
+            let mut list =
+                ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE);
+            if let Some(last) = ids.last() {
+                list = list.starting_after(last.clone());
+            }
+            let page: WireList = self.get(key, &list.build()).await?;
+            let more = page.has_more && !page.data.is_empty();
+            ids.extend(page.data.into_iter().map(|subscription| subscription.id));
+            if !more {
+                return Ok(ids);
+            }
+        }
+    }
+
+    async fn get<T: DeserializeOwned>(
+        &self,
+        key: &SecretString,
+        request: &RequestBuilder,
+    ) -> Result<T, ReadError> {
+        if !matches!(request.method, StripeMethod::Get) {
+            return Err(ReadError::Unreadable("refusing to send anything but GET".to_owned()));
+        }
+        let query = request.query.as_deref().filter(|query| !query.is_empty());
+        let url = format!(
+            "{}{}{}{}",
+            self.base,
+            request.path,
+            query.map_or("", |_| "?"),
+            query.unwrap_or_default()
+        );
+        let unavailable = |error: reqwest::Error| ReadError::Unavailable(error.without_url().to_string());
+        let response = self
+            .http
+            .get(url)
+            .bearer_auth(key.expose_secret())
+            // The version whose shapes the builders were generated for.
+            .header("Stripe-Version", stripe_shared::version::VERSION.as_str())
+            .send()
+            .await
+            .map_err(unavailable)?;
+        let status = response.status();
+        let retry_after =
+            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        match status {
+            StatusCode::OK => {}
+            StatusCode::NOT_FOUND => return Err(ReadError::Missing),
+            StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
+                return Err(ReadError::Refused(status.as_u16()));
+            }
+            StatusCode::TOO_MANY_REQUESTS => return Err(ReadError::Busy(busy(retry_after))),
+            other => return Err(ReadError::Unavailable(format!("status {}", other.as_u16()))),
+        }
+        let body = response.bytes().await.map_err(unavailable)?;
+        serde_json::from_slice(&body).map_err(|error| {
+            ReadError::Unreadable(format!(
+                "{:?} at line {} column {}",
+                error.classify(),
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+}
+
+/// Hostile or odd values are clamped: a `Duration` made from them must neither panic nor stop us for a year.
+fn busy(seconds: Option<f64>) -> Duration {
+    match seconds {
+        Some(seconds) if seconds.is_finite() && seconds > 0.0 => {
+            Duration::from_secs_f64(seconds.min(MAX_BUSY.as_secs_f64()))
+        }
+        _ => DEFAULT_BUSY,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn odd_retry_after_values_are_clamped() {
+        for (given, expected) in [
+            (None, DEFAULT_BUSY),
+            (Some(-1.0), DEFAULT_BUSY),
+            (Some(f64::NAN), DEFAULT_BUSY),
+            (Some(f64::INFINITY), DEFAULT_BUSY),
+            (Some(0.5), Duration::from_millis(500)),
+            (Some(1e30), MAX_BUSY),
+        ] {
+            assert_eq!(busy(given), expected, "{given:?}");
+        }
+    }
+}

@@ -1,0 +1,194 @@
+//! Stripe's event, as far as we read it. In: a verified payload. Out: a [`StripeEvent`] and the object it hints at.
+//!
+//! An event is a hint, so only ids are read. Real accounts still send shapes of old API versions: every field but `id`
+//! and `type` may be missing, null or of another type, and unknown types are kept
+//! (<https://docs.stripe.com/api/events/object>, <https://docs.stripe.com/event-destinations#thin-events>).
+
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
+use shared::{
+    clock::Timestamp,
+    ids::EventId,
+    store::events::{Object, ObjectKind},
+};
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+use super::signature::VerifiedPayload;
+
+/// An event that really came from the endpoint's owner.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StripeEvent {
+    /// `evt_…`
+    pub id: EventId,
+    /// `customer.subscription.updated`, …, or one invented tomorrow.
+    pub event_type: String,
+    /// When Stripe made it; never used for ordering.
+    pub created: Option<Timestamp>,
+    /// Live or test; missing counts as live, the stricter reading.
+    pub livemode: bool,
+    /// How the payload was rendered.
+    pub api_version: Option<String>,
+    /// What to read again.
+    pub object: Option<Object>,
+}
+
+/// Signed, but no event: not JSON, or without a usable `id` or `type`.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("not a Stripe event: {0}")]
+pub struct NotAnEvent(String);
+
+/// Reads an event.
+pub fn parse(payload: &VerifiedPayload<'_>) -> Result<StripeEvent, NotAnEvent> {
+    let wire: Wire = serde_json::from_slice(payload.bytes()).map_err(|error| {
+        // Line and column only: the message of a type error quotes the value.
+        NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
+    })?;
+    let id = wire.id.parse().map_err(|error| NotAnEvent(format!("id: {error}")))?;
+    let type_is_word = wire.event_type.bytes().all(|b| b.is_ascii_graphic());
+    if !type_is_word || !(1..=255).contains(&wire.event_type.len()) {
+        return Err(NotAnEvent("type is not a word".to_owned()));
+    }
+    let object = hint(&wire);
+    Ok(StripeEvent {
+        id,
+        created: wire.created.as_ref().and_then(Created::timestamp),
+        livemode: wire.livemode.unwrap_or(true),
+        api_version: wire.api_version.filter(|version| version.len() <= 64 && !version.contains('\0')),
+        object,
+        event_type: wire.event_type,
+    })
+}
+
+/// Which object an event tells us to read again; `None`: none that we read. The one dispatch over event types.
+fn hint(wire: &Wire) -> Option<Object> {
+    // A thin event says `v1.customer.subscription.updated` and names the object instead of carrying it.
+    let (event_type, named) = match wire.event_type.strip_prefix("v1.") {
+        Some(rest) => (rest, wire.related_object.as_ref().and_then(|object| object.id.as_deref())),
+        None => (wire.event_type.as_str(), None),
+    };
+    let object = wire.data.as_ref().and_then(|data| data.object.as_ref());
+    let own_id = named.or_else(|| object?.id.as_deref());
+    let subscription = || object.and_then(WireObject::subscription_id);
+    let (kind, id) = match event_type.split('.').collect::<Vec<_>>()[..] {
+        ["customer", "subscription", ..] => (ObjectKind::Subscription, own_id),
+        ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id),
+        ["invoice", ..] | ["checkout", "session", ..] => (ObjectKind::Subscription, subscription()),
+        _ => return None,
+    };
+    // The id becomes part of a URL path; the newtypes share one alphabet.
+    let id = id?.parse::<EventId>().ok()?;
+    Some(Object { kind, id: id.to_string() })
+}
+
+#[derive(Deserialize)]
+struct Wire {
+    id: String,
+    #[serde(rename = "type")]
+    event_type: String,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<Created>,
+    #[serde(default, deserialize_with = "lenient")]
+    livemode: Option<bool>,
+    #[serde(default, deserialize_with = "lenient")]
+    api_version: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    data: Option<WireData>,
+    #[serde(default, deserialize_with = "lenient")]
+    related_object: Option<WireObject>,
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum Created {
+    Seconds(i64),
+    Text(String),
+}
+
+impl Created {
+    fn timestamp(&self) -> Option<Timestamp> {
+        let time = match self {
+            Self::Seconds(seconds) => OffsetDateTime::from_unix_timestamp(*seconds).ok()?,
+            Self::Text(text) => OffsetDateTime::parse(text, &Rfc3339).ok()?,
+        };
+        // Postgres' range begins in 4713 BC; a negative year is nobody's event.
+        (time.year() > 0).then_some(time)
+    }
+}
+
+#[derive(Deserialize)]
+struct WireData {
+    #[serde(default, deserialize_with = "lenient")]
+    object: Option<WireObject>,
+}
+
+#[derive(Deserialize)]
+struct WireObject {
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    subscription: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    parent: Option<WireParent>,
+}
+
+impl WireObject {
+    /// An invoice names its subscription in `parent` since 2025-03-31.basil, directly before.
+    fn subscription_id(&self) -> Option<&str> {
+        let in_parent = self.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
+        in_parent
+            .and_then(|details| details.subscription.as_ref())
+            .or(self.subscription.as_ref())
+            .map(Reference::id)
+    }
+}
+
+#[derive(Deserialize)]
+struct WireParent {
+    #[serde(default, deserialize_with = "lenient")]
+    subscription_details: Option<WireDetails>,
+}
+
+#[derive(Deserialize)]
+struct WireDetails {
+    #[serde(default, deserialize_with = "lenient")]
+    subscription: Option<Reference>,
+}
+
+/// Stripe writes a related object as its id, or expanded. Both give the id.
+pub(super) struct Reference(String);
+
+impl Reference {
+    pub(super) fn id(&self) -> &str {
+        &self.0
+    }
+}
+
+impl<'de> Deserialize<'de> for Reference {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct Expanded {
+            id: String,
+        }
+        // Not an untagged enum: that would read every field of the expanded object, and fail on one that is odd.
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let id = serde_json::from_str::<String>(raw.get());
+        id.or_else(|_| serde_json::from_str::<Expanded>(raw.get()).map(|object| object.id))
+            .map(Self)
+            .map_err(serde::de::Error::custom)
+    }
+}
+
+/// A field of an unexpected type counts as missing. Goes through the raw text, so that a lone surrogate or a number
+/// out of range in a field costs that field only.
+pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'x> Deserialize<'x>,
+{
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
+#[cfg(test)]
+#[path = "event_tests.rs"]
+mod tests;

@@ -1,0 +1,6 @@
+//! Everything that knows Stripe: signature and interpretation are pure, `api` is the one leaf that calls out.
+
+pub mod api;
+pub mod event;
+pub mod object;
+pub mod signature;

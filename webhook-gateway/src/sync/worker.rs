@@ -1,0 +1,225 @@
+//! The loop around reading: claim dirty objects, read each from Stripe, apply; or try again later.
+
+use std::{sync::Arc, time::Duration};
+
+use secrecy::SecretString;
+use shared::{
+    crypto::Keyring,
+    domain::billing::BillingFact,
+    store::{
+        connections::{self, Credential},
+        events::ObjectKind,
+        sync::{self, Leased},
+    },
+};
+use sqlx::PgPool;
+use tokio::{sync::Notify, task::JoinSet};
+use tokio_util::sync::CancellationToken;
+use uuid::Uuid;
+
+use super::apply::{Applied, MetadataLinks, Read, apply};
+use crate::{
+    config::Environment,
+    stripe::api::{ReadClient, ReadError},
+};
+
+/// Objects read at the same time; Stripe allows 25 reads a second per endpoint.
+const AT_ONCE: usize = 8;
+/// Waits after failure 1, 2, …: 1s, 4s, 16s, 1m4s, then 5m for ever: what was not read is never given up.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(16),
+    Duration::from_secs(64),
+    Duration::from_secs(300),
+];
+
+/// What reading needs.
+pub struct Sync {
+    /// The database.
+    pub pool: PgPool,
+    /// Stripe.
+    pub stripe: ReadClient,
+    /// Opens keys that are in the database.
+    pub keyring: Option<Keyring>,
+    /// The connection whose key is not.
+    pub environment: Option<Environment>,
+    /// How long one worker keeps an object.
+    pub lease: Duration,
+    /// How often to look without being woken.
+    pub poll: Duration,
+    /// Told when role jobs were made.
+    pub jobs_made: Arc<Notify>,
+}
+
+/// Reads until `stop`; then finishes what it holds.
+pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
+    let mut reading = JoinSet::new();
+    loop {
+        let free = AT_ONCE - reading.len();
+        let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
+        let more = claimed.len() == free;
+        for leased in claimed {
+            let sync = Arc::clone(&sync);
+            reading.spawn(async move { sync.one(&leased).await });
+        }
+        if more && free > 0 && reading.len() < AT_ONCE {
+            continue;
+        }
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = dirty.notified(), if reading.len() < AT_ONCE => {}
+            Some(ended) = reading.join_next() => report(ended),
+            () = tokio::time::sleep(sync.poll) => {}
+        }
+    }
+    while let Some(ended) = reading.join_next().await {
+        report(ended);
+    }
+}
+
+fn report(ended: Result<(), tokio::task::JoinError>) {
+    if let Err(error) = ended {
+        // The lease runs out, and the object is read again.
+        tracing::error!(%error, "a read ended by a panic");
+    }
+}
+
+async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
+    let claimed = async {
+        let mut db = sync.pool.acquire().await?;
+        sync::claim(&mut db, free, Uuid::new_v4(), sync.lease).await
+    };
+    claimed.await.unwrap_or_else(|error| {
+        tracing::warn!(%error, "dirty objects cannot be claimed; trying again");
+        Vec::new()
+    })
+}
+
+/// Why an object is not read now.
+#[derive(Debug, thiserror::Error)]
+enum NotRead {
+    #[error(transparent)]
+    Stripe(#[from] ReadError),
+    #[error("{0}")]
+    NoKey(String),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+impl Sync {
+    /// Reads and applies one object, or puts it back for later.
+    async fn one(&self, leased: &Leased) {
+        let (guild, id) = (leased.connection.guild, leased.object.id.as_str());
+        match self.read_and_apply(leased).await {
+            Ok(Applied::Committed(jobs)) => {
+                tracing::info!(guild.id = %guild, object.id = id, jobs, "read from Stripe");
+                if jobs > 0 {
+                    self.jobs_made.notify_one();
+                }
+            }
+            Ok(Applied::LostLease) => {
+                tracing::warn!(guild.id = %guild, object.id = id, "the lease ran out while reading");
+            }
+            Err(error) => {
+                let wait = wait(&error, leased.attempts);
+                tracing::warn!(guild.id = %guild, object.id = id, %error, wait_seconds = wait.as_secs_f64(),
+                    "not read; roles stay as they are until it is");
+                self.put_back(leased, wait, &error.to_string()).await;
+            }
+        }
+    }
+
+    async fn read_and_apply(&self, leased: &Leased) -> Result<Applied, NotRead> {
+        let (key, metadata) = self.key(leased).await?;
+        let id = leased.object.id.as_str();
+        let read = match leased.object.kind {
+            ObjectKind::Subscription => self
+                .stripe
+                .subscription(&key, id)
+                .await
+                .map(|fact| Read::Fact(BillingFact::Subscription(fact), Vec::new())),
+            ObjectKind::Customer => self.customer(&key, id).await,
+        };
+        let read = match read {
+            Err(ReadError::Missing) => {
+                tracing::warn!(guild.id = %leased.connection.guild, object.id = id,
+                    "Stripe has no such object in this account; nothing changes");
+                Read::Missing
+            }
+            other => other?,
+        };
+        Ok(apply(&self.pool, leased, metadata, &read).await?)
+    }
+
+    async fn customer(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+        let fact = self.stripe.customer(key, id).await?;
+        // A deleted customer has no list; its subscriptions that we know are read one by one.
+        let subscriptions =
+            if fact.deleted { Vec::new() } else { self.stripe.subscriptions_of(key, id).await? };
+        Ok(Read::Fact(BillingFact::Customer(fact), subscriptions))
+    }
+
+    async fn key(&self, leased: &Leased) -> Result<(SecretString, MetadataLinks), NotRead> {
+        let connection = leased.connection;
+        let stored = {
+            let mut db = self.pool.acquire().await?;
+            connections::credential(&mut db, connection).await?
+        };
+        let no_key = |why: &str| NotRead::NoKey(why.to_owned());
+        let Credential { api_key, label, metadata_links } =
+            stored.ok_or_else(|| no_key("the connection is not active"))?;
+        let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
+        let key = match (api_key, &self.environment) {
+            (Some(sealed), _) => {
+                let keyring = self.keyring.as_ref().ok_or_else(|| no_key("ENCRYPTION_KEYS is not set"))?;
+                keyring
+                    .open(&connection.place("api_key"), &sealed)
+                    .map_err(|error| no_key(&error.to_string()))?
+            }
+            (None, Some(environment))
+                if label == connections::ENVIRONMENT && environment.guild == connection.guild =>
+            {
+                environment.api_key.clone()
+            }
+            (None, _) => return Err(no_key("the connection has no API key")),
+        };
+        Ok((key, metadata))
+    }
+
+    async fn put_back(&self, leased: &Leased, wait: Duration, error: &str) {
+        let put = async {
+            let mut db = self.pool.acquire().await?;
+            sync::retry(&mut db, leased, wait, error).await
+        };
+        if let Err(error) = put.await {
+            tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
+        }
+    }
+}
+
+fn wait(error: &NotRead, failures: u32) -> Duration {
+    match error {
+        NotRead::Stripe(ReadError::Busy(after)) => *after,
+        // A person has to act; asking often would only spend the read budget.
+        NotRead::Stripe(ReadError::Refused(_)) | NotRead::NoKey(_) => WAITS[WAITS.len() - 1],
+        NotRead::Stripe(_) | NotRead::Database(_) => {
+            let step = usize::try_from(failures).unwrap_or(usize::MAX).min(WAITS.len() - 1);
+            WAITS[step].mul_f64(1.0 + shared::clock::jitter() / 4.0)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn waits_grow_and_never_end() {
+        let down = NotRead::Stripe(ReadError::Unavailable("status 500".into()));
+        assert!(wait(&down, 0) < wait(&down, 1) && wait(&down, 3) < wait(&down, 4));
+        assert!(wait(&down, u32::MAX) >= WAITS[4]);
+        let busy = NotRead::Stripe(ReadError::Busy(Duration::from_secs(7)));
+        assert_eq!(wait(&busy, 9), Duration::from_secs(7));
+    }
+}

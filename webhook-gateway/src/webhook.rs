@@ -1,0 +1,157 @@
+//! `POST /webhooks/stripe[/{endpoint_id}]`: verify, read, record, answer. In: bytes. Out: 200 after the commit, or why not.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    num::NonZeroU32,
+    sync::Arc,
+    time::Duration,
+};
+
+use axum::{
+    Json,
+    body::{Body, Bytes, to_bytes},
+    extract::{ConnectInfo, Path, State},
+    http::{HeaderMap, header},
+};
+use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
+use http_body_util::LengthLimitError;
+use serde_json::{Value, json};
+use shared::store::events::{NewEvent, Recorded};
+
+use crate::{
+    client_ip::budget_key,
+    endpoints::{Endpoint, Endpoints},
+    ingest::Recorder,
+    problem::Problem,
+    stripe::{event, signature},
+};
+
+/// Stripe's largest events are some 20 kB.
+const MAX_BODY: usize = 1024 * 1024;
+/// A client has this long to send its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// Bad signatures per address: a burst, then so many per minute. A misconfigured endpoint stays under it.
+const BAD_SIGNATURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
+
+/// What the route needs.
+pub struct Webhook {
+    endpoints: Arc<Endpoints>,
+    recorder: Recorder,
+    trusted_proxy_hops: usize,
+    bad_signatures: DefaultKeyedRateLimiter<IpAddr>,
+}
+
+impl Webhook {
+    /// Builds the route's state.
+    pub fn new(endpoints: Arc<Endpoints>, recorder: Recorder, trusted_proxy_hops: usize) -> Self {
+        let bad_signatures = RateLimiter::keyed(Quota::per_minute(BAD_SIGNATURES_PER_MINUTE));
+        Self { endpoints, recorder, trusted_proxy_hops, bad_signatures }
+    }
+
+    /// Forgets addresses that have their whole budget again. Call it now and then, or memory grows.
+    pub fn forget_old_addresses(&self) {
+        self.bad_signatures.retain_recent();
+        self.bad_signatures.shrink_to_fit();
+    }
+
+    /// Bad signatures cost the caller's budget; nothing else does, so a signed event is never limited.
+    fn refuse(&self, caller: IpAddr) -> Problem {
+        match self.bad_signatures.check_key(&caller) {
+            Ok(()) => Problem::BadSignature,
+            Err(until) => {
+                Problem::TooManyBadSignatures(until.wait_time_from(self.bad_signatures.clock().now()))
+            }
+        }
+    }
+}
+
+/// The endpoint that variables describe.
+pub async fn receive(
+    State(webhook): State<Arc<Webhook>>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let body = whole(&headers, body).await?;
+    let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
+    accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+}
+
+/// One tenant's endpoint.
+pub async fn receive_for(
+    State(webhook): State<Arc<Webhook>>,
+    Path(endpoint_id): Path<String>,
+    ConnectInfo(peer): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Json<Value>, Problem> {
+    let body = whole(&headers, body).await?;
+    let endpoint = webhook.endpoints.find(&endpoint_id).await.map_err(|_| Problem::Unavailable)?;
+    accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+}
+
+async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+    if announced.is_some_and(|length| length > MAX_BODY) {
+        return Err(Problem::TooLarge);
+    }
+    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY))
+        .await
+        .map_err(|_| Problem::BodyBroken)?;
+    read.map_err(|error| {
+        let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
+        if over { Problem::TooLarge } else { Problem::BodyBroken }
+    })
+}
+
+async fn accept(
+    webhook: &Webhook,
+    endpoint: Option<Arc<Endpoint>>,
+    peer: IpAddr,
+    headers: &HeaderMap,
+    body: &[u8],
+) -> Result<Json<Value>, Problem> {
+    let mut signatures = headers.get_all("stripe-signature").iter();
+    let signature = signatures.next().filter(|_| signatures.next().is_none());
+    // An unknown endpoint is refused like a wrong signature, after the same work.
+    let secrets =
+        endpoint.as_ref().map_or_else(|| vec!["whsec_of_nobody".into()], |endpoint| endpoint.secrets.clone());
+    let now = shared::clock::now().unix_timestamp();
+    let verified = signature::verify(body, signature.map(|value| value.as_bytes()), &secrets, now);
+    let (payload, endpoint) = match (verified, endpoint) {
+        (Ok(payload), Some(endpoint)) => (payload, endpoint),
+        (verified, endpoint) => {
+            let forwarded: Vec<&str> =
+                headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
+            let caller = budget_key(peer, &forwarded, webhook.trusted_proxy_hops);
+            let reason = match (verified, endpoint) {
+                (_, None) => "unknown endpoint".to_owned(),
+                (Err(rejection), _) => rejection.to_string(),
+                (Ok(_), Some(_)) => "accepted".to_owned(),
+            };
+            tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
+            return Err(webhook.refuse(caller));
+        }
+    };
+    let event = event::parse(&payload).map_err(|error| {
+        tracing::warn!(%error, guild.id = %endpoint.connection.guild, "a signed webhook is no event");
+        Problem::NotAnEvent
+    })?;
+    let (event_id, event_type) = (event.id.clone(), event.event_type.clone());
+    let for_us = event.livemode == endpoint.livemode;
+    let new = NewEvent {
+        connection: endpoint.connection,
+        id: event.id,
+        event_type: event.event_type,
+        // A live event on a test connection, or the reverse, is kept and not acted on.
+        object: event.object.filter(|_| for_us),
+        created: event.created,
+        livemode: event.livemode,
+        api_version: event.api_version,
+    };
+    let recorded = webhook.recorder.record(new).await.map_err(|_| Problem::Unavailable)?;
+    let duplicate = recorded == Recorded::Duplicate;
+    tracing::debug!(event.id = %event_id, event.kind = event_type, duplicate, for_us, "event recorded");
+    Ok(Json(json!({ "received": true, "duplicate": duplicate })))
+}
