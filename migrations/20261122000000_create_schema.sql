@@ -123,8 +123,11 @@ CREATE TABLE access_sources (
     state      TEXT NOT NULL CHECK (state IN ('live', 'ended')),
     evidence   TEXT NOT NULL,                            -- what was read: 'sub_… is active'
     changed_at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    looked_at  TIMESTAMPTZ NOT NULL DEFAULT now(),       -- when the role was last compared with Discord without a reason
     PRIMARY KEY (guild_id, user_id, role_id, kind, connection_id, source_id)
 );
+-- "Whom did nobody look at for long?"
+CREATE INDEX access_sources_looked ON access_sources (looked_at) WHERE state = 'live';
 -- "What did this subscription give, to whom?"
 CREATE INDEX access_sources_of_source ON access_sources (guild_id, connection_id, source_id);
 
@@ -149,15 +152,18 @@ CREATE TABLE role_jobs (
 CREATE INDEX role_jobs_ring ON role_jobs (guild_id, due_at, job_id) WHERE state = 'pending';
 -- "All pending jobs of this member": they are planned together.
 CREATE INDEX role_jobs_member ON role_jobs (guild_id, user_id) WHERE state = 'pending';
--- "Which parked jobs are to be looked at again?", and those of a member who came back.
-CREATE INDEX role_jobs_parked ON role_jobs (guild_id, user_id, role_id) WHERE state = 'parked';
+-- "Which parked jobs are to be looked at again?"
+CREATE INDEX role_jobs_parked ON role_jobs (due_at) WHERE state = 'parked';
+-- "What waits for this role?" and, by its first column, "for this member?"
+CREATE INDEX role_jobs_parked_role ON role_jobs (guild_id, role_id, job_id) WHERE state = 'parked';
 
 -- Lease end and rate-limit pause in one column; written by bots only, so ingest never meets it.
 -- open_at is not indexed: every update stays on its page (HOT).
 CREATE TABLE guild_gates (
     guild_id BIGINT PRIMARY KEY REFERENCES guilds,
     open_at  TIMESTAMPTZ NOT NULL DEFAULT '-infinity',   -- nobody works on this guild before
-    owner    UUID                                        -- fence: a fresh uuid per lease
+    owner    UUID,                                       -- fence: a fresh uuid per lease
+    away     BOOLEAN NOT NULL DEFAULT false              -- closed because the bot is not in the guild
 ) WITH (fillfactor = 50);
 
 -- A role that Discord refuses to let us manage costs one probe an hour, not one call per job.

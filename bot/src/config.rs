@@ -29,9 +29,6 @@ pub struct Config {
     pub poll: Duration,
 }
 
-/// A turn must fit a call and its settling: shorter leases would only be lost.
-const SHORTEST_LEASE: Duration = Duration::from_secs(3);
-
 impl Config {
     /// Reads the environment; all problems are reported together.
     pub fn read(env: &Env) -> Result<Self, Problems> {
@@ -53,10 +50,7 @@ impl Config {
         if !(1..=256).contains(&concurrency) {
             reader.problem("WORKER_CONCURRENCY", "is not between 1 and 256", "16");
         }
-        let lease = reader.seconds("LEASE_SECONDS", Duration::from_secs(30));
-        if lease < SHORTEST_LEASE {
-            reader.problem("LEASE_SECONDS", "is below 3 seconds, which no call to Discord fits in", "30");
-        }
+        let lease = reader.lease();
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {

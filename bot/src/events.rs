@@ -1,5 +1,7 @@
 //! What the Gateway tells, as jobs. Events only enqueue: they may be lost, doubled or late, and never call a role route.
 
+use std::time::Duration;
+
 use anyhow::Context;
 use serenity::all::FullEvent;
 use shared::{
@@ -9,7 +11,7 @@ use shared::{
 use sqlx::PgPool;
 
 /// Takes one event.
-pub async fn receive(pool: &PgPool, event: &FullEvent) -> anyhow::Result<()> {
+pub async fn receive(pool: &PgPool, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
     match event {
         FullEvent::GuildMemberAddition { new_member } => {
             look_again(pool, new_member.guild_id, new_member.user.id, "the member joined").await
@@ -17,10 +19,15 @@ pub async fn receive(pool: &PgPool, event: &FullEvent) -> anyhow::Result<()> {
         FullEvent::GuildMemberRemoval { guild_id, user, .. } => {
             look_again(pool, *guild_id, user.id, "the member left").await
         }
+        // At the start of a session, and when the bot is invited: what happened before is not told.
         FullEvent::GuildCreate { guild, .. } => available(pool, guild.id).await,
         // The order or the permissions of roles changed: roles that Discord refused may work now.
         FullEvent::GuildRoleUpdate { new, .. } => roles_changed(pool, new.guild_id).await,
         FullEvent::GuildRoleCreate { new } => roles_changed(pool, new.guild_id).await,
+        // The bot got, or lost, a role: perhaps the one that lets it manage others.
+        FullEvent::GuildMemberUpdate { event, .. } if event.user.id == bot => {
+            roles_changed(pool, event.guild_id).await
+        }
         _ => Ok(()),
     }
 }
@@ -44,8 +51,12 @@ async fn look_again(
 }
 
 async fn available(pool: &PgPool, guild: serenity::all::GuildId) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await?;
-    members::guild_available(&mut db, our_guild(guild)?).await?;
+    let guild = our_guild(guild)?;
+    let mut tx = pool.begin().await?;
+    members::guild_available(&mut tx, guild).await?;
+    let jobs = members::sweep(&mut tx, Some(guild), Duration::ZERO, i64::MAX).await?;
+    notify(&mut tx, jobs).await?;
+    tx.commit().await?;
     Ok(())
 }
 

@@ -20,6 +20,7 @@ use crate::{
 /// Waits between connections. Every connection costs one IDENTIFY of 1,000 a day: at the longest wait, 288.
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 const LONGEST_WAIT: Duration = Duration::from_secs(300);
+const CLOSE_WITHIN: Duration = Duration::from_secs(1);
 const REST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the connection needs.
@@ -68,13 +69,15 @@ async fn connect(gateway: &Gateway, intents: GatewayIntents, stop: &Cancellation
     http.get_gateway().await.context("GET /gateway")?;
     let mut client = ClientBuilder::new_with_http(http, intents).framework(framework(&gateway.pool)).await?;
     let shards = Arc::clone(&client.shard_manager);
-    let stop = stop.clone();
-    let watcher = tokio::spawn(async move {
-        stop.cancelled().await;
-        shards.shutdown_all().await;
-    });
-    let ended = client.start_autosharded().await;
-    watcher.abort();
+    // Not a task that waits for `stop` beside it: while no shard is up, `shutdown_all` does nothing, and `start` goes on.
+    let ended = tokio::select! {
+        ended = client.start_autosharded() => ended,
+        () = stop.cancelled() => Ok(()),
+    };
+    // Also after an error: with several shards, one that ends leaves the others running.
+    if tokio::time::timeout(CLOSE_WITHIN, shards.shutdown_all()).await.is_err() {
+        tracing::debug!("the Gateway connection did not close in time");
+    }
     Ok(ended?)
 }
 
@@ -87,7 +90,8 @@ fn framework(pool: &PgPool) -> Framework<Data, anyhow::Error> {
             event_handler: |context, event| {
                 Box::pin(async move {
                     // Not passed on: poise would treat it as a command's failure.
-                    if let Err(error) = events::receive(&context.user_data.pool, event).await {
+                    if let Err(error) = events::receive(&context.user_data.pool, context.bot_id, event).await
+                    {
                         tracing::error!(error = format!("{error:#}"), "an event could not be taken up");
                     }
                     Ok(())

@@ -12,7 +12,7 @@ use shared::{
     },
 };
 use sqlx::PgPool;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -46,10 +46,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         introduce(&pool, guild).await.context("the configured guild could not be written")?;
     }
     let wake = Arc::new(Notify::new());
-    let listening = tokio::spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
+    let mut tasks = JoinSet::new();
+    tasks.spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
     let connection =
         Gateway { pool: pool.clone(), token: config.token.clone(), api_url: config.discord_api_url.clone() };
-    let connected = tokio::spawn(gateway::run(connection, stop.clone()));
+    tasks.spawn(gateway::run(connection, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),
         discord: RoleClient::new(&config.token, &config.discord_api_url)
@@ -58,14 +59,22 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         lease: config.lease,
         poll: config.poll,
     };
-    let worked = worker::run(Arc::new(worker), wake, stop.clone()).await;
+    let working = worker::run(Arc::new(worker), wake, stop.clone());
+    tokio::pin!(working);
+    let worked = tokio::select! {
+        worked = &mut working => worked.map_err(anyhow::Error::from),
+        // Without the Gateway connection nobody would hear of members who join, and nothing would show it.
+        Err(error) = shared::shutdown::first_panic(&mut tasks) => {
+            stop.cancel();
+            working.await.map_err(anyhow::Error::from).and(Err(error).context("a background task panicked"))
+        }
+    };
     stop.cancel();
-    for (task, name) in [(listening, "listener"), (connected, "Gateway connection")] {
-        task.await.with_context(|| format!("the {name} ended by a panic"))?;
-    }
-    health.await.context("the health server ended by a panic")?.context("the health server failed")?;
+    shared::shutdown::all_end(tasks).await.context("a background task panicked")?;
+    // Health checks in flight do not hold us up.
+    health.abort();
     pool.close().await;
-    Ok(worked?)
+    worked
 }
 
 async fn wait_for_schema(pool: &PgPool, stop: &CancellationToken) {

@@ -104,8 +104,10 @@ impl Plan {
             .env_clear()
             .env("BIND", &bind);
         for name in self.service.variables().iter().filter(|name| **name != "BIND") {
-            if let Some(value) = self.env.get(name) {
-                command.env(name, value);
+            for name in [(*name).to_owned(), format!("{name}_FILE")] {
+                if let Some(value) = self.env.get(&name) {
+                    command.env(name, value);
+                }
             }
         }
         let child = command

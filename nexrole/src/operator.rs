@@ -50,7 +50,7 @@ pub enum Command {
 /// `nexrole map …`
 #[derive(Debug, Subcommand)]
 pub enum MapCommand {
-    /// Add a mapping; members who already pay get the role too
+    /// Add a mapping; members whose subscriptions are known already get the role too
     Add {
         /// The server's id
         #[arg(long)]
@@ -88,10 +88,11 @@ pub enum LinkCommand {
 pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let mut reader = Reader::new(env);
     let url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
-    let pool = database::pool(&reader.finish(url)?, 2).context("DATABASE_URL is malformed")?;
+    let url = reader.finish(url)?;
+    let pool = database::pool(&url, 2).context("DATABASE_URL is malformed")?;
     match command {
         Command::Migrate => {
-            crate::database::migrate(&pool).await?;
+            crate::database::migrate(&database::migration_pool(&url)?).await?;
             println!("The schema is up to date.");
             Ok(())
         }

@@ -10,6 +10,9 @@ use secrecy::SecretString;
 /// The process exits with this code when its configuration is wrong (`EX_CONFIG` of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 
+/// Shorter leases would only be lost: a call and its settling must fit.
+const SHORTEST_LEASE: Duration = Duration::from_secs(3);
+
 /// A snapshot of environment variables, taken once at start.
 #[derive(Clone, Default)]
 pub struct Env(BTreeMap<String, String>);
@@ -164,6 +167,19 @@ impl<'a> Reader<'a> {
         }
         self.problem(name, "is not between 0 and 86400 seconds", "30");
         default
+    }
+
+    /// `LEASE_SECONDS`: how long one worker keeps what it works on.
+    pub fn lease(&mut self) -> Duration {
+        let lease = self.seconds("LEASE_SECONDS", Duration::from_secs(30));
+        if lease < SHORTEST_LEASE {
+            self.problem(
+                "LEASE_SECONDS",
+                "is below 3 seconds, which no call to Stripe or Discord fits in",
+                "30",
+            );
+        }
+        lease
     }
 
     /// Where to listen: `BIND`, or all interfaces on `PORT`, or loopback on the default port.

@@ -1,6 +1,9 @@
 //! Stopping: SIGTERM (a supervisor, a deploy) or Ctrl-C (a person) cancels a token; loops look at it.
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::{
+    signal::unix::{SignalKind, signal},
+    task::{JoinError, JoinSet},
+};
 use tokio_util::sync::CancellationToken;
 
 /// Cancels `stop` at the first SIGTERM or SIGINT. Call it inside a runtime.
@@ -17,4 +20,21 @@ pub fn on_signal(stop: CancellationToken) {
         tracing::info!("stopping");
         stop.cancel();
     });
+}
+
+/// Answers with the first task that panics; never, if none does.
+pub async fn first_panic(tasks: &mut JoinSet<()>) -> Result<(), JoinError> {
+    while let Some(ended) = tasks.join_next().await {
+        ended?;
+    }
+    std::future::pending().await
+}
+
+/// Waits for all tasks; answers with the first panic.
+pub async fn all_end(mut tasks: JoinSet<()>) -> Result<(), JoinError> {
+    let mut result = Ok(());
+    while let Some(ended) = tasks.join_next().await {
+        result = result.and(ended);
+    }
+    result
 }

@@ -53,7 +53,7 @@ impl Config {
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
         let keyring = keyring(&mut reader);
-        let lease = reader.seconds("LEASE_SECONDS", Duration::from_secs(30));
+        let lease = reader.lease();
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {

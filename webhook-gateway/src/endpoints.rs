@@ -12,6 +12,7 @@ use shared::{
     store::connections::{self, Connection},
 };
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
 
 use crate::config::split_secrets;
 
@@ -19,6 +20,8 @@ use crate::config::split_secrets;
 /// after this long.
 const REMEMBERED: u64 = 10_000;
 const REMEMBER_FOR: Duration = Duration::from_secs(30);
+/// Look-ups at the same time: strangers must not take the connections that events need.
+const LOOK_UPS: usize = 2;
 
 /// Where events of one connection come in.
 #[derive(Debug)]
@@ -49,6 +52,7 @@ pub struct Endpoints {
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
+    look_ups: Semaphore,
 }
 
 impl Endpoints {
@@ -57,7 +61,7 @@ impl Endpoints {
     pub fn new(pool: PgPool, keyring: Option<Keyring>, configured: bool) -> Self {
         let remembered = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER_FOR).build();
         let environment = if configured { Environment::One(OnceLock::new()) } else { Environment::None };
-        Self { pool, keyring, environment, remembered }
+        Self { pool, keyring, environment, remembered, look_ups: Semaphore::new(LOOK_UPS) }
     }
 
     /// Tells of the connection that variables describe, once its row is known.
@@ -91,6 +95,7 @@ impl Endpoints {
     }
 
     async fn load(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
+        let _turn = self.look_ups.acquire().await?;
         let mut db = self.pool.acquire().await?;
         let Some(stored) = connections::endpoint(&mut db, id).await? else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {

@@ -2,9 +2,9 @@
 //!
 //! One task owns the writing. While one commit runs, new events queue up, and the next commit takes all of them: no
 //! timer, so an idle gateway adds no delay. A client that disconnects leaves nothing behind, because no request ever
-//! holds a connection.
+//! writes by itself.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use shared::store::events::{self, NewEvent, Recorded};
 use sqlx::PgPool;
@@ -12,6 +12,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 
 /// Requests that may wait; more are told to come back.
 const WAITING: usize = 1024;
+/// A database that says nothing for so long is away. The server itself gives up on a statement before.
+const SILENT: Duration = Duration::from_secs(20);
 /// Events per statement.
 const BATCH: usize = 128;
 
@@ -86,8 +88,13 @@ async fn commit(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotSt
 }
 
 async fn record(pool: &PgPool, batch: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
-    let mut db = pool.acquire().await?;
-    events::record(&mut db, batch).await
+    let recording = async {
+        let mut db = pool.acquire().await?;
+        events::record(&mut db, batch).await
+    };
+    // Without this one dead connection would stop all events. If it was committed all the same, Stripe's next delivery
+    // finds a duplicate.
+    tokio::time::timeout(SILENT, recording).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
 }
 
 /// Classes 22 (data) and 23 (integrity) of SQLSTATE are about what was sent; everything else is about the database.

@@ -10,7 +10,7 @@ use axum::{
 use secrecy::ExposeSecret;
 use shared::store::{connections, database};
 use sqlx::PgPool;
-use tokio::{net::TcpListener, sync::Notify};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -28,6 +28,8 @@ use crate::{
 const CONNECTIONS: u32 = 14;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 const RETRY_START: Duration = Duration::from_millis(500);
+/// How long requests in flight may take to end when the service stops.
+const DRAIN: Duration = Duration::from_secs(2);
 
 /// Every route of the gateway.
 pub fn app(webhook: Arc<Webhook>, pool: PgPool) -> Router {
@@ -68,22 +70,33 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         poll: config.poll,
         jobs_made: Arc::clone(&jobs_made),
     };
-    let background = [
-        tokio::spawn(sync::run(Arc::new(reading), dirty, stop.clone())),
-        tokio::spawn(wake::run(pool.clone(), jobs_made, stop.clone())),
-        tokio::spawn(keep_house(webhook, stop.clone())),
-        tokio::spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone())),
-    ];
-    let served = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.clone().cancelled_owned())
-        .await;
+    let mut tasks = JoinSet::new();
+    tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
+    tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
+    tasks.spawn(keep_house(webhook, stop.clone()));
+    tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
+    let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
+        .with_graceful_shutdown(stop.clone().cancelled_owned());
+    let drained = async {
+        stop.cancelled().await;
+        tokio::time::sleep(DRAIN).await;
+    };
+    let served = tokio::select! {
+        served = serving => served.context("the server failed"),
+        // Somebody who sends slowly does not hold us up; Stripe will send again.
+        () = drained => Ok(()),
+        // A gateway that accepts and does not read would look healthy.
+        Err(error) = shared::shutdown::first_panic(&mut tasks) => Err(error).context("a background task panicked"),
+    };
     stop.cancel();
-    for task in background {
-        task.await.context("a background task ended by a panic")?;
-    }
-    writer.await.context("the writer ended by a panic")?;
+    shared::shutdown::all_end(tasks).await.context("a background task panicked")?;
+    // Its last sender went with the server.
+    tokio::time::timeout(DRAIN, writer)
+        .await
+        .context("the writer did not end")?
+        .context("the writer panicked")?;
     pool.close().await;
-    served.context("the server failed")
+    served
 }
 
 /// Writes the guild and connection that variables describe, as soon as the database is there.

@@ -10,7 +10,7 @@ use std::{
 use axum::{
     Json,
     body::{Body, Bytes, to_bytes},
-    extract::{ConnectInfo, Path, State},
+    extract::{ConnectInfo, Path, State, rejection::PathRejection},
     http::{HeaderMap, header},
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
@@ -54,10 +54,14 @@ impl Webhook {
         self.bad_signatures.shrink_to_fit();
     }
 
-    /// Bad signatures cost the caller's budget; nothing else does, so a signed event is never limited.
-    fn refuse(&self, caller: IpAddr) -> Problem {
+    /// Bad signatures cost the caller's budget; nothing else does, so a signed event is never limited. What is over the
+    /// budget is not logged either: a flood must not fill the disk.
+    fn refuse(&self, caller: IpAddr, reason: &str) -> Problem {
         match self.bad_signatures.check_key(&caller) {
-            Ok(()) => Problem::BadSignature,
+            Ok(()) => {
+                tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
+                Problem::BadSignature
+            }
             Err(until) => {
                 Problem::TooManyBadSignatures(until.wait_time_from(self.bad_signatures.clock().now()))
             }
@@ -80,12 +84,14 @@ pub async fn receive(
 /// One tenant's endpoint.
 pub async fn receive_for(
     State(webhook): State<Arc<Webhook>>,
-    Path(endpoint_id): Path<String>,
+    endpoint_id: Result<Path<String>, PathRejection>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     let body = whole(&headers, body).await?;
+    // Not even UTF-8: unknown like any other.
+    let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
     let endpoint = webhook.endpoints.find(&endpoint_id).await.map_err(|_| Problem::Unavailable)?;
     accept(&webhook, endpoint, peer.ip(), &headers, &body).await
 }
@@ -130,8 +136,7 @@ async fn accept(
                 (Err(rejection), _) => rejection.to_string(),
                 (Ok(_), Some(_)) => "accepted".to_owned(),
             };
-            tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
-            return Err(webhook.refuse(caller));
+            return Err(webhook.refuse(caller, &reason));
         }
     };
     let event = event::parse(&payload).map_err(|error| {

@@ -41,13 +41,11 @@ const NOT_SET_UP: &str = "**Nexrole is not set up in this server.**\nThe operato
 
 fn text(s: &Summary) -> String {
     let mut lines = vec!["**Nexrole in this server**".to_owned()];
-    lines.push(match s.last_event {
-        Some(at) => format!(
-            "Stripe: {}, last event <t:{}:R>",
-            count(s.connections, "connection"),
-            at.unix_timestamp()
-        ),
-        None => format!("Stripe: {}, no event yet", count(s.connections, "connection")),
+    lines.push(match s.last_read {
+        Some(at) => {
+            format!("Stripe: {}, last read <t:{}:R>", count(s.connections, "connection"), at.unix_timestamp())
+        }
+        None => format!("Stripe: {}, nothing read yet", count(s.connections, "connection")),
     });
     lines.push(format!("Mapped to roles: {}", count(s.mappings, "price or product")));
     lines.push(format!("Paying: {}", count(s.subscriptions, "subscription")));
@@ -111,14 +109,14 @@ mod tests {
         parked: 0,
         parked_roles: 0,
         unread: 0,
-        last_event: None,
+        last_read: None,
     };
 
     #[test]
     fn a_quiet_server() {
         assert_eq!(
             text(&QUIET),
-            "**Nexrole in this server**\nStripe: 1 connection, no event yet\nMapped to roles: 2 prices or products\n\
+            "**Nexrole in this server**\nStripe: 1 connection, nothing read yet\nMapped to roles: 2 prices or products\n\
              Paying: 12 subscriptions\nRoles held because of Nexrole: 12\nEverything is up to date."
         );
     }

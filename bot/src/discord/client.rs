@@ -3,7 +3,7 @@
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
 //! headers of errors and its limiter sleeps while it holds a bucket's lock.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -21,12 +21,17 @@ use shared::{
     ids::{GuildId, RoleId, UserId},
 };
 
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
 use super::{
     outcome::{bucket_wait, classify, counts_as_invalid},
     pacing::{NotBefore, Pacer},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+const LONGEST_CALL: Duration = Duration::from_secs(8);
+/// A call that has less time than this is not begun.
+const SHORTEST_CALL: Duration = Duration::from_millis(500);
 /// Discord's limit, in encoded characters.
 const MAX_REASON: usize = 512;
 const REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
@@ -49,6 +54,19 @@ pub struct Answer {
     pub bucket_wait: Option<Duration>,
     body: Vec<u8>,
 }
+
+/// An answer about a member.
+#[derive(Debug)]
+pub struct MemberAnswer {
+    /// Who they are, or why that is not known.
+    pub member: Result<Member, CallOutcome>,
+    /// The guild must wait so long before the next call of this kind.
+    pub bucket_wait: Option<Duration>,
+}
+
+/// The lease has too little time left for a call; none was made.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoTime;
 
 impl Answer {
     fn without_call(outcome: CallOutcome) -> Self {
@@ -76,22 +94,15 @@ impl RoleClient {
     }
 
     /// The member's roles, or that they are absent; anything else is an outcome.
-    pub async fn member(
-        &self,
-        guild: GuildId,
-        user: UserId,
-        timeout: Duration,
-    ) -> (Result<Member, CallOutcome>, Option<Duration>) {
+    pub async fn member(&self, guild: GuildId, user: UserId, until: Instant) -> Result<MemberAnswer, NoTime> {
         let route = Route::GuildMember { guild_id: discord_guild(guild), user_id: discord_user(user) };
-        let answer = self.call(Request::new(route, LightMethod::Get), timeout).await;
+        let answer = self.call(Request::new(route, LightMethod::Get), until).await?;
         let member = match answer.outcome {
-            CallOutcome::Done => {
-                roles(&answer.body).map(Member::Present).ok_or(CallOutcome::Transient(Transient::Connection))
-            }
+            CallOutcome::Done => present(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             CallOutcome::MemberGone => Ok(Member::Absent),
             other => Err(other),
         };
-        (member, answer.bucket_wait)
+        Ok(MemberAnswer { member, bucket_wait: answer.bucket_wait })
     }
 
     /// Adds or removes one role, with a reason for Discord's audit log.
@@ -102,8 +113,8 @@ impl RoleClient {
         user: UserId,
         role: RoleId,
         reason: &str,
-        timeout: Duration,
-    ) -> Answer {
+        until: Instant,
+    ) -> Result<Answer, NoTime> {
         let route = Route::GuildMemberRole {
             guild_id: discord_guild(guild),
             user_id: discord_user(user),
@@ -115,24 +126,31 @@ impl RoleClient {
         };
         let headers = HeaderValue::from_str(&encode_reason(reason))
             .map(|value| HeaderMap::from_iter([(REASON, value)]));
-        self.call(Request::new(route, method).headers(headers.ok()), timeout).await
+        self.call(Request::new(route, method).headers(headers.ok()), until).await
     }
 
-    async fn call(&self, request: Request<'_>, timeout: Duration) -> Answer {
+    async fn call(&self, request: Request<'_>, until: Instant) -> Result<Answer, NoTime> {
         if let Err(NotBefore(after)) = self.pacer.permit().await {
-            return Answer::without_call(CallOutcome::RateLimited { after, scope: LimitScope::Everything });
+            let limited = CallOutcome::RateLimited { after, scope: LimitScope::Everything };
+            return Ok(Answer::without_call(limited));
         }
+        // After the wait for our turn, which may have used up the time.
+        let left = until.saturating_duration_since(Instant::now());
+        if left < SHORTEST_CALL {
+            return Err(NoTime);
+        }
+        let timeout = left.min(LONGEST_CALL);
         let built = request.build(&self.http, self.authorization.expose_secret(), Some(&self.base));
         let Ok(built) = built else {
             tracing::error!("a request to Discord cannot be built; is DISCORD_TOKEN a token?");
-            return Answer::without_call(CallOutcome::TokenRejected);
+            return Ok(Answer::without_call(CallOutcome::TokenRejected));
         };
         let sent = async {
             let response = built.timeout(timeout).send().await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             Ok((status, headers, response.bytes().await?))
         };
-        match sent.await {
+        Ok(match sent.await {
             Ok((status, headers, body)) => {
                 if counts_as_invalid(status, &headers) {
                     self.pacer.count_invalid();
@@ -149,7 +167,7 @@ impl RoleClient {
                 tracing::warn!(error = %error.without_url(), "Discord did not answer");
                 Answer::without_call(CallOutcome::Transient(cause))
             }
-        }
+        })
     }
 }
 
@@ -161,14 +179,18 @@ fn discord_user(user: UserId) -> discord::UserId {
     discord::UserId::new(user.get())
 }
 
-/// The roles in a member object; `None` if it is not one. A truncated answer must not read as "has no roles".
-fn roles(body: &[u8]) -> Option<std::collections::BTreeSet<RoleId>> {
+/// The member in an answer; `None` if it is none. A truncated answer must not read as "has no roles".
+fn present(body: &[u8]) -> Option<Member> {
     #[derive(Deserialize)]
     struct WireMember {
         roles: Vec<String>,
+        #[serde(default)]
+        joined_at: Option<String>,
     }
     let member: WireMember = serde_json::from_slice(body).ok()?;
-    member.roles.iter().map(|role| role.parse().ok()).collect()
+    let roles = member.roles.iter().map(|role| role.parse().ok()).collect::<Option<_>>()?;
+    let joined_at = member.joined_at.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok());
+    Some(Member::Present { roles, joined_at })
 }
 
 /// Percent-encoded UTF-8, cut at a character so that the whole fits Discord's limit.
@@ -204,9 +226,16 @@ mod tests {
 
     #[test]
     fn a_truncated_member_is_no_member() {
-        assert!(roles(br#"{"user":{}}"#).is_none());
-        assert!(roles(br#"{"roles":["1","2""#).is_none());
-        assert!(roles(br#"{"roles":["1","x"]}"#).is_none());
-        assert_eq!(roles(br#"{"roles":["1","2"]}"#).unwrap().len(), 2);
+        for body in [r#"{"user":{}}"#, r#"{"roles":["1","2""#, r#"{"roles":["1","x"]}"#, r#"{"roles":null}"#]
+        {
+            assert_eq!(present(body.as_bytes()), None, "{body}");
+        }
+        let body = br#"{"roles":["1","2"],"joined_at":"2026-11-22T04:38:29.123000+00:00"}"#;
+        let Some(Member::Present { roles, joined_at }) = present(body) else { panic!("a member") };
+        assert_eq!((roles.len(), joined_at.unwrap().unix_timestamp()), (2, 1_795_322_309));
+        let Some(Member::Present { joined_at: None, .. }) = present(br#"{"roles":[],"joined_at":null}"#)
+        else {
+            panic!("a member whose joining is not known")
+        };
     }
 }

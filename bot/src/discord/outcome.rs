@@ -11,6 +11,8 @@ use shared::domain::outcome::{CallOutcome, LimitScope, Transient};
 
 /// What Discord asks for is believed up to here.
 const LONGEST_WAIT: Duration = Duration::from_secs(3600);
+/// "Wait no time at all" would be asked again at once, and each 429 counts towards a ban.
+const SHORTEST_WAIT: Duration = Duration::from_secs(1);
 /// A 429 that does not say for how long, or that is not Discord's own.
 const DEFAULT_WAIT: Duration = Duration::from_secs(60);
 
@@ -38,7 +40,8 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> CallOutcome {
         (404, 10011) => CallOutcome::RoleGone,
         (_, 10004 | 50001) => CallOutcome::GuildGone,
         (403, 50013) => CallOutcome::RoleForbidden,
-        (500.., _) | (_, 130_000) => CallOutcome::Transient(Transient::Status(status)),
+        // 408, or an answer without Discord's code: a proxy in between, not Discord's last word.
+        (500.. | 408, _) | (_, 130_000) | (_, 0) => CallOutcome::Transient(Transient::Status(status)),
         (status, code) => CallOutcome::Refused { status, code },
     }
 }
@@ -47,7 +50,7 @@ fn limited(headers: &HeaderMap, error: &ErrorBody) -> CallOutcome {
     let header = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let asked = [header("retry-after").and_then(|text| text.parse().ok()), error.retry_after];
     // The header is whole seconds, the body exact; the longer one is never wrong.
-    let after = asked.into_iter().flatten().map(wait).max().unwrap_or(DEFAULT_WAIT);
+    let after = asked.into_iter().flatten().map(wait).max().unwrap_or(DEFAULT_WAIT).max(SHORTEST_WAIT);
     match error.global {
         // Not Discord's own answer: Cloudflare refuses this address.
         None => CallOutcome::RateLimited { after: after.max(DEFAULT_WAIT), scope: LimitScope::Everything },
@@ -108,8 +111,11 @@ mod tests {
             (502, "<html>bad gateway</html>", CallOutcome::Transient(Transient::Status(502))),
             (403, r#"{"code":130000}"#, CallOutcome::Transient(Transient::Status(403))),
             (400, r#"{"code":50035}"#, CallOutcome::Refused { status: 400, code: 50035 }),
-            (404, "not found", CallOutcome::Refused { status: 404, code: 0 }),
-            (405, "", CallOutcome::Refused { status: 405, code: 0 }),
+            (403, r#"{"code":60003}"#, CallOutcome::Refused { status: 403, code: 60003 }),
+            (403, "<html>", CallOutcome::Transient(Transient::Status(403))),
+            (404, r#"{"code":0}"#, CallOutcome::Transient(Transient::Status(404))),
+            (408, "", CallOutcome::Transient(Transient::Status(408))),
+            (302, "", CallOutcome::Transient(Transient::Status(302))),
         ] {
             assert_eq!(classify(status, &HeaderMap::new(), body.as_bytes()), expected, "{status} {body}");
         }
@@ -121,6 +127,7 @@ mod tests {
         for (pairs, body, seconds, scope) in [
             (&[("retry-after", "2")][..], r#"{"retry_after":1.5,"global":false}"#, 2.0, Guild),
             (&[], r#"{"retry_after":1.5,"global":false}"#, 1.5, Guild),
+            (&[("retry-after", "0")], r#"{"retry_after":0.0,"global":false}"#, 1.0, Guild),
             (
                 &[("retry-after", "1337"), ("x-ratelimit-reset-after", "64")],
                 r#"{"global":false}"#,

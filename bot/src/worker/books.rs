@@ -8,7 +8,7 @@ use shared::{
     domain::{
         job::{ClaimedJob, JobAction, JobState},
         plan::{LostWith, Recorded, Regrant, Step},
-        verdict::{FailReason, LOOK_AGAIN, PROBE_ROLE, ParkReason, Verdict},
+        verdict::{LOOK_AGAIN, PROBE_ROLE, ParkReason, Verdict},
     },
     ids::UserId,
     store::{
@@ -17,6 +17,8 @@ use shared::{
         settle::{JobUpdate, RoleHealth},
     },
 };
+
+const NOT_MANAGEABLE: &str = "parked: Discord does not let the bot manage this role (it lacks Manage Roles, or the role is not below its own)";
 
 /// Changes for one role of one member.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -38,6 +40,11 @@ pub(super) fn without_call(user: UserId, work: &RoleWork, step: Step) -> Page {
         Step::RecordGone => (Some(Change::Revoked), JobState::Applied, "revoked: it was already gone"),
         Step::Forget => (Some(Change::Forgotten), JobState::Noop, "nothing to do: it was never given"),
         Step::AlreadySo => (None, JobState::Noop, "nothing to do: the member has it"),
+        Step::Missing => (
+            None,
+            JobState::Noop,
+            "left alone: it is gone though the member never left; a person may have taken it",
+        ),
         Step::HumansOwn => (None, JobState::Noop, "left alone: a person gave this role"),
         Step::Nothing => (None, JobState::Noop, "nothing to do: the member does not have it"),
         Step::AwaitMember(lost) => (lost_with(lost), JobState::Parked, "waits for the member to join"),
@@ -53,96 +60,95 @@ pub(super) fn without_call(user: UserId, work: &RoleWork, step: Step) -> Page {
 
 /// A step whose call Discord would refuse: it refused the same role a moment ago.
 pub(super) fn not_called(user: UserId, work: &RoleWork) -> Page {
-    let outcome = "parked: Discord does not let the bot manage this role";
-    page(user, work, None, jobs(work, None, JobState::Parked, PROBE_ROLE, 0, outcome))
+    page(user, work, None, jobs(work, None, JobState::Parked, PROBE_ROLE, 0, NOT_MANAGEABLE))
 }
 
 /// A step whose call was made, or tried. `None`: nothing becomes of the jobs now, they stay as they are.
 pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Verdict) -> Option<Page> {
-    let direction = direction(step);
-    // An intention that certainly came to nothing is dropped, so that a role given by hand later is not taken for ours.
-    let given_up = match step {
-        Step::Grant(Regrant::Fresh) => Some(Change::Forgotten),
-        Step::Grant(Regrant::Lost) => Some(Change::Lost),
-        _ => None,
+    let all = |state, due_in, failures, outcome: &str| {
+        jobs(work, direction(step), state, due_in, failures, outcome)
     };
-    let all =
-        |state, due_in, failures, outcome: &str| jobs(work, direction, state, due_in, failures, outcome);
-    let (change, updates, role) = match verdict {
+    let done = |state, outcome: &str| all(state, Duration::ZERO, 0, outcome);
+    let mut role = None;
+    let (change, updates) = match verdict {
         Verdict::Done => {
+            role = (work.power == Power::ProbeDue).then_some(RoleHealth::Works(work.view.role));
             let (change, outcome) = match step {
                 Step::Revoke(Recorded::Confirmed) => (Change::Revoked, "revoked"),
                 Step::Revoke(Recorded::Unrecorded) => (Change::GrantedAndRevoked, "revoked"),
                 Step::Grant(Regrant::Lost) => (Change::GrantedAgain, "granted again"),
                 _ => (Change::Granted, "granted"),
             };
-            let works = (work.power == Power::ProbeDue).then_some(RoleHealth::Works(work.view.role));
-            (Some(change), all(JobState::Applied, Duration::ZERO, 0, outcome), works)
+            (Some(change), done(JobState::Applied, outcome))
         }
         // The gate pauses; jobs keep their place, and no attempt is spent.
         Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => return None,
         // It may have happened: the intention stays.
         Verdict::Retry(wait, cause) => {
-            (None, all(JobState::Pending, *wait, 1, &format!("will be tried again: {cause}")), None)
+            (None, all(JobState::Pending, *wait, 1, &format!("will be tried again: {cause}")))
         }
         Verdict::Park(ParkReason::Exhausted(cause)) => {
-            (None, all(JobState::Parked, LOOK_AGAIN, 1, &format!("parked after many tries: {cause}")), None)
+            (None, all(JobState::Parked, LOOK_AGAIN, 1, &format!("parked after many tries: {cause}")))
+        }
+        Verdict::Park(ParkReason::Refused(status, code)) => {
+            let outcome = format!("parked: Discord refused with status {status}, code {code}");
+            (dropped_intention(step), all(JobState::Parked, LOOK_AGAIN, 1, &outcome))
         }
         Verdict::Park(ParkReason::MemberAbsent) => match step {
-            Step::Revoke(_) => (
-                Some(Change::Lost),
-                all(JobState::Noop, Duration::ZERO, 0, "the member has left, and the role with them"),
-                None,
-            ),
-            _ => (given_up, all(JobState::Parked, LOOK_AGAIN, 0, "waits for the member to join"), None),
+            Step::Revoke(_) => {
+                (gone(step), done(JobState::Noop, "the member has left, and the role with them"))
+            }
+            _ => (gone(step), all(JobState::Parked, LOOK_AGAIN, 0, "waits for the member to join")),
         },
         Verdict::ParkRole => {
-            let outcome =
-                "parked: Discord does not let the bot manage this role (Manage Roles, or the order of roles)";
-            let change = if step == Step::Grant(Regrant::Fresh) { given_up } else { None };
-            (
-                change,
-                all(JobState::Parked, PROBE_ROLE, 0, outcome),
-                Some(RoleHealth::Parked(work.view.role, PROBE_ROLE)),
-            )
+            role = Some(RoleHealth::Parked(work.view.role, PROBE_ROLE));
+            (dropped_intention(step), all(JobState::Parked, PROBE_ROLE, 0, NOT_MANAGEABLE))
         }
-        Verdict::Fail(FailReason::RoleGone) => match step {
-            Step::Revoke(_) => (
-                Some(Change::Revoked),
-                all(JobState::Applied, Duration::ZERO, 0, "revoked: the role was deleted"),
-                None,
-            ),
-            _ => (given_up, all(JobState::Failed, Duration::ZERO, 1, "failed: the role was deleted"), None),
-        },
-        Verdict::Fail(FailReason::Refused(status, code)) => {
-            let outcome = format!("failed: Discord refused with status {status}, code {code}");
-            (given_up, all(JobState::Failed, Duration::ZERO, 1, &outcome), None)
+        Verdict::RoleGone => {
+            // What was known about our power over it is moot.
+            role = Some(RoleHealth::Works(work.view.role));
+            match step {
+                Step::Revoke(_) => (gone(step), done(JobState::Applied, "the role was deleted, and is gone")),
+                _ => (gone(step), all(JobState::Failed, Duration::ZERO, 1, "failed: the role was deleted")),
+            }
         }
     };
     Some(Page { role, ..page(user, work, change, updates) })
 }
 
+/// An intention that certainly came to nothing is dropped, so that a role given by hand later is not taken for ours.
+fn dropped_intention(step: Step) -> Option<Change> {
+    (step == Step::Grant(Regrant::Fresh)).then_some(Change::Forgotten)
+}
+
+/// What the books learn when the member, or the role, turns out not to exist.
+fn gone(step: Step) -> Option<Change> {
+    match step {
+        Step::Grant(Regrant::Fresh) | Step::Revoke(Recorded::Unrecorded) => Some(Change::Forgotten),
+        Step::Grant(Regrant::Lost) | Step::Revoke(Recorded::Confirmed) => Some(Change::Lost),
+        _ => None,
+    }
+}
+
 /// All jobs of a member whose roles could not be read.
 pub(super) fn unread(work: &RoleWork, verdict: &Verdict) -> Vec<JobUpdate> {
+    let park = |why: &str| {
+        jobs(work, None, JobState::Parked, LOOK_AGAIN, 1, &format!("the member could not be read: {why}"))
+    };
     match verdict {
         Verdict::Retry(wait, cause) => {
             jobs(work, None, JobState::Pending, *wait, 1, &format!("the member could not be read: {cause}"))
         }
-        Verdict::Park(ParkReason::Exhausted(cause)) => jobs(
-            work,
-            None,
-            JobState::Parked,
-            LOOK_AGAIN,
-            1,
-            &format!("the member could not be read: {cause}"),
-        ),
-        Verdict::Fail(FailReason::Refused(status, code)) => {
-            let outcome =
-                format!("failed: Discord refused to show the member with status {status}, code {code}");
-            jobs(work, None, JobState::Failed, Duration::ZERO, 1, &outcome)
+        Verdict::Park(ParkReason::Exhausted(cause)) => park(&cause.to_string()),
+        Verdict::Park(ParkReason::Refused(status, code)) => {
+            park(&format!("Discord refused with status {status}, code {code}"))
+        }
+        // No answer to a look at a member; but if it were one, it must not be asked for again at once.
+        Verdict::ParkRole | Verdict::RoleGone | Verdict::Done | Verdict::Park(ParkReason::MemberAbsent) => {
+            park("Discord's answer was about something else")
         }
         // About the guild or about everything: jobs keep their place.
-        _ => Vec::new(),
+        Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => Vec::new(),
     }
 }
 
@@ -166,7 +172,9 @@ fn lost_with(lost: LostWith) -> Option<Change> {
 
 fn direction(step: Step) -> Option<JobAction> {
     match step {
-        Step::Grant(_) | Step::Confirm | Step::AlreadySo | Step::AwaitMember(_) => Some(JobAction::Grant),
+        Step::Grant(_) | Step::Confirm | Step::AlreadySo | Step::Missing | Step::AwaitMember(_) => {
+            Some(JobAction::Grant)
+        }
         Step::Revoke(_) | Step::RecordGone | Step::MemberGone(_) => Some(JobAction::Revoke),
         Step::Forget | Step::HumansOwn | Step::Nothing => None,
     }
@@ -190,7 +198,9 @@ fn jobs(
 ) -> Vec<JobUpdate> {
     let asked =
         |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
-    let newest = work.jobs.iter().rev().find(asked).map(|job| job.id);
+    // What waits must wait in some job, also when none asked for it.
+    let any = work.jobs.last().filter(|_| matches!(state, JobState::Parked | JobState::Failed));
+    let newest = work.jobs.iter().rev().find(asked).or(any).map(|job| job.id);
     let shared_state = matches!(state, JobState::Pending);
     let update = |job: &ClaimedJob| {
         if shared_state || Some(job.id) == newest {
@@ -231,7 +241,7 @@ mod tests {
             cause: format!("cause {n}"),
         });
         RoleWork {
-            view: RoleView { role, desired: true, grant: None },
+            view: RoleView { role, desired: true, grant: None, confirmed_at: None, asked: true },
             power: Power::Assumed,
             jobs: jobs.collect(),
         }
@@ -261,6 +271,37 @@ mod tests {
         }
     }
 
+    /// Two subscriptions, one cancelled: the only job is a revoke, and the role is still due.
+    #[test]
+    fn what_waits_waits_in_a_job_that_asked_for_something_else() {
+        let work = work(&[JobAction::Revoke, JobAction::Revoke]);
+        let parked = [JobState::Superseded, JobState::Parked];
+        assert_eq!(states(&without_call(user(), &work, Step::AwaitMember(LostWith::Grant))), parked);
+        for verdict in [Verdict::ParkRole, Verdict::Park(ParkReason::Exhausted(Transient::TimedOut))] {
+            let page = after_call(user(), &work, Step::Grant(Regrant::Lost), &verdict).unwrap();
+            assert_eq!(states(&page), parked, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn an_intention_never_outlives_the_member_or_the_role() {
+        let work = work(&[JobAction::Revoke]);
+        for verdict in [Verdict::Park(ParkReason::MemberAbsent), Verdict::RoleGone] {
+            let page = after_call(user(), &work, Step::Revoke(Recorded::Unrecorded), &verdict).unwrap();
+            assert_eq!(page.grant.unwrap().change, Change::Forgotten, "{verdict:?}");
+        }
+    }
+
+    #[test]
+    fn a_member_who_cannot_be_read_is_never_asked_for_again_at_once() {
+        for verdict in
+            [Verdict::ParkRole, Verdict::RoleGone, Verdict::Done, Verdict::Park(ParkReason::Refused(403, 9))]
+        {
+            let updates = unread(&work(&[JobAction::Grant]), &verdict);
+            assert_eq!((updates[0].state, updates[0].due_in), (JobState::Parked, LOOK_AGAIN), "{verdict:?}");
+        }
+    }
+
     #[test]
     fn being_told_to_wait_writes_nothing() {
         let snooze = Verdict::Snooze(Duration::from_secs(9), LimitScope::Guild);
@@ -285,7 +326,9 @@ mod tests {
         let page = try_with(Verdict::ParkRole);
         assert_eq!((page.grant.unwrap().change, page.jobs[0].failures), (Change::Forgotten, 0));
         assert_eq!(page.role, Some(RoleHealth::Parked(RoleId::from_u64(7).unwrap(), PROBE_ROLE)));
-        assert_eq!(try_with(Verdict::Fail(FailReason::RoleGone)).jobs[0].state, JobState::Failed);
+        assert_eq!(try_with(Verdict::RoleGone).jobs[0].state, JobState::Failed);
+        let page = try_with(Verdict::Park(ParkReason::Refused(403, 60003)));
+        assert_eq!((page.grant.unwrap().change, page.jobs[0].state), (Change::Forgotten, JobState::Parked));
     }
 
     #[test]
@@ -296,7 +339,7 @@ mod tests {
         };
         assert_eq!(revoke(Verdict::ParkRole).grant, None);
         assert_eq!(revoke(Verdict::Park(ParkReason::MemberAbsent)).grant.unwrap().change, Change::Lost);
-        assert_eq!(revoke(Verdict::Fail(FailReason::Refused(400, 50035))).grant, None);
+        assert_eq!(revoke(Verdict::Park(ParkReason::Refused(400, 50035))).grant, None);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use std::{
 
 use shared::{
     ids::GuildId,
-    store::{gates, role_jobs},
+    store::{gates, members, role_jobs},
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, task::JoinSet};
@@ -19,10 +19,16 @@ use crate::discord::client::RoleClient;
 mod books;
 mod turn;
 
-use turn::{Lease, Turned, turn};
+use turn::{Lease, Turn, Turned};
 
-/// How often parked jobs are looked at.
-const RELEASE_EVERY: Duration = Duration::from_secs(60);
+/// How often there is a search for what waits.
+const SEARCH_EVERY: Duration = Duration::from_secs(60);
+/// Each role that is due to a member is compared with Discord at least this often: the Gateway may have kept silent.
+const LOOK_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// Roles per search: a look costs Discord one call.
+const SWEEP: i64 = 500;
+/// Beyond a lease, for a database that does not answer.
+const DATABASE_SILENT: Duration = Duration::from_secs(30);
 
 /// What the worker needs.
 pub struct Worker {
@@ -53,19 +59,19 @@ pub async fn run(
 ) -> Result<(), TokenRejected> {
     let mut turns: JoinSet<Option<Turned>> = JoinSet::new();
     let mut ring = None;
-    let mut released = Instant::now();
+    let mut searched = Instant::now();
     let mut result = Ok(());
     while result.is_ok() {
-        if released.elapsed() >= RELEASE_EVERY {
-            release_parked(&worker.pool).await;
-            released = Instant::now();
+        if searched.elapsed() >= SEARCH_EVERY {
+            look_again(&worker.pool).await;
+            searched = Instant::now();
         }
         let free = worker.concurrency.saturating_sub(turns.len());
         let leases = if free == 0 { Vec::new() } else { lease(&worker, &mut ring, free).await };
         let found = !leases.is_empty();
         for lease in leases {
-            let worker = Arc::clone(&worker);
-            turns.spawn(async move { worker.take(lease).await });
+            let (worker, stop) = (Arc::clone(&worker), stop.clone());
+            turns.spawn(async move { worker.take(lease, &stop).await });
         }
         if found && turns.len() < worker.concurrency {
             continue;
@@ -98,18 +104,17 @@ fn judge(ended: Result<Option<Turned>, tokio::task::JoinError>) -> Result<(), To
 /// Leases guilds behind the ring's position, and moves it; at the ring's end it starts again.
 async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec<Lease> {
     let (owner, until) = (Uuid::new_v4(), Instant::now() + worker.lease);
-    let leased = async {
+    let walked = async {
         let mut db = worker.pool.acquire().await?;
-        let mut guilds = gates::lease(&mut db, *ring, limit, owner, worker.lease).await?;
-        if guilds.is_empty() && ring.is_some() {
-            guilds = gates::lease(&mut db, None, limit, owner, worker.lease).await?;
-        }
-        Ok::<_, sqlx::Error>(guilds)
+        let walk = gates::lease(&mut db, *ring, limit, owner, worker.lease).await?;
+        // The end of the ring, with nothing behind the position: what is before it may have work.
+        let ended = walk.leased.is_empty() && walk.position.is_none() && ring.is_some();
+        if ended { gates::lease(&mut db, None, limit, owner, worker.lease).await } else { Ok(walk) }
     };
-    match leased.await {
-        Ok(guilds) => {
-            *ring = if guilds.len() < limit { None } else { guilds.iter().max().copied() };
-            guilds.into_iter().map(|guild| Lease { guild, owner, until }).collect()
+    match walked.await {
+        Ok(walk) => {
+            *ring = walk.position;
+            walk.leased.into_iter().map(|guild| Lease { guild, owner, until }).collect()
         }
         Err(error) => {
             tracing::warn!(%error, "guilds cannot be leased; trying again");
@@ -119,26 +124,38 @@ async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec
 }
 
 impl Worker {
-    async fn take(&self, lease: Lease) -> Option<Turned> {
-        match turn(&self.pool, &self.discord, lease).await {
-            Ok(Turned::FencedOut) => {
-                tracing::warn!(guild.id = %lease.guild, "a lease ran out during its turn; the guild is looked at again");
-                Some(Turned::FencedOut)
+    async fn take(&self, lease: Lease, stop: &CancellationToken) -> Option<Turned> {
+        let turn = Turn { pool: &self.pool, discord: &self.discord, lease, stop };
+        // A connection that died without a word would keep the turn, and its slot, for ever.
+        match tokio::time::timeout(self.lease + DATABASE_SILENT, turn.take()).await {
+            Ok(Ok(turned)) => {
+                if turned == Turned::FencedOut {
+                    tracing::warn!(guild.id = %lease.guild, "a lease ran out during its turn; the guild is looked at again");
+                }
+                Some(turned)
             }
-            Ok(turned) => Some(turned),
-            Err(error) => {
+            Ok(Err(error)) => {
                 tracing::warn!(guild.id = %lease.guild, %error, "a turn failed; its lease runs out by itself");
+                None
+            }
+            Err(_) => {
+                tracing::error!(guild.id = %lease.guild, "a turn did not end; its lease has run out");
                 None
             }
         }
     }
 }
 
-async fn release_parked(pool: &PgPool) {
-    let released = async { role_jobs::release_parked(&mut *pool.acquire().await?).await };
-    match released.await {
+/// Parked jobs whose time has come, and members nobody looked at for long.
+async fn look_again(pool: &PgPool) {
+    let looked = async {
+        let mut db = pool.acquire().await?;
+        let released = role_jobs::release_parked(&mut db).await?;
+        Ok::<_, sqlx::Error>(released + members::sweep(&mut db, None, LOOK_EVERY, SWEEP).await?)
+    };
+    match looked.await {
         Ok(0) => {}
-        Ok(jobs) => tracing::info!(jobs, "parked jobs are looked at again"),
-        Err(error) => tracing::warn!(%error, "parked jobs cannot be looked at"),
+        Ok(jobs) => tracing::info!(jobs, "roles are looked at again"),
+        Err(error) => tracing::warn!(%error, "roles that wait cannot be looked at"),
     }
 }

@@ -13,25 +13,25 @@ use shared::{
     },
     ids::{GuildId, RoleId, UserId},
     store::{
-        gates::Release,
-        grants::{self, GrantChange},
+        gates::{Gate, Release},
+        grants::{self, Fence, GrantChange},
         role_jobs::{self, MemberWork, Power, RoleWork},
         settle::{self, JobUpdate, RoleHealth, Settlement},
     },
 };
 use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::books::{self, Page};
-use crate::discord::client::{RoleCall, RoleClient};
+use crate::discord::client::{MemberAnswer, RoleCall, RoleClient};
 
 /// Members per turn: as many as fit a lease at Discord's usual speed.
 const MEMBERS: usize = 10;
-const LONGEST_CALL: Duration = Duration::from_secs(8);
 /// Kept of the lease for settling.
 const FOR_SETTLING: Duration = Duration::from_secs(1);
-/// A call that has less time than this is not begun.
-const SHORTEST_CALL: Duration = Duration::from_millis(500);
+/// The process ends; the next one, with a better token, should not have to wait long.
+const AFTER_REJECTION: Duration = Duration::from_secs(10);
 
 /// A guild under lease.
 #[derive(Debug, Clone, Copy)]
@@ -45,18 +45,17 @@ pub(super) struct Lease {
 }
 
 impl Lease {
-    /// How long a call may take now; `None`: none may be begun any more.
-    fn call_timeout(&self) -> Option<Duration> {
-        let left = self.until.saturating_duration_since(Instant::now()).checked_sub(FOR_SETTLING)?;
-        (left >= SHORTEST_CALL).then_some(left.min(LONGEST_CALL))
+    /// Calls must have ended by then.
+    fn calls_until(&self) -> Instant {
+        self.until.checked_sub(FOR_SETTLING).unwrap_or(self.until)
     }
 }
 
 /// How a turn ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Turned {
-    /// Settled; so many jobs were brought forward.
-    Settled(usize),
+    /// Settled.
+    Settled,
     /// The lease had run out; others look again at what we touched.
     FencedOut,
     /// Discord does not accept our token: no call can succeed.
@@ -67,9 +66,25 @@ pub(super) enum Turned {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Flow {
     Go,
-    /// The guild pauses for so long; zero: the lease is used up.
-    Stop(Duration),
+    /// The lease is used up, or we are to stop.
+    Stop,
+    /// Discord told this guild, or everybody, to wait.
+    Pause(Duration),
+    /// The bot is not in the guild.
+    Away,
     TokenRejected,
+}
+
+impl Flow {
+    /// What a verdict means for the rest of the turn.
+    fn after(verdict: &Verdict, bucket_wait: Option<Duration>) -> Self {
+        match verdict {
+            Verdict::Snooze(wait, _) => Self::Pause(*wait),
+            Verdict::ParkGuild => Self::Away,
+            Verdict::StopEverything => Self::TokenRejected,
+            _ => bucket_wait.map_or(Self::Go, Self::Pause),
+        }
+    }
 }
 
 /// What the turn has learned so far.
@@ -78,6 +93,7 @@ struct Notes {
     jobs: Vec<JobUpdate>,
     grants: Vec<GrantChange>,
     roles: Vec<RoleHealth>,
+    called: Vec<(UserId, RoleId)>,
     refused: BTreeSet<RoleId>,
 }
 
@@ -90,99 +106,139 @@ impl Notes {
         self.grants.extend(page.grant);
         self.roles.extend(page.role);
     }
-}
 
-/// Takes a turn.
-pub(super) async fn turn(pool: &PgPool, discord: &RoleClient, lease: Lease) -> Result<Turned, sqlx::Error> {
-    let work = {
-        let mut db = pool.acquire().await?;
-        role_jobs::due(&mut db, lease.guild, MEMBERS).await?
-    };
-    let mut notes = Notes::default();
-    let mut flow = Flow::Go;
-    for member in &work {
-        flow = one_member(pool, discord, lease, member, &mut notes).await?;
-        if flow != Flow::Go {
-            break;
-        }
+    fn is_refused(&self, role: &RoleWork) -> bool {
+        role.power == Power::Refused || self.refused.contains(&role.view.role)
     }
-    let pause = match flow {
-        Flow::Go => Duration::ZERO,
-        Flow::Stop(pause) => pause,
-        Flow::TokenRejected => PROBE_GUILD,
-    };
-    let brought_forward = notes.jobs.len();
-    let Notes { jobs, grants, roles, .. } = notes;
-    let settlement = Settlement { guild: lease.guild, owner: lease.owner, pause, jobs, grants, roles };
-    let mut tx = pool.begin().await?;
-    let release = settle::settle(&mut tx, &settlement).await?;
-    tx.commit().await?;
-    Ok(match (release, flow) {
-        (_, Flow::TokenRejected) => Turned::TokenRejected,
-        (Release::FencedOut, _) => Turned::FencedOut,
-        (Release::Released, _) => Turned::Settled(brought_forward),
-    })
 }
 
-async fn one_member(
-    pool: &PgPool,
-    discord: &RoleClient,
-    lease: Lease,
-    work: &MemberWork,
-    notes: &mut Notes,
-) -> Result<Flow, sqlx::Error> {
-    let Some(timeout) = lease.call_timeout() else { return Ok(Flow::Stop(Duration::ZERO)) };
-    let (member, bucket_wait) = discord.member(lease.guild, work.user, timeout).await;
-    let member = match member {
-        Ok(member) => member,
-        Err(outcome) => return Ok(unread(work, &outcome, notes)),
-    };
-    let views: Vec<_> = work.roles.iter().map(|role| role.view).collect();
-    let steps = plan(&views, &member);
-    write_intentions(pool, lease, work.user, &work.roles, &steps, notes).await?;
-    for (role, (_, step)) in work.roles.iter().zip(steps) {
-        let call = match step {
-            Step::Grant(_) => RoleCall::Add,
-            Step::Revoke(_) => RoleCall::Remove,
-            _ => {
-                notes.add(books::without_call(work.user, role, step));
+/// A turn under way.
+pub(super) struct Turn<'a> {
+    pub(super) pool: &'a PgPool,
+    pub(super) discord: &'a RoleClient,
+    pub(super) lease: Lease,
+    /// Between calls it is asked; what was begun is settled.
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Turn<'_> {
+    /// Takes the turn.
+    pub(super) async fn take(self) -> Result<Turned, sqlx::Error> {
+        let (guild, owner) = (self.lease.guild, self.lease.owner);
+        let work = {
+            let mut db = self.pool.acquire().await?;
+            role_jobs::due(&mut db, guild, MEMBERS).await?
+        };
+        let mut notes = Notes::default();
+        let mut flow = Flow::Go;
+        for member in &work {
+            flow = self.one_member(member, &mut notes).await?;
+            if flow != Flow::Go {
+                break;
+            }
+        }
+        let gate = match flow {
+            Flow::Go | Flow::Stop => Gate::Open,
+            Flow::Pause(pause) => Gate::Paused(pause),
+            Flow::Away => Gate::Away(PROBE_GUILD),
+            Flow::TokenRejected => Gate::Paused(AFTER_REJECTION),
+        };
+        let Notes { jobs, grants, roles, called, .. } = notes;
+        let settlement = Settlement { guild, owner, gate, jobs, grants, roles, called };
+        let mut tx = self.pool.begin().await?;
+        let release = settle::settle(&mut tx, &settlement).await?;
+        tx.commit().await?;
+        Ok(match (release, flow) {
+            (_, Flow::TokenRejected) => Turned::TokenRejected,
+            (Release::FencedOut, _) => Turned::FencedOut,
+            (Release::Released, _) => Turned::Settled,
+        })
+    }
+
+    async fn one_member(&self, work: &MemberWork, notes: &mut Notes) -> Result<Flow, sqlx::Error> {
+        // Nothing of it can be done: not even looking is worth a call.
+        if work.roles.iter().all(|role| notes.is_refused(role)) {
+            for role in &work.roles {
+                notes.add(books::not_called(work.user, role));
+            }
+            return Ok(Flow::Go);
+        }
+        if self.stop.is_cancelled() {
+            return Ok(Flow::Stop);
+        }
+        let looked = self.discord.member(self.lease.guild, work.user, self.lease.calls_until()).await;
+        let Ok(MemberAnswer { member, bucket_wait }) = looked else { return Ok(Flow::Stop) };
+        let member = match member {
+            Ok(member) => member,
+            Err(outcome) => return Ok(unread(work, &outcome, notes)),
+        };
+        let views: Vec<_> = work.roles.iter().map(|role| role.view).collect();
+        let steps = plan(&views, &member);
+        if self.write_intentions(work, &steps, notes).await? == Fence::Lost {
+            return Ok(Flow::Stop);
+        }
+        for (role, (_, step)) in work.roles.iter().zip(steps) {
+            let call = match step {
+                Step::Grant(_) => RoleCall::Add,
+                Step::Revoke(_) => RoleCall::Remove,
+                _ => {
+                    notes.add(books::without_call(work.user, role, step));
+                    continue;
+                }
+            };
+            if notes.is_refused(role) {
+                notes.add(books::not_called(work.user, role));
                 continue;
             }
-        };
-        if is_refused(role, notes) {
-            notes.add(books::not_called(work.user, role));
-            continue;
+            match self.one_call(work.user, role, step, call, notes).await {
+                Flow::Go => {}
+                other => return Ok(other),
+            }
         }
-        match one_call(discord, lease, work.user, role, step, call, notes).await {
-            Flow::Go => {}
-            stop => return Ok(stop),
-        }
+        Ok(bucket_wait.map_or(Flow::Go, Flow::Pause))
     }
-    Ok(bucket_wait.map_or(Flow::Go, Flow::Stop))
-}
 
-async fn one_call(
-    discord: &RoleClient,
-    lease: Lease,
-    user: UserId,
-    role: &RoleWork,
-    step: Step,
-    call: RoleCall,
-    notes: &mut Notes,
-) -> Flow {
-    let Some(timeout) = lease.call_timeout() else { return Flow::Stop(Duration::ZERO) };
-    let reason = format!("Nexrole: {}", books::cause(role));
-    let answer = discord.change(call, lease.guild, user, role.view.role, &reason, timeout).await;
-    let verdict = verdict(&answer.outcome, books::failures(role), shared::clock::jitter());
-    tracing::info!(guild.id = %lease.guild, user.id = %user, role.id = %role.view.role, ?call, ?verdict, "role call");
-    if let Some(page) = books::after_call(user, role, step, &verdict) {
-        notes.add(page);
+    async fn one_call(
+        &self,
+        user: UserId,
+        work: &RoleWork,
+        step: Step,
+        call: RoleCall,
+        notes: &mut Notes,
+    ) -> Flow {
+        let (guild, role) = (self.lease.guild, work.view.role);
+        if self.stop.is_cancelled() {
+            return Flow::Stop;
+        }
+        let reason = format!("Nexrole: {}", books::cause(work));
+        let answer = self.discord.change(call, guild, user, role, &reason, self.lease.calls_until()).await;
+        let Ok(answer) = answer else { return Flow::Stop };
+        notes.called.push((user, role));
+        let verdict = verdict(&answer.outcome, books::failures(work), shared::clock::jitter());
+        tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?verdict, "role call");
+        if let Some(page) = books::after_call(user, work, step, &verdict) {
+            notes.add(page);
+        }
+        Flow::after(&verdict, answer.bucket_wait)
     }
-    match verdict {
-        Verdict::Snooze(wait, _) => Flow::Stop(wait),
-        Verdict::ParkGuild => Flow::Stop(PROBE_GUILD),
-        Verdict::StopEverything => Flow::TokenRejected,
-        _ => answer.bucket_wait.map_or(Flow::Go, Flow::Stop),
+
+    /// Durable before the first call, so that a crash after it leaves a trace.
+    async fn write_intentions(
+        &self,
+        work: &MemberWork,
+        steps: &[(RoleId, Step)],
+        notes: &Notes,
+    ) -> Result<Fence, sqlx::Error> {
+        let fresh = |(role, (_, step)): &(&RoleWork, &(RoleId, Step))| {
+            *step == Step::Grant(Regrant::Fresh) && role.view.grant.is_none() && !notes.is_refused(role)
+        };
+        let roles: Vec<RoleId> =
+            work.roles.iter().zip(steps).filter(fresh).map(|(role, _)| role.view.role).collect();
+        if roles.is_empty() {
+            return Ok(Fence::Held);
+        }
+        let mut db = self.pool.acquire().await?;
+        grants::intend(&mut db, self.lease.guild, self.lease.owner, work.user, &roles).await
     }
 }
 
@@ -194,34 +250,5 @@ fn unread(work: &MemberWork, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
     for role in &work.roles {
         notes.jobs.extend(books::unread(role, &verdict));
     }
-    match verdict {
-        Verdict::Snooze(wait, _) => Flow::Stop(wait),
-        Verdict::ParkGuild => Flow::Stop(PROBE_GUILD),
-        Verdict::StopEverything => Flow::TokenRejected,
-        _ => Flow::Go,
-    }
-}
-
-/// Durable before the first call, so that a crash after it leaves a trace.
-async fn write_intentions(
-    pool: &PgPool,
-    lease: Lease,
-    user: UserId,
-    work: &[RoleWork],
-    steps: &[(RoleId, Step)],
-    notes: &Notes,
-) -> Result<(), sqlx::Error> {
-    let fresh = |(role, (_, step)): &(&RoleWork, &(RoleId, Step))| {
-        *step == Step::Grant(Regrant::Fresh) && role.view.grant.is_none() && !is_refused(role, notes)
-    };
-    let roles: Vec<RoleId> = work.iter().zip(steps).filter(fresh).map(|(role, _)| role.view.role).collect();
-    if roles.is_empty() {
-        return Ok(());
-    }
-    let mut db = pool.acquire().await?;
-    grants::intend(&mut db, lease.guild, user, &roles).await
-}
-
-fn is_refused(role: &RoleWork, notes: &Notes) -> bool {
-    role.power == Power::Refused || notes.refused.contains(&role.view.role)
+    Flow::after(&verdict, None)
 }

@@ -11,8 +11,9 @@ use std::time::{Duration, Instant};
 use super::error::{StartError, io_at};
 use super::home;
 
-/// Between taking the lock and writing its pid, an owner has a blank file.
-const PID_WITHIN: Duration = Duration::from_millis(500);
+/// A locked file without a pid: its owner is about to write it; or it was given up, and a process that another thread is
+/// just starting holds a copy of the descriptor until its `exec`.
+const BLANK_FOR: Duration = Duration::from_millis(500);
 
 /// Held as long as the cluster lives. The server does not inherit it: std opens files close-on-exec.
 #[derive(Debug)]
@@ -32,12 +33,19 @@ impl OwnerLock {
             .open(&path)
             .map_err(io_at("open", &path))?;
         home::give_to_owner_of(folder, &file).map_err(io_at("set the owner of", &path))?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => {
-                return Err(StartError::InUse { pid: written_pid(&mut file), folder: folder.to_owned() });
+        let deadline = Instant::now() + BLANK_FOR;
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::WouldBlock) => {
+                    let pid = written_pid(&mut file);
+                    if pid.is_some() || Instant::now() > deadline {
+                        return Err(StartError::InUse { pid, folder: folder.to_owned() });
+                    }
+                    std::thread::sleep(super::POLL);
+                }
+                Err(TryLockError::Error(error)) => return Err(io_at("lock", &path)(error)),
             }
-            Err(TryLockError::Error(error)) => return Err(io_at("lock", &path)(error)),
         }
         let record = |file: &mut File| {
             file.set_len(0)?;
@@ -60,18 +68,9 @@ impl Drop for OwnerLock {
 }
 
 fn written_pid(file: &mut File) -> Option<u32> {
-    let deadline = Instant::now() + PID_WITHIN;
-    loop {
-        let mut text = String::new();
-        file.rewind().ok()?;
-        file.read_to_string(&mut text).ok()?;
-        // The newline shows that the number is complete.
-        if let Some(pid) = text.strip_suffix('\n').and_then(|pid| pid.parse().ok()) {
-            return Some(pid);
-        }
-        if Instant::now() > deadline {
-            return None;
-        }
-        std::thread::sleep(super::POLL);
-    }
+    let mut text = String::new();
+    file.rewind().ok()?;
+    file.read_to_string(&mut text).ok()?;
+    // The newline shows that the number is complete.
+    text.strip_suffix('\n').and_then(|pid| pid.parse().ok())
 }

@@ -13,8 +13,9 @@ use shared::{
     store::{
         connections::{self, Connection},
         events::{self, NewEvent, Object, ObjectKind, Recorded},
-        gates::{self, Release},
-        grants::{self, Change, GrantChange},
+        gates::{self, Gate, Release},
+        grants::{self, Change, Fence, GrantChange},
+        mappings, members,
         role_jobs::{self, Power},
         settle::{self, JobUpdate, RoleHealth, Settlement},
         sync::{self, Settled},
@@ -67,7 +68,7 @@ fn event(connection: Connection, id: &str, object: Option<&str>) -> NewEvent {
 }
 
 fn settlement(guild: GuildId, owner: Uuid) -> Settlement {
-    Settlement { guild, owner, pause: Duration::ZERO, jobs: vec![], grants: vec![], roles: vec![] }
+    Settlement { guild, owner, gate: Gate::Open, jobs: vec![], grants: vec![], roles: vec![], called: vec![] }
 }
 
 async fn text(pool: &PgPool, query: &'static str) -> String {
@@ -82,7 +83,7 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
         let pool = database.pool.clone();
         tokio::spawn(async move {
             let mut db = pool.acquire().await.unwrap();
-            gates::lease(&mut db, None, 10, Uuid::new_v4(), LEASE).await.unwrap()
+            gates::lease(&mut db, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
         })
     });
     let mut seen = BTreeSet::new();
@@ -93,9 +94,9 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
     }
     // Skipped locks may leave some; a walk around the ring finds the rest, and then none.
     let mut db = database.pool.acquire().await.unwrap();
-    seen.extend(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap());
+    seen.extend(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
     assert_eq!(seen.len(), 40);
-    assert!(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
+    assert!(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased.is_empty());
     drop(db);
     database.remove().await;
 }
@@ -105,8 +106,26 @@ async fn the_ring_goes_on_behind_its_position() {
     let database = Database::create().await;
     with_jobs(&database.pool, 5).await;
     let mut db = database.pool.acquire().await.unwrap();
-    let first = gates::lease(&mut db, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
-    assert_eq!(first.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
+    let walk = gates::lease(&mut db, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(walk.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
+    assert_eq!(walk.position, None, "the ring's end");
+    let walk = gates::lease(&mut db, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(walk.position, Some(guild(2)), "as many as asked for: the next walk goes on behind them");
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
+    let database = Database::create().await;
+    with_jobs(&database.pool, 600).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let pause = "UPDATE guild_gates SET open_at = 'infinity' WHERE guild_id < 600";
+    sqlx::query(pause).execute(&mut *db).await.unwrap();
+    let walk = gates::lease(&mut db, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert!(walk.leased.is_empty(), "the walk ends before it reaches the one that is open");
+    let walk = gates::lease(&mut db, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(walk.leased, [guild(600)]);
     drop(db);
     database.remove().await;
 }
@@ -117,20 +136,24 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     with_jobs(&database.pool, 1).await;
     let mut db = database.pool.acquire().await.unwrap();
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
-    assert_eq!(gates::lease(&mut db, None, 1, slow, NO_LEASE).await.unwrap(), [guild(1)]);
+    assert_eq!(gates::lease(&mut db, None, 1, slow, NO_LEASE).await.unwrap().leased, [guild(1)]);
     let work = role_jobs::due(&mut db, guild(1), 10).await.unwrap();
-    assert_eq!(gates::lease(&mut db, None, 1, quick, LEASE).await.unwrap(), [guild(1)]);
-    grants::intend(&mut db, guild(1), user(1), &[role(7)]).await.unwrap();
+    assert_eq!(gates::lease(&mut db, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
+    let intended = grants::intend(&mut db, guild(1), slow, user(1), &[role(7)]).await.unwrap();
+    assert_eq!(intended, Fence::Lost, "and nothing was written");
+    assert_eq!(role_jobs::due(&mut db, guild(1), 10).await.unwrap()[0].roles[0].view.grant, None);
+    assert_eq!(grants::intend(&mut db, guild(1), quick, user(1), &[role(7)]).await.unwrap(), Fence::Held);
     let job = work[0].roles[0].jobs[0].id;
     let mut turn = settlement(guild(1), slow);
     let outcome = "granted".to_owned();
     turn.jobs = vec![JobUpdate { id: job, state: JobState::Applied, due_in: NO_LEASE, failures: 0, outcome }];
     turn.grants =
         vec![GrantChange { user: user(1), role: role(7), change: Change::Granted, cause: "test".into() }];
+    turn.called = vec![(user(1), role(7))];
     assert_eq!(settle::settle(&mut db, &turn).await.unwrap(), Release::FencedOut);
     let work = role_jobs::due(&mut db, guild(1), 10).await.unwrap();
     let actions: Vec<_> = work[0].roles[0].jobs.iter().map(|job| job.action).collect();
-    assert_eq!(actions, [JobAction::Grant, JobAction::Resync]);
+    assert_eq!(actions, [JobAction::Grant, JobAction::Grant]);
     assert_eq!(
         work[0].roles[0].view.grant,
         Some(GrantState::Intended),
@@ -148,11 +171,13 @@ async fn settling_twice_writes_one_audit_entry() {
     let database = Database::create().await;
     with_jobs(&database.pool, 1).await;
     let mut db = database.pool.acquire().await.unwrap();
+    let owner = Uuid::new_v4();
+    gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap();
     for change in
         [Change::Granted, Change::Granted, Change::Revoked, Change::Revoked, Change::Lost, Change::Forgotten]
     {
         if change == Change::Granted {
-            grants::intend(&mut db, guild(1), user(1), &[role(7)]).await.unwrap();
+            grants::intend(&mut db, guild(1), owner, user(1), &[role(7)]).await.unwrap();
         }
         let change = GrantChange { user: user(1), role: role(7), change, cause: "test".into() };
         grants::apply(&mut db, guild(1), &change).await.unwrap();
@@ -184,6 +209,108 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
         assert_eq!(power(&mut db).await, expected);
     }
     drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn of_a_refused_roles_jobs_one_probes() {
+    let database = Database::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    connections::ensure_guild(&mut db, guild(1)).await.unwrap();
+    for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
+        role_jobs::enqueue(&mut db, guild(1), user(n), role(role_id), JobAction::Grant, "test")
+            .await
+            .unwrap();
+    }
+    sqlx::query("UPDATE role_jobs SET state = 'parked'").execute(&mut *db).await.unwrap();
+    let health = "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) VALUES (1, 7, 'x', now() + interval '1 h')";
+    sqlx::query(health).execute(&mut *db).await.unwrap();
+    assert_eq!(role_jobs::release_parked(&mut db).await.unwrap(), 1, "the other role's");
+    sqlx::query("UPDATE role_health SET next_probe_at = now()").execute(&mut *db).await.unwrap();
+    assert_eq!(role_jobs::release_parked(&mut db).await.unwrap(), 1, "the probe");
+    role_jobs::release_role(&mut db, guild(1), role(7)).await.unwrap();
+    drop(db);
+    assert_eq!(
+        text(&database.pool, "SELECT count(*)::text FROM role_jobs WHERE state = 'pending'").await,
+        "4"
+    );
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
+    let database = Database::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for n in 1..=2 {
+        connections::ensure_guild(&mut db, guild(n)).await.unwrap();
+    }
+    let sources = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+        SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
+          FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
+    sqlx::query(sources).execute(&mut *db).await.unwrap();
+    assert_eq!(members::sweep(&mut db, None, LEASE, 100).await.unwrap(), 0, "looked at a moment ago");
+    assert_eq!(
+        members::sweep(&mut db, Some(guild(2)), NO_LEASE, 100).await.unwrap(),
+        2,
+        "two members, one role each"
+    );
+    assert_eq!(
+        members::sweep(&mut db, None, NO_LEASE, 100).await.unwrap(),
+        2,
+        "the other guild; these wait already"
+    );
+    drop(db);
+    let spread =
+        "SELECT (max(due_at) - min(due_at) >= interval '250 ms')::text FROM role_jobs WHERE guild_id = 1";
+    assert_eq!(text(&database.pool, spread).await, "true");
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
+    let database = Database::create().await;
+    with_jobs(&database.pool, 2).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let owner = Uuid::new_v4();
+    gates::lease(&mut db, None, 2, owner, LEASE).await.unwrap();
+    gates::release(&mut db, guild(1), owner, Gate::Away(LEASE)).await.unwrap();
+    gates::release(&mut db, guild(2), owner, Gate::Paused(LEASE)).await.unwrap();
+    for n in 1..=2 {
+        members::guild_available(&mut db, guild(n)).await.unwrap();
+    }
+    assert_eq!(gates::lease(&mut db, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased, [guild(1)]);
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn mapping_and_ingest_mark_objects_in_one_order() {
+    let database = Database::create().await;
+    let at = connection(&mut database.pool.acquire().await.unwrap()).await;
+    // Subscriptions on disk in the reverse order of their ids.
+    let known =
+        "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
+                                            product_ids, cancel_at_period_end)
+        SELECT 1, $1, 'sub_' || lpad(n::text, 4, '0'), 'cus_1', 'active', '{price_1}', '{prod_1}', false
+          FROM generate_series(200, 1, -1) n";
+    sqlx::query(known).bind(at.id).execute(&database.pool).await.unwrap();
+    let ingest = async |pool: PgPool| {
+        for round in 0..20 {
+            let batch: Vec<_> = (1..=100)
+                .map(|n| event(at, &format!("evt_{round}_{n}"), Some(&format!("sub_{n:04}"))))
+                .collect();
+            events::record(&mut pool.acquire().await.unwrap(), &batch).await.unwrap();
+        }
+    };
+    let map = async |pool: PgPool| {
+        for n in 1..=20 {
+            let sold = mappings::Sold::Price("price_1".parse().unwrap());
+            let mut tx = pool.begin().await.unwrap();
+            assert_eq!(mappings::add(&mut tx, guild(1), &sold, role(n)).await.unwrap(), Some(200));
+            tx.commit().await.unwrap();
+        }
+    };
+    tokio::join!(ingest(database.pool.clone()), map(database.pool.clone()));
     database.remove().await;
 }
 

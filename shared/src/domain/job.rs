@@ -15,8 +15,7 @@ pub enum JobAction {
 }
 
 /// Where a job stands. `docs/job-states.md` has the diagram.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
     /// To be done at `due_at`.
     Pending,
@@ -34,6 +33,22 @@ pub enum JobState {
     Discarded,
     /// Given up; cannot be done.
     Failed,
+}
+
+impl JobState {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "pending",
+            Self::Applied => "applied",
+            Self::Noop => "noop",
+            Self::Superseded => "superseded",
+            Self::Parked => "parked",
+            Self::Held => "held",
+            Self::Discarded => "discarded",
+            Self::Failed => "failed",
+        }
+    }
 }
 
 /// A job under a guild's lease.

@@ -24,7 +24,7 @@ pub enum CallOutcome {
     GuildGone,
     /// 401: the bot token is not valid (any more).
     TokenRejected,
-    /// Refused for another reason; repeating it will not help.
+    /// Refused for a reason that we have no rule for.
     Refused {
         /// HTTP status.
         status: u16,

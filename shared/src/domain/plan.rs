@@ -4,7 +4,12 @@
 
 use std::collections::BTreeSet;
 
-use crate::ids::RoleId;
+use time::Duration;
+
+use crate::{clock::Timestamp, ids::RoleId};
+
+/// How far Discord's clock and ours may be apart when a joining is compared with a grant.
+const CLOCKS: Duration = Duration::minutes(1);
 
 /// What our books say about a role that we gave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
@@ -19,8 +24,13 @@ pub enum GrantState {
 /// What Discord says about the member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Member {
-    /// In the guild, with these roles.
-    Present(BTreeSet<RoleId>),
+    /// In the guild.
+    Present {
+        /// Their roles.
+        roles: BTreeSet<RoleId>,
+        /// Since when; roles do not survive leaving.
+        joined_at: Option<Timestamp>,
+    },
     /// Not in the guild.
     Absent,
 }
@@ -34,6 +44,10 @@ pub struct RoleView {
     pub desired: bool,
     /// What we gave.
     pub grant: Option<GrantState>,
+    /// When Discord last confirmed what we gave.
+    pub confirmed_at: Option<Timestamp>,
+    /// A job says that access began; otherwise this is only a look.
+    pub asked: bool,
 }
 
 /// What is to be done.
@@ -51,6 +65,8 @@ pub enum Step {
     Forget,
     /// As desired, and ours.
     AlreadySo,
+    /// Desired, ours, and gone, though the member never left: a person may have taken it, and nobody asked for it again.
+    Missing,
     /// As desired or not: it is there and a human gave it.
     HumansOwn,
     /// Not there, not desired, not ours.
@@ -97,7 +113,7 @@ pub fn plan(views: &[RoleView], member: &Member) -> Vec<(RoleId, Step)> {
 
 fn step(view: RoleView, member: &Member) -> Step {
     use GrantState::{Confirmed, Intended};
-    let Member::Present(roles) = member else {
+    let Member::Present { roles, joined_at } = member else {
         let lost = match view.grant {
             Some(Confirmed) => LostWith::Grant,
             Some(Intended) => LostWith::Intention,
@@ -110,13 +126,23 @@ fn step(view: RoleView, member: &Member) -> Step {
         (true, true, Some(Intended)) => Step::Confirm,
         (true, true, Some(Confirmed)) => Step::AlreadySo,
         (true, false, None | Some(Intended)) => Step::Grant(Regrant::Fresh),
-        // Without evidence that a human took it, a paying member gets it back.
-        (true, false, Some(Confirmed)) => Step::Grant(Regrant::Lost),
+        (true, false, Some(Confirmed)) if view.asked || has_rejoined(view.confirmed_at, *joined_at) => {
+            Step::Grant(Regrant::Lost)
+        }
+        (true, false, Some(Confirmed)) => Step::Missing,
         (false, true, Some(Intended)) => Step::Revoke(Recorded::Unrecorded),
         (false, true, Some(Confirmed)) => Step::Revoke(Recorded::Confirmed),
         (false, false, None) => Step::Nothing,
         (false, false, Some(Intended)) => Step::Forget,
         (false, false, Some(Confirmed)) => Step::RecordGone,
+    }
+}
+
+/// Whether the role went by leaving. When it cannot be told, it did: a paying member is not to lose a role by doubt.
+fn has_rejoined(confirmed_at: Option<Timestamp>, joined_at: Option<Timestamp>) -> bool {
+    match (confirmed_at, joined_at) {
+        (Some(confirmed_at), Some(joined_at)) => joined_at + CLOCKS > confirmed_at,
+        _ => true,
     }
 }
 
@@ -129,10 +155,10 @@ mod tests {
         RoleId::from_u64(n).unwrap()
     }
     fn present(roles: &[u64]) -> Member {
-        Member::Present(roles.iter().map(|&n| role(n)).collect())
+        Member::Present { roles: roles.iter().map(|&n| role(n)).collect(), joined_at: None }
     }
     fn view(desired: bool, grant: Option<GrantState>) -> RoleView {
-        RoleView { role: role(7), desired, grant }
+        RoleView { role: role(7), desired, grant, confirmed_at: None, asked: true }
     }
 
     #[test]
@@ -170,10 +196,36 @@ mod tests {
         }
     }
 
+    #[test]
+    fn a_role_that_vanished_comes_back_if_they_left_or_it_is_asked_for() {
+        let at = |minute: i64| Timestamp::UNIX_EPOCH + Duration::minutes(minute);
+        for (asked, confirmed_at, joined_at, expected) in [
+            (false, Some(at(60)), Some(at(10)), Step::Missing),
+            (false, Some(at(60)), Some(at(61)), Step::Grant(Regrant::Lost)),
+            (true, Some(at(60)), Some(at(10)), Step::Grant(Regrant::Lost)),
+            (false, Some(at(60)), None, Step::Grant(Regrant::Lost)),
+            (false, None, Some(at(10)), Step::Grant(Regrant::Lost)),
+        ] {
+            let view = RoleView { confirmed_at, asked, ..view(true, Some(GrantState::Confirmed)) };
+            let member = Member::Present { roles: BTreeSet::new(), joined_at };
+            assert_eq!(
+                plan(&[view], &member),
+                [(role(7), expected)],
+                "{asked} {confirmed_at:?} {joined_at:?}"
+            );
+        }
+    }
+
     fn any_view(id: u64) -> impl Strategy<Value = RoleView> {
         let grant =
             prop_oneof![Just(None), Just(Some(GrantState::Intended)), Just(Some(GrantState::Confirmed))];
-        (any::<bool>(), grant).prop_map(move |(desired, grant)| RoleView { role: role(id), desired, grant })
+        (any::<bool>(), grant).prop_map(move |(desired, grant)| RoleView {
+            role: role(id),
+            desired,
+            grant,
+            confirmed_at: None,
+            asked: true,
+        })
     }
 
     proptest! {
@@ -185,14 +237,15 @@ mod tests {
         ) {
             let mut roles: BTreeSet<RoleId> = held.iter().map(|&n| role(n)).collect();
             let before = roles.clone();
+            let member = |roles: &BTreeSet<RoleId>| Member::Present { roles: roles.clone(), joined_at: None };
             let mut after = views.clone();
-            for ((id, step), view) in plan(&views, &Member::Present(roles.clone())).into_iter().zip(&mut after) {
+            for ((id, step), view) in plan(&views, &member(&roles)).into_iter().zip(&mut after) {
                 match step {
                     Step::Grant(_) => { roles.insert(id); view.grant = Some(GrantState::Confirmed); }
                     Step::Confirm => view.grant = Some(GrantState::Confirmed),
                     Step::Revoke(_) => { roles.remove(&id); view.grant = None; }
                     Step::RecordGone | Step::Forget => view.grant = None,
-                    Step::AlreadySo | Step::HumansOwn | Step::Nothing => {}
+                    Step::AlreadySo | Step::Missing | Step::HumansOwn | Step::Nothing => {}
                     Step::AwaitMember(_) | Step::MemberGone(_) => prop_assert!(false, "the member is present"),
                 }
             }
@@ -203,7 +256,7 @@ mod tests {
             // Law: roles outside the plan are never touched.
             prop_assert_eq!(roles.contains(&role(4)), before.contains(&role(4)));
             // Law: plan(x, x) is empty.
-            for (_, step) in plan(&after, &Member::Present(roles)) {
+            for (_, step) in plan(&after, &member(&roles)) {
                 prop_assert!(matches!(step, Step::AlreadySo | Step::HumansOwn | Step::Nothing));
             }
         }

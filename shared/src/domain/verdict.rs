@@ -16,8 +16,9 @@ const WAITS: [Duration; 5] = [
 pub const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// One probe an hour of a role that Discord does not let us manage.
 pub const PROBE_ROLE: Duration = Duration::from_secs(3600);
-/// A guild without the bot is asked again after this, unless the bot is invited back before.
-pub const PROBE_GUILD: Duration = Duration::from_secs(3600);
+/// A guild without the bot is asked again after this, unless the bot is invited back before. Each probe is a refused call,
+/// and many such guilds must stay far below the number of those that Discord bans for.
+pub const PROBE_GUILD: Duration = Duration::from_secs(6 * 3600);
 
 /// What to do with the job, or with more than the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,8 +35,8 @@ pub enum Verdict {
     ParkRole,
     /// All jobs of this guild wait.
     ParkGuild,
-    /// It cannot be done.
-    Fail(FailReason),
+    /// The role was deleted: it cannot be done.
+    RoleGone,
     /// No call can succeed: stop.
     StopEverything,
 }
@@ -47,14 +48,7 @@ pub enum ParkReason {
     MemberAbsent,
     /// Discord to recover; it failed too often.
     Exhausted(Transient),
-}
-
-/// Why a job is given up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum FailReason {
-    /// The role was deleted.
-    RoleGone,
-    /// Discord refuses with this status and code.
+    /// A person, or time: Discord refuses with this status and code, which we have no rule for.
     Refused(u16, u32),
 }
 
@@ -65,11 +59,11 @@ pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
         // Being told to wait is not a failure: the attempt is given back.
         CallOutcome::RateLimited { after, scope } => Verdict::Snooze(*after, *scope),
         CallOutcome::MemberGone => Verdict::Park(ParkReason::MemberAbsent),
-        CallOutcome::RoleGone => Verdict::Fail(FailReason::RoleGone),
+        CallOutcome::RoleGone => Verdict::RoleGone,
         CallOutcome::RoleForbidden => Verdict::ParkRole,
         CallOutcome::GuildGone => Verdict::ParkGuild,
         CallOutcome::TokenRejected => Verdict::StopEverything,
-        CallOutcome::Refused { status, code } => Verdict::Fail(FailReason::Refused(*status, *code)),
+        CallOutcome::Refused { status, code } => Verdict::Park(ParkReason::Refused(*status, *code)),
         CallOutcome::Transient(cause) => {
             let wait = usize::try_from(failures).ok().and_then(|failures| WAITS.get(failures));
             match wait {
@@ -110,13 +104,13 @@ mod tests {
         for (outcome, expected) in [
             (CallOutcome::Done, Verdict::Done),
             (CallOutcome::MemberGone, Verdict::Park(ParkReason::MemberAbsent)),
-            (CallOutcome::RoleGone, Verdict::Fail(FailReason::RoleGone)),
+            (CallOutcome::RoleGone, Verdict::RoleGone),
             (CallOutcome::RoleForbidden, Verdict::ParkRole),
             (CallOutcome::GuildGone, Verdict::ParkGuild),
             (CallOutcome::TokenRejected, Verdict::StopEverything),
             (
                 CallOutcome::Refused { status: 400, code: 50035 },
-                Verdict::Fail(FailReason::Refused(400, 50035)),
+                Verdict::Park(ParkReason::Refused(400, 50035)),
             ),
         ] {
             assert_eq!(verdict(&outcome, 3, 0.5), expected);

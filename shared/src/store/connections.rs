@@ -38,6 +38,8 @@ pub struct Credential {
     pub api_key: Option<Vec<u8>>,
     /// `environment` for the connection that variables describe.
     pub label: String,
+    /// Live or test: a key of the other mode does not know its objects.
+    pub livemode: bool,
     /// Whether `metadata.discord_user_id` may link a customer.
     pub metadata_links: bool,
 }
@@ -143,15 +145,20 @@ pub async fn credential(
     db: &mut PgConnection,
     connection: Connection,
 ) -> Result<Option<Credential>, sqlx::Error> {
-    let row: Option<(Option<Vec<u8>>, String, bool)> = sqlx::query_as(
-        "SELECT api_key, label, metadata_links FROM stripe_connections
+    let row: Option<(Option<Vec<u8>>, String, bool, bool)> = sqlx::query_as(
+        "SELECT api_key, label, livemode, metadata_links FROM stripe_connections
           WHERE guild_id = $1 AND connection_id = $2 AND state = 'active'",
     )
     .bind(connection.guild)
     .bind(connection.id)
     .fetch_optional(db)
     .await?;
-    Ok(row.map(|(api_key, label, metadata_links)| Credential { api_key, label, metadata_links }))
+    Ok(row.map(|(api_key, label, livemode, metadata_links)| Credential {
+        api_key,
+        label,
+        livemode,
+        metadata_links,
+    }))
 }
 
 /// One line of the operator's list.

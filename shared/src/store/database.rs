@@ -38,6 +38,12 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     Ok(pool)
 }
 
+/// A connection for migrations: they may take as long as they need, and wait for each other.
+pub fn migration_pool(url: &str) -> Result<PgPool, sqlx::Error> {
+    let options = PgConnectOptions::from_str(url)?.application_name("nexrole migrate");
+    Ok(PgPoolOptions::new().max_connections(1).connect_lazy_with(options))
+}
+
 /// Brings the schema up to date. Any number of callers may do so at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
     MIGRATOR.run(pool).await

@@ -7,19 +7,31 @@ use uuid::Uuid;
 
 use crate::ids::GuildId;
 
+/// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
+const STEPS: i64 = 512;
+
+/// What a walk came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// Leased, and ours.
+    pub leased: Vec<GuildId>,
+    /// Where the next walk begins; `None`: at the ring's beginning.
+    pub position: Option<GuildId>,
+}
+
 /// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
 ///
 /// The walk skips from guild to guild through `role_jobs_ring` (a loose index scan, written out because Postgres has
-/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. Fewer than `limit`
-/// answers: start again from the beginning (`None`).
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at [`STEPS`] guilds
+/// at most, and the position moves on past paused ones, so that those behind them are not starved.
 pub async fn lease(
     db: &mut PgConnection,
     after: Option<GuildId>,
     limit: usize,
     owner: Uuid,
     lease: Duration,
-) -> Result<Vec<GuildId>, sqlx::Error> {
-    sqlx::query_scalar(
+) -> Result<Walk, sqlx::Error> {
+    let (leased, walked_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(
         "WITH RECURSIVE ring (guild_id, due_at, n) AS (
              (SELECT guild_id, due_at, 1 FROM role_jobs
                WHERE state = 'pending' AND guild_id > $1 ORDER BY guild_id, due_at LIMIT 1)
@@ -28,22 +40,41 @@ pub async fn lease(
                FROM ring r CROSS JOIN LATERAL (
                    SELECT j.guild_id, j.due_at FROM role_jobs j
                     WHERE j.state = 'pending' AND j.guild_id > r.guild_id ORDER BY j.guild_id, j.due_at LIMIT 1) x
-              WHERE r.n < 512
+              WHERE r.n < $5
          ), pick AS (
              SELECT g.guild_id FROM ring JOIN guild_gates g USING (guild_id)
               WHERE ring.due_at <= clock_timestamp() AND g.open_at <= clock_timestamp()
               LIMIT $2 FOR NO KEY UPDATE OF g SKIP LOCKED
+         ), leased AS (
+             UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3
+               FROM pick WHERE g.guild_id = pick.guild_id
+             RETURNING g.guild_id
          )
-         UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3
-           FROM pick WHERE g.guild_id = pick.guild_id
-         RETURNING g.guild_id",
+         SELECT ARRAY (SELECT guild_id FROM leased),
+                -- Only when it is needed: otherwise the walk stops as soon as enough are leased.
+                CASE WHEN (SELECT count(*) FROM leased) < $2 THEN (SELECT max(guild_id) FROM ring WHERE n = $5) END",
     )
     .bind(after.map_or(0, GuildId::to_i64))
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(owner)
     .bind(lease.as_secs_f64())
-    .fetch_all(db)
-    .await
+    .bind(STEPS)
+    .fetch_one(db)
+    .await?;
+    let full = leased.len() >= limit;
+    let position = if full { leased.iter().max().copied() } else { walked_to };
+    Ok(Walk { leased, position })
+}
+
+/// How a guild is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// For whoever comes next.
+    Open,
+    /// Closed for so long, by Discord's word.
+    Paused(Duration),
+    /// The bot is not in the guild: closed for so long, or until it is invited.
+    Away(Duration),
 }
 
 /// Whether we still held the lease.
@@ -55,20 +86,26 @@ pub enum Release {
     FencedOut,
 }
 
-/// Gives the lease back; the guild opens again after `pause`. First in the settling transaction.
+/// Gives the lease back. First in the settling transaction.
 pub async fn release(
     db: &mut PgConnection,
     guild: GuildId,
     owner: Uuid,
-    pause: Duration,
+    gate: Gate,
 ) -> Result<Release, sqlx::Error> {
+    let (closed_for, away) = match gate {
+        Gate::Open => (Duration::ZERO, false),
+        Gate::Paused(pause) => (pause, false),
+        Gate::Away(pause) => (pause, true),
+    };
     let released = sqlx::query(
-        "UPDATE guild_gates SET open_at = clock_timestamp() + make_interval(secs => $3), owner = NULL
+        "UPDATE guild_gates SET open_at = clock_timestamp() + make_interval(secs => $3), owner = NULL, away = $4
           WHERE guild_id = $1 AND owner = $2",
     )
     .bind(guild)
     .bind(owner)
-    .bind(pause.as_secs_f64())
+    .bind(closed_for.as_secs_f64())
+    .bind(away)
     .execute(db)
     .await?;
     Ok(if released.rows_affected() == 1 { Release::Released } else { Release::FencedOut })

@@ -1,6 +1,7 @@
 //! What Discord holds because of us.
 
 use sqlx::PgConnection;
+use uuid::Uuid;
 
 use super::audit;
 use crate::{
@@ -8,25 +9,42 @@ use crate::{
     ids::{GuildId, RoleId, UserId},
 };
 
+/// Whether the lease still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// It does; the intentions are written.
+    Held,
+    /// It has run out; nothing is written, and no call may be made.
+    Lost,
+}
+
 /// Writes down, before the calls, that these roles are about to be given. After a crash this tells a role that we
 /// gave from one that a human gave. A confirmed grant stays confirmed.
 pub async fn intend(
     db: &mut PgConnection,
     guild: GuildId,
+    owner: Uuid,
     user: UserId,
     roles: &[RoleId],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO role_grants (guild_id, user_id, role_id, state)
-         SELECT $1, $2, role_id, 'intended' FROM unnest($3::bigint[]) AS roles (role_id) ORDER BY role_id
-         ON CONFLICT DO NOTHING",
+) -> Result<Fence, sqlx::Error> {
+    let held: bool = sqlx::query_scalar(
+        "WITH lease AS (
+             SELECT guild_id FROM guild_gates WHERE guild_id = $1 AND owner = $2 AND open_at > clock_timestamp()
+         ), intended AS (
+             INSERT INTO role_grants (guild_id, user_id, role_id, state)
+             SELECT guild_id, $3, role_id, 'intended' FROM lease, unnest($4::bigint[]) AS roles (role_id)
+              ORDER BY role_id
+             ON CONFLICT DO NOTHING
+         )
+         SELECT EXISTS (SELECT FROM lease)",
     )
     .bind(guild)
+    .bind(owner)
     .bind(user)
     .bind(roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
-    .execute(db)
+    .fetch_one(db)
     .await?;
-    Ok(())
+    Ok(if held { Fence::Held } else { Fence::Lost })
 }
 
 /// A change of our books about one role of one member.

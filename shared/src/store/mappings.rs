@@ -76,18 +76,21 @@ pub async fn add(
         cause,
     };
     audit::record(db, guild, &entry).await?;
-    let concerned: Vec<(ConnectionId, String)> = sqlx::query_as(
-        "SELECT connection_id, subscription_id FROM subscriptions
-          WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]",
+    let concerned: Vec<(ConnectionId, Vec<String>)> = sqlx::query_as(
+        "SELECT connection_id, array_agg(subscription_id) FROM subscriptions
+          WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]
+          GROUP BY connection_id ORDER BY connection_id",
     )
     .bind(guild)
     .bind(sold.kind())
     .bind(sold.id())
     .fetch_all(&mut *db)
     .await?;
-    let count = concerned.len();
-    for (id, subscription) in concerned {
-        sync::mark_dirty(db, Connection { guild, id }, ObjectKind::Subscription, &[subscription]).await?;
+    let mut count = 0;
+    // Connections in order, and ids in order within each: like everybody who marks objects.
+    for (id, subscriptions) in concerned {
+        count += subscriptions.len();
+        sync::mark_dirty(db, Connection { guild, id }, ObjectKind::Subscription, &subscriptions).await?;
     }
     Ok(Some(count))
 }

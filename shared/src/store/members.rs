@@ -1,5 +1,7 @@
 //! What the Gateway tells about members and guilds: turned into jobs, never into calls.
 
+use std::time::Duration;
+
 use sqlx::PgConnection;
 
 use crate::ids::{GuildId, UserId};
@@ -37,13 +39,50 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open its gate, unless a worker holds it.
+/// The bot is in the guild (again): open the gate if that was why it is closed. A rate limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE guild_gates SET open_at = now() WHERE guild_id = $1 AND owner IS NULL AND open_at > now()",
+        "UPDATE guild_gates SET open_at = now(), away = false WHERE guild_id = $1 AND owner IS NULL AND away",
     )
     .bind(guild)
     .execute(db)
     .await?;
     Ok(())
+}
+
+/// Compares roles that are due with Discord once more: those of one guild, or of all, that nobody looked at for
+/// `not_since`. Members may have left and come back unheard. The looks are spread, four a second and guild, so that new
+/// jobs come in between. Answers how many were made.
+pub async fn sweep(
+    db: &mut PgConnection,
+    guild: Option<GuildId>,
+    not_since: Duration,
+    limit: i64,
+) -> Result<u64, sqlx::Error> {
+    let made = sqlx::query(
+        "WITH due AS (
+             SELECT guild_id, user_id, role_id, kind, connection_id, source_id FROM access_sources
+              WHERE state = 'live' AND looked_at <= now() - make_interval(secs => $2)
+                AND guild_id BETWEEN coalesce($1, 0) AND coalesce($1, 9223372036854775807)
+              ORDER BY looked_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+         ), looked AS (
+             UPDATE access_sources s SET looked_at = now() FROM due
+              WHERE (s.guild_id, s.user_id, s.role_id, s.kind, s.connection_id, s.source_id)
+                  = (due.guild_id, due.user_id, due.role_id, due.kind, due.connection_id, due.source_id)
+             RETURNING s.guild_id, s.user_id, s.role_id
+         )
+         INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at)
+         SELECT guild_id, user_id, role_id, 'resync', 'a regular look',
+                now() + interval '250 ms' * row_number() OVER (PARTITION BY guild_id ORDER BY user_id, role_id)
+           FROM (SELECT DISTINCT guild_id, user_id, role_id FROM looked) AS roles
+          WHERE NOT EXISTS (SELECT FROM role_jobs j
+                             WHERE j.state = 'pending' AND j.guild_id = roles.guild_id
+                               AND j.user_id = roles.user_id AND j.role_id = roles.role_id)",
+    )
+    .bind(guild)
+    .bind(not_since.as_secs_f64())
+    .bind(limit)
+    .execute(db)
+    .await?;
+    Ok(made.rows_affected())
 }

@@ -3,6 +3,7 @@
 use sqlx::PgConnection;
 
 use crate::{
+    clock::Timestamp,
     domain::{
         job::{ClaimedJob, JobAction},
         plan::{GrantState, RoleView},
@@ -72,7 +73,18 @@ pub struct MemberWork {
     pub roles: Vec<RoleWork>,
 }
 
-type Row = (JobId, UserId, RoleId, JobAction, i32, String, bool, Option<GrantState>, Option<bool>);
+type Row = (
+    JobId,
+    UserId,
+    RoleId,
+    JobAction,
+    i32,
+    String,
+    bool,
+    Option<GrantState>,
+    Option<Timestamp>,
+    Option<bool>,
+);
 
 /// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
 /// Run it as its own statement after the lease: the desired state must be read later than the lease began.
@@ -85,7 +97,7 @@ pub async fn due(
         "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
-                g.state,
+                g.state, g.confirmed_at,
                 h.next_probe_at > clock_timestamp()
            FROM (SELECT DISTINCT d.user_id
                    FROM (SELECT user_id FROM role_jobs
@@ -101,17 +113,20 @@ pub async fn due(
     .fetch_all(db)
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
-    for (id, user, role, action, attempts, cause, desired, grant, refused) in rows {
-        let attempts = u32::try_from(attempts).unwrap_or(0);
+    for (id, user, role, action, attempts, cause, desired, grant, confirmed_at, refused) in rows {
+        let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
         let job = ClaimedJob { id, user, role, action, attempts, cause };
         if work.last().is_none_or(|member| member.user != user) {
             work.push(MemberWork { user, roles: Vec::new() });
         }
         let Some(member) = work.last_mut() else { continue };
         match member.roles.last_mut() {
-            Some(last) if last.view.role == role => last.jobs.push(job),
+            Some(last) if last.view.role == role => {
+                last.view.asked |= asked;
+                last.jobs.push(job);
+            }
             _ => {
-                let view = RoleView { role, desired, grant };
+                let view = RoleView { role, desired, grant, confirmed_at, asked };
                 let power = match refused {
                     None => Power::Assumed,
                     Some(true) => Power::Refused,
@@ -124,13 +139,19 @@ pub async fn due(
     Ok(work)
 }
 
-/// Makes parked jobs whose time has come pending again; a guild's parked role still costs one probe only, because the
-/// worker parks the rest again without a call.
+/// Makes parked jobs pending whose time has come. Of a role that Discord refuses, one job, when its next probe is due:
+/// if that works, the rest follows; else it waits on.
 pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
     let released = sqlx::query(
         "UPDATE role_jobs SET state = 'pending' WHERE (guild_id, job_id) IN (
-             SELECT guild_id, job_id FROM role_jobs WHERE state = 'parked' AND due_at <= now()
-              LIMIT 1000 FOR NO KEY UPDATE SKIP LOCKED)",
+             SELECT j.guild_id, j.job_id
+               FROM role_jobs j LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
+              WHERE j.state = 'parked' AND j.due_at <= now()
+                AND (h.role_id IS NULL
+                     OR h.next_probe_at <= now()
+                        AND j.job_id = (SELECT min(k.job_id) FROM role_jobs k
+                                         WHERE k.state = 'parked' AND k.guild_id = j.guild_id AND k.role_id = j.role_id))
+              LIMIT 1000 FOR NO KEY UPDATE OF j SKIP LOCKED)",
     )
     .execute(db)
     .await?;

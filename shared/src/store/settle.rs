@@ -6,13 +6,13 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
-    gates::{self, Release},
+    gates::{self, Gate, Release},
     grants::{self, GrantChange},
     role_jobs,
 };
 use crate::{
     domain::job::{JobAction, JobState},
-    ids::{GuildId, JobId, RoleId},
+    ids::{GuildId, JobId, RoleId, UserId},
 };
 
 /// What becomes of one job.
@@ -46,24 +46,26 @@ pub struct Settlement {
     pub guild: GuildId,
     /// The lease's fence.
     pub owner: Uuid,
-    /// How long the guild has to wait, by Discord's word; zero: not at all.
-    pub pause: Duration,
+    /// How the guild is left.
+    pub gate: Gate,
     /// Jobs; those not named stay as they are.
     pub jobs: Vec<JobUpdate>,
     /// Our books.
     pub grants: Vec<GrantChange>,
     /// Roles.
     pub roles: Vec<RoleHealth>,
+    /// What Discord was asked to change, whatever came of it.
+    pub called: Vec<(UserId, RoleId)>,
 }
 
 /// Writes a turn's result; the caller commits. Fenced out: nothing of it is written, and what may have been changed at
 /// Discord is looked at again by whoever comes next.
 pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release, sqlx::Error> {
     let guild = turn.guild;
-    if gates::release(db, guild, turn.owner, turn.pause).await? == Release::FencedOut {
-        for touched in &turn.grants {
-            let (user, role) = (touched.user, touched.role);
-            role_jobs::enqueue(db, guild, user, role, JobAction::Resync, "a worker lost its lease").await?;
+    if gates::release(db, guild, turn.owner, turn.gate).await? == Release::FencedOut {
+        // A grant job, not a mere look: it is to be given back if our call took it away.
+        for &(user, role) in &turn.called {
+            role_jobs::enqueue(db, guild, user, role, JobAction::Grant, "a worker lost its lease").await?;
         }
         return Ok(Release::FencedOut);
     }
@@ -78,7 +80,7 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
     )
     .bind(guild)
     .bind(turn.jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())
-    .bind(turn.jobs.iter().map(|j| state_word(j.state)).collect::<Vec<_>>())
+    .bind(turn.jobs.iter().map(|j| j.state.as_str()).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| j.outcome.as_str()).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| i32::try_from(j.failures).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| j.due_in.as_secs_f64()).collect::<Vec<_>>())
@@ -125,17 +127,4 @@ async fn park(
     .execute(db)
     .await?;
     Ok(())
-}
-
-fn state_word(state: JobState) -> &'static str {
-    match state {
-        JobState::Pending => "pending",
-        JobState::Applied => "applied",
-        JobState::Noop => "noop",
-        JobState::Superseded => "superseded",
-        JobState::Parked => "parked",
-        JobState::Held => "held",
-        JobState::Discarded => "discarded",
-        JobState::Failed => "failed",
-    }
 }

@@ -1,4 +1,4 @@
-//! How a guild is doing, in numbers: what `/status` shows. Counts are of small, indexed sets.
+//! How a guild is doing, in numbers: what `/status` shows. Each count walks one guild's rows.
 
 use sqlx::PgConnection;
 
@@ -25,8 +25,8 @@ pub struct Summary {
     pub parked_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
-    /// When Stripe last told us anything.
-    pub last_event: Option<Timestamp>,
+    /// When something was last read from Stripe.
+    pub last_read: Option<Timestamp>,
 }
 
 /// Looks; `None` for a guild that does not use us.
@@ -46,7 +46,7 @@ pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Sum
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM stripe_sync WHERE guild_id = $1 AND next_at IS NOT NULL) AS unread,
-                (SELECT max(received_at) FROM stripe_events WHERE guild_id = $1) AS last_event
+                (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )
     .bind(guild)

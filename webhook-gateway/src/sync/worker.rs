@@ -25,6 +25,16 @@ use crate::{
 
 /// Objects read at the same time; Stripe allows 25 reads a second per endpoint.
 const AT_ONCE: usize = 8;
+/// Waits after Stripe said for the 1st, 2nd, … time that it has no such object: 1m, 10m, 1h, 6h, 1d, 2d. It may be the key
+/// that is wrong. After that the answer counts, and changes nothing.
+const MISSING_WAITS: [Duration; 6] = [
+    Duration::from_secs(60),
+    Duration::from_secs(600),
+    Duration::from_secs(3600),
+    Duration::from_secs(6 * 3600),
+    Duration::from_secs(24 * 3600),
+    Duration::from_secs(48 * 3600),
+];
 /// Waits after failure 1, 2, …: 1s, 4s, 16s, 1m4s, then 5m for ever: what was not read is never given up.
 const WAITS: [Duration; 5] = [
     Duration::from_secs(1),
@@ -58,13 +68,9 @@ pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
     loop {
         let free = AT_ONCE - reading.len();
         let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
-        let more = claimed.len() == free;
         for leased in claimed {
             let sync = Arc::clone(&sync);
             reading.spawn(async move { sync.one(&leased).await });
-        }
-        if more && free > 0 && reading.len() < AT_ONCE {
-            continue;
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -99,6 +105,8 @@ async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
 /// Why an object is not read now.
 #[derive(Debug, thiserror::Error)]
 enum NotRead {
+    #[error("Stripe did not answer within the lease")]
+    TooSlow,
     #[error(transparent)]
     Stripe(#[from] ReadError),
     #[error("{0}")]
@@ -133,15 +141,24 @@ impl Sync {
     async fn read_and_apply(&self, leased: &Leased) -> Result<Applied, NotRead> {
         let (key, metadata) = self.key(leased).await?;
         let id = leased.object.id.as_str();
-        let read = match leased.object.kind {
-            ObjectKind::Subscription => self
-                .stripe
-                .subscription(&key, id)
-                .await
-                .map(|fact| Read::Fact(BillingFact::Subscription(fact), Vec::new())),
-            ObjectKind::Customer => self.customer(&key, id).await,
+        let reading = async {
+            match leased.object.kind {
+                ObjectKind::Subscription => {
+                    let fact = self.stripe.subscription(&key, id).await?;
+                    Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
+                }
+                ObjectKind::Customer => self.customer(&key, id).await,
+            }
         };
+        // Longer, and we would lose the lease, begin again, and so on for ever.
+        let read =
+            tokio::time::timeout(self.lease.mul_f64(0.8), reading).await.map_err(|_| NotRead::TooSlow)?;
         let read = match read {
+            Err(ReadError::Missing)
+                if usize::try_from(leased.attempts).is_ok_and(|n| n < MISSING_WAITS.len()) =>
+            {
+                return Err(ReadError::Missing.into());
+            }
             Err(ReadError::Missing) => {
                 tracing::warn!(guild.id = %leased.connection.guild, object.id = id,
                     "Stripe has no such object in this account; nothing changes");
@@ -167,7 +184,7 @@ impl Sync {
             connections::credential(&mut db, connection).await?
         };
         let no_key = |why: &str| NotRead::NoKey(why.to_owned());
-        let Credential { api_key, label, metadata_links } =
+        let Credential { api_key, label, livemode, metadata_links } =
             stored.ok_or_else(|| no_key("the connection is not active"))?;
         let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
         let key = match (api_key, &self.environment) {
@@ -178,7 +195,8 @@ impl Sync {
                     .map_err(|error| no_key(&error.to_string()))?
             }
             (None, Some(environment))
-                if label == connections::ENVIRONMENT && environment.guild == connection.guild =>
+                if label == connections::ENVIRONMENT
+                    && (environment.guild, environment.livemode) == (connection.guild, livemode) =>
             {
                 environment.api_key.clone()
             }
@@ -203,11 +221,15 @@ fn wait(error: &NotRead, failures: u32) -> Duration {
         NotRead::Stripe(ReadError::Busy(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
         NotRead::Stripe(ReadError::Refused(_)) | NotRead::NoKey(_) => WAITS[WAITS.len() - 1],
-        NotRead::Stripe(_) | NotRead::Database(_) => {
-            let step = usize::try_from(failures).unwrap_or(usize::MAX).min(WAITS.len() - 1);
-            WAITS[step].mul_f64(1.0 + shared::clock::jitter() / 4.0)
+        NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(failures, MISSING_WAITS.len())],
+        NotRead::Stripe(_) | NotRead::Database(_) | NotRead::TooSlow => {
+            WAITS[step(failures, WAITS.len())].mul_f64(1.0 + shared::clock::jitter() / 4.0)
         }
     }
+}
+
+fn step(failures: u32, steps: usize) -> usize {
+    usize::try_from(failures).unwrap_or(usize::MAX).min(steps - 1)
 }
 
 #[cfg(test)]

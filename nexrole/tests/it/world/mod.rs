@@ -11,7 +11,7 @@ use std::{
 use nexrole::children::free_port;
 use sandbox::{
     Running,
-    discord::{self, Actor, Limits},
+    discord::{self, Action, Actor, Limits},
     stripe,
 };
 use shared::config::Env;
@@ -242,6 +242,35 @@ impl World {
         .expect("the query is good")
     }
 
+    async fn audited_changes(&self) -> Vec<(u64, u64, &'static str)> {
+        let rows: Vec<(i64, i64, String)> = sqlx::query_as(
+            "SELECT user_id, role_id, action FROM audit_log WHERE action IN ('role.granted', 'role.revoked')",
+        )
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good");
+        let change = |action: &str| if action == "role.granted" { "add" } else { "remove" };
+        rows.iter()
+            .map(|(user, role, action)| (user.unsigned_abs(), role.unsigned_abs(), change(action)))
+            .collect()
+    }
+
+    /// Waits until the gateway has heard everything that Stripe had to say so far, and all of it is settled.
+    pub(crate) async fn heard(&self) {
+        let said = self.stripe.events().await.expect("Stripe answers");
+        let ids: Vec<String> =
+            said.iter().filter_map(|event| Some(event["id"].as_str()?.to_owned())).collect();
+        let missing = "SELECT count(*) FROM unnest($1::text[]) AS said (id)
+                        WHERE NOT EXISTS (SELECT FROM stripe_events WHERE event_id = said.id)";
+        self.until("every event is recorded", async || {
+            let missing: i64 =
+                sqlx::query_scalar(missing).bind(&ids).fetch_one(self.db()).await.expect("good");
+            missing == 0
+        })
+        .await;
+        self.settle().await;
+    }
+
     /// Role calls that the bot made, as `METHOD status`.
     pub(crate) async fn role_calls(&self) -> Vec<String> {
         let requests = self.discord.requests().await.expect("Discord answers");
@@ -268,15 +297,14 @@ impl World {
     pub(crate) async fn finish(self) {
         self.settle().await;
         let at_discord = self.discord.audit_log(self.guild).await.expect("Discord answers");
-        let by_us = at_discord.iter().filter(|entry| entry.actor == Actor::Bot).count();
-        let changes = "SELECT count(*) FROM audit_log WHERE action IN ('role.granted', 'role.revoked')";
-        let audited = self.number(changes).await;
-        assert_eq!(
-            i64::try_from(by_us).expect("few"),
-            audited,
-            "changes at Discord against entries in our audit log"
-        );
-        for entry in at_discord.iter().filter(|entry| entry.actor == Actor::Bot) {
+        let by_us: Vec<_> = at_discord.iter().filter(|entry| entry.actor == Actor::Bot).collect();
+        let mut changes: Vec<_> =
+            by_us.iter().map(|entry| (entry.user_id, entry.role_id, word(entry.action))).collect();
+        let mut audited: Vec<_> = self.audited_changes().await;
+        changes.sort_unstable();
+        audited.sort_unstable();
+        assert_eq!(changes, audited, "changes at Discord against entries in our audit log");
+        for entry in by_us {
             assert!(entry.reason.as_ref().is_some_and(|reason| reason.starts_with("Nexrole: ")), "{entry:?}");
         }
         let unread = self.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await;
@@ -295,5 +323,12 @@ impl World {
         self.sandboxes.0.stop().await;
         self.sandboxes.1.stop().await;
         self.database.remove().await;
+    }
+}
+
+fn word(action: Action) -> &'static str {
+    match action {
+        Action::RoleAdd => "add",
+        Action::RoleRemove => "remove",
     }
 }
