@@ -62,6 +62,17 @@ CREATE TABLE stripe_sync (
 -- "What is to be read now?"
 CREATE INDEX stripe_sync_due ON stripe_sync (next_at) WHERE next_at IS NOT NULL;
 
+-- How far we have read Stripe's own list of events, which holds 30 days; and whether we have seen the whole state once.
+CREATE TABLE stripe_cursors (
+    guild_id      BIGINT NOT NULL,
+    connection_id BIGINT NOT NULL,
+    last_event_id TEXT,                                  -- the newest event that was read; NULL: none yet
+    listed_at     TIMESTAMPTZ,                           -- when all subscriptions were listed; NULL: to be done
+    next_poll_at  TIMESTAMPTZ NOT NULL DEFAULT now(),    -- moved on by whoever takes the poll: its lease
+    last_error    TEXT,
+    PRIMARY KEY (guild_id, connection_id)
+);
+
 -- Mirror of Stripe's customers: only what we use. No e-mail address, no name.
 CREATE TABLE customers (
     guild_id        BIGINT NOT NULL,

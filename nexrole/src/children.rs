@@ -51,6 +51,7 @@ impl Service {
                 "STRIPE_WEBHOOK_SECRET",
                 "LEASE_SECONDS",
                 "POLL_SECONDS",
+                "EVENTS_POLL_SECONDS",
                 "RUST_LOG",
                 "LOG_FORMAT",
             ],

@@ -26,6 +26,8 @@ pub struct Config {
     pub keyring: Option<Keyring>,
     /// How long one worker keeps an object.
     pub lease: Duration,
+    /// How often each connection's list of events is read at Stripe.
+    pub events_poll: Duration,
     /// How often to look for work that no wake-up told of.
     pub poll: Duration,
 }
@@ -39,7 +41,7 @@ pub struct Environment {
     pub api_key: SecretString,
     /// Live or test, by the key's prefix.
     pub livemode: bool,
-    /// One, or several while rotating.
+    /// One, or several while rotating; none: no webhooks, events are polled.
     pub webhook_secrets: Vec<SecretString>,
 }
 
@@ -54,6 +56,8 @@ impl Config {
         let environment = environment(&mut reader);
         let keyring = keyring(&mut reader);
         let lease = reader.lease();
+        // 4,320 reads a month: inside the 10,000 that every Stripe account has.
+        let events_poll = reader.seconds("EVENTS_POLL_SECONDS", Duration::from_secs(600));
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {
@@ -64,6 +68,7 @@ impl Config {
                 environment,
                 keyring,
                 lease,
+                events_poll,
                 poll,
             })
         })();
@@ -82,27 +87,30 @@ fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
     }
 }
 
-/// `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET` come together or not at all.
+/// `GUILD_ID` and `STRIPE_SECRET_KEY` come together or not at all; without `STRIPE_WEBHOOK_SECRET` events are polled only.
 fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
-    let together = [
-        ("GUILD_ID", "81384788765712384"),
-        ("STRIPE_SECRET_KEY", "rk_test_… (Stripe: Developers, API keys, Create restricted key, Read only)"),
-        ("STRIPE_WEBHOOK_SECRET", "whsec_… (Stripe: Workbench, Webhooks, the endpoint, Signing secret)"),
-    ];
-    let given = together.map(|(name, _)| reader.given(name));
+    let guild_example = "81384788765712384";
+    let key_example = "rk_test_… (Stripe: Developers, API keys, Create restricted key, Read only)";
+    let secrets_example = "whsec_… (Stripe: Workbench, Webhooks, the endpoint, Signing secret)";
+    let given = ["GUILD_ID", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET"].map(|name| reader.given(name));
     if !given.contains(&true) {
         return None;
     }
-    for ((name, example), given) in together.into_iter().zip(given) {
-        if !given {
-            reader.problem(
-                name,
-                "is required beside the other two of GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET",
-                example,
-            );
-        }
+    let [guild_given, key_given, _] = given;
+    if !guild_given {
+        reader.problem(
+            "GUILD_ID",
+            "is required with STRIPE_SECRET_KEY or STRIPE_WEBHOOK_SECRET",
+            guild_example,
+        );
     }
-    let [(_, guild_example), (_, key_example), (_, secrets_example)] = together;
+    if !key_given {
+        reader.problem(
+            "STRIPE_SECRET_KEY",
+            "is required with GUILD_ID or STRIPE_WEBHOOK_SECRET",
+            key_example,
+        );
+    }
     let guild = reader.parsed::<GuildId>(
         "GUILD_ID",
         "a Discord server's id (Developer Mode, then Copy Server ID)",
@@ -117,8 +125,8 @@ fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
         }
     });
     let list = reader.secret("STRIPE_WEBHOOK_SECRET");
-    let webhook_secrets = list.as_ref().and_then(split_secrets);
-    if list.is_some() && webhook_secrets.is_none() {
+    let webhook_secrets = list.as_ref().map_or_else(|| Some(Vec::new()), split_secrets);
+    if webhook_secrets.is_none() {
         reader.problem(
             "STRIPE_WEBHOOK_SECRET",
             "is not a list of whsec_… separated by commas",
@@ -186,6 +194,8 @@ mod tests {
         assert!(!environment.livemode);
         assert_eq!(environment.webhook_secrets.len(), 2);
         assert!(with(&[("STRIPE_SECRET_KEY", "rk_live_1")]).unwrap().environment.unwrap().livemode);
+        let key_only = with(&[("STRIPE_WEBHOOK_SECRET", "")]).unwrap().environment.unwrap();
+        assert!(key_only.webhook_secrets.is_empty(), "events are polled");
     }
 
     #[test]
@@ -212,7 +222,7 @@ mod tests {
         ]);
         assert_eq!(all.len(), 7, "{all:#?}");
         assert_eq!(wrong(&[("GUILD_ID", "")]).len(), 1);
-        assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "")]).len(), 1);
+        assert_eq!(wrong(&[("STRIPE_SECRET_KEY", "")]).len(), 1);
         assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "whsec_")]).len(), 1);
         assert_eq!(wrong(&[("GUILD_ID_FILE", "/nowhere")]).len(), 1, "both GUILD_ID and GUILD_ID_FILE");
     }

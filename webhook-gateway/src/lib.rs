@@ -2,6 +2,7 @@
 //!
 //! In: `POST /webhooks/stripe`. The request path verifies, records the event once, marks its object dirty, and answers.
 //! Behind it `sync` re-reads dirty objects from Stripe and writes what they mean: access sources, role jobs, audit.
+//! Beside it `reconcile` reads Stripe's own list of events, for what webhooks did not bring.
 //! Holds no Discord bot token.
 
 pub mod client_ip;
@@ -9,7 +10,9 @@ pub mod config;
 pub mod endpoints;
 pub mod health;
 pub mod ingest;
+pub mod keys;
 pub mod problem;
+pub mod reconcile;
 pub mod serve;
 pub mod stripe;
 pub mod sync;

@@ -8,7 +8,7 @@ use axum::{
     routing::{get, post},
 };
 use secrecy::ExposeSecret;
-use shared::store::{connections, database};
+use shared::store::{connections, cursors, database};
 use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -17,7 +17,9 @@ use crate::{
     config::{Config, Environment},
     endpoints::{Endpoint, Endpoints},
     health, ingest,
+    keys::Keys,
     problem::Problem,
+    reconcile::{self, Reconcile},
     stripe::api::ReadClient,
     sync::{self, Sync},
     wake,
@@ -58,20 +60,32 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (recorder, writer) = ingest::start(pool.clone(), Arc::clone(&dirty));
     let endpoints =
         Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
-    let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder, config.trusted_proxy_hops));
+    let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder.clone(), config.trusted_proxy_hops));
     let app = app(Arc::clone(&webhook), pool.clone());
 
+    let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
+    let (keyring, environment) = (config.keyring, config.environment.clone());
+    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
+    let reconcile = Reconcile {
+        pool: pool.clone(),
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        recorder,
+        dirty: Arc::clone(&dirty),
+        every: config.events_poll,
+        poll: config.poll,
+    };
     let reading = Sync {
         pool: pool.clone(),
-        stripe: ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?,
-        keyring: config.keyring,
-        environment: config.environment.clone(),
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
         lease: config.lease,
         poll: config.poll,
         jobs_made: Arc::clone(&jobs_made),
     };
     let mut tasks = JoinSet::new();
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
+    tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(keep_house(webhook, stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
@@ -130,7 +144,10 @@ async fn ensure(pool: &PgPool, environment: &Environment) -> Result<connections:
     let mut db = pool.acquire().await?;
     connections::ensure_guild(&mut db, environment.guild).await?;
     let (label, metadata_links) = (connections::ENVIRONMENT, true);
-    connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await
+    let connection =
+        connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await?;
+    cursors::ensure(&mut db, connection).await?;
+    Ok(connection)
 }
 
 async fn keep_house(webhook: Arc<Webhook>, stop: CancellationToken) {

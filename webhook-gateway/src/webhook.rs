@@ -16,7 +16,7 @@ use axum::{
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use http_body_util::LengthLimitError;
 use serde_json::{Value, json};
-use shared::store::events::{NewEvent, Recorded};
+use shared::store::events::Recorded;
 
 use crate::{
     client_ip::budget_key,
@@ -144,19 +144,9 @@ async fn accept(
         Problem::NotAnEvent
     })?;
     let (event_id, event_type) = (event.id.clone(), event.event_type.clone());
-    let for_us = event.livemode == endpoint.livemode;
-    let new = NewEvent {
-        connection: endpoint.connection,
-        id: event.id,
-        event_type: event.event_type,
-        // A live event on a test connection, or the reverse, is kept and not acted on.
-        object: event.object.filter(|_| for_us),
-        created: event.created,
-        livemode: event.livemode,
-        api_version: event.api_version,
-    };
+    let new = event.for_connection(endpoint.connection, endpoint.livemode);
     let recorded = webhook.recorder.record(new).await.map_err(|_| Problem::Unavailable)?;
     let duplicate = recorded == Recorded::Duplicate;
-    tracing::debug!(event.id = %event_id, event.kind = event_type, duplicate, for_us, "event recorded");
+    tracing::debug!(event.id = %event_id, event.kind = event_type, duplicate, "event recorded");
     Ok(Json(json!({ "received": true, "duplicate": duplicate })))
 }

@@ -5,6 +5,7 @@ mod bad_input;
 mod cluster;
 mod migrations;
 mod postgres;
+mod reconcile;
 mod scenarios;
 mod store;
 mod tidy;

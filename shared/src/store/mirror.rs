@@ -58,6 +58,17 @@ pub async fn subscription(
     Ok(())
 }
 
+/// The subscriptions that give access as far as we know: a list of Stripe's that lacks one of them says that it ended.
+pub async fn running(db: &mut PgConnection, connection: Connection) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT source_id FROM access_sources WHERE guild_id = $1 AND connection_id = $2 AND state = 'live'",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .fetch_all(db)
+    .await
+}
+
 /// The subscriptions that we know of a customer.
 pub async fn subscriptions_of(
     db: &mut PgConnection,

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod connections;
+pub mod cursors;
 pub mod database;
 pub mod events;
 pub mod gates;

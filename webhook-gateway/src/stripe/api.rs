@@ -12,14 +12,15 @@ use serde::de::DeserializeOwned;
 use shared::domain::billing::{CustomerFact, SubscriptionFact};
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::customer::RetrieveCustomer;
+use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
-use super::object::{WireCustomer, WireList, WireSubscription};
+use super::{
+    event::{self, StripeEvent},
+    object::{WireCustomer, WireEvents, WireList, WireSubscription},
+};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
-/// Stripe's largest page.
-const PAGE: i64 = 100;
 /// What to wait when Stripe says 429 without saying for how long.
 const DEFAULT_BUSY: Duration = Duration::from_secs(2);
 /// What Stripe asks for is believed up to here.
@@ -46,6 +47,18 @@ pub enum ReadError {
     #[error("Stripe's answer cannot be used: {0}")]
     Unreadable(String),
 }
+
+/// A page of events.
+#[derive(Debug)]
+pub struct EventPage {
+    /// Newest first.
+    pub events: Vec<StripeEvent>,
+    /// Whether there are more in the direction of reading.
+    pub has_more: bool,
+}
+
+/// The largest page.
+pub const PAGE: i64 = 100;
 
 /// A client without any method that writes.
 #[derive(Debug, Clone)]
@@ -85,20 +98,52 @@ impl ReadClient {
         key: &SecretString,
         customer: &str,
     ) -> Result<Vec<String>, ReadError> {
+        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
+        self.all_subscriptions(key, list).await
+    }
+
+    /// The ids of all subscriptions that have not ended: what Stripe lists when no status is asked for.
+    pub async fn running_subscriptions(&self, key: &SecretString) -> Result<Vec<String>, ReadError> {
+        self.all_subscriptions(key, ListSubscription::new()).await
+    }
+
+    async fn all_subscriptions(
+        &self,
+        key: &SecretString,
+        list: ListSubscription,
+    ) -> Result<Vec<String>, ReadError> {
+        let list = list.limit(PAGE);
         let mut ids: Vec<String> = Vec::new();
         loop {
-            let mut list =
-                ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE);
-            if let Some(last) = ids.last() {
-                list = list.starting_after(last.clone());
-            }
-            let page: WireList = self.get(key, &list.build()).await?;
+            let page = match ids.last() {
+                Some(last) => list.clone().starting_after(last.clone()),
+                None => list.clone(),
+            };
+            let page: WireList = self.get(key, &page.build()).await?;
             let more = page.has_more && !page.data.is_empty();
             ids.extend(page.data.into_iter().map(|subscription| subscription.id));
             if !more {
                 return Ok(ids);
             }
         }
+    }
+
+    /// A page of Stripe's events that we act on, newest first: those right after `cursor`, or the newest of all.
+    pub async fn events(
+        &self,
+        key: &SecretString,
+        cursor: Option<&str>,
+        limit: i64,
+    ) -> Result<EventPage, ReadError> {
+        let types: Vec<String> = event::HINTS.iter().map(|&name| name.to_owned()).collect();
+        let mut list = ListEvent::new().types(types).limit(limit);
+        if let Some(cursor) = cursor {
+            list = list.ending_before(cursor);
+        }
+        let page: WireEvents = self.get(key, &list.build()).await?;
+        let unreadable = |error: event::NotAnEvent| ReadError::Unreadable(error.to_string());
+        let events = page.data.iter().map(|event| event::parse_listed(event).map_err(unreadable));
+        Ok(EventPage { events: events.collect::<Result<_, _>>()?, has_more: page.has_more })
     }
 
     async fn get<T: DeserializeOwned>(

@@ -9,11 +9,30 @@ use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
     ids::EventId,
-    store::events::{Object, ObjectKind},
+    store::{
+        connections::Connection,
+        events::{NewEvent, Object, ObjectKind},
+    },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::signature::VerifiedPayload;
+
+/// The events that we act on, for Stripe's list of events; it takes 20 at most. Webhooks may bring others too.
+pub const HINTS: [&str; 12] = [
+    "checkout.session.completed",
+    "customer.created",
+    "customer.deleted",
+    "customer.subscription.created",
+    "customer.subscription.deleted",
+    "customer.subscription.paused",
+    "customer.subscription.resumed",
+    "customer.subscription.updated",
+    "customer.updated",
+    "invoice.paid",
+    "invoice.payment_failed",
+    "invoice.voided",
+];
 
 /// An event that really came from the endpoint's owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +51,22 @@ pub struct StripeEvent {
     pub object: Option<Object>,
 }
 
+impl StripeEvent {
+    /// As it is recorded for a connection. An event of the other mode is kept and not acted on.
+    pub fn for_connection(self, connection: Connection, livemode: bool) -> NewEvent {
+        let for_us = self.livemode == livemode;
+        NewEvent {
+            connection,
+            id: self.id,
+            event_type: self.event_type,
+            object: self.object.filter(|_| for_us),
+            created: self.created,
+            livemode: self.livemode,
+            api_version: self.api_version,
+        }
+    }
+}
+
 /// Signed, but no event: not JSON, or without a usable `id` or `type`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("not a Stripe event: {0}")]
@@ -39,7 +74,16 @@ pub struct NotAnEvent(String);
 
 /// Reads an event.
 pub fn parse(payload: &VerifiedPayload<'_>) -> Result<StripeEvent, NotAnEvent> {
-    let wire: Wire = serde_json::from_slice(payload.bytes()).map_err(|error| {
+    translate(payload.bytes())
+}
+
+/// Reads an event of Stripe's own list, which came over TLS from the API and needs no signature.
+pub fn parse_listed(event: &RawValue) -> Result<StripeEvent, NotAnEvent> {
+    translate(event.get().as_bytes())
+}
+
+fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
+    let wire: Wire = serde_json::from_slice(body).map_err(|error| {
         // Line and column only: the message of a type error quotes the value.
         NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
     })?;

@@ -58,6 +58,13 @@ pub(super) struct WireId {
     pub(super) id: String,
 }
 
+/// `GET /v1/events`: the events as they came.
+#[derive(Deserialize)]
+pub(super) struct WireEvents {
+    pub(super) data: Vec<Box<RawValue>>,
+    pub(super) has_more: bool,
+}
+
 /// A customer as its id, or expanded.
 enum CustomerOrId {
     Id(String),

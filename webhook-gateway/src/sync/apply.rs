@@ -17,14 +17,7 @@ use shared::{
 };
 use sqlx::{PgConnection, PgPool};
 
-/// Whether `metadata.discord_user_id` is believed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum MetadataLinks {
-    /// The owner opted in.
-    On,
-    /// They did not.
-    Off,
-}
+use crate::keys::MetadataLinks;
 
 /// What was read, and for a customer which subscriptions it has.
 #[derive(Debug)]

@@ -4,10 +4,8 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use shared::{
-    crypto::Keyring,
     domain::billing::BillingFact,
     store::{
-        connections::{self, Credential},
         events::ObjectKind,
         sync::{self, Leased},
     },
@@ -17,9 +15,9 @@ use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::apply::{Applied, MetadataLinks, Read, apply};
+use super::apply::{Applied, Read, apply};
 use crate::{
-    config::Environment,
+    keys::{Key, Keys, NoKey},
     stripe::api::{ReadClient, ReadError},
 };
 
@@ -50,10 +48,8 @@ pub struct Sync {
     pub pool: PgPool,
     /// Stripe.
     pub stripe: ReadClient,
-    /// Opens keys that are in the database.
-    pub keyring: Option<Keyring>,
-    /// The connection whose key is not.
-    pub environment: Option<Environment>,
+    /// The keys to it.
+    pub keys: Arc<Keys>,
     /// How long one worker keeps an object.
     pub lease: Duration,
     /// How often to look without being woken.
@@ -109,8 +105,8 @@ enum NotRead {
     TooSlow,
     #[error(transparent)]
     Stripe(#[from] ReadError),
-    #[error("{0}")]
-    NoKey(String),
+    #[error(transparent)]
+    Key(#[from] NoKey),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -139,7 +135,7 @@ impl Sync {
     }
 
     async fn read_and_apply(&self, leased: &Leased) -> Result<Applied, NotRead> {
-        let (key, metadata) = self.key(leased).await?;
+        let Key { key, metadata, .. } = self.keys.of(leased.connection).await?;
         let id = leased.object.id.as_str();
         let reading = async {
             match leased.object.kind {
@@ -177,34 +173,6 @@ impl Sync {
         Ok(Read::Fact(BillingFact::Customer(fact), subscriptions))
     }
 
-    async fn key(&self, leased: &Leased) -> Result<(SecretString, MetadataLinks), NotRead> {
-        let connection = leased.connection;
-        let stored = {
-            let mut db = self.pool.acquire().await?;
-            connections::credential(&mut db, connection).await?
-        };
-        let no_key = |why: &str| NotRead::NoKey(why.to_owned());
-        let Credential { api_key, label, livemode, metadata_links } =
-            stored.ok_or_else(|| no_key("the connection is not active"))?;
-        let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
-        let key = match (api_key, &self.environment) {
-            (Some(sealed), _) => {
-                let keyring = self.keyring.as_ref().ok_or_else(|| no_key("ENCRYPTION_KEYS is not set"))?;
-                keyring
-                    .open(&connection.place("api_key"), &sealed)
-                    .map_err(|error| no_key(&error.to_string()))?
-            }
-            (None, Some(environment))
-                if label == connections::ENVIRONMENT
-                    && (environment.guild, environment.livemode) == (connection.guild, livemode) =>
-            {
-                environment.api_key.clone()
-            }
-            (None, _) => return Err(no_key("the connection has no API key")),
-        };
-        Ok((key, metadata))
-    }
-
     async fn put_back(&self, leased: &Leased, wait: Duration, error: &str) {
         let put = async {
             let mut db = self.pool.acquire().await?;
@@ -220,7 +188,7 @@ fn wait(error: &NotRead, failures: u32) -> Duration {
     match error {
         NotRead::Stripe(ReadError::Busy(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
-        NotRead::Stripe(ReadError::Refused(_)) | NotRead::NoKey(_) => WAITS[WAITS.len() - 1],
+        NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(_) => WAITS[WAITS.len() - 1],
         NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(failures, MISSING_WAITS.len())],
         NotRead::Stripe(_) | NotRead::Database(_) | NotRead::TooSlow => {
             WAITS[step(failures, WAITS.len())].mul_f64(1.0 + shared::clock::jitter() / 4.0)

@@ -120,6 +120,11 @@ impl World {
         }
     }
 
+    /// Changes the services' environment, before they start.
+    pub(crate) fn set(&mut self, name: &str, value: &str) {
+        self.env = self.env.clone().with(name, value);
+    }
+
     pub(crate) async fn start_gateway(&mut self) {
         let config = webhook_gateway::config::Config::read(&self.env).expect("the configuration is good");
         let stop = CancellationToken::new();
@@ -130,7 +135,9 @@ impl World {
             self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
-        // Ready for any tenant; and the configured one is known a moment later.
+        // Ready for any tenant; the configured one is known, and its account was looked at, a moment later.
+        let listed = "SELECT count(*) FROM stripe_cursors WHERE listed_at IS NOT NULL";
+        self.until("the first contact with Stripe is made", async || self.number(listed).await == 1).await;
         self.until("the configured connection is known", async || {
             let answer = self.http.post(format!("{}/webhooks/stripe", self.gateway_url)).send().await;
             answer.is_ok_and(|answer| answer.status() == 400)

@@ -1,0 +1,147 @@
+//! What webhooks did not bring: first contact, polling without a public address, outages longer than Stripe's patience.
+
+use sandbox::stripe::{Fault, Mode};
+use serde_json::json;
+
+use crate::world::World;
+
+/// A gateway that nobody's webhooks reach, polling all the time.
+async fn key_only() -> World {
+    let mut world = World::without_services().await;
+    world.set("STRIPE_WEBHOOK_SECRET", "");
+    world.set("EVENTS_POLL_SECONDS", "0.2");
+    world.stripe.delivery(Mode::Drop).await.expect("Stripe answers");
+    world.map("price", &world.price.clone(), world.vip).await;
+    world
+}
+
+#[tokio::test]
+async fn a_key_alone_is_enough() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    let refused = world.post_signed(b"{}").await;
+    assert_eq!(refused.status(), 400, "there is no secret that could fit");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn who_paid_before_we_came_gets_the_role() {
+    let mut world = key_only().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.subscribes(&ana).await;
+    let ended = world.subscribes(&ben).await;
+    world.stripe.cancel(&ended).await.unwrap();
+    world.start_gateway().await;
+    world.start_bot().await;
+    world.until_vip(&ana).await;
+    assert!(!world.has(&ben, world.vip).await);
+    assert_eq!(
+        world.number("SELECT count(*) FROM stripe_events").await,
+        0,
+        "by the state, not by old events"
+    );
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_happened_while_we_were_away_is_read_in_pages() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stop_gateway().await;
+    // More than a page of 100.
+    for n in 0..120 {
+        let change = json!({ "cancel_at_period_end": n % 2 == 0 });
+        world.stripe.set_subscription(&subscription, change).await.unwrap();
+    }
+    world.stripe.cancel(&subscription).await.unwrap();
+    let before = world.number("SELECT count(*) FROM stripe_events").await;
+    world.start_gateway().await;
+    world.until_no_vip(&ana).await;
+    let caught_up = world.number("SELECT count(*) FROM stripe_events").await - before;
+    assert_eq!(caught_up, 121);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_outage_longer_than_stripes_list_reads_the_whole_state() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    let ended = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stop_gateway().await;
+    world.stripe.set_subscription(&ended, json!({ "status": "canceled", "silent": true })).await.unwrap();
+    world.subscribes(&ben).await;
+    // As after 30 days: Stripe does not know the event any more.
+    sqlx::query("UPDATE stripe_cursors SET last_event_id = 'evt_long_gone'")
+        .execute(world.db())
+        .await
+        .unwrap();
+    world.start_gateway().await;
+    world.until_vip(&ben).await;
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    for body in [
+        json!({ "data": [], "has_more": false }),
+        json!({}),
+        json!([]),
+        json!({ "data": [{}], "has_more": true }),
+    ] {
+        world.stripe.clear_requests().await.unwrap();
+        world
+            .stripe
+            .fault(Fault::status(200).on("GET", "/v1/events").times(1).body(body.clone()))
+            .await
+            .unwrap();
+        sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
+        let polled = async || {
+            let requests = world.stripe.requests().await.unwrap();
+            requests.iter().any(|request| request.path.contains("/v1/events"))
+        };
+        world.until("the poll was answered so", polled).await;
+        world.settle().await;
+        assert!(world.has(&ana, world.vip).await, "{body}");
+    }
+    // An empty list of subscriptions is no evidence either: each of ours is read by itself.
+    world
+        .stripe
+        .fault(
+            Fault::status(200)
+                .on("GET", "/v1/subscriptions?")
+                .times(1)
+                .body(json!({ "data": [], "has_more": false })),
+        )
+        .await
+        .unwrap();
+    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL, next_poll_at = now()")
+        .execute(world.db())
+        .await
+        .unwrap();
+    let listed = "SELECT count(*) FROM stripe_cursors WHERE listed_at IS NOT NULL";
+    world.until("the list was read", async || world.number(listed).await == 1).await;
+    world.settle().await;
+    assert!(world.has(&ana, world.vip).await);
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}

@@ -1,0 +1,114 @@
+//! How far Stripe's list of events was read, per connection.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::connections::Connection;
+use crate::ids::{ConnectionId, EventId, GuildId};
+
+/// A connection whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Whose.
+    pub connection: Connection,
+    /// The newest event that was read.
+    pub last_event: Option<String>,
+    /// Whether all subscriptions were listed since the cursor was set.
+    pub listed: bool,
+}
+
+/// Makes the cursor of a connection, due at once; idempotent.
+pub async fn ensure(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_cursors (guild_id, connection_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
+pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
+    let row: Option<(GuildId, ConnectionId, Option<String>, bool)> = sqlx::query_as(
+        "WITH due AS (
+             SELECT guild_id, connection_id FROM stripe_cursors WHERE next_poll_at <= now()
+              ORDER BY next_poll_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+         )
+         UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
+           FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at IS NOT NULL",
+    )
+    .bind(every.as_secs_f64())
+    .fetch_optional(db)
+    .await?;
+    Ok(row.map(|(guild, id, last_event, listed)| Cursor {
+        connection: Connection { guild, id },
+        last_event,
+        listed,
+    }))
+}
+
+/// Events up to this one are recorded.
+pub async fn advance(
+    db: &mut PgConnection,
+    connection: Connection,
+    event: &EventId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_event_id = $3, last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(event)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// All subscriptions were listed.
+pub async fn listed(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The list of events does not reach back to the cursor: begin again, with the whole state.
+pub async fn reset(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_event_id = NULL, listed_at = NULL, next_poll_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// The poll failed; again after `wait`.
+pub async fn retry(
+    db: &mut PgConnection,
+    connection: Connection,
+    wait: Duration,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET next_poll_at = clock_timestamp() + make_interval(secs => $3), last_error = $4
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .execute(db)
+    .await?;
+    Ok(())
+}

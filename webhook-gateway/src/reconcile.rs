@@ -1,0 +1,169 @@
+//! What webhooks did not bring. In: Stripe's list of events, and of subscriptions. Out: recorded events, dirty objects.
+//!
+//! First contact: all running subscriptions are read once. Then the list of events is read on from where we were, every few
+//! minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even needed. If we were
+//! away for longer, the whole state is read again.
+
+use std::{sync::Arc, time::Duration};
+
+use shared::store::{
+    cursors::{self, Cursor},
+    events::ObjectKind,
+    mirror, sync,
+};
+use sqlx::PgPool;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    ingest::{NotStored, Recorder},
+    keys::{Key, Keys, NoKey},
+    stripe::api::{EventPage, PAGE, ReadClient, ReadError},
+};
+
+/// After a failure; a person may have to act, and Stripe's read budget is not endless.
+const RETRY: Duration = Duration::from_secs(60);
+/// Ids that one statement marks.
+const CHUNK: usize = 500;
+
+/// What reconciling needs.
+pub struct Reconcile {
+    /// The database.
+    pub pool: PgPool,
+    /// Stripe.
+    pub stripe: ReadClient,
+    /// The keys to it.
+    pub keys: Arc<Keys>,
+    /// The same door that webhooks go through.
+    pub recorder: Recorder,
+    /// Told when objects are to be read.
+    pub dirty: Arc<Notify>,
+    /// How often each connection's events are polled.
+    pub every: Duration,
+    /// How often to look whether one is due.
+    pub poll: Duration,
+}
+
+/// Why a connection was not brought up to date.
+#[derive(Debug, thiserror::Error)]
+enum Failed {
+    #[error(transparent)]
+    Stripe(#[from] ReadError),
+    #[error(transparent)]
+    Key(#[from] NoKey),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error("an event could not be stored")]
+    NotStored,
+}
+
+impl From<NotStored> for Failed {
+    fn from(_: NotStored) -> Self {
+        Self::NotStored
+    }
+}
+
+/// Polls until `stop`.
+pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let found = stop.run_until_cancelled(reconcile.tick()).await;
+        if !matches!(found, Some(true)) {
+            stop.run_until_cancelled(tokio::time::sleep(reconcile.poll)).await;
+        }
+    }
+}
+
+impl Reconcile {
+    /// Brings one connection up to date, if one is due.
+    pub async fn tick(&self) -> bool {
+        let taken = async { cursors::take(&mut *self.pool.acquire().await?, self.every).await };
+        match taken.await {
+            Ok(None) => false,
+            Ok(Some(cursor)) => {
+                if let Err(error) = self.catch_up(&cursor).await {
+                    tracing::warn!(guild.id = %cursor.connection.guild, %error, "Stripe's events cannot be polled");
+                    self.put_back(&cursor, &error).await;
+                }
+                true
+            }
+            Err(error) => {
+                tracing::debug!(%error, "waiting for the database and its schema");
+                false
+            }
+        }
+    }
+
+    async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
+        let key = self.keys.of(cursor.connection).await?;
+        if cursor.listed {
+            return self.read_on(cursor, &key).await;
+        }
+        // First the cursor, then the state: what happens in between is read again, never missed.
+        let newest = self.stripe.events(&key.key, None, 1).await?;
+        if let Some(event) = newest.events.first() {
+            cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, &event.id).await?;
+        }
+        self.list(cursor, &key).await
+    }
+
+    /// Marks every subscription that Stripe lists as running, and those of ours that it does not list any more.
+    async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
+        let mut ids = self.stripe.running_subscriptions(&key.key).await?;
+        let mut db = self.pool.acquire().await?;
+        ids.extend(mirror::running(&mut db, cursor.connection).await?);
+        ids.sort_unstable();
+        ids.dedup();
+        for chunk in ids.chunks(CHUNK) {
+            sync::mark_dirty(&mut db, cursor.connection, ObjectKind::Subscription, chunk).await?;
+        }
+        cursors::listed(&mut db, cursor.connection).await?;
+        self.dirty.notify_one();
+        tracing::info!(guild.id = %cursor.connection.guild, subscriptions = ids.len(), "Stripe's subscriptions are being read");
+        Ok(())
+    }
+
+    /// Records the events after the cursor, page by page.
+    async fn read_on(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
+        let mut last = cursor.last_event.clone();
+        loop {
+            let page = match self.stripe.events(&key.key, last.as_deref(), PAGE).await {
+                // Older than the list reaches back.
+                Err(ReadError::Missing) if last.is_some() => return self.begin_again(cursor).await,
+                page => page?,
+            };
+            let EventPage { events, has_more } = page;
+            let Some(newest) = events.first().map(|event| event.id.clone()) else { return Ok(()) };
+            for event in events.into_iter().rev() {
+                self.recorder.record(event.for_connection(cursor.connection, key.livemode)).await?;
+            }
+            cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, &newest).await?;
+            if !has_more {
+                return Ok(());
+            }
+            if last.is_none() {
+                // There was no event when we began; now there are more than a page, and the page has the newest only.
+                return self.begin_again(cursor).await;
+            }
+            last = Some(newest.to_string());
+        }
+    }
+
+    async fn begin_again(&self, cursor: &Cursor) -> Result<(), Failed> {
+        tracing::warn!(guild.id = %cursor.connection.guild, "Stripe's events do not reach back far enough; reading all subscriptions");
+        Ok(cursors::reset(&mut *self.pool.acquire().await?, cursor.connection).await?)
+    }
+
+    async fn put_back(&self, cursor: &Cursor, error: &Failed) {
+        let wait = match error {
+            Failed::Stripe(ReadError::Busy(after)) => *after,
+            _ => RETRY,
+        };
+        let put = async {
+            cursors::retry(&mut *self.pool.acquire().await?, cursor.connection, wait, &error.to_string())
+                .await
+        };
+        if let Err(error) = put.await {
+            tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
+        }
+    }
+}
