@@ -3,9 +3,9 @@
 
 use std::{
     fs::File,
-    net::TcpListener,
-    path::{Path, PathBuf},
-    process::Stdio,
+    net::{SocketAddr, TcpListener},
+    path::PathBuf,
+    process::{ExitStatus, Stdio},
     time::{Duration, Instant},
 };
 
@@ -42,7 +42,6 @@ impl Service {
         match self {
             Self::Gateway => &[
                 "DATABASE_URL",
-                "BIND",
                 "TRUSTED_PROXY_HOPS",
                 "ENCRYPTION_KEYS",
                 "STRIPE_API_URL",
@@ -57,7 +56,6 @@ impl Service {
             ],
             Self::Bot => &[
                 "DATABASE_URL",
-                "BIND",
                 "DISCORD_TOKEN",
                 "DISCORD_API_URL",
                 "GUILD_ID",
@@ -81,9 +79,9 @@ pub struct Plan {
     /// What it is told; filtered by its allow-list.
     pub env: Env,
     /// Its HTTP address.
-    pub port: u16,
-    /// Where its log goes, appended.
-    pub log: PathBuf,
+    pub listen: SocketAddr,
+    /// Where its log goes, appended; `None`: where ours goes.
+    pub log: Option<PathBuf>,
 }
 
 /// A running service.
@@ -94,17 +92,30 @@ pub struct Running {
 
 impl Plan {
     /// Starts it, and waits until it is ready.
-    pub async fn start(&self) -> anyhow::Result<Running> {
+    pub async fn start_ready(&self) -> anyhow::Result<Running> {
+        let mut running = self.start()?;
+        let log = self.log.as_ref().map(|log| format!("; its log is {}", log.display())).unwrap_or_default();
+        // On all interfaces means on loopback too.
+        let address = SocketAddr::from(([127, 0, 0, 1], self.listen.port()));
+        let address = if self.listen.ip().is_unspecified() { address } else { self.listen };
+        running.wait_ready(&format!("http://{address}/readyz"), &log).await?;
+        Ok(running)
+    }
+
+    /// Starts it.
+    pub fn start(&self) -> anyhow::Result<Running> {
         let word = self.service.word();
-        let log = File::options().create(true).append(true).open(&self.log);
-        let log = log.with_context(|| format!("cannot write {}", self.log.display()))?;
-        let bind = format!("127.0.0.1:{}", self.port);
+        let log = match &self.log {
+            Some(path) => {
+                let file = File::options().create(true).append(true).open(path);
+                Stdio::from(file.with_context(|| format!("cannot write {}", path.display()))?)
+            }
+            None => Stdio::inherit(),
+        };
         let mut command = Command::new(&self.program);
-        command
-            .args(["service", word, "--parent", &std::process::id().to_string()])
-            .env_clear()
-            .env("BIND", &bind);
-        for name in self.service.variables().iter().filter(|name| **name != "BIND") {
+        let parent = std::process::id().to_string();
+        command.args(["service", word, "--parent", &parent]).env_clear().env("BIND", self.listen.to_string());
+        for name in self.service.variables() {
             for name in [(*name).to_owned(), format!("{name}_FILE")] {
                 if let Some(value) = self.env.get(&name) {
                     command.env(name, value);
@@ -120,19 +131,22 @@ impl Plan {
             .kill_on_drop(true)
             .spawn()
             .with_context(|| format!("cannot start the {word}"))?;
-        let mut running = Running { child, service: self.service };
-        running.wait_ready(&format!("http://{bind}/readyz"), &self.log).await?;
-        Ok(running)
+        Ok(Running { child, service: self.service })
     }
 }
 
 impl Running {
-    async fn wait_ready(&mut self, url: &str, log: &Path) -> anyhow::Result<()> {
+    /// Waits until it ends by itself.
+    pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
+        self.child.wait().await
+    }
+
+    async fn wait_ready(&mut self, url: &str, log: &str) -> anyhow::Result<()> {
         let http = reqwest::Client::builder().timeout(Duration::from_secs(2)).no_proxy().build()?;
         let (began, word) = (Instant::now(), self.service.word());
         while began.elapsed() < START_WITHIN {
             if let Some(status) = self.child.try_wait()? {
-                bail!("the {word} ended at once ({status}); its log is {}", log.display());
+                bail!("the {word} ended at once ({status}){log}");
             }
             match http.get(url).send().await {
                 Ok(response) if response.status().is_success() => return Ok(()),
@@ -140,7 +154,7 @@ impl Running {
                 Ok(_) | Err(_) => tokio::time::sleep(CHECK_EVERY).await,
             }
         }
-        bail!("the {word} was not ready within {} s; its log is {}", START_WITHIN.as_secs(), log.display())
+        bail!("the {word} was not ready within {} s{log}", START_WITHIN.as_secs())
     }
 
     /// `kill -9`: no chance to clean up.

@@ -55,6 +55,21 @@ impl Server {
         self.url(name)
     }
 
+    /// The address of a database that is kept; made if it is not there.
+    pub async fn ensure(&self, name: &str) -> anyhow::Result<String> {
+        let mut db =
+            PgConnection::connect(&self.maintenance_url()).await.context("Postgres cannot be reached")?;
+        let exists: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_database WHERE datname = $1)")
+            .bind(ours(name)?)
+            .fetch_one(&mut db)
+            .await?;
+        db.close().await?;
+        if !exists {
+            self.maintain(&format!("CREATE DATABASE {name}")).await?;
+        }
+        self.url(name)
+    }
+
     /// Drops a database of ours, with whoever is connected.
     pub async fn drop_database(&self, name: &str) -> anyhow::Result<()> {
         self.maintain(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ours(name)?)).await

@@ -5,5 +5,7 @@
 pub mod children;
 pub mod database;
 pub mod demo;
+pub mod init;
 pub mod operator;
 pub mod postgres;
+pub mod up;

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use nexrole::{
     children::{self, Service},
-    demo, operator, postgres,
+    demo, init, operator, postgres, up,
 };
 use shared::config::{EXIT_CONFIG, Env, Problems};
 
@@ -21,6 +21,10 @@ struct Arguments {
 enum Command {
     /// Play a story with the real services against sandboxes of Stripe and Discord (this is the default)
     Demo(demo::Arguments),
+    /// Run it for real: database, gateway and bot, restarted when they fail
+    Up,
+    /// Write a .env to fill in, and say what to do next
+    Init,
     #[command(flatten)]
     Operator(operator::Command),
     /// One service in this process, for a parent that supervises it
@@ -80,6 +84,14 @@ fn main() -> ExitCode {
 fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
     match command {
         Command::Demo(arguments) => runtime()?.block_on(demo::run(env, &arguments)),
+        Command::Up => {
+            shared::telemetry::init(env);
+            runtime()?.block_on(up::run(env))
+        }
+        Command::Init => {
+            init::run(std::path::Path::new("."))?;
+            Ok(ExitCode::SUCCESS)
+        }
         Command::Operator(command) => {
             shared::telemetry::init(env);
             runtime()?.block_on(operator::run(env, command))?;

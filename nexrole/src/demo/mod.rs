@@ -42,7 +42,7 @@ pub async fn run(env: &Env, arguments: &Arguments) -> anyhow::Result<ExitCode> {
         };
         report.step(step.name, step.title, &outcome, began.elapsed());
     }
-    report.end(&stage.logs());
+    report.end(stage.logs());
     if !arguments.once {
         report.say(&stage.invitation());
         tokio::signal::ctrl_c().await?;

@@ -2,6 +2,7 @@
 
 use std::{
     fs,
+    net::SocketAddr,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -42,7 +43,7 @@ pub(super) struct Stage {
     bot: Mutex<Option<Running>>,
     bot_plan: Plan,
     gateway: Running,
-    gateway_log: PathBuf,
+    logs: String,
     database: Database,
     _sandboxes: (sandbox::Running, sandbox::Running),
 }
@@ -111,19 +112,20 @@ impl Stage {
             program: program.clone(),
             service,
             env: service_env.clone(),
-            port,
-            log: folder.join(log),
+            listen: SocketAddr::from(([127, 0, 0, 1], port)),
+            log: Some(folder.join(log)),
         };
         let (gateway_plan, bot_plan) = (
             plan(Service::Gateway, gateway_port, "gateway.log"),
             plan(Service::Bot, free_port()?, "bot.log"),
         );
-        for log in [&gateway_plan.log, &bot_plan.log] {
+        let (gateway_log, bot_log) = (folder.join("gateway.log"), folder.join("bot.log"));
+        for log in [&gateway_log, &bot_log] {
             fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
         }
-        let (gateway, bot) = (gateway_plan.start().await?, bot_plan.start().await?);
+        let (gateway, bot) = (gateway_plan.start_ready().await?, bot_plan.start_ready().await?);
         report.say(&format!("  gateway    {webhook_url}"));
-        report.say(&format!("  bot        http://127.0.0.1:{}/readyz", bot_plan.port));
+        report.say(&format!("  bot        http://{}/readyz", bot_plan.listen));
 
         let stage = Self {
             discord,
@@ -137,7 +139,7 @@ impl Stage {
             bot: Mutex::new(Some(bot)),
             bot_plan,
             gateway,
-            gateway_log: gateway_plan.log,
+            logs: format!("{} and {}", gateway_log.display(), bot_log.display()),
             database,
             _sandboxes: (discord_server, stripe_server),
         };
@@ -231,13 +233,13 @@ impl Stage {
     }
 
     pub(super) async fn start_bot(&self) -> anyhow::Result<()> {
-        let bot = self.bot_plan.start().await?;
+        let bot = self.bot_plan.start_ready().await?;
         *self.bot.lock().await = Some(bot);
         Ok(())
     }
 
-    pub(super) fn logs(&self) -> String {
-        format!("{} and {}", self.gateway_log.display(), self.bot_plan.log.display())
+    pub(super) fn logs(&self) -> &str {
+        &self.logs
     }
 
     /// For the visitor who stays.

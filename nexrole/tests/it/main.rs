@@ -9,4 +9,5 @@ mod reconcile;
 mod scenarios;
 mod store;
 mod tidy;
+mod up;
 mod world;

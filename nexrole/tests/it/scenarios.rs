@@ -481,3 +481,33 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
     world.finish().await;
 }
+
+#[tokio::test]
+async fn an_event_that_comes_during_a_read_is_answered_by_the_next() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.heard().await;
+    let path = format!("/v1/subscriptions/{subscription}");
+    // Two slow reads, one after the other.
+    world.stripe.fault(stripe::Fault::hang().for_ms(500).on("GET", &path).times(2)).await.unwrap();
+    world.stripe.clear_requests().await.unwrap();
+    let reads = async || {
+        let requests = world.stripe.requests().await.unwrap();
+        requests.iter().filter(|request| request.path.contains(&path)).count()
+    };
+    let recorded = "SELECT count(*) FROM stripe_events WHERE state = 'recorded'";
+    world.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": true })).await.unwrap();
+    world.until("the first read has begun", async || reads().await == 1).await;
+    world.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": false })).await.unwrap();
+    world.until("the second event is recorded", async || world.number(recorded).await == 2).await;
+    world.until("the second read has begun", async || reads().await == 2).await;
+    assert_eq!(
+        world.number(recorded).await,
+        2,
+        "the first read may have seen the second event's change, or not"
+    );
+    world.heard().await;
+    world.finish().await;
+}

@@ -294,23 +294,30 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
         SELECT 1, $1, 'sub_' || lpad(n::text, 4, '0'), 'cus_1', 'active', '{price_1}', '{prod_1}', false
           FROM generate_series(200, 1, -1) n";
     sqlx::query(known).bind(at.id).execute(&database.pool).await.unwrap();
-    let ingest = async |pool: PgPool| {
-        for round in 0..20 {
-            let batch: Vec<_> = (1..=100)
-                .map(|n| event(at, &format!("evt_{round}_{n}"), Some(&format!("sub_{n:04}"))))
-                .collect();
-            events::record(&mut pool.acquire().await.unwrap(), &batch).await.unwrap();
-        }
+    let ingest = |writer: u64| {
+        let pool = database.pool.clone();
+        tokio::spawn(async move {
+            for round in 0..40 {
+                let batch: Vec<_> = (1..=100)
+                    .map(|n| event(at, &format!("evt_{writer}_{round}_{n}"), Some(&format!("sub_{n:04}"))))
+                    .collect();
+                events::record(&mut pool.acquire().await.unwrap(), &batch).await.unwrap();
+            }
+        })
     };
     let map = async |pool: PgPool| {
-        for n in 1..=20 {
+        for n in 1..=60 {
             let sold = mappings::Sold::Price("price_1".parse().unwrap());
             let mut tx = pool.begin().await.unwrap();
             assert_eq!(mappings::add(&mut tx, guild(1), &sold, role(n)).await.unwrap(), Some(200));
             tx.commit().await.unwrap();
         }
     };
-    tokio::join!(ingest(database.pool.clone()), map(database.pool.clone()));
+    let writers = [ingest(1), ingest(2)];
+    map(database.pool.clone()).await;
+    for writer in writers {
+        writer.await.unwrap();
+    }
     database.remove().await;
 }
 

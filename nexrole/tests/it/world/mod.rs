@@ -85,8 +85,11 @@ impl World {
         discord.set_limits(Limits::none()).await.expect("limits are set");
         let guild = discord.create_guild(None, "A server").await.expect("a guild");
         let vip = discord.create_role(guild, "VIP").await.expect("a role");
+        // What the shop is made of is nobody's news.
+        stripe.delivery(stripe::Mode::Drop).await.expect("Stripe answers");
         let product = stripe.create_product("VIP").await.expect("a product");
         let price = stripe.create_price(&product, 900).await.expect("a price");
+        stripe.delivery(stripe::Mode::Live).await.expect("Stripe answers");
         let env = Env::of([
             ("DATABASE_URL", database.url.as_str()),
             ("BIND", &format!("127.0.0.1:{port}")),
@@ -118,6 +121,11 @@ impl World {
             bot,
             sandboxes,
         }
+    }
+
+    /// A variable of the services' environment.
+    pub(crate) fn variable(&self, name: &str) -> String {
+        self.env.get(name).expect("it is set")
     }
 
     /// Changes the services' environment, before they start.
@@ -265,8 +273,9 @@ impl World {
     /// Waits until the gateway has heard everything that Stripe had to say so far, and all of it is settled.
     pub(crate) async fn heard(&self) {
         let said = self.stripe.events().await.expect("Stripe answers");
-        let ids: Vec<String> =
-            said.iter().filter_map(|event| Some(event["id"].as_str()?.to_owned())).collect();
+        let shop = ["product.created", "price.created"];
+        let news = said.iter().filter(|event| !shop.iter().any(|name| event["type"] == *name));
+        let ids: Vec<String> = news.filter_map(|event| Some(event["id"].as_str()?.to_owned())).collect();
         let missing = "SELECT count(*) FROM unnest($1::text[]) AS said (id)
                         WHERE NOT EXISTS (SELECT FROM stripe_events WHERE event_id = said.id)";
         self.until("every event is recorded", async || {

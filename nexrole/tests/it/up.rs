@@ -1,0 +1,140 @@
+//! `nexrole up` and `init`, as processes: what an operator runs.
+
+use std::{
+    fs,
+    os::unix::fs::PermissionsExt,
+    path::{Path, PathBuf},
+    process::Stdio,
+    time::Duration,
+};
+
+use nexrole::children::free_port;
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+
+use crate::world::{Fan, SECRET, World};
+
+const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
+
+/// A folder for one test, removed at its end.
+struct Folder(PathBuf);
+
+impl Folder {
+    fn new(name: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("nexrole-up-{}-{name}", std::process::id()));
+        fs::create_dir_all(&path).expect("a folder");
+        Self(path)
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let removed = fs::remove_dir_all(&self.0);
+        assert!(removed.is_ok() || std::thread::panicking(), "{removed:?}");
+    }
+}
+
+fn up(folder: &Path) -> Command {
+    let mut command = Command::new(NEXROLE);
+    command.arg("up").current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+    command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+fn signal(child: &Child, signal: Signal) {
+    let pid = child.id().and_then(|pid| Pid::from_raw(i32::try_from(pid).ok()?)).expect("it runs");
+    kill_process(pid, signal).expect("it hears");
+}
+
+/// Processes of ours whose command line has this word and whose parent is `parent`.
+fn children(parent: u32, word: &str) -> Vec<i32> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir("/proc").expect("/proc").flatten() {
+        let Some(pid) = entry.file_name().to_str().and_then(|name| name.parse().ok()) else { continue };
+        let line = fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let line = String::from_utf8_lossy(&line).replace('\0', " ");
+        if line.contains(&format!(" {word} --parent {parent} ")) {
+            found.push(pid);
+        }
+    }
+    found
+}
+
+#[tokio::test]
+async fn one_command_runs_everything_and_mends_it() {
+    let world = World::without_services().await;
+    let (folder, port) = (Folder::new("run"), free_port().expect("a port"));
+    let webhook = format!("http://127.0.0.1:{port}/webhooks/stripe");
+    world.stripe.set_webhook(&webhook, SECRET).await.unwrap();
+    let mut command = up(&folder.0);
+    for name in [
+        "DATABASE_URL",
+        "GUILD_ID",
+        "STRIPE_SECRET_KEY",
+        "STRIPE_WEBHOOK_SECRET",
+        "STRIPE_API_URL",
+        "DISCORD_TOKEN",
+        "DISCORD_API_URL",
+    ] {
+        command.env(name, world.variable(name));
+    }
+    let log = fs::File::create(folder.0.join("log")).unwrap();
+    command.env("BIND", format!("127.0.0.1:{port}")).stderr(log);
+    let mut child = command.spawn().unwrap();
+    let parent = child.id().unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    let ana: Fan = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    // Both services are killed; a payment while they are away; they come back by themselves.
+    let victims = [children(parent, "gateway"), children(parent, "bot")].concat();
+    assert_eq!(victims.len(), 2, "one gateway, one bot");
+    for victim in &victims {
+        kill_process(Pid::from_raw(*victim).unwrap(), Signal::KILL).unwrap();
+    }
+    let ben = world.fan().await;
+    world.subscribes(&ben).await;
+    world.until_vip(&ben).await;
+    assert!(victims.iter().all(|old| !children(parent, "gateway").contains(old)));
+    signal(&child, Signal::TERM);
+    let status =
+        tokio::time::timeout(Duration::from_secs(10), child.wait()).await.expect("it stops").unwrap();
+    assert!(status.success(), "{status}: {}", fs::read_to_string(folder.0.join("log")).unwrap());
+    assert!(children(parent, "gateway").is_empty() && children(parent, "bot").is_empty());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn both_services_problems_come_in_one_message() {
+    let folder = Folder::new("problems");
+    let output = up(&folder.0)
+        .env("GUILD_ID", "x")
+        .env("STRIPE_SECRET_KEY", "sk_live_hunter2")
+        .output()
+        .await
+        .unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(78), "{message}");
+    for variable in ["GUILD_ID", "STRIPE_SECRET_KEY", "DISCORD_TOKEN"] {
+        assert!(message.contains(&format!("  {variable}: ")), "{variable} is missing in\n{message}");
+    }
+    assert!(!message.contains("DATABASE_URL:"), "the database is ours to provide\n{message}");
+    assert!(!message.contains("hunter2") && !folder.0.join(".nexrole").exists());
+}
+
+#[tokio::test]
+async fn init_writes_a_file_to_fill_in_once() {
+    let folder = Folder::new("init");
+    let init = async || Command::new(NEXROLE).arg("init").current_dir(&folder.0).output().await.unwrap();
+    let first = init().await;
+    let said = String::from_utf8(first.stdout).unwrap();
+    assert!(first.status.success() && said.contains("permissions=268435456"), "{said}");
+    let path = folder.0.join(".env");
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+    let text = fs::read_to_string(&path).unwrap();
+    let keys = text.lines().find_map(|line| line.strip_prefix("ENCRYPTION_KEYS=")).expect("a key");
+    shared::crypto::Keyring::parse(keys).expect("a good key");
+    let second = init().await;
+    assert!(!second.status.success() && String::from_utf8_lossy(&second.stderr).contains("there already"));
+    assert_eq!(fs::read_to_string(&path).unwrap(), text, "nothing was changed");
+}
