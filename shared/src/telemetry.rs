@@ -1,5 +1,7 @@
 //! Logging, set up once per process. Lines go to stderr; stdout belongs to the commands' answers.
 
+use std::io::IsTerminal;
+
 use tracing_subscriber::EnvFilter;
 
 use crate::config::Env;
@@ -8,7 +10,10 @@ use crate::config::Env;
 pub fn init(env: &Env) {
     let filter = env.get("RUST_LOG").and_then(|spec| EnvFilter::try_new(spec).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new("info,sqlx=warn,serenity=warn,tracing::span=warn"));
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal());
     let started = match env.get("LOG_FORMAT").as_deref() {
         Some("json") => builder.json().flatten_event(true).try_init(),
         _ => builder.compact().try_init(),

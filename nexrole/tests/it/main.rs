@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod cluster;
+mod crash;
 mod migrations;
 mod postgres;
 mod reconcile;

@@ -57,6 +57,7 @@ async fn what_happened_while_we_were_away_is_read_in_pages() {
     let ana = world.fan().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
+    world.heard().await;
     world.stop_gateway().await;
     // More than a page of 100.
     for n in 0..120 {
