@@ -8,7 +8,7 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
-use shared::store::database::{Readiness, readiness};
+use shared::store::database::readiness;
 use sqlx::PgPool;
 
 /// Both routes.
@@ -19,13 +19,9 @@ pub fn app(pool: PgPool) -> Router {
 }
 
 async fn ready(pool: &PgPool) -> Response {
-    let waits_for = match readiness(pool).await {
-        Readiness::Ready => return Json(json!({ "status": "ready" })).into_response(),
-        Readiness::SchemaBehind => "the schema is behind this release: run `nexrole migrate`",
-        Readiness::Away(error) => {
-            tracing::warn!(error, "the database does not answer");
-            "the database does not answer"
-        }
-    };
-    (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "for": waits_for }))).into_response()
+    match readiness(pool).await.waits_for() {
+        None => Json(json!({ "status": "ready" })).into_response(),
+        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "for": what })))
+            .into_response(),
+    }
 }

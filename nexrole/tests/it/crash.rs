@@ -27,16 +27,7 @@ impl Dice {
 }
 
 fn plan(world: &World, service: Service, port: u16) -> Plan {
-    let names = [
-        "DATABASE_URL",
-        "GUILD_ID",
-        "STRIPE_SECRET_KEY",
-        "STRIPE_WEBHOOK_SECRET",
-        "STRIPE_API_URL",
-        "DISCORD_TOKEN",
-        "DISCORD_API_URL",
-    ];
-    let values: Vec<_> = names.iter().map(|name| (*name, world.variable(name))).collect();
+    let values = world.variables();
     let env = Env::from_pairs(values.iter().map(|(name, value)| (*name, value.as_str())));
     // Short leases, so that what a dead process held is soon free.
     let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", "0.1");

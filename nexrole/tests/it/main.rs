@@ -4,6 +4,7 @@
 mod bad_input;
 mod cluster;
 mod crash;
+mod discord_side;
 mod migrations;
 mod postgres;
 mod reconcile;

@@ -182,3 +182,16 @@ fn is_variable(word: &str) -> bool {
     let shape = word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && word.contains('_');
     shape && word.len() > 4 && !word.starts_with('_')
 }
+
+/// SECURITY.md names a test behind each promise; each of them exists.
+#[test]
+fn every_promise_has_its_test() {
+    let promises = fs::read_to_string(root().join("SECURITY.md")).expect("SECURITY.md");
+    let named: Vec<(&str, &str)> = promises.split('`').filter_map(|word| word.split_once("::")).collect();
+    assert!(named.len() >= 10, "only {} tests are named", named.len());
+    for (module, test) in named {
+        let path = root().join("nexrole/tests/it").join(format!("{module}.rs"));
+        let text = fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        assert!(text.contains(&format!("fn {test}()")), "{module}::{test} does not exist");
+    }
+}

@@ -67,17 +67,7 @@ async fn one_command_runs_everything_and_mends_it() {
     let webhook = format!("http://127.0.0.1:{port}/webhooks/stripe");
     world.stripe.set_webhook(&webhook, SECRET).await.unwrap();
     let mut command = up(&folder.0);
-    for name in [
-        "DATABASE_URL",
-        "GUILD_ID",
-        "STRIPE_SECRET_KEY",
-        "STRIPE_WEBHOOK_SECRET",
-        "STRIPE_API_URL",
-        "DISCORD_TOKEN",
-        "DISCORD_API_URL",
-    ] {
-        command.env(name, world.variable(name));
-    }
+    command.envs(world.variables());
     let log = fs::File::create(folder.0.join("log")).unwrap();
     command.env("BIND", format!("127.0.0.1:{port}")).stderr(log);
     let mut child = command.spawn().unwrap();

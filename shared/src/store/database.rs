@@ -60,6 +60,20 @@ pub enum Readiness {
     Away(String),
 }
 
+impl Readiness {
+    /// What it waits for, in words that name no host: health checks are public. `None`: nothing.
+    pub fn waits_for(&self) -> Option<&'static str> {
+        match self {
+            Self::Ready => None,
+            Self::SchemaBehind => Some("the schema is behind this release: run `nexrole migrate`"),
+            Self::Away(error) => {
+                tracing::warn!(error, "the database does not answer");
+                Some("the database does not answer")
+            }
+        }
+    }
+}
+
 /// Looks.
 pub async fn readiness(pool: &PgPool) -> Readiness {
     let applied: Result<Vec<i64>, sqlx::Error> =

@@ -123,9 +123,18 @@ impl World {
         }
     }
 
-    /// A variable of the services' environment.
-    pub(crate) fn variable(&self, name: &str) -> String {
-        self.env.get(name).expect("it is set")
+    /// What services outside this process are told; where they listen and how patient they are is theirs.
+    pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
+        let names = [
+            "DATABASE_URL",
+            "GUILD_ID",
+            "STRIPE_SECRET_KEY",
+            "STRIPE_WEBHOOK_SECRET",
+            "STRIPE_API_URL",
+            "DISCORD_TOKEN",
+            "DISCORD_API_URL",
+        ];
+        names.into_iter().map(|name| (name, self.env.get(name).expect("it is set"))).collect()
     }
 
     /// Changes the services' environment, before they start.

@@ -1,0 +1,183 @@
+//! Stories about Discord's answers: limits, refusals, outages, and what the bot makes of them.
+
+use sandbox::discord::Fault;
+use serde_json::json;
+
+use crate::world::World;
+
+#[tokio::test]
+async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("both jobs are parked", async || world.number(parked).await == 2).await;
+    assert_eq!(world.role_calls().await, ["PUT 403"], "one probe, not one per job");
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "the intention was dropped");
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_429_never_costs_an_attempt() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    for global in [false, true] {
+        let body = json!({ "message": "slow", "retry_after": 0.3, "global": global });
+        world.discord.fault(Fault::status(429).on("PUT", "/roles/").times(1).body(body)).await.unwrap();
+    }
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_calls().await, ["PUT 429", "PUT 429", "PUT 204"]);
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_exhausted_bucket_is_waited_for_without_a_429() {
+    let world = World::start().await;
+    let limits =
+        sandbox::discord::Limits { role_limit: 2, role_window_ms: 400, ..sandbox::discord::Limits::none() };
+    world.discord.set_limits(limits).await.unwrap();
+    let mut fans = Vec::new();
+    for _ in 0..5 {
+        let fan = world.fan().await;
+        world.subscribes(&fan).await;
+        fans.push(fan);
+    }
+    for fan in &fans {
+        world.until_vip(fan).await;
+    }
+    assert_eq!(world.role_calls().await, ["PUT 204"; 5]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_500_is_tried_again_and_costs_an_attempt() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(1)).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_calls().await, ["PUT 502", "PUT 204"]);
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    for body in [json!({ "user": {} }), json!({ "roles": null }), json!([])] {
+        world.discord.fault(Fault::status(200).on("GET", "/members/").times(1).body(body)).await.unwrap();
+    }
+    world.stripe.cancel(&subscription).await.unwrap();
+    let failed = "SELECT count(*) FROM role_jobs WHERE attempts > 0";
+    world.until("a read has failed", async || world.number(failed).await == 1).await;
+    assert!(world.has(&ana, world.vip).await);
+    world.discord.clear_faults().await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_service_stops_at_once_whatever_it_was_doing() {
+    // At once after the start, when no connection to the Gateway is up, and while Discord hangs.
+    for hang in [false, true] {
+        let mut world = World::start().await;
+        if hang {
+            world.discord.fault(Fault::hang().on("GET", "/members/").times(10)).await.unwrap();
+            let ana = world.fan().await;
+            world.subscribes(&ana).await;
+            let leased = "SELECT count(*) FROM guild_gates WHERE owner IS NOT NULL";
+            world.until("the worker is calling", async || world.number(leased).await == 1).await;
+        }
+        let stopped = tokio::time::timeout(std::time::Duration::from_secs(10), world.stop_bot()).await;
+        stopped.expect("it stops within its lease").unwrap();
+        tokio::time::timeout(std::time::Duration::from_secs(10), world.stop_gateway())
+            .await
+            .expect("it stops");
+        world.close().await;
+    }
+}
+
+#[tokio::test]
+async fn the_worker_needs_no_gateway_connection() {
+    let mut world = World::without_services().await;
+    world.map("product", &world.product.clone(), world.vip).await;
+    world.discord.fault(Fault::status(503).on("GET", "/gateway").times(1000)).await.unwrap();
+    world.start_gateway().await;
+    world.start_bot().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.discord.state().await.unwrap()["sessions"], 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_rejected_token_stops_the_bot_at_once() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(Fault::status(401).on("GET", "/members/").times(1000)).await.unwrap();
+    world.subscribes(&ana).await;
+    let error = world.bot_ends().await.unwrap_err();
+    assert!(error.to_string().contains("set DISCORD_TOKEN"), "{error:#}");
+    let refused = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(401)).count();
+    assert_eq!(refused, 1, "every refused call counts towards a ban");
+    assert_eq!(
+        world.number("SELECT count(*) FROM role_jobs WHERE state = 'pending'").await,
+        1,
+        "the job waits"
+    );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.kick_bot(world.guild).await.unwrap();
+    world.subscribes(&ana).await;
+    let closed =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '30 minutes'";
+    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    world.discord.invite_bot(world.guild).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_deleted_role_fails_the_job_and_says_so() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.delete_role(world.guild, world.vip).await.unwrap();
+    world.subscribes(&ana).await;
+    let failed =
+        "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
+    world.until("the job has failed", async || world.number(failed).await == 1).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn status_answers_an_owner_and_nobody_else() {
+    let world = World::start().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let answer = world.discord.interact(world.guild, owner, "status").await.unwrap();
+    assert_eq!(
+        (&answer.callback["type"], &answer.callback["data"]["flags"]),
+        (&json!(5), &json!(64)),
+        "deferred, for them alone"
+    );
+    assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
+    let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
+    assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
+    world.finish().await;
+}
