@@ -1,6 +1,6 @@
 //! Where databases come from: `DATABASE_URL`, or a private cluster on this machine. Out: addresses.
 
-use std::path::PathBuf;
+use std::{fs, path::PathBuf};
 
 use anyhow::{Context, bail};
 use shared::{config::Env, store::database};
@@ -91,6 +91,41 @@ impl Server {
         match self {
             Self::External(_) => Ok(()),
             Self::Embedded(cluster) => Ok(cluster.stop()?),
+        }
+    }
+}
+
+/// Where `nexrole up` writes the address of its own database while it runs, for the operator's commands beside it.
+fn note(env: &Env) -> PathBuf {
+    data_folder(env).join("database-url")
+}
+
+/// Where everything of ours is kept: `NEXROLE_DATA`.
+pub fn data_folder(env: &Env) -> PathBuf {
+    PathBuf::from(env.get("NEXROLE_DATA").unwrap_or_else(|| ".nexrole".to_owned()))
+}
+
+/// The address of our own database, written down while it runs. Dropped: not any more.
+pub struct Published(PathBuf);
+
+impl Published {
+    /// Writes the address down.
+    pub fn write(env: &Env, url: &str) -> anyhow::Result<Self> {
+        let path = note(env);
+        fs::write(&path, url).with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self(path))
+    }
+
+    /// Reads it, if a `nexrole up` with its own database runs here.
+    pub fn read(env: &Env) -> Option<String> {
+        fs::read_to_string(note(env)).ok()
+    }
+}
+
+impl Drop for Published {
+    fn drop(&mut self) {
+        if let Err(error) = fs::remove_file(&self.0) {
+            tracing::warn!(%error, file = %self.0.display(), "cannot be removed");
         }
     }
 }

@@ -17,6 +17,8 @@ use shared::{
 use sqlx::PgPool;
 use time::{OffsetDateTime, macros::format_description};
 
+use crate::database::Published;
+
 /// What an operator can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -87,7 +89,11 @@ pub enum LinkCommand {
 /// Runs a command.
 pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let mut reader = Reader::new(env);
-    let url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+    let url = if reader.given("DATABASE_URL") { reader.text("DATABASE_URL") } else { Published::read(env) };
+    if url.is_none() && !reader.given("DATABASE_URL") {
+        let wrong = "is not set, and no `nexrole up` with its own database runs in this folder";
+        reader.problem("DATABASE_URL", wrong, "postgres://nexrole@localhost/nexrole");
+    }
     let url = reader.finish(url)?;
     let pool = database::pool(&url, 2).context("DATABASE_URL is malformed")?;
     match command {

@@ -2,7 +2,6 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
     process::ExitCode,
     time::{Duration, Instant},
 };
@@ -18,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     children::{Plan, Service},
-    database::Server,
+    database::{Published, Server, data_folder},
     postgres::{self, Durability},
 };
 
@@ -55,7 +54,8 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
         // One is nothing without the other.
         stop.cancel();
     }
-    if let Some(server) = server {
+    if let Some((server, published)) = server {
+        drop(published);
         tokio::task::spawn_blocking(|| server.stop())
             .await
             .context("stopping Postgres ended by a panic")??;
@@ -84,20 +84,20 @@ fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
 }
 
 /// `DATABASE_URL`, or a private cluster that lives as long as we do.
-async fn provide_database(env: &Env) -> anyhow::Result<(Option<Server>, String)> {
+async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Server, Published)>, String)> {
     let mut reader = shared::config::Reader::new(env);
     if reader.given("DATABASE_URL") {
         let url = reader.secret("DATABASE_URL");
         return Ok((None, reader.finish(url)?.expose_secret().to_owned()));
     }
-    let folder =
-        PathBuf::from(env.get("NEXROLE_DATA").unwrap_or_else(|| ".nexrole".to_owned())).join("postgres");
+    let folder = data_folder(env).join("postgres");
     tracing::info!(folder = %folder.display(), "DATABASE_URL is not set: starting a private Postgres");
-    let (env, guard) = (env.clone(), postgres::this_program()?);
-    let find = move || Server::find(&env, folder, Durability::Durable, guard);
+    let (owned, guard) = (env.clone(), postgres::this_program()?);
+    let find = move || Server::find(&owned, folder, Durability::Durable, guard);
     let server = tokio::task::spawn_blocking(find).await.context("starting Postgres ended by a panic")??;
     let url = server.ensure(DATABASE).await?;
-    Ok((Some(server), url))
+    let published = Published::write(env, &url)?;
+    Ok((Some((server, published)), url))
 }
 
 /// Starts a service again whenever it ends, until `stop`. Fails if it says that its configuration is wrong.

@@ -19,7 +19,7 @@ use tokio::{process::Command, sync::Mutex};
 use super::report::Report;
 use crate::{
     children::{Plan, Running, Service, free_port},
-    database::Server,
+    database::{Server, data_folder},
     postgres::{self, Durability},
 };
 
@@ -63,8 +63,7 @@ pub(super) struct Fan {
 
 impl Stage {
     pub(super) async fn set(env: &Env, report: &Report) -> anyhow::Result<Self> {
-        let folder =
-            PathBuf::from(env.get("NEXROLE_DATA").unwrap_or_else(|| ".nexrole".to_owned())).join("demo");
+        let folder = data_folder(env).join("demo");
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         report.say("Nexrole demo: the real webhook gateway, the real bot and a real Postgres.");

@@ -95,6 +95,48 @@ async fn one_command_runs_everything_and_mends_it() {
 }
 
 #[tokio::test]
+async fn with_its_own_database_the_operators_commands_find_it() {
+    let world = World::without_services().await;
+    let (folder, port) = (Folder::new("own"), free_port().expect("a port"));
+    world.stripe.set_webhook(&format!("http://127.0.0.1:{port}/webhooks/stripe"), SECRET).await.unwrap();
+    let command = |arguments: &[&str]| {
+        let mut command = Command::new(NEXROLE);
+        command
+            .args(arguments)
+            .current_dir(&folder.0)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command
+    };
+    let before = command(&["connections"]).output().await.unwrap();
+    assert_eq!(before.status.code(), Some(78));
+    assert!(String::from_utf8_lossy(&before.stderr).contains("no `nexrole up` with its own database"));
+    let mut up = up(&folder.0);
+    up.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
+    let mut child = up.stderr(fs::File::create(folder.0.join("log")).unwrap()).spawn().unwrap();
+    let url = folder.0.join(".nexrole/database-url");
+    world.until("the database is there", async || url.exists()).await;
+    let (guild, role) = (world.guild.to_string(), world.vip.to_string());
+    let map = ["map", "add", "--guild", &guild, "--price", &world.price, "--role", &role];
+    // The schema comes a moment after the database.
+    world.until("it is mapped", async || command(&map).output().await.unwrap().status.success()).await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until("they have VIP", async || world.has(&ana, world.vip).await).await;
+    let why = command(&["why", "--guild", &guild, "--member", &ana.user.to_string()]).output().await.unwrap();
+    assert!(String::from_utf8_lossy(&why.stdout).contains("is active"));
+    signal(&child, Signal::TERM);
+    let status =
+        tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it stops").unwrap();
+    assert!(
+        status.success() && !url.exists(),
+        "{status}: {}",
+        fs::read_to_string(folder.0.join("log")).unwrap()
+    );
+    world.close().await;
+}
+
+#[tokio::test]
 async fn both_services_problems_come_in_one_message() {
     let folder = Folder::new("problems");
     let output = up(&folder.0)
