@@ -22,7 +22,7 @@ pub struct Walk {
 /// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
 ///
 /// The walk skips from guild to guild through `role_jobs_ring` (a loose index scan, written out because Postgres has
-/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at [`STEPS`] guilds
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
 /// at most, and the position moves on past paused ones, so that those behind them are not starved.
 pub async fn lease(
     db: &mut PgConnection,
