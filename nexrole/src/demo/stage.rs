@@ -4,6 +4,7 @@ use std::{
     fs,
     net::SocketAddr,
     path::PathBuf,
+    sync::OnceLock,
     time::{Duration, Instant},
 };
 
@@ -40,6 +41,7 @@ pub(super) struct Stage {
     pub(super) guild: u64,
     pub(super) vip: u64,
     pub(super) price: String,
+    first_fan: OnceLock<u64>,
     bot: Mutex<Option<Running>>,
     bot_plan: Plan,
     gateway: Running,
@@ -135,6 +137,7 @@ impl Stage {
             guild,
             vip,
             price,
+            first_fan: OnceLock::new(),
             bot: Mutex::new(Some(bot)),
             bot_plan,
             gateway,
@@ -158,6 +161,7 @@ impl Stage {
     /// Somebody joins the server, and Stripe gets a customer whose metadata names them.
     pub(super) async fn fan(&self, name: &'static str) -> anyhow::Result<Fan> {
         let user = self.discord.join(self.guild, name).await?;
+        self.first_fan.get_or_init(|| user);
         let id = user.to_string();
         let customer = self.stripe.create_customer(None, &[("discord_user_id", &id)]).await?;
         Ok(Fan { name, user, customer })
@@ -245,11 +249,12 @@ impl Stage {
     pub(super) fn invitation(&self) -> String {
         format!(
             "\nEverything stays up until Ctrl-C. Look around:\n  \
-             DATABASE_URL='{}' \\\n    cargo run -q -- why --guild {} --member <a member's id>\n  \
+             DATABASE_URL='{}' \\\n    cargo run -q -- why --guild {} --member {}\n  \
              psql '{}'\n  curl -s {}/state          members, roles and Discord's audit log\n  \
              curl -s {}/events         what Stripe sent\n  logs: {}",
             self.database.url,
             self.guild,
+            self.first_fan.get().unwrap_or(&0),
             self.database.url,
             self._sandboxes.0.control,
             self._sandboxes.1.control,
