@@ -68,6 +68,8 @@ async fn what_happened_while_we_were_away_is_read_in_pages() {
     let before = world.number("SELECT count(*) FROM stripe_events").await;
     world.start_gateway().await;
     world.until_no_vip(&ana).await;
+    // The state is known after the first page; the rest of the events follows.
+    world.heard().await;
     let caught_up = world.number("SELECT count(*) FROM stripe_events").await - before;
     assert_eq!(caught_up, 121);
     world.finish().await;
