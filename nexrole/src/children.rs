@@ -6,6 +6,7 @@ use std::{
     net::{SocketAddr, TcpListener},
     path::PathBuf,
     process::{ExitStatus, Stdio},
+    sync::atomic::{AtomicU32, Ordering},
     time::{Duration, Instant},
 };
 
@@ -18,6 +19,9 @@ const START_WITHIN: Duration = Duration::from_secs(30);
 const CHECK_EVERY: Duration = Duration::from_millis(20);
 /// After SIGTERM; then it is killed.
 const STOP_WITHIN: Duration = Duration::from_secs(10);
+
+const FIRST_PORT: u32 = 15_000;
+const PORTS: u32 = 15_000;
 
 /// One of the two services.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,9 +185,19 @@ impl Running {
     }
 }
 
-/// A port that nobody uses just now.
+/// A port that nobody uses just now, for a service that is told where to listen. From below the range that the kernel
+/// itself hands out: otherwise somebody's outgoing connection could take it before the service does.
 pub fn free_port() -> anyhow::Result<u16> {
-    Ok(TcpListener::bind(("127.0.0.1", 0))?.local_addr()?.port())
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id().wrapping_mul(97);
+    for _ in 0..PORTS {
+        let step = begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS;
+        let port = u16::try_from(FIRST_PORT + step)?;
+        if TcpListener::bind(("127.0.0.1", port)).is_ok() {
+            return Ok(port);
+        }
+    }
+    bail!("no port between {FIRST_PORT} and {} is free", FIRST_PORT + PORTS)
 }
 
 /// Runs a service in this process: what the hidden subcommand does. It ends when its parent does, also after kill -9.
