@@ -6,6 +6,7 @@ use secrecy::SecretString;
 use shared::{
     config::{Env, Problems, Reader},
     ids::GuildId,
+    metrics::MetricsBind,
 };
 
 /// Everything the bot is told.
@@ -15,6 +16,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// Where `/healthz` and `/readyz` are.
     pub listen: SocketAddr,
+    /// Where `/metrics` is.
+    pub metrics: MetricsBind,
     /// The bot token, without `Bot `.
     pub token: SecretString,
     /// Discord, without `/api`.
@@ -35,6 +38,7 @@ impl Config {
         let mut reader = Reader::new(env);
         let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
         let listen = reader.listen(8081);
+        let metrics = reader.metrics(9091);
         let token = reader
             .required("DISCORD_TOKEN", "… (Discord: Developer Portal, your application, Bot, Reset Token)");
         if token.as_ref().is_some_and(|token| !token.bytes().all(|b| b.is_ascii_graphic())) {
@@ -56,6 +60,7 @@ impl Config {
             Some(Self {
                 database_url: database_url?.into(),
                 listen,
+                metrics,
                 token: token?.into(),
                 discord_api_url: discord_api_url?,
                 guild,

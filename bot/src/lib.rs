@@ -8,7 +8,6 @@ pub mod config;
 pub mod discord;
 pub mod events;
 pub mod gateway;
-pub mod health;
 pub mod serve;
 pub mod wake;
 pub mod worker;

@@ -3,9 +3,12 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
+use axum::Router;
 use secrecy::ExposeSecret;
 use shared::{
+    health,
     ids::GuildId,
+    metrics,
     store::{connections, database},
 };
 use sqlx::PgPool;
@@ -16,7 +19,7 @@ use crate::{
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Gateway},
-    health, wake,
+    wake,
     worker::{self, Worker},
 };
 
@@ -34,7 +37,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, "bot is listening for health checks");
-    let health = axum::serve(listener, health::app(pool.clone()))
+    metrics::start(config.metrics, pool.clone(), stop.clone())
+        .await
+        .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
+    let health = axum::serve(listener, Router::new().merge(health::routes(pool.clone())))
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let health = tokio::spawn(health.into_future());
 

@@ -42,7 +42,12 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     let env = env.clone().with("DATABASE_URL", &url);
     let mut services = JoinSet::new();
     for (service, listen) in listen {
-        let plan = Plan { program: program.clone(), service, env: env.clone(), listen, log: None };
+        let env = match service {
+            Service::Gateway => env.clone(),
+            // One address cannot serve both.
+            Service::Bot => env.clone().without("METRICS_BIND").without("METRICS_BIND_FILE"),
+        };
+        let plan = Plan { program: program.clone(), service, env, listen, log: None };
         services.spawn(keep_running(plan, stop.clone()));
     }
     let mut code = ExitCode::SUCCESS;

@@ -7,6 +7,8 @@ use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, str::FromStr,
 
 use secrecy::SecretString;
 
+use crate::metrics::MetricsBind;
+
 /// The process exits with this code when its configuration is wrong (`EX_CONFIG` of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 
@@ -202,6 +204,13 @@ impl<'a> Reader<'a> {
             (None, Some(port)) => SocketAddr::from(([0, 0, 0, 0], port)),
             (None, None) => SocketAddr::from(([127, 0, 0, 1], default_port)),
         }
+    }
+
+    /// `METRICS_BIND`, or loopback on the default port.
+    pub fn metrics(&mut self, default_port: u16) -> MetricsBind {
+        let chosen = self.parsed("METRICS_BIND", "an address with a port", "127.0.0.1:9090");
+        let default = SocketAddr::from(([127, 0, 0, 1], default_port));
+        chosen.map_or(MetricsBind::Default(default), MetricsBind::Chosen)
     }
 
     /// An `http(s)` origin without a trailing slash; plain `http` only for this machine.

@@ -7,6 +7,7 @@ use shared::{
     config::{Env, Problems, Reader},
     crypto::Keyring,
     ids::GuildId,
+    metrics::MetricsBind,
 };
 
 /// Everything the gateway is told.
@@ -16,6 +17,8 @@ pub struct Config {
     pub database_url: SecretString,
     /// Where to listen.
     pub listen: SocketAddr,
+    /// Where `/metrics` is.
+    pub metrics: MetricsBind,
     /// How many right-most `X-Forwarded-For` entries are our own proxies'.
     pub trusted_proxy_hops: usize,
     /// Stripe's API, without `/v1`.
@@ -51,6 +54,7 @@ impl Config {
         let mut reader = Reader::new(env);
         let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
         let listen = reader.listen(8080);
+        let metrics = reader.metrics(9090);
         let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
@@ -63,6 +67,7 @@ impl Config {
             Some(Self {
                 database_url: database_url?.into(),
                 listen,
+                metrics,
                 trusted_proxy_hops: hops,
                 stripe_api_url: stripe_api_url?,
                 environment,

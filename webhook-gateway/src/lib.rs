@@ -8,7 +8,6 @@
 pub mod client_ip;
 pub mod config;
 pub mod endpoints;
-pub mod health;
 pub mod ingest;
 pub mod keys;
 pub mod problem;

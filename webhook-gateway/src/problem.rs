@@ -31,6 +31,20 @@ pub enum Problem {
 }
 
 impl Problem {
+    /// One word, for counting.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::BadSignature => "bad_signature",
+            Self::TooManyBadSignatures(_) => "limited",
+            Self::NotAnEvent => "not_an_event",
+            Self::TooLarge => "too_large",
+            Self::BodyBroken => "body_broken",
+            Self::Unavailable => "unavailable",
+            Self::NotFound => "not_found",
+            Self::MethodNotAllowed => "method_not_allowed",
+        }
+    }
+
     fn parts(self) -> (StatusCode, &'static str, &'static str) {
         match self {
             Self::BadSignature => (

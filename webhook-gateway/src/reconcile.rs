@@ -6,10 +6,13 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::store::{
-    cursors::{self, Cursor},
-    events::ObjectKind,
-    mirror, sync,
+use shared::{
+    metrics::EVENT_POLLS,
+    store::{
+        cursors::{self, Cursor},
+        events::ObjectKind,
+        mirror, sync,
+    },
 };
 use sqlx::PgPool;
 use tokio::sync::Notify;
@@ -63,6 +66,16 @@ impl From<NotStored> for Failed {
     }
 }
 
+/// One word, for counting.
+fn word(caught_up: &Result<(), Failed>) -> &'static str {
+    match caught_up {
+        Ok(()) => "done",
+        Err(Failed::Stripe(error)) => error.word(),
+        Err(Failed::Key(_)) => "no_key",
+        Err(Failed::Database(_) | Failed::NotStored) => "database",
+    }
+}
+
 /// Polls until `stop`.
 pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
     while !stop.is_cancelled() {
@@ -80,7 +93,9 @@ impl Reconcile {
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
-                if let Err(error) = self.catch_up(&cursor).await {
+                let caught_up = self.catch_up(&cursor).await;
+                metrics::counter!(EVENT_POLLS, "outcome" => word(&caught_up)).increment(1);
+                if let Err(error) = caught_up {
                     tracing::warn!(guild.id = %cursor.connection.guild, %error, "Stripe's events cannot be polled");
                     self.put_back(&cursor, &error).await;
                 }

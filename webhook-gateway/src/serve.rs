@@ -3,12 +3,12 @@
 use std::{net::SocketAddr, sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::{
-    Router,
-    routing::{get, post},
-};
+use axum::{Router, routing::post};
 use secrecy::ExposeSecret;
-use shared::store::{connections, cursors, database};
+use shared::{
+    health, metrics,
+    store::{connections, cursors, database},
+};
 use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -16,7 +16,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, Environment},
     endpoints::{Endpoint, Endpoints},
-    health, ingest,
+    ingest,
     keys::Keys,
     problem::Problem,
     reconcile::{self, Reconcile},
@@ -38,8 +38,7 @@ pub fn app(webhook: Arc<Webhook>, pool: PgPool) -> Router {
     Router::new()
         .route("/webhooks/stripe", post(webhook::receive))
         .route("/webhooks/stripe/{endpoint_id}", post(webhook::receive_for))
-        .route("/healthz", get(health::alive))
-        .route("/readyz", get(move || async move { health::ready(&pool).await }))
+        .merge(health::routes(pool))
         .fallback(|| async { Problem::NotFound })
         .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
         .with_state(webhook)
@@ -55,6 +54,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .await
         .with_context(|| format!("cannot listen on {}", config.listen))?;
     tracing::info!(address = %listener.local_addr()?, "webhook-gateway is listening");
+    metrics::start(config.metrics, pool.clone(), stop.clone())
+        .await
+        .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
 
     let (dirty, jobs_made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     let (recorder, writer) = ingest::start(pool.clone(), Arc::clone(&dirty));

@@ -4,7 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use axum::{
@@ -15,8 +15,12 @@ use axum::{
 };
 use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use http_body_util::LengthLimitError;
+use metrics::{counter, histogram};
 use serde_json::{Value, json};
-use shared::store::events::Recorded;
+use shared::{
+    metrics::{WEBHOOK_SECONDS, WEBHOOKS},
+    store::events::Recorded,
+};
 
 use crate::{
     client_ip::budget_key,
@@ -76,9 +80,12 @@ pub async fn receive(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let body = whole(&headers, body).await?;
-    let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
-    accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+    counted(async {
+        let body = whole(&headers, body).await?;
+        let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
+        accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+    })
+    .await
 }
 
 /// One tenant's endpoint.
@@ -89,11 +96,28 @@ pub async fn receive_for(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Json<Value>, Problem> {
-    let body = whole(&headers, body).await?;
-    // Not even UTF-8: unknown like any other.
-    let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
-    let endpoint = webhook.endpoints.find(&endpoint_id).await.map_err(|_| Problem::Unavailable)?;
-    accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+    counted(async {
+        let body = whole(&headers, body).await?;
+        // Not even UTF-8: unknown like any other.
+        let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
+        let endpoint = webhook.endpoints.find(&endpoint_id).await.map_err(|_| Problem::Unavailable)?;
+        accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+    })
+    .await
+}
+
+/// Counts and times a request; then it becomes Stripe's answer.
+async fn counted(request: impl Future<Output = Result<Recorded, Problem>>) -> Result<Json<Value>, Problem> {
+    let began = Instant::now();
+    let result = request.await;
+    let outcome = match result {
+        Ok(Recorded::New) => "new",
+        Ok(Recorded::Duplicate) => "duplicate",
+        Err(problem) => problem.word(),
+    };
+    counter!(WEBHOOKS, "outcome" => outcome).increment(1);
+    histogram!(WEBHOOK_SECONDS, "outcome" => outcome).record(began.elapsed().as_secs_f64());
+    Ok(Json(json!({ "received": true, "duplicate": result? == Recorded::Duplicate })))
 }
 
 async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
@@ -117,7 +141,7 @@ async fn accept(
     peer: IpAddr,
     headers: &HeaderMap,
     body: &[u8],
-) -> Result<Json<Value>, Problem> {
+) -> Result<Recorded, Problem> {
     let mut signatures = headers.get_all("stripe-signature").iter();
     let signature = signatures.next().filter(|_| signatures.next().is_none());
     // An unknown endpoint is refused like a wrong signature, after the same work.
@@ -146,7 +170,6 @@ async fn accept(
     let (event_id, event_type) = (event.id.clone(), event.event_type.clone());
     let new = event.for_connection(endpoint.connection, endpoint.livemode);
     let recorded = webhook.recorder.record(new).await.map_err(|_| Problem::Unavailable)?;
-    let duplicate = recorded == Recorded::Duplicate;
-    tracing::debug!(event.id = %event_id, event.kind = event_type, duplicate, "event recorded");
-    Ok(Json(json!({ "received": true, "duplicate": duplicate })))
+    tracing::debug!(event.id = %event_id, event.kind = event_type, ?recorded, "event recorded");
+    Ok(recorded)
 }

@@ -5,6 +5,7 @@
 
 use std::time::{Duration, Instant};
 
+use metrics::{counter, histogram};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use secrecy::{ExposeSecret, SecretString};
@@ -19,6 +20,7 @@ use shared::{
         plan::Member,
     },
     ids::{GuildId, RoleId, UserId},
+    metrics::{DISCORD_CALLS, DISCORD_SECONDS},
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -96,7 +98,7 @@ impl RoleClient {
     /// The member's roles, or that they are absent; anything else is an outcome.
     pub async fn member(&self, guild: GuildId, user: UserId, until: Instant) -> Result<MemberAnswer, NoTime> {
         let route = Route::GuildMember { guild_id: discord_guild(guild), user_id: discord_user(user) };
-        let answer = self.call(Request::new(route, LightMethod::Get), until).await?;
+        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await?;
         let member = match answer.outcome {
             CallOutcome::Done => present(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             CallOutcome::MemberGone => Ok(Member::Absent),
@@ -120,16 +122,16 @@ impl RoleClient {
             user_id: discord_user(user),
             role_id: discord::RoleId::new(role.get()),
         };
-        let method = match call {
-            RoleCall::Add => LightMethod::Put,
-            RoleCall::Remove => LightMethod::Delete,
+        let (verb, method) = match call {
+            RoleCall::Add => ("PUT", LightMethod::Put),
+            RoleCall::Remove => ("DELETE", LightMethod::Delete),
         };
         let headers = HeaderValue::from_str(&encode_reason(reason))
             .map(|value| HeaderMap::from_iter([(REASON, value)]));
-        self.call(Request::new(route, method).headers(headers.ok()), until).await
+        self.call(verb, Request::new(route, method).headers(headers.ok()), until).await
     }
 
-    async fn call(&self, request: Request<'_>, until: Instant) -> Result<Answer, NoTime> {
+    async fn call(&self, verb: &'static str, request: Request<'_>, until: Instant) -> Result<Answer, NoTime> {
         if let Err(NotBefore(after)) = self.pacer.permit().await {
             let limited = CallOutcome::RateLimited { after, scope: LimitScope::Everything };
             return Ok(Answer::without_call(limited));
@@ -145,12 +147,13 @@ impl RoleClient {
             tracing::error!("a request to Discord cannot be built; is DISCORD_TOKEN a token?");
             return Ok(Answer::without_call(CallOutcome::TokenRejected));
         };
+        let began = Instant::now();
         let sent = async {
             let response = built.timeout(timeout).send().await?;
             let (status, headers) = (response.status().as_u16(), response.headers().clone());
             Ok((status, headers, response.bytes().await?))
         };
-        Ok(match sent.await {
+        let answer = match sent.await {
             Ok((status, headers, body)) => {
                 if counts_as_invalid(status, &headers) {
                     self.pacer.count_invalid();
@@ -167,7 +170,10 @@ impl RoleClient {
                 tracing::warn!(error = %error.without_url(), "Discord did not answer");
                 Answer::without_call(CallOutcome::Transient(cause))
             }
-        })
+        };
+        counter!(DISCORD_CALLS, "method" => verb, "outcome" => answer.outcome.word()).increment(1);
+        histogram!(DISCORD_SECONDS, "method" => verb).record(began.elapsed().as_secs_f64());
+        Ok(answer)
     }
 }
 

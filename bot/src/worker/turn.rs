@@ -12,6 +12,7 @@ use shared::{
         verdict::{PROBE_GUILD, Verdict, verdict},
     },
     ids::{GuildId, RoleId, UserId},
+    metrics::ROLE_JOBS,
     store::{
         gates::{Gate, Release},
         grants::{self, Fence, GrantChange},
@@ -148,6 +149,11 @@ impl Turn<'_> {
         let mut tx = self.pool.begin().await?;
         let release = settle::settle(&mut tx, &settlement).await?;
         tx.commit().await?;
+        if release == Release::Released {
+            for job in &settlement.jobs {
+                metrics::counter!(ROLE_JOBS, "state" => job.state.as_str()).increment(1);
+            }
+        }
         Ok(match (release, flow) {
             (_, Flow::TokenRejected) => Turned::TokenRejected,
             (Release::FencedOut, _) => Turned::FencedOut,

@@ -107,6 +107,7 @@ impl Stage {
             ("DISCORD_API_URL", &discord_server.url),
             ("LEASE_SECONDS", LEASE_SECONDS),
             ("POLL_SECONDS", POLL_SECONDS),
+            ("METRICS_BIND", "127.0.0.1:0"),
         ];
         let service_env = Env::of(settings);
         let plan = |service, port, log: &str| Plan {

@@ -30,7 +30,7 @@ fn plan(world: &World, service: Service, port: u16) -> Plan {
     let values = world.variables();
     let env = Env::from_pairs(values.iter().map(|(name, value)| (*name, value.as_str())));
     // Short leases, so that what a dead process held is soon free.
-    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", "0.1");
+    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", "0.1").with("METRICS_BIND", "127.0.0.1:0");
     let listen = SocketAddr::from(([127, 0, 0, 1], port));
     let log =
         std::env::temp_dir().join(format!("nexrole-crash-{}-{}.log", std::process::id(), service.word()));

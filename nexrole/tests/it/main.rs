@@ -5,6 +5,7 @@ mod bad_input;
 mod cluster;
 mod crash;
 mod discord_side;
+mod metrics;
 mod migrations;
 mod postgres;
 mod reconcile;

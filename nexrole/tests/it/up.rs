@@ -38,7 +38,7 @@ fn up(folder: &Path) -> Command {
     let mut command = Command::new(NEXROLE);
     command.arg("up").current_dir(folder).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
     // What a killed service held is soon free.
-    command.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1");
+    command.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1").env("METRICS_BIND", "127.0.0.1:0");
     command.stdin(Stdio::null()).stdout(Stdio::null()).kill_on_drop(true);
     command
 }

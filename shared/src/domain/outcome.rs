@@ -35,6 +35,24 @@ pub enum CallOutcome {
     Transient(Transient),
 }
 
+impl CallOutcome {
+    /// One word, for counting.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Done => "done",
+            Self::RateLimited { scope: LimitScope::Guild, .. } => "limited",
+            Self::RateLimited { scope: LimitScope::Everything, .. } => "limited_globally",
+            Self::MemberGone => "member_gone",
+            Self::RoleGone => "role_gone",
+            Self::RoleForbidden => "role_forbidden",
+            Self::GuildGone => "guild_gone",
+            Self::TokenRejected => "token_rejected",
+            Self::Refused { .. } => "refused",
+            Self::Transient(_) => "unknown",
+        }
+    }
+}
+
 /// What has to wait after a 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitScope {

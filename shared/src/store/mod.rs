@@ -14,6 +14,7 @@ pub mod links;
 pub mod mappings;
 pub mod members;
 pub mod mirror;
+pub mod queues;
 pub mod role_jobs;
 pub mod settle;
 pub mod sources;

@@ -48,6 +48,19 @@ pub enum ReadError {
     Unreadable(String),
 }
 
+impl ReadError {
+    /// One word, for counting.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Missing => "missing",
+            Self::Refused(_) => "refused",
+            Self::Busy(_) => "busy",
+            Self::Unavailable(_) => "unavailable",
+            Self::Unreadable(_) => "unreadable",
+        }
+    }
+}
+
 /// A page of events.
 #[derive(Debug)]
 pub struct EventPage {

@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use secrecy::SecretString;
 use shared::{
     domain::billing::BillingFact,
+    metrics::STRIPE_READS,
     store::{
         events::ObjectKind,
         sync::{self, Leased},
@@ -115,7 +116,9 @@ impl Sync {
     /// Reads and applies one object, or puts it back for later.
     async fn one(&self, leased: &Leased) {
         let (guild, id) = (leased.connection.guild, leased.object.id.as_str());
-        match self.read_and_apply(leased).await {
+        let read = self.read_and_apply(leased).await;
+        metrics::counter!(STRIPE_READS, "outcome" => word(&read)).increment(1);
+        match read {
             Ok(Applied::Committed(jobs)) => {
                 tracing::info!(guild.id = %guild, object.id = id, jobs, "read from Stripe");
                 if jobs > 0 {
@@ -181,6 +184,18 @@ impl Sync {
         if let Err(error) = put.await {
             tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
         }
+    }
+}
+
+/// One word, for counting.
+fn word(read: &Result<Applied, NotRead>) -> &'static str {
+    match read {
+        Ok(Applied::Committed(_)) => "applied",
+        Ok(Applied::LostLease) => "lost_lease",
+        Err(NotRead::TooSlow) => "too_slow",
+        Err(NotRead::Stripe(error)) => error.word(),
+        Err(NotRead::Key(_)) => "no_key",
+        Err(NotRead::Database(_)) => "database",
     }
 }
 

@@ -106,6 +106,7 @@ impl World {
             ("DISCORD_API_URL", &discord_server.url),
             ("LEASE_SECONDS", "3"),
             ("POLL_SECONDS", "0.1"),
+            ("METRICS_BIND", "127.0.0.1:0"),
         ]);
         let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client");
         let sandboxes = (discord_server, stripe_server);

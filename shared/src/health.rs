@@ -1,5 +1,4 @@
-//! `/healthz`: the process is alive. `/readyz`: database and schema are there. The worker needs no Gateway connection,
-//! so a Gateway outage is no reason to be restarted.
+//! `/healthz`: the process is alive. `/readyz`: it can do its work, or says what it waits for. The same in both services.
 
 use axum::{
     Json, Router,
@@ -8,16 +7,18 @@ use axum::{
     routing::get,
 };
 use serde_json::json;
-use shared::store::database::readiness;
 use sqlx::PgPool;
 
-/// Both routes.
-pub fn app(pool: PgPool) -> Router {
+use crate::store::database::readiness;
+
+/// Both routes, for any router.
+pub fn routes<S: Clone + Send + Sync + 'static>(pool: PgPool) -> Router<S> {
     Router::new()
         .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
         .route("/readyz", get(move || async move { ready(&pool).await }))
 }
 
+/// Ready, or 503 with the reason. The reason names no host: the gateway's route is public.
 async fn ready(pool: &PgPool) -> Response {
     match readiness(pool).await.waits_for() {
         None => Json(json!({ "status": "ready" })).into_response(),
