@@ -20,7 +20,7 @@ use crate::{
     discord::client::RoleClient,
     gateway::{self, Gateway},
     wake,
-    worker::{self, Worker},
+    worker::{self, Worker, first_look},
 };
 
 /// One for the listener, the rest for turns, events and commands; more than 16 only costs.
@@ -51,10 +51,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let connection =
         Gateway { pool: pool.clone(), token: config.token.clone(), api_url: config.discord_api_url.clone() };
     tasks.spawn(gateway::run(connection, stop.clone()));
+    let discord =
+        RoleClient::new(&config.token, &config.discord_api_url).context("the HTTP client cannot be built")?;
+    let discord = Arc::new(discord);
+    tasks.spawn(first_look::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),
-        discord: RoleClient::new(&config.token, &config.discord_api_url)
-            .context("the HTTP client cannot be built")?,
+        discord,
         concurrency: config.concurrency,
         lease: config.lease,
         poll: config.poll,

@@ -67,6 +67,13 @@ fn text(s: &Summary) -> String {
             count(s.unlinked, "paid subscription")
         ));
     }
+    if s.observed_roles > 0 {
+        todo.push(format!(
+            "{} only observed, because members held it before: nothing is changed until the operator turns it on \
+             (`nexrole map preview`, then `nexrole map enforce`).",
+            if s.observed_roles == 1 { "1 role is".to_owned() } else { format!("{} roles are", s.observed_roles) }
+        ));
+    }
     if s.parked_roles > 0 {
         todo.push(format!(
             "Discord does not let Nexrole manage {}: give it **Manage Roles**, and move its own role above them \
@@ -107,6 +114,7 @@ mod tests {
         roles_held: 12,
         pending: 0,
         parked: 0,
+        observed_roles: 0,
         parked_roles: 0,
         unread: 0,
         last_read: None,

@@ -3,7 +3,10 @@
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
 //! headers of errors and its limiter sleeps while it holds a bucket's lock.
 
-use std::time::{Duration, Instant};
+use std::{
+    collections::BTreeMap,
+    time::{Duration, Instant},
+};
 
 use metrics::{counter, histogram};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
@@ -107,6 +110,21 @@ impl RoleClient {
         Ok(MemberAnswer { member, bucket_wait: answer.bucket_wait })
     }
 
+    /// How many members hold each role; a role that nobody holds may be left out. Needs no intent.
+    pub async fn holders(
+        &self,
+        guild: GuildId,
+        until: Instant,
+    ) -> Result<BTreeMap<RoleId, i64>, CallOutcome> {
+        let route = Route::GuildRoleMemberCounts { guild_id: discord_guild(guild) };
+        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await;
+        let answer = answer.map_err(|NoTime| CallOutcome::Transient(Transient::TimedOut))?;
+        match answer.outcome {
+            CallOutcome::Done => holders(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
+            other => Err(other),
+        }
+    }
+
     /// Adds or removes one role, with a reason for Discord's audit log.
     pub async fn change(
         &self,
@@ -197,6 +215,12 @@ fn present(body: &[u8]) -> Option<Member> {
     let roles = member.roles.iter().map(|role| role.parse().ok()).collect::<Option<_>>()?;
     let joined_at = member.joined_at.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok());
     Some(Member::Present { roles, joined_at })
+}
+
+/// Role ids and counts; `None` if the answer is anything else.
+fn holders(body: &[u8]) -> Option<BTreeMap<RoleId, i64>> {
+    let counts: BTreeMap<String, i64> = serde_json::from_slice(body).ok()?;
+    counts.into_iter().map(|(role, count)| Some((role.parse().ok()?, count))).collect()
 }
 
 /// Percent-encoded UTF-8, cut at a character so that the whole fits Discord's limit.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use shared::{
     domain::{
+        enforcement::Enforcement,
         job::{ClaimedJob, JobAction, JobState},
         plan::{LostWith, Recorded, Regrant, Step},
         verdict::{LOOK_AGAIN, PROBE_ROLE, ParkReason, Verdict},
@@ -18,6 +19,8 @@ use shared::{
     },
 };
 
+/// The first look has the job go on as soon as it is made; this is for when the two just miss each other.
+const FIRST_LOOK: Duration = Duration::from_secs(5);
 const NOT_MANAGEABLE: &str = "parked: Discord does not let the bot manage this role (it lacks Manage Roles, or the role is not below its own)";
 
 /// Changes for one role of one member.
@@ -56,6 +59,19 @@ pub(super) fn without_call(user: UserId, work: &RoleWork, step: Step) -> Page {
     };
     let due_in = if state == JobState::Parked { LOOK_AGAIN } else { Duration::ZERO };
     page(user, work, change, jobs(work, direction(step), state, due_in, 0, outcome))
+}
+
+/// A role that is not enforced: nothing is changed, not even planned.
+pub(super) fn not_enforced(user: UserId, work: &RoleWork) -> Page {
+    let (state, due_in, outcome) = match work.enforcement {
+        Enforcement::Unseen => {
+            (JobState::Pending, FIRST_LOOK, "waits for the first look at who holds this role")
+        }
+        Enforcement::Observe | Enforcement::On => {
+            (JobState::Noop, Duration::ZERO, "only observed: this role is not turned on")
+        }
+    };
+    page(user, work, None, jobs(work, None, state, due_in, 0, outcome))
 }
 
 /// A step whose call Discord would refuse: it refused the same role a moment ago.
@@ -243,6 +259,7 @@ mod tests {
         RoleWork {
             view: RoleView { role, desired: true, grant: None, confirmed_at: None, asked: true },
             power: Power::Assumed,
+            enforcement: Enforcement::On,
             jobs: jobs.collect(),
         }
     }

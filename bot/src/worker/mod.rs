@@ -17,6 +17,7 @@ use uuid::Uuid;
 use crate::discord::client::RoleClient;
 
 mod books;
+pub mod first_look;
 mod turn;
 
 use turn::{Lease, Turn, Turned};
@@ -35,7 +36,7 @@ pub struct Worker {
     /// The database.
     pub pool: PgPool,
     /// Discord.
-    pub discord: RoleClient,
+    pub discord: Arc<RoleClient>,
     /// Guilds at the same time.
     pub concurrency: usize,
     /// How long a guild is leased.

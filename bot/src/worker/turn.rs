@@ -7,6 +7,7 @@ use std::{
 
 use shared::{
     domain::{
+        enforcement::Enforcement,
         outcome::CallOutcome,
         plan::{Regrant, Step, plan},
         verdict::{PROBE_GUILD, Verdict, verdict},
@@ -132,8 +133,12 @@ impl Turn<'_> {
         };
         let mut notes = Notes::default();
         let mut flow = Flow::Go;
-        for member in &work {
-            flow = self.one_member(member, &mut notes).await?;
+        for member in work {
+            let member = enforced(member, &mut notes);
+            if member.roles.is_empty() {
+                continue;
+            }
+            flow = self.one_member(&member, &mut notes).await?;
             if flow != Flow::Go {
                 break;
             }
@@ -246,6 +251,17 @@ impl Turn<'_> {
         let mut db = self.pool.acquire().await?;
         grants::intend(&mut db, self.lease.guild, self.lease.owner, work.user, &roles).await
     }
+}
+
+/// What may be changed of a member's work; the rest is noted.
+fn enforced(work: MemberWork, notes: &mut Notes) -> MemberWork {
+    let MemberWork { user, roles } = work;
+    let (roles, others): (Vec<_>, Vec<_>) =
+        roles.into_iter().partition(|role| role.enforcement == Enforcement::On);
+    for role in &others {
+        notes.add(books::not_enforced(user, role));
+    }
+    MemberWork { user, roles }
 }
 
 /// The member's roles could not be read: nothing is planned for them.

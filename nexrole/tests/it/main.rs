@@ -7,6 +7,7 @@ mod crash;
 mod discord_side;
 mod metrics;
 mod migrations;
+mod observe;
 mod postgres;
 mod reconcile;
 mod scenarios;

@@ -1,5 +1,6 @@
 //! Guilds, members and roles over REST. In: the bot's calls. Out: Discord's answers, rate-limit headers included.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -22,6 +23,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
     Router::new()
         .route("/guilds/{guild}", get(guild))
         .route("/guilds/{guild}/roles", get(roles))
+        .route("/guilds/{guild}/roles/member-counts", get(role_member_counts))
         .route("/guilds/{guild}/members/{user}", get(member))
         .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
 }
@@ -42,6 +44,21 @@ async fn roles(
 ) -> Result<Json<Vec<Value>>, No> {
     let guild = id(&guild)?;
     discord.with(|world| Ok(Json(world.seen_by_bot(guild)?.roles.values().map(wire::role).collect())))
+}
+
+/// How many members hold each role; @everyone is left out, and so are roles without holders.
+async fn role_member_counts(
+    State(discord): State<Arc<Discord>>,
+    Path(guild): Path<String>,
+) -> Result<Json<BTreeMap<String, usize>>, No> {
+    let guild = id(&guild)?;
+    discord.with(|world| {
+        let mut counts = BTreeMap::new();
+        for role in world.seen_by_bot(guild)?.members.values().flat_map(|member| &member.roles) {
+            *counts.entry(role.to_string()).or_default() += 1;
+        }
+        Ok(Json(counts))
+    })
 }
 
 async fn member(

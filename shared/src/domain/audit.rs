@@ -41,6 +41,10 @@ pub enum AuditAction {
     MappingAdded,
     /// A customer was linked to a Discord user.
     MemberLinked,
+    /// A mapped role is only observed: nothing is changed.
+    RoleObserved,
+    /// A mapped role was turned on.
+    RoleEnforced,
 }
 
 impl AuditAction {
@@ -54,6 +58,8 @@ impl AuditAction {
             Self::RoleLost => "role.lost",
             Self::MappingAdded => "mapping.added",
             Self::MemberLinked => "member.linked",
+            Self::RoleObserved => "role.observed",
+            Self::RoleEnforced => "role.enforced",
         }
     }
 }

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod billing;
+pub mod enforcement;
 pub mod job;
 pub mod outcome;
 pub mod plan;

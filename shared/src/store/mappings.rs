@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use sqlx::PgConnection;
 
-use super::{audit, connections::Connection, events::ObjectKind, sync};
+use super::{audit, connections::Connection, events::ObjectKind, mapped_roles, sync};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
@@ -67,6 +67,7 @@ pub async fn add(
     if inserted.rows_affected() == 0 {
         return Ok(None);
     }
+    mapped_roles::ensure(db, guild, role).await?;
     let cause = format!("{} {}", sold.kind(), sold.id());
     let entry = AuditEntry {
         actor: Actor::Operator,

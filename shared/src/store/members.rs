@@ -39,14 +39,19 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open the gate if that was why it is closed. A rate limit's pause stays.
+/// The bot is in the guild (again): open the gate if that was why it is closed, and look at newly mapped roles. A rate
+/// limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE guild_gates SET open_at = now(), away = false WHERE guild_id = $1 AND owner IS NULL AND away",
     )
     .bind(guild)
-    .execute(db)
+    .execute(&mut *db)
     .await?;
+    sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
+        .bind(guild)
+        .execute(db)
+        .await?;
     Ok(())
 }
 

@@ -11,6 +11,7 @@ pub mod events;
 pub mod gates;
 pub mod grants;
 pub mod links;
+pub mod mapped_roles;
 pub mod mappings;
 pub mod members;
 pub mod mirror;

@@ -5,6 +5,7 @@ use sqlx::PgConnection;
 use crate::{
     clock::Timestamp,
     domain::{
+        enforcement::Enforcement,
         job::{ClaimedJob, JobAction},
         plan::{GrantState, RoleView},
     },
@@ -60,6 +61,8 @@ pub struct RoleWork {
     pub view: RoleView,
     /// Whether Discord lets us manage the role.
     pub power: Power,
+    /// Whether it may be changed at all.
+    pub enforcement: Enforcement,
     /// All pending jobs of this member and role, oldest first; at least one.
     pub jobs: Vec<ClaimedJob>,
 }
@@ -84,6 +87,7 @@ type Row = (
     Option<GrantState>,
     Option<Timestamp>,
     Option<bool>,
+    Enforcement,
 );
 
 /// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
@@ -98,7 +102,9 @@ pub async fn due(
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
                 g.state, g.confirmed_at,
-                h.next_probe_at > clock_timestamp()
+                h.next_probe_at > clock_timestamp(),
+                -- Not mapped (any more): what we gave is still ours to take.
+                coalesce(e.enforcement, 'on')
            FROM (SELECT DISTINCT d.user_id
                    FROM (SELECT user_id FROM role_jobs
                           WHERE state = 'pending' AND guild_id = $1 AND due_at <= clock_timestamp()
@@ -106,6 +112,7 @@ pub async fn due(
            JOIN role_jobs j ON j.state = 'pending' AND j.guild_id = $1 AND j.user_id = m.user_id
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
+           LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
           ORDER BY j.user_id, j.role_id, j.job_id",
     )
     .bind(guild)
@@ -113,7 +120,8 @@ pub async fn due(
     .fetch_all(db)
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
-    for (id, user, role, action, attempts, cause, desired, grant, confirmed_at, refused) in rows {
+    for (id, user, role, action, attempts, cause, desired, grant, confirmed_at, refused, enforcement) in rows
+    {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
         let job = ClaimedJob { id, user, role, action, attempts, cause };
         if work.last().is_none_or(|member| member.user != user) {
@@ -132,7 +140,7 @@ pub async fn due(
                     Some(true) => Power::Refused,
                     Some(false) => Power::ProbeDue,
                 };
-                member.roles.push(RoleWork { view, power, jobs: vec![job] });
+                member.roles.push(RoleWork { view, power, enforcement, jobs: vec![job] });
             }
         }
     }

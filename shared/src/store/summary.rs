@@ -21,6 +21,8 @@ pub struct Summary {
     pub pending: i64,
     /// Role changes that wait for a member or a permission.
     pub parked: i64,
+    /// Mapped roles that had holders and are not turned on.
+    pub observed_roles: i64,
     /// Roles that Discord does not let us manage.
     pub parked_roles: i64,
     /// Stripe objects still to be read.
@@ -44,6 +46,7 @@ pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Sum
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed') AS roles_held,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
+                (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM stripe_sync WHERE guild_id = $1 AND next_at IS NOT NULL) AS unread,
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read

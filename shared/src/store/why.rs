@@ -4,6 +4,7 @@ use sqlx::PgConnection;
 
 use crate::{
     clock::Timestamp,
+    domain::enforcement::Enforcement,
     ids::{GuildId, JobId, RoleId, UserId},
 };
 
@@ -20,6 +21,8 @@ pub struct Source {
     pub evidence: String,
     /// Since when.
     pub changed_at: Timestamp,
+    /// Whether the role follows payments; `None`: it is not mapped (any more).
+    pub enforcement: Option<Enforcement>,
 }
 
 /// A role that Discord holds because of us.
@@ -42,7 +45,7 @@ pub struct OpenJob {
     pub role_id: RoleId,
     /// `grant`, `revoke` or `resync`.
     pub action: String,
-    /// `pending`, `parked` or `held`.
+    /// `pending` or `parked`.
     pub state: String,
     /// What happened last.
     pub outcome: Option<String>,
@@ -92,7 +95,8 @@ pub async fn story(db: &mut PgConnection, guild: GuildId, user: UserId) -> Resul
     .fetch_all(&mut *db)
     .await?;
     let sources = sqlx::query_as(
-        "SELECT role_id, source_id, state, evidence, changed_at FROM access_sources
+        "SELECT role_id, source_id, state, evidence, changed_at, enforcement
+           FROM access_sources LEFT JOIN mapped_roles USING (guild_id, role_id)
           WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id, changed_at DESC",
     )
     .bind(guild)

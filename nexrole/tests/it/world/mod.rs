@@ -67,6 +67,8 @@ impl World {
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
+        let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
+        world.until("the bot has looked who holds the role", async || world.number(unseen).await == 0).await;
         world
     }
 

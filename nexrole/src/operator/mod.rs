@@ -4,20 +4,22 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use shared::{
     config::{Env, Reader},
-    ids::{CustomerId, GuildId, RoleId, UserId},
+    domain::enforcement::Enforcement,
+    ids::{CustomerId, GuildId, UserId},
     store::{
         connections::{self, Connection},
         database,
         events::ObjectKind,
         links::{self, Linking, Proof},
-        mappings::{self, Sold},
         sync, why,
     },
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::database::Published;
+
+mod map;
 
 /// What an operator can do.
 #[derive(Debug, Subcommand)]
@@ -28,7 +30,7 @@ pub enum Command {
     Map {
         /// What to do with mappings
         #[command(subcommand)]
-        command: MapCommand,
+        command: map::MapCommand,
     },
     /// Link a Stripe customer to a Discord user
     Link {
@@ -47,26 +49,6 @@ pub enum Command {
     },
     /// List the Stripe connections
     Connections,
-}
-
-/// `nexrole map …`
-#[derive(Debug, Subcommand)]
-pub enum MapCommand {
-    /// Add a mapping; members whose subscriptions are known already get the role too
-    Add {
-        /// The server's id
-        #[arg(long)]
-        guild: GuildId,
-        /// price_…
-        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
-        price: Option<String>,
-        /// prod_…: every price of the product
-        #[arg(long)]
-        product: Option<String>,
-        /// The role's id
-        #[arg(long)]
-        role: RoleId,
-    },
 }
 
 /// `nexrole link …`
@@ -102,9 +84,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
             println!("The schema is up to date.");
             Ok(())
         }
-        Command::Map { command: MapCommand::Add { guild, price, product, role } } => {
-            map(&pool, guild, price, product, role).await
-        }
+        Command::Map { command } => map::run(&pool, command).await,
         Command::Link { command: LinkCommand::Add { guild, customer, user } } => {
             link(&pool, guild, &customer, user).await
         }
@@ -113,29 +93,9 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn map(
-    pool: &PgPool,
-    guild: GuildId,
-    price: Option<String>,
-    product: Option<String>,
-    role: RoleId,
-) -> anyhow::Result<()> {
-    let sold = match (price, product) {
-        (Some(price), None) => Sold::Price(price.parse().context("--price")?),
-        (None, Some(product)) => Sold::Product(product.parse().context("--product")?),
-        _ => bail!("give either --price or --product"),
-    };
-    if role.get() == guild.get() {
-        bail!("role {role} is @everyone, which every member has; give the id of another role");
-    }
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    connections::ensure_guild(&mut tx, guild).await?;
-    let added = mappings::add(&mut tx, guild, &sold, role).await?;
-    tx.commit().await?;
-    match added {
-        Some(0) => println!("Mapped. Nobody is known to pay for it yet."),
-        Some(concerned) => println!("Mapped. {concerned} known subscription(s) are being looked at again."),
-        None => println!("It was mapped already."),
+async fn known(db: &mut PgConnection, guild: GuildId) -> anyhow::Result<()> {
+    if !connections::knows_guild(db, guild).await? {
+        bail!("server {guild} does not use Nexrole; is the id right?");
     }
     Ok(())
 }
@@ -187,22 +147,21 @@ async fn list(pool: &PgPool) -> anyhow::Result<()> {
 
 async fn explain(pool: &PgPool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
     let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    if !connections::knows_guild(&mut db, guild).await? {
-        bail!("server {guild} does not use Nexrole; is the id right?");
-    }
+    known(&mut db, guild).await?;
     let story = why::story(&mut db, guild, member).await?;
     println!("Member {member} of server {guild}");
     println!("\nStripe customers that are this member");
     lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);
     println!("\nReasons for a role");
     lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
-        format!(
-            "role {}  {}  {} since {}",
-            source.role_id,
-            source.state,
-            source.evidence,
-            when(source.changed_at)
-        )
+        let enforcement = match source.enforcement {
+            Some(Enforcement::On) => "",
+            Some(Enforcement::Unseen) => "  (waits for the bot to look who holds the role)",
+            Some(Enforcement::Observe) => "  (the role is only observed: see `nexrole map preview`)",
+            None => "  (the role is not mapped)",
+        };
+        let since = when(source.changed_at);
+        format!("role {}  {}  {} since {since}{enforcement}", source.role_id, source.state, source.evidence)
     });
     println!("\nRoles that Discord holds because of us");
     lines(&story.held, "none", |held| match held.confirmed_at {

@@ -1,0 +1,57 @@
+//! The first look at a mapped role. In: roles nobody looked at. Out: whether each is enforced, or only observed.
+//!
+//! First contact changes nothing: who holds a role already has it for reasons that we do not know.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use shared::{domain::enforcement::first_look, store::mapped_roles};
+use sqlx::PgPool;
+use tokio_util::sync::CancellationToken;
+
+use crate::discord::client::RoleClient;
+
+/// After a look that failed, or was cut off.
+const AGAIN: Duration = Duration::from_secs(10);
+/// How long a look may wait for its turn and for Discord.
+const PATIENCE: Duration = Duration::from_secs(8);
+
+/// Looks until `stop`.
+pub async fn run(pool: PgPool, discord: Arc<RoleClient>, poll: Duration, stop: CancellationToken) {
+    while !stop.is_cancelled() {
+        let looked = stop.run_until_cancelled(one_guild(&pool, &discord)).await;
+        match looked {
+            Some(Ok(true)) => continue,
+            Some(Ok(false)) | None => {}
+            Some(Err(error)) => tracing::warn!(%error, "newly mapped roles cannot be looked at"),
+        }
+        stop.run_until_cancelled(tokio::time::sleep(poll)).await;
+    }
+}
+
+/// Looks at one guild's roles, if any are new.
+async fn one_guild(pool: &PgPool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
+    let taken = mapped_roles::take_unseen(&mut *pool.acquire().await?, AGAIN).await?;
+    let Some((guild, unseen)) = taken else { return Ok(false) };
+    let counted = match discord.holders(guild, Instant::now() + PATIENCE).await {
+        Ok(counted) => counted,
+        Err(outcome) => {
+            tracing::warn!(guild.id = %guild, ?outcome,
+                "Discord does not say who holds the newly mapped roles; they stay as they are until it does");
+            return Ok(true);
+        }
+    };
+    let mut tx = pool.begin().await?;
+    for look in &unseen {
+        // A role that nobody holds may be left out.
+        let holders = counted.get(&look.role_id).copied().unwrap_or(0);
+        let enforcement = first_look(holders, look.ours);
+        tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
+        let others = holders - look.ours;
+        mapped_roles::decide(&mut tx, guild, look.role_id, enforcement, others.max(0)).await?;
+    }
+    tx.commit().await?;
+    Ok(true)
+}

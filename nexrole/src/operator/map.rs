@@ -1,0 +1,165 @@
+//! `nexrole map …`: what gives which role, and whether roles follow payments yet. Text on stdout.
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use shared::{
+    domain::enforcement::Enforcement,
+    ids::{GuildId, RoleId},
+    store::{
+        connections, mapped_roles,
+        mappings::{self, Sold},
+    },
+};
+use sqlx::PgPool;
+
+use super::{known, lines};
+
+/// `nexrole map …`
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Add a mapping; members whose subscriptions are known already get the role too
+    Add {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// price_…
+        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+        price: Option<String>,
+        /// prod_…: every price of the product
+        #[arg(long)]
+        product: Option<String>,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+    },
+    /// List what gives which role, and whether roles follow payments yet
+    List {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+    },
+    /// Show who would gain and lose a role that is only observed
+    Preview {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+    },
+    /// Turn a role on: from now on it follows payments
+    Enforce {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+        /// The reverse: compute and show everything, change nothing
+        #[arg(long)]
+        observe: bool,
+    },
+}
+
+/// Runs a command.
+pub(super) async fn run(pool: &PgPool, command: MapCommand) -> anyhow::Result<()> {
+    match command {
+        MapCommand::Add { guild, price, product, role } => add(pool, guild, price, product, role).await,
+        MapCommand::List { guild } => list(pool, guild).await,
+        MapCommand::Preview { guild, role } => preview(pool, guild, role).await,
+        MapCommand::Enforce { guild, role, observe } => {
+            let wanted = if observe { Enforcement::Observe } else { Enforcement::On };
+            enforce(pool, guild, role, wanted).await
+        }
+    }
+}
+
+async fn add(
+    pool: &PgPool,
+    guild: GuildId,
+    price: Option<String>,
+    product: Option<String>,
+    role: RoleId,
+) -> anyhow::Result<()> {
+    let sold = match (price, product) {
+        (Some(price), None) => Sold::Price(price.parse().context("--price")?),
+        (None, Some(product)) => Sold::Product(product.parse().context("--product")?),
+        _ => bail!("give either --price or --product"),
+    };
+    if role.get() == guild.get() {
+        bail!("role {role} is @everyone, which every member has; give the id of another role");
+    }
+    let mut tx = pool.begin().await.context("the database cannot be reached")?;
+    connections::ensure_guild(&mut tx, guild).await?;
+    let added = mappings::add(&mut tx, guild, &sold, role).await?;
+    tx.commit().await?;
+    match added {
+        Some(0) => println!("Mapped. Nobody is known to pay for it yet."),
+        Some(concerned) => println!("Mapped. {concerned} known subscription(s) are being looked at again."),
+        None => println!("It was mapped already."),
+    }
+    println!(
+        "If members hold the role already, it is only observed at first: `nexrole map list --guild {guild}`."
+    );
+    Ok(())
+}
+
+async fn list(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+    known(&mut db, guild).await?;
+    let roles = mapped_roles::list(&mut db, guild).await?;
+    if roles.is_empty() {
+        println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
+    }
+    for role in roles {
+        let state = match (role.enforcement, role.holders) {
+            (Enforcement::Unseen, _) => "waits for the bot to look who holds it".to_owned(),
+            (Enforcement::Observe, Some(holders)) if holders > 0 => {
+                format!(
+                    "only observed ({holders} had it before): `nexrole map preview`, then `nexrole map enforce`"
+                )
+            }
+            (Enforcement::Observe, _) => "only observed: `nexrole map enforce` turns it on".to_owned(),
+            (Enforcement::On, _) => "follows payments".to_owned(),
+        };
+        println!("role {}  {state}", role.role_id);
+        for sold in role.sold {
+            println!("    {sold}");
+        }
+    }
+    Ok(())
+}
+
+async fn preview(pool: &PgPool, guild: GuildId, role: RoleId) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+    known(&mut db, guild).await?;
+    if !mapped_roles::list(&mut db, guild).await?.iter().any(|mapped| mapped.role_id == role) {
+        bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are");
+    }
+    let preview = mapped_roles::preview(&mut db, guild, role).await?;
+    println!("Pay, and would have role {role} (who has it by hand already keeps it)");
+    lines(&preview.gain, "nobody", |user| format!("member {user}"));
+    println!("\nHave it from Nexrole and do not pay any more: would lose it");
+    lines(&preview.lose, "nobody", |user| format!("member {user}"));
+    println!("\nPay, but are not linked to a Discord member");
+    lines(&preview.unlinked, "nobody", |customer| format!("{customer}  (nexrole link add)"));
+    println!("\nEverybody else who has the role keeps it: Nexrole takes only what it gave.");
+    Ok(())
+}
+
+async fn enforce(pool: &PgPool, guild: GuildId, role: RoleId, wanted: Enforcement) -> anyhow::Result<()> {
+    let mut tx = pool.begin().await.context("the database cannot be reached")?;
+    known(&mut tx, guild).await?;
+    let concerned = mapped_roles::set(&mut tx, guild, role, wanted).await?;
+    tx.commit().await?;
+    match (concerned, wanted) {
+        (None, _) => {
+            bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are")
+        }
+        (Some(members), Enforcement::On) => {
+            println!("Role {role} follows payments. {members} member(s) are being looked at.");
+        }
+        (Some(_), _) => println!("Role {role} is only observed: nothing is changed until it is turned on."),
+    }
+    Ok(())
+}

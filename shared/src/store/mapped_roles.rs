@@ -1,0 +1,234 @@
+//! Whether a mapped role is enforced, and what enforcing it would change.
+
+use std::time::Duration;
+
+use sqlx::PgConnection;
+
+use super::{audit, role_jobs};
+use crate::{
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        enforcement::Enforcement,
+    },
+    ids::{CustomerId, GuildId, RoleId, UserId},
+};
+
+/// Makes the row of a role that is being mapped; one that was mapped before keeps its state.
+pub(super) async fn ensure(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query("INSERT INTO mapped_roles (guild_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
+        .bind(guild)
+        .bind(role)
+        .execute(db)
+        .await?;
+    Ok(())
+}
+
+/// A role that Discord is to be asked about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unseen {
+    /// The role.
+    pub role_id: RoleId,
+    /// How many hold it because of us, as far as our books say.
+    pub ours: i64,
+}
+
+/// Takes one guild with roles to be looked at, and moves their next look on by `again`: a look that fails costs no more.
+pub async fn take_unseen(
+    db: &mut PgConnection,
+    again: Duration,
+) -> Result<Option<(GuildId, Vec<Unseen>)>, sqlx::Error> {
+    let guild: Option<GuildId> = sqlx::query_scalar(
+        "SELECT guild_id FROM mapped_roles WHERE enforcement = 'unseen' AND look_at <= now() ORDER BY look_at LIMIT 1",
+    )
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(guild) = guild else { return Ok(None) };
+    let roles = sqlx::query_as(
+        "UPDATE mapped_roles m SET look_at = clock_timestamp() + make_interval(secs => $2)
+          WHERE m.guild_id = $1 AND m.enforcement = 'unseen' AND m.look_at <= now()
+         RETURNING m.role_id, (SELECT count(*) FROM role_grants g
+                                WHERE (g.guild_id, g.role_id) = (m.guild_id, m.role_id)) AS ours",
+    )
+    .bind(guild)
+    .bind(again.as_secs_f64())
+    .fetch_all(db)
+    .await?;
+    Ok(Some((guild, roles)))
+}
+
+/// Writes what the first look at a role came to, and has what waited for it go on. Somebody else may have looked before:
+/// then that stands.
+pub async fn decide(
+    db: &mut PgConnection,
+    guild: GuildId,
+    role: RoleId,
+    enforcement: Enforcement,
+    holders: i64,
+) -> Result<(), sqlx::Error> {
+    let decided = sqlx::query(
+        "UPDATE mapped_roles SET enforcement = $3, holders = $4
+          WHERE guild_id = $1 AND role_id = $2 AND enforcement = 'unseen'",
+    )
+    .bind(guild)
+    .bind(role)
+    .bind(enforcement.as_str())
+    .bind(holders)
+    .execute(&mut *db)
+    .await?;
+    if decided.rows_affected() == 0 {
+        return Ok(());
+    }
+    sqlx::query(
+        "UPDATE role_jobs SET due_at = now() WHERE guild_id = $1 AND role_id = $2 AND state = 'pending' AND due_at > now()",
+    )
+    .bind(guild)
+    .bind(role)
+    .execute(&mut *db)
+    .await?;
+    if enforcement == Enforcement::Observe {
+        let cause = format!("{holders} hold it already: nothing is changed until the owner turns it on");
+        record(db, guild, role, Actor::Bot, AuditAction::RoleObserved, cause).await?;
+    }
+    role_jobs::announce(db).await
+}
+
+/// The owner turns a role on, or has it only observed. Turned on, every member it concerns is looked at. Answers how
+/// many those are; `None` if the role is not mapped.
+pub async fn set(
+    db: &mut PgConnection,
+    guild: GuildId,
+    role: RoleId,
+    enforcement: Enforcement,
+) -> Result<Option<u64>, sqlx::Error> {
+    let was: Option<Enforcement> = sqlx::query_scalar(
+        "SELECT enforcement FROM mapped_roles WHERE guild_id = $1 AND role_id = $2 FOR NO KEY UPDATE",
+    )
+    .bind(guild)
+    .bind(role)
+    .fetch_optional(&mut *db)
+    .await?;
+    let Some(was) = was else { return Ok(None) };
+    if was == enforcement {
+        return Ok(Some(0));
+    }
+    sqlx::query("UPDATE mapped_roles SET enforcement = $3 WHERE guild_id = $1 AND role_id = $2")
+        .bind(guild)
+        .bind(role)
+        .bind(enforcement.as_str())
+        .execute(&mut *db)
+        .await?;
+    let action = match enforcement {
+        Enforcement::On => AuditAction::RoleEnforced,
+        Enforcement::Observe | Enforcement::Unseen => AuditAction::RoleObserved,
+    };
+    record(db, guild, role, Actor::Operator, action, format!("was {}", was.as_str())).await?;
+    if enforcement != Enforcement::On {
+        return Ok(Some(0));
+    }
+    let made = sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause)
+         SELECT $1, user_id, $2, CASE WHEN bool_or(due) THEN 'grant' ELSE 'revoke' END, 'the role was turned on'
+           FROM (SELECT user_id, true AS due FROM access_sources
+                  WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
+                 UNION ALL
+                 SELECT user_id, false FROM role_grants WHERE guild_id = $1 AND role_id = $2) AS concerned
+          GROUP BY user_id ORDER BY user_id",
+    )
+    .bind(guild)
+    .bind(role)
+    .execute(&mut *db)
+    .await?;
+    role_jobs::announce(db).await?;
+    Ok(Some(made.rows_affected()))
+}
+
+async fn record(
+    db: &mut PgConnection,
+    guild: GuildId,
+    role: RoleId,
+    actor: Actor,
+    action: AuditAction,
+    cause: String,
+) -> Result<(), sqlx::Error> {
+    let entry = AuditEntry { actor, action, user: None, role: Some(role), cause };
+    audit::record(db, guild, &entry).await
+}
+
+/// One mapped role at a glance.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct MappedRole {
+    /// The role.
+    pub role_id: RoleId,
+    /// Whether roles follow payments.
+    pub enforcement: Enforcement,
+    /// How many had it, not by us, when we first looked.
+    pub holders: Option<i64>,
+    /// What gives it, `price price_…` or `product prod_…`.
+    pub sold: Vec<String>,
+}
+
+/// The mapped roles of a guild.
+pub async fn list(db: &mut PgConnection, guild: GuildId) -> Result<Vec<MappedRole>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT r.role_id, r.enforcement, r.holders,
+                array_agg(m.source_kind || ' ' || m.source_id ORDER BY m.source_kind, m.source_id) AS sold
+           FROM mapped_roles r JOIN role_mappings m USING (guild_id, role_id)
+          WHERE r.guild_id = $1 GROUP BY r.role_id, r.enforcement, r.holders ORDER BY r.role_id",
+    )
+    .bind(guild)
+    .fetch_all(db)
+    .await
+}
+
+/// What enforcing a role would change, as our books have it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Preview {
+    /// Members who pay for it and do not have it by us. Who has it by hand already keeps it, and nothing happens.
+    pub gain: Vec<UserId>,
+    /// Members who have it by us and do not pay any more.
+    pub lose: Vec<UserId>,
+    /// Customers who pay for it and are nobody's.
+    pub unlinked: Vec<CustomerId>,
+}
+
+/// Computes the preview of a role.
+pub async fn preview(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<Preview, sqlx::Error> {
+    let gain = sqlx::query_scalar(
+        "SELECT DISTINCT user_id FROM access_sources s
+          WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
+            AND NOT EXISTS (SELECT FROM role_grants g
+                             WHERE (g.guild_id, g.user_id, g.role_id) = (s.guild_id, s.user_id, s.role_id)
+                               AND g.state = 'confirmed')
+          ORDER BY user_id",
+    )
+    .bind(guild)
+    .bind(role)
+    .fetch_all(&mut *db)
+    .await?;
+    let lose = sqlx::query_scalar(
+        "SELECT user_id FROM role_grants g
+          WHERE guild_id = $1 AND role_id = $2
+            AND NOT EXISTS (SELECT FROM access_sources s
+                             WHERE (s.guild_id, s.user_id, s.role_id) = (g.guild_id, g.user_id, g.role_id)
+                               AND s.state = 'live')
+          ORDER BY user_id",
+    )
+    .bind(guild)
+    .bind(role)
+    .fetch_all(&mut *db)
+    .await?;
+    let unlinked = sqlx::query_scalar(
+        "SELECT DISTINCT s.customer_id FROM subscriptions s JOIN role_mappings m USING (guild_id)
+          WHERE s.guild_id = $1 AND m.role_id = $2 AND s.status IN ('trialing', 'active', 'past_due')
+            AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
+            AND NOT EXISTS (SELECT FROM member_links l
+                             WHERE (l.guild_id, l.connection_id, l.customer_id)
+                                 = (s.guild_id, s.connection_id, s.customer_id))
+          ORDER BY s.customer_id",
+    )
+    .bind(guild)
+    .bind(role)
+    .fetch_all(db)
+    .await?;
+    Ok(Preview { gain, lose, unlinked })
+}
