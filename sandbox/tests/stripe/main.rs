@@ -5,5 +5,7 @@
 
 mod catalogue;
 mod delivery;
+mod money;
 mod reads;
 mod scene;
+mod shapes;

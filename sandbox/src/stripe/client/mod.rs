@@ -1,6 +1,7 @@
 //! The control API as Rust methods. In: a running fake Stripe's URL. Out: typed answers for tests and the demo.
 
 mod catalogue;
+mod money;
 
 use anyhow::Context;
 use reqwest::Method;

@@ -1,6 +1,8 @@
 //! The control API of the fake Stripe. In: what a test wants to happen. Out: ids, events, delivery results.
 
 mod catalogue;
+mod checkout;
+mod payments;
 
 use std::sync::Arc;
 
@@ -29,6 +31,8 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .route("/customers", post(create_customer))
         .route("/customers/{id}", patch(update_customer).delete(delete_customer))
         .merge(catalogue::routes())
+        .merge(checkout::routes())
+        .merge(payments::routes())
         .route("/subscriptions", post(subscribe))
         .route("/subscriptions/{id}", post(set_subscription).delete(cancel))
         .route("/webhook", post(set_webhook))

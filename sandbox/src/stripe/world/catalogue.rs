@@ -53,6 +53,10 @@ pub(crate) struct NewLink {
     #[serde(default)]
     metadata: Map<String, Value>,
     active: Option<bool>,
+    /// How many days a subscription bought here is free.
+    trial_period_days: Option<u32>,
+    /// For one-time purchases: `always`, or `if_required`, which leaves the buyer a guest.
+    customer_creation: Option<String>,
 }
 
 fn usd() -> String {
@@ -102,8 +106,13 @@ impl World {
             &wish.metadata,
         );
         link["active"] = wish.active.unwrap_or(true).into();
-        let lines = prices.iter().map(|price| objects::item(price, self.product_name(price))).collect();
-        self.lines.insert(id_of(&link), lines);
+        if let Some(days) = wish.trial_period_days {
+            link["subscription_data"]["trial_period_days"] = days.into();
+        }
+        if let Some(creation) = &wish.customer_creation {
+            link["customer_creation"] = creation.as_str().into();
+        }
+        self.lines.insert(id_of(&link), self.lines_for(&prices));
         Ok(self.add(Kind::PaymentLink, &link, live, "payment_link.created"))
     }
 
@@ -152,6 +161,11 @@ impl World {
                 item["plan"] = objects::plan(price);
             }
         }
+    }
+
+    /// What a page that sells these prices lists.
+    pub(super) fn lines_for(&self, prices: &[Value]) -> Vec<Value> {
+        prices.iter().map(|price| objects::item(price, self.product_name(price))).collect()
     }
 
     fn product_name(&self, price: &Value) -> &Value {

@@ -1,7 +1,11 @@
 //! Everything one fake Stripe knows. In: a change. Out: objects, the events it causes, an outbox.
 
 pub(super) mod catalogue;
+pub(super) mod checkout;
 mod customers;
+mod invoices;
+mod payments;
+pub(super) mod reversals;
 mod subscriptions;
 
 use std::collections::{BTreeMap, HashMap};
@@ -16,6 +20,8 @@ use crate::clock;
 use crate::refusal::Refusal;
 
 pub(super) use customers::NewCustomer;
+pub(super) use invoices::InvoiceStep;
+pub(super) use payments::Payer;
 pub(super) use subscriptions::NewSubscription;
 
 /// Where events go.
@@ -30,6 +36,10 @@ pub(crate) struct World {
     shelves: BTreeMap<Kind, Shelf>,
     /// What payment links and checkouts sell, by their id.
     pub(crate) lines: HashMap<String, Vec<Value>>,
+    /// How customers pay; those who are not here just do.
+    payers: HashMap<String, Payer>,
+    /// Nothing that happens now is told.
+    quiet: bool,
     pub(crate) attempts: Vec<Attempt>,
     pub(crate) webhook: Option<Webhook>,
     pub(crate) mode: Mode,
@@ -61,6 +71,8 @@ impl World {
         Self {
             shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
             lines: HashMap::new(),
+            payers: HashMap::new(),
+            quiet: false,
             attempts: Vec::new(),
             webhook,
             mode: Mode::default(),
@@ -132,8 +144,19 @@ impl World {
         Ok(Changed { object: object.clone(), before, live })
     }
 
+    /// Does something without telling anybody.
+    fn quietly<T>(&mut self, act: impl FnOnce(&mut Self) -> T) -> T {
+        let was = std::mem::replace(&mut self.quiet, true);
+        let outcome = act(self);
+        self.quiet = was;
+        outcome
+    }
+
     /// Records an event and sends it on its way, according to the mode it arose in.
     fn emit(&mut self, kind: &str, object: &Value, live: bool, before: Option<Value>) {
+        if self.quiet {
+            return;
+        }
         let event = objects::event(self.birth(live), kind, object, before, u8::from(self.webhook.is_some()));
         match self.mode {
             Mode::Live => self.outbox.push(event.clone()),
