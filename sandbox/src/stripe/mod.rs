@@ -4,6 +4,7 @@ mod api;
 mod client;
 mod control;
 mod courier;
+mod kinds;
 mod objects;
 mod records;
 mod shelf;
@@ -66,7 +67,7 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
     let secret = options.webhook_secret.unwrap_or_default();
     let webhook = options.webhook_url.map(|url| Webhook { url, secret });
     let stripe = Arc::new(Stripe {
-        world: Mutex::new(World { webhook, ..World::default() }),
+        world: Mutex::new(World::new(webhook)),
         client: loopback_client(courier::TIMEOUT),
         stop: stop.clone(),
     });

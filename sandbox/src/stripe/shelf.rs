@@ -8,6 +8,8 @@ use serde_json::Value;
 #[derive(Debug, Default)]
 pub(crate) struct Shelf {
     objects: Vec<Value>,
+    /// Beside each object, whether it is of live mode: not every object says so itself.
+    modes: Vec<bool>,
     places: HashMap<String, usize>,
 }
 
@@ -27,10 +29,11 @@ pub(crate) struct Cursor {
 pub(crate) struct UnknownCursor(pub(crate) String);
 
 impl Shelf {
-    pub(crate) fn add(&mut self, object: Value) {
+    pub(crate) fn add(&mut self, object: Value, live: bool) {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         self.places.insert(id, self.objects.len());
         self.objects.push(object);
+        self.modes.push(live);
     }
 
     pub(crate) fn get(&self, id: &str) -> Option<&Value> {
@@ -41,14 +44,24 @@ impl Shelf {
         self.places.get(id).map(|place| &mut self.objects[*place])
     }
 
-    pub(crate) fn oldest_first(&self) -> &[Value] {
-        &self.objects
+    /// Whether an object is of live mode.
+    pub(crate) fn is_live(&self, id: &str) -> bool {
+        self.places.get(id).is_some_and(|place| self.modes[*place])
     }
 
-    /// One page of what `wanted` lets through, newest first, and whether there is more in that direction.
+    pub(crate) fn oldest_first(&self) -> impl DoubleEndedIterator<Item = &Value> {
+        self.objects.iter()
+    }
+
+    pub(crate) fn all_mut(&mut self) -> impl Iterator<Item = &mut Value> {
+        self.objects.iter_mut()
+    }
+
+    /// One page of one mode of what `wanted` lets through, newest first, and whether there is more in that direction.
     pub(crate) fn page(
         &self,
         cursor: &Cursor,
+        live: bool,
         wanted: impl Fn(&Value) -> bool,
     ) -> Result<(Vec<Value>, bool), UnknownCursor> {
         let place = |id: &String| self.places.get(id).copied().ok_or_else(|| UnknownCursor(id.clone()));
@@ -56,7 +69,10 @@ impl Shelf {
         let newer_than = cursor.ending_before.as_ref().map(place).transpose()?;
         let first = newer_than.map_or(0, |place| place + 1);
         let last = older_than.unwrap_or(self.objects.len()).max(first);
-        let range = self.objects[first..last].iter().filter(|object| wanted(object));
+        let range = (first..last)
+            .filter(|place| self.modes[*place] == live)
+            .map(|place| &self.objects[place])
+            .filter(|object| wanted(object));
         // Going back means the page next to the cursor, which is the oldest part of what is newer.
         let mut page: Vec<Value> = if newer_than.is_some() {
             range.take(cursor.limit + 1).cloned().collect()
@@ -81,14 +97,14 @@ mod tests {
     fn page(limit: usize, after: Option<&str>, before: Option<&str>) -> (Vec<String>, bool) {
         let mut shelf = Shelf::default();
         for id in ["a", "b", "c", "d"] {
-            shelf.add(json!({ "id": id }));
+            shelf.add(json!({ "id": id }), false);
         }
         let cursor = Cursor {
             limit,
             starting_after: after.map(ToOwned::to_owned),
             ending_before: before.map(ToOwned::to_owned),
         };
-        let (page, more) = shelf.page(&cursor, |_| true).unwrap();
+        let (page, more) = shelf.page(&cursor, false, |_| true).unwrap();
         (page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(), more)
     }
 

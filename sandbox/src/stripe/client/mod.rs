@@ -1,5 +1,8 @@
 //! The control API as Rust methods. In: a running fake Stripe's URL. Out: typed answers for tests and the demo.
 
+mod catalogue;
+mod money;
+
 use anyhow::Context;
 use reqwest::Method;
 use serde::de::DeserializeOwned;
@@ -38,16 +41,6 @@ impl Control {
     /// Causes `customer.subscription.deleted` for each live subscription, then `customer.deleted`.
     pub async fn delete_customer(&self, id: &str) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, &format!("/customers/{id}"), &Value::Null).await
-    }
-
-    /// A product.
-    pub async fn create_product(&self, name: &str) -> anyhow::Result<String> {
-        self.create("/products", &json!({ "name": name })).await
-    }
-
-    /// A monthly price in US cents.
-    pub async fn create_price(&self, product: &str, unit_amount: i64) -> anyhow::Result<String> {
-        self.create("/prices", &json!({ "product": product, "unit_amount": unit_amount })).await
     }
 
     /// An active subscription; causes `customer.subscription.created` and `invoice.paid`.

@@ -1,5 +1,9 @@
 //! The control API of the fake Stripe. In: what a test wants to happen. Out: ids, events, delivery results.
 
+mod catalogue;
+mod checkout;
+mod payments;
+
 use std::sync::Arc;
 
 use axum::body::Bytes;
@@ -8,13 +12,14 @@ use axum::http::StatusCode;
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde::Deserialize;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 
 use super::Stripe;
 use super::courier::accepted;
+use super::kinds::Kind;
 use super::records::{Attempt, Delivery, Mode, Released};
 use super::sign;
-use super::world::{NewSubscription, Webhook};
+use super::world::{NewCustomer, NewSubscription, Webhook};
 use crate::clock;
 use crate::refusal::Refusal;
 
@@ -25,8 +30,9 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
     Router::new()
         .route("/customers", post(create_customer))
         .route("/customers/{id}", patch(update_customer).delete(delete_customer))
-        .route("/products", post(create_product))
-        .route("/prices", post(create_price))
+        .merge(catalogue::routes())
+        .merge(checkout::routes())
+        .merge(payments::routes())
         .route("/subscriptions", post(subscribe))
         .route("/subscriptions/{id}", post(set_subscription).delete(cancel))
         .route("/webhook", post(set_webhook))
@@ -43,71 +49,22 @@ fn created(id: String) -> Json<Value> {
     Json(json!({ "id": Value::String(id) }))
 }
 
-#[derive(Deserialize)]
-struct NewCustomer {
-    email: Option<String>,
-    name: Option<String>,
-    #[serde(default)]
-    metadata: Map<String, Value>,
-}
-
 async fn create_customer(State(stripe): Shared, Json(wish): Json<NewCustomer>) -> Json<Value> {
-    let (email, name) = (wish.email.as_deref(), wish.name.as_deref());
-    created(stripe.with(|world| world.create_customer(clock::unix(), email, name, &wish.metadata)))
+    created(stripe.with(|world| world.create_customer(&wish)))
 }
 
 async fn update_customer(State(stripe): Shared, Path(id): Path<String>, Json(change): Json<Value>) -> Answer {
-    stripe.with(|world| world.update_customer(clock::unix(), &id, &change))?;
+    stripe.with(|world| world.update_customer(&id, &change))?;
     Ok(created(id))
 }
 
 async fn delete_customer(State(stripe): Shared, Path(id): Path<String>) -> Answer {
-    stripe.with(|world| world.delete_customer(clock::unix(), &id))?;
+    stripe.with(|world| world.delete_customer(&id))?;
     Ok(created(id))
 }
 
-#[derive(Deserialize)]
-struct NewProduct {
-    name: String,
-}
-
-async fn create_product(State(stripe): Shared, Json(wish): Json<NewProduct>) -> Json<Value> {
-    created(stripe.with(|world| world.create_product(clock::unix(), &wish.name)))
-}
-
-#[derive(Deserialize)]
-struct NewPrice {
-    product: String,
-    unit_amount: i64,
-}
-
-async fn create_price(State(stripe): Shared, Json(wish): Json<NewPrice>) -> Answer {
-    stripe.with(|world| world.create_price(clock::unix(), &wish.product, wish.unit_amount)).map(created)
-}
-
-#[derive(Deserialize)]
-struct Wish {
-    customer: String,
-    #[serde(default)]
-    prices: Vec<String>,
-    status: Option<String>,
-    #[serde(default)]
-    metadata: Map<String, Value>,
-    #[serde(default)]
-    items_empty: bool,
-}
-
-async fn subscribe(State(stripe): Shared, Json(wish): Json<Wish>) -> Answer {
-    if wish.prices.is_empty() && !wish.items_empty {
-        return Err(Refusal::malformed("no prices; say items_empty if that is meant"));
-    }
-    let subscription = NewSubscription {
-        customer: &wish.customer,
-        prices: if wish.items_empty { &[] } else { &wish.prices },
-        status: wish.status.as_deref().unwrap_or("active"),
-        metadata: &wish.metadata,
-    };
-    stripe.with(|world| world.subscribe(clock::unix(), &subscription)).map(created)
+async fn subscribe(State(stripe): Shared, Json(wish): Json<NewSubscription>) -> Answer {
+    stripe.with(|world| world.subscribe(&wish)).map(created)
 }
 
 async fn set_subscription(
@@ -115,13 +72,13 @@ async fn set_subscription(
     Path(id): Path<String>,
     Json(change): Json<Value>,
 ) -> Answer {
-    stripe.with(|world| world.set_subscription(clock::unix(), &id, change))?;
+    stripe.with(|world| world.set_subscription(&id, change))?;
     Ok(created(id))
 }
 
 async fn cancel(State(stripe): Shared, Path(id): Path<String>) -> Answer {
     let change = json!({ "status": "canceled" });
-    stripe.with(|world| world.set_subscription(clock::unix(), &id, change))?;
+    stripe.with(|world| world.set_subscription(&id, change))?;
     Ok(created(id))
 }
 
@@ -148,7 +105,7 @@ async fn set_mode(State(stripe): Shared, Json(wish): Json<NewMode>) -> Json<Valu
 }
 
 async fn events(State(stripe): Shared) -> Json<Vec<Value>> {
-    Json(stripe.with(|world| world.events.oldest_first().to_vec()))
+    Json(stripe.with(|world| world.shelf(Kind::Event).oldest_first().cloned().collect()))
 }
 
 async fn deliveries(State(stripe): Shared) -> Json<Vec<Attempt>> {
@@ -170,7 +127,7 @@ async fn release(
         let order = if order.is_empty() { world.held.clone() } else { order };
         world.held.retain(|held| !order.contains(held));
         let find = |id: &String| {
-            world.events.get(id).cloned().ok_or_else(|| Refusal::missing(format!("event: {id}")))
+            world.shelf(Kind::Event).get(id).cloned().ok_or_else(|| Refusal::missing(format!("event: {id}")))
         };
         order.iter().map(find).collect::<Result<Vec<_>, _>>()
     })?;
@@ -200,7 +157,7 @@ async fn deliver(
     Path(id): Path<String>,
     Json(wish): Json<Copies>,
 ) -> Result<Json<Vec<Delivery>>, Refusal> {
-    let event = stripe.with(|world| world.events.get(&id).cloned());
+    let event = stripe.with(|world| world.shelf(Kind::Event).get(&id).cloned());
     let event = event.ok_or_else(|| Refusal::missing(format!("event: {id}")))?;
     let copies = (0..wish.copies.unwrap_or(1)).map(|_| stripe.deliver(&event));
     let delivered: Option<Vec<Delivery>> = if wish.parallel {

@@ -1,0 +1,53 @@
+//! Control of what is for sale, as Rust methods. In: wishes. Out: ids.
+
+use reqwest::Method;
+use serde_json::{Value, json};
+
+use super::Control;
+
+impl Control {
+    /// A product; causes `product.created`.
+    pub async fn create_product(&self, name: &str) -> anyhow::Result<String> {
+        self.create("/products", &json!({ "name": name })).await
+    }
+
+    /// Overwrites top-level fields, `active: false` to archive; causes `product.updated`.
+    pub async fn update_product(&self, id: &str, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, &format!("/products/{id}"), &change).await
+    }
+
+    /// Causes `product.deleted`.
+    pub async fn delete_product(&self, id: &str) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, &format!("/products/{id}"), &Value::Null).await
+    }
+
+    /// A monthly price in US cents; causes `price.created`.
+    pub async fn create_price(&self, product: &str, unit_amount: i64) -> anyhow::Result<String> {
+        self.create_price_with(json!({ "product": product, "unit_amount": unit_amount })).await
+    }
+
+    /// A price from `{product, unit_amount, currency?, type?, interval?, interval_count?}`.
+    pub async fn create_price_with(&self, wish: Value) -> anyhow::Result<String> {
+        self.create("/prices", &wish).await
+    }
+
+    /// Overwrites top-level fields, also inside subscriptions; causes `price.updated`.
+    pub async fn update_price(&self, id: &str, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, &format!("/prices/{id}"), &change).await
+    }
+
+    /// Causes `price.deleted`.
+    pub async fn delete_price(&self, id: &str) -> anyhow::Result<()> {
+        self.0.tell(Method::DELETE, &format!("/prices/{id}"), &Value::Null).await
+    }
+
+    /// A payment link from `{price or prices, redirect_url?, metadata?, active?}`; causes `payment_link.created`.
+    pub async fn create_payment_link(&self, wish: Value) -> anyhow::Result<String> {
+        self.create("/payment_links", &wish).await
+    }
+
+    /// Overwrites top-level fields, or `redirect_url`; causes `payment_link.updated`.
+    pub async fn update_payment_link(&self, id: &str, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, &format!("/payment_links/{id}"), &change).await
+    }
+}

@@ -1,0 +1,52 @@
+//! Control of what is for sale. In: wishes about products, prices and payment links. Out: their ids.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::{patch, post};
+use axum::{Json, Router};
+use serde_json::Value;
+
+use super::{Answer, Shared, created};
+use crate::stripe::Stripe;
+use crate::stripe::kinds::Kind;
+use crate::stripe::world::catalogue::{NewLink, NewPrice, NewProduct};
+
+pub(super) fn routes() -> Router<Arc<Stripe>> {
+    let update = |kind| patch(move |stripe, id, wish| change(kind, stripe, id, wish));
+    let delete = |kind| move |stripe, id| delete(kind, stripe, id);
+    Router::new()
+        .route("/products", post(create_product))
+        .route("/products/{id}", update(Kind::Product).delete(delete(Kind::Product)))
+        .route("/prices", post(create_price))
+        .route("/prices/{id}", update(Kind::Price).delete(delete(Kind::Price)))
+        .route("/payment_links", post(create_link))
+        .route("/payment_links/{id}", update(Kind::PaymentLink))
+}
+
+async fn create_product(State(stripe): Shared, Json(wish): Json<NewProduct>) -> Json<Value> {
+    created(stripe.with(|world| world.create_product(&wish)))
+}
+
+async fn create_price(State(stripe): Shared, Json(wish): Json<NewPrice>) -> Answer {
+    stripe.with(|world| world.create_price(&wish)).map(created)
+}
+
+async fn create_link(State(stripe): Shared, Json(wish): Json<NewLink>) -> Answer {
+    stripe.with(|world| world.create_link(&wish)).map(created)
+}
+
+async fn change(
+    kind: Kind,
+    State(stripe): Shared,
+    Path(id): Path<String>,
+    Json(wish): Json<Value>,
+) -> Answer {
+    stripe.with(|world| world.change_catalogue(kind, &id, wish))?;
+    Ok(created(id))
+}
+
+async fn delete(kind: Kind, State(stripe): Shared, Path(id): Path<String>) -> Answer {
+    stripe.with(|world| world.delete_from_catalogue(kind, &id))?;
+    Ok(created(id))
+}

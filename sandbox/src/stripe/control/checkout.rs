@@ -1,0 +1,67 @@
+//! Control of Checkout. In: buyers on payment links and sessions. Out: the session, and what its purchase led to.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, State};
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+
+use super::{Answer, Shared, created};
+use crate::stripe::Stripe;
+use crate::stripe::world::checkout::{NewSession, Purchase};
+
+pub(super) fn routes() -> Router<Arc<Stripe>> {
+    Router::new()
+        .route("/checkout/sessions", post(open))
+        .route("/checkout/sessions/{id}/complete", post(complete))
+        .route("/checkout/sessions/{id}/expire", post(expire))
+        .route("/checkout/sessions/{id}/settle", post(settle))
+        .route("/payment_links/{id}/buy", post(buy))
+}
+
+async fn open(State(stripe): Shared, Json(wish): Json<NewSession>) -> Answer {
+    stripe.with(|world| world.open_session(&wish)).map(created)
+}
+
+async fn complete(State(stripe): Shared, Path(id): Path<String>, Json(wish): Json<Purchase>) -> Answer {
+    stripe.with(|world| world.complete_session(&id, &wish)).map(Json)
+}
+
+async fn expire(State(stripe): Shared, Path(id): Path<String>) -> Answer {
+    stripe.with(|world| world.expire_session(&id))?;
+    Ok(created(id))
+}
+
+#[derive(Deserialize)]
+struct Settled {
+    paid: bool,
+}
+
+async fn settle(
+    State(stripe): Shared,
+    Path(id): Path<String>,
+    Json(Settled { paid }): Json<Settled>,
+) -> Answer {
+    stripe.with(|world| world.settle_session(&id, paid))?;
+    Ok(created(id))
+}
+
+/// A session and its purchase in one.
+#[derive(Deserialize)]
+struct Visit {
+    #[serde(flatten)]
+    session: NewSession,
+    #[serde(flatten)]
+    purchase: Purchase,
+}
+
+async fn buy(State(stripe): Shared, Path(id): Path<String>, Json(visit): Json<Visit>) -> Answer {
+    let mut wish = visit.session;
+    wish.payment_link = Some(id);
+    let outcome = stripe.with(|world| {
+        let session = world.open_session(&wish)?;
+        world.complete_session(&session, &visit.purchase)
+    });
+    outcome.map(Json)
+}

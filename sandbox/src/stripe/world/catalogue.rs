@@ -1,0 +1,179 @@
+//! Products, prices and payment links. In: what an owner does in the dashboard. Out: objects and their events.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Change, World, id_of};
+use crate::refusal::Refusal;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects::catalogue as objects;
+use crate::stripe::shelf::Shelf;
+
+/// What a test says about a new product.
+#[derive(Deserialize)]
+pub(crate) struct NewProduct {
+    name: String,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    #[serde(default)]
+    livemode: bool,
+}
+
+/// What a test says about a new price.
+#[derive(Deserialize)]
+pub(crate) struct NewPrice {
+    product: String,
+    unit_amount: i64,
+    #[serde(default = "usd")]
+    currency: String,
+    #[serde(default)]
+    r#type: Payment,
+    #[serde(default = "month")]
+    interval: String,
+    #[serde(default = "one")]
+    interval_count: i64,
+}
+
+/// How often a price is paid.
+#[derive(Clone, Copy, Default, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Payment {
+    #[default]
+    Recurring,
+    OneTime,
+}
+
+/// What a test says about a new payment link.
+#[derive(Deserialize)]
+pub(crate) struct NewLink {
+    price: Option<String>,
+    #[serde(default)]
+    prices: Vec<String>,
+    redirect_url: Option<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    active: Option<bool>,
+    /// How many days a subscription bought here is free.
+    trial_period_days: Option<u32>,
+    /// For one-time purchases: `always`, or `if_required`, which leaves the buyer a guest.
+    customer_creation: Option<String>,
+}
+
+fn usd() -> String {
+    "usd".to_owned()
+}
+
+fn month() -> String {
+    "month".to_owned()
+}
+
+fn one() -> i64 {
+    1
+}
+
+impl World {
+    pub(crate) fn create_product(&mut self, wish: &NewProduct) -> String {
+        let product = objects::product(self.birth(wish.livemode), &wish.name, &wish.metadata);
+        self.add(Kind::Product, &product, wish.livemode, "product.created")
+    }
+
+    pub(crate) fn create_price(&mut self, wish: &NewPrice) -> Result<String, Refusal> {
+        let live = self.live(Kind::Product, &wish.product)?;
+        if !matches!(wish.interval.as_str(), "day" | "week" | "month" | "year") || wish.interval_count < 1 {
+            return Err(Refusal::malformed("interval: day, week, month or year; interval_count: 1 or more"));
+        }
+        let rhythm = match wish.r#type {
+            Payment::Recurring => Some((wish.interval.as_str(), wish.interval_count)),
+            Payment::OneTime => None,
+        };
+        let price = objects::price(self.birth(live), &wish.product, &wish.currency, wish.unit_amount, rhythm);
+        Ok(self.add(Kind::Price, &price, live, "price.created"))
+    }
+
+    /// A payment link and its lines.
+    pub(crate) fn create_link(&mut self, wish: &NewLink) -> Result<String, Refusal> {
+        let prices: Vec<String> = wish.price.iter().chain(&wish.prices).cloned().collect();
+        let first = prices.first().ok_or_else(|| Refusal::malformed("a payment link sells a price"))?;
+        let live = self.live(Kind::Price, first)?;
+        let prices = self.priced(&prices)?;
+        let recurring = prices.iter().any(|price| price["type"] == "recurring");
+        let redirect = wish.redirect_url.as_deref();
+        let mut link = objects::payment_link(
+            self.birth(live),
+            &prices[0]["currency"],
+            redirect,
+            recurring,
+            &wish.metadata,
+        );
+        link["active"] = wish.active.unwrap_or(true).into();
+        if let Some(days) = wish.trial_period_days {
+            link["subscription_data"]["trial_period_days"] = days.into();
+        }
+        if let Some(creation) = &wish.customer_creation {
+            link["customer_creation"] = creation.as_str().into();
+        }
+        self.lines.insert(id_of(&link), self.lines_for(&prices));
+        Ok(self.add(Kind::PaymentLink, &link, live, "payment_link.created"))
+    }
+
+    /// Overwrites top-level fields, as the dashboard and the API would.
+    pub(crate) fn change_catalogue(
+        &mut self,
+        kind: Kind,
+        id: &str,
+        mut change: Value,
+    ) -> Result<(), Refusal> {
+        if let Some(url) = change.as_object_mut().and_then(|fields| fields.remove("redirect_url")) {
+            change["after_completion"] = json!({ "redirect": { "url": url }, "type": "redirect" });
+        }
+        let now = self.now();
+        let mut change = self.change(kind, id, &change, Change::KnownFields)?;
+        if change.object.get("updated").is_some() {
+            change.object["updated"] = now.into();
+            self.put(kind, &change.object);
+        }
+        if kind == Kind::Price {
+            self.reprice(&change.object);
+        }
+        self.emit(&format!("{}.updated", kind.object()), &change.object, change.live, Some(change.before));
+        Ok(())
+    }
+
+    /// Deletes a product or price; archiving is `active: false`.
+    pub(crate) fn delete_from_catalogue(&mut self, kind: Kind, id: &str) -> Result<(), Refusal> {
+        let live = self.live(kind, id)?;
+        let last = self.bury(kind, id);
+        self.emit(&format!("{}.deleted", kind.object()), &last, live, None);
+        Ok(())
+    }
+
+    /// Prices are embedded in subscriptions and lines, where readers see them as they are now.
+    fn reprice(&mut self, price: &Value) {
+        let subscriptions = self.shelves.get_mut(&Kind::Subscription).into_iter().flat_map(Shelf::all_mut);
+        let items = subscriptions
+            .filter_map(|subscription| subscription["items"]["data"].as_array_mut())
+            .chain(self.lines.values_mut())
+            .flatten()
+            .filter(|item| item["price"]["id"] == price["id"]);
+        for item in items {
+            item["price"] = price.clone();
+            if item.get("plan").is_some() {
+                item["plan"] = objects::plan(price);
+            }
+        }
+    }
+
+    /// What a page that sells these prices lists.
+    pub(super) fn lines_for(&self, prices: &[Value]) -> Vec<Value> {
+        prices.iter().map(|price| objects::item(price, self.product_name(price))).collect()
+    }
+
+    fn product_name(&self, price: &Value) -> &Value {
+        let product = price["product"].as_str().and_then(|id| self.shelf(Kind::Product).get(id));
+        product.map_or(&Value::Null, |product| &product["name"])
+    }
+
+    pub(crate) fn priced(&self, ids: &[String]) -> Result<Vec<Value>, Refusal> {
+        ids.iter().map(|id| self.find(Kind::Price, id).cloned()).collect()
+    }
+}

@@ -1,0 +1,48 @@
+//! Customers. In: what a test says about one. Out: the customer and the events about it.
+
+use serde::Deserialize;
+use serde_json::{Map, Value, json};
+
+use super::{Change, World, id_of};
+use crate::refusal::Refusal;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects;
+
+/// What a test says about a new customer.
+#[derive(Deserialize)]
+pub(crate) struct NewCustomer {
+    email: Option<String>,
+    name: Option<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    #[serde(default)]
+    livemode: bool,
+}
+
+impl World {
+    pub(crate) fn create_customer(&mut self, wish: &NewCustomer) -> String {
+        let birth = self.birth(wish.livemode);
+        let customer = objects::customer(birth, wish.email.as_deref(), wish.name.as_deref(), &wish.metadata);
+        self.add(Kind::Customer, &customer, birth.live, "customer.created")
+    }
+
+    pub(crate) fn update_customer(&mut self, id: &str, change: &Value) -> Result<(), Refusal> {
+        let changed = self.change(Kind::Customer, id, change, Change::AnyField)?;
+        self.emit("customer.updated", &changed.object, changed.live, Some(changed.before));
+        Ok(())
+    }
+
+    /// Deleting a customer ends its subscriptions first, as on the real Stripe.
+    pub(crate) fn delete_customer(&mut self, id: &str) -> Result<(), Refusal> {
+        let live = self.live(Kind::Customer, id)?;
+        let running = |sub: &&Value| sub["customer"] == id && sub["status"] != "canceled";
+        let ending: Vec<String> =
+            self.shelf(Kind::Subscription).oldest_first().filter(running).map(id_of).collect();
+        for subscription in ending {
+            self.set_subscription(&subscription, json!({ "status": "canceled" }))?;
+        }
+        let last = self.bury(Kind::Customer, id);
+        self.emit("customer.deleted", &last, live, None);
+        Ok(())
+    }
+}

@@ -1,0 +1,147 @@
+//! Subscriptions. In: what a test says about one. Out: the subscription, its invoice, and the events about both.
+
+use serde::Deserialize;
+use serde_json::{Map, Value};
+
+use super::payments::Payer;
+use super::{Change, World, id_of};
+use crate::refusal::Refusal;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects::billing as objects;
+
+/// Days.
+const DEFAULT_TRIAL: i64 = 14;
+
+/// What a test says about a new subscription.
+#[derive(Deserialize)]
+pub(crate) struct NewSubscription {
+    customer: String,
+    #[serde(default)]
+    prices: Vec<String>,
+    status: Option<String>,
+    #[serde(default)]
+    metadata: Map<String, Value>,
+    /// A subscription without items, which Stripe's API can show for a moment.
+    #[serde(default)]
+    items_empty: bool,
+    /// With `status: "trialing"`.
+    trial_period_days: Option<i64>,
+}
+
+impl World {
+    /// A subscription; one that starts out paid gets its invoice too, and of that only `invoice.paid` is told.
+    pub(crate) fn subscribe(&mut self, wish: &NewSubscription) -> Result<String, Refusal> {
+        if wish.prices.is_empty() && !wish.items_empty {
+            return Err(Refusal::malformed("no prices; say items_empty if that is meant"));
+        }
+        let live = self.live(Kind::Customer, &wish.customer)?;
+        let birth = self.birth(live);
+        let prices = self.priced(if wish.items_empty { &[] } else { &wish.prices })?;
+        let status = wish.status.as_deref().unwrap_or("active");
+        let mut subscription = objects::subscription(birth, &wish.customer, status, &prices, &wish.metadata);
+        if status == "trialing" {
+            try_out(&mut subscription, birth.now, wish.trial_period_days.unwrap_or(DEFAULT_TRIAL));
+        }
+        if over(&subscription) {
+            end(&mut subscription, birth.now);
+        }
+        let id = id_of(&subscription);
+        self.shelf_mut(Kind::Subscription).add(subscription, live);
+        let invoice = match status {
+            "active" | "trialing" => {
+                let free = status == "trialing";
+                Some(self.quietly(|world| world.bill(&id, "subscription_create", free, Payer::Pays))?)
+            }
+            _ => None,
+        };
+        let subscription = self.find(Kind::Subscription, &id)?.clone();
+        self.emit("customer.subscription.created", &subscription, live, None);
+        if let Some(invoice) = invoice {
+            let invoice = self.find(Kind::Invoice, &invoice)?.clone();
+            self.emit("invoice.paid", &invoice, live, None);
+        }
+        Ok(id)
+    }
+
+    /// A subscription as Checkout starts it, with everything that is told about its first invoice.
+    pub(super) fn start_subscription(
+        &mut self,
+        customer: &str,
+        prices: &[Value],
+        metadata: &Map<String, Value>,
+        trial_days: Option<i64>,
+        payer: Payer,
+    ) -> Result<String, Refusal> {
+        let live = self.live(Kind::Customer, customer)?;
+        let birth = self.birth(live);
+        let status = if trial_days.is_some() { "trialing" } else { "active" };
+        let mut subscription = objects::subscription(birth, customer, status, prices, metadata);
+        if let Some(days) = trial_days {
+            try_out(&mut subscription, birth.now, days);
+        }
+        let id = self.add(Kind::Subscription, &subscription, live, "customer.subscription.created");
+        self.bill(&id, "subscription_create", trial_days.is_some(), payer)?;
+        Ok(id)
+    }
+
+    /// Merges top-level fields. `prices` replaces the items, `current_period_end` moves them, `silent` keeps
+    /// the change from causing an event, as if the event were lost on the way.
+    pub(crate) fn set_subscription(&mut self, id: &str, mut change: Value) -> Result<(), Refusal> {
+        let birth = self.birth(self.live(Kind::Subscription, id)?);
+        let was_over = over(self.find(Kind::Subscription, id)?);
+        let fields =
+            change.as_object_mut().ok_or_else(|| Refusal::malformed("a change must be an object"))?;
+        let silent = fields.remove("silent").is_some_and(|silent| silent == true);
+        if let Some(prices) = fields.remove("prices") {
+            let ids: Vec<String> = serde_json::from_value(prices)
+                .map_err(|_| Refusal::malformed("prices must be a list of price ids"))?;
+            fields.insert("items".to_owned(), objects::items(birth, id, &self.priced(&ids)?));
+        }
+        let period_end = fields.remove("current_period_end");
+        let mut changed = self.change(Kind::Subscription, id, &change, Change::AnyField)?;
+        let subscription = &mut changed.object;
+        if let Some(period_end) = period_end {
+            changed.before["items"] = subscription["items"].clone();
+            for item in subscription["items"]["data"].as_array_mut().into_iter().flatten() {
+                item["current_period_end"] = period_end.clone();
+            }
+        }
+        let ends = !was_over && over(subscription);
+        if ends {
+            end(subscription, birth.now);
+        }
+        self.put(Kind::Subscription, subscription);
+        match (silent, ends) {
+            (true, _) => {}
+            (false, true) => self.emit("customer.subscription.deleted", subscription, birth.live, None),
+            (false, false) => {
+                let before = Some(changed.before);
+                self.emit("customer.subscription.updated", subscription, birth.live, before);
+            }
+        }
+        Ok(())
+    }
+}
+
+fn over(subscription: &Value) -> bool {
+    subscription["status"] == "canceled"
+}
+
+fn end(subscription: &mut Value, now: i64) {
+    for at in ["canceled_at", "ended_at"] {
+        if subscription[at].is_null() {
+            subscription[at] = now.into();
+        }
+    }
+}
+
+/// The first period is free.
+fn try_out(subscription: &mut Value, now: i64, days: i64) {
+    let end = now + days * 24 * 3600;
+    subscription["trial_start"] = now.into();
+    subscription["trial_end"] = end.into();
+    subscription["billing_cycle_anchor"] = end.into();
+    for item in subscription["items"]["data"].as_array_mut().into_iter().flatten() {
+        item["current_period_end"] = end.into();
+    }
+}

@@ -1,0 +1,11 @@
+//! The fake Stripe over real HTTP. In: reads as the product makes them, and a receiver for its webhooks.
+//! Out: what Stripe would answer and deliver.
+
+#![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
+
+mod catalogue;
+mod delivery;
+mod money;
+mod reads;
+mod scene;
+mod shapes;
