@@ -109,6 +109,8 @@ stripe_id! {
     PriceId;
     /// `prod_…`
     ProductId;
+    /// `plink_…`
+    PaymentLinkId;
 }
 
 #[cfg(test)]

@@ -9,6 +9,7 @@ use std::{sync::Arc, time::Duration};
 use shared::{
     metrics::EVENT_POLLS,
     store::{
+        catalogue,
         cursors::{self, Cursor},
         events::ObjectKind,
         mirror, sync,
@@ -121,10 +122,12 @@ impl Reconcile {
         self.list(cursor, &key).await
     }
 
-    /// Marks every subscription that Stripe lists as running, and those of ours that it does not list any more.
+    /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more.
     async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
         let mut ids = self.stripe.running_subscriptions(&key.key).await?;
         let mut db = self.pool.acquire().await?;
+        let catalogue = [catalogue::OBJECT.to_owned()];
+        sync::mark_dirty(&mut db, cursor.connection, ObjectKind::Catalogue, &catalogue).await?;
         ids.extend(mirror::running(&mut db, cursor.connection).await?);
         ids.sort_unstable();
         ids.dedup();

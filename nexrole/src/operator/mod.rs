@@ -19,6 +19,7 @@ use time::{OffsetDateTime, macros::format_description};
 
 use crate::database::Published;
 
+mod catalogue;
 mod map;
 
 /// What an operator can do.
@@ -49,6 +50,12 @@ pub enum Command {
     },
     /// List the Stripe connections
     Connections,
+    /// List what the server's owner sells at Stripe, and which roles it gives
+    Catalogue {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+    },
 }
 
 /// `nexrole link …`
@@ -90,6 +97,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         }
         Command::Why { guild, member } => explain(&pool, guild, member).await,
         Command::Connections => list(&pool).await,
+        Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }
 }
 

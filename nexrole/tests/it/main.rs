@@ -2,6 +2,7 @@
 //! database per test.
 
 mod bad_input;
+mod catalogue;
 mod cluster;
 mod crash;
 mod discord_side;

@@ -4,6 +4,7 @@
 pub mod access;
 pub mod audit;
 pub mod billing;
+pub mod catalogue;
 pub mod enforcement;
 pub mod job;
 pub mod outcome;

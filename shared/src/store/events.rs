@@ -42,6 +42,8 @@ pub struct Object {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum ObjectKind {
+    /// All that an account sells, as one object.
+    Catalogue,
     /// `cus_…`
     Customer,
     /// `sub_…`
@@ -52,6 +54,7 @@ impl ObjectKind {
     /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
+            Self::Catalogue => "catalogue",
             Self::Customer => "customer",
             Self::Subscription => "subscription",
         }

@@ -4,6 +4,7 @@
 //! (see `docs/decisions/0002-queries-as-text.md`).
 
 pub mod audit;
+pub mod catalogue;
 pub mod connections;
 pub mod cursors;
 pub mod database;

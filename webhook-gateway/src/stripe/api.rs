@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::de::DeserializeOwned;
-use shared::domain::billing::{CustomerFact, SubscriptionFact};
+use serde::{Serialize, de::DeserializeOwned};
+use shared::domain::{
+    billing::{CustomerFact, SubscriptionFact},
+    catalogue::Catalogue,
+};
 use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
@@ -17,6 +20,7 @@ use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 use super::{
     event::{self, StripeEvent},
     object::{WireCustomer, WireEvents, WireList, WireSubscription},
+    shop::{WireOffer, WirePage, WirePaymentLink},
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -34,7 +38,7 @@ pub enum ReadError {
     Missing,
     /// 401 or 403: the key was revoked, or lacks a read permission.
     #[error(
-        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers or Subscriptions"
+        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers, Subscriptions or Events"
     )]
     Refused(u16),
     /// 429.
@@ -72,6 +76,18 @@ pub struct EventPage {
 
 /// The largest page.
 pub const PAGE: i64 = 100;
+/// Pages of prices, or payment links, that are read: 2,000 of each fit a lease.
+const SHELF_PAGES: usize = 20;
+
+/// async-stripe has builders for these two in crates of their own, which would cost more build time than they save.
+#[derive(Serialize)]
+struct ShelfQuery<'a> {
+    active: bool,
+    limit: i64,
+    expand: [&'a str; 1],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    starting_after: Option<String>,
+}
 
 /// A client without any method that writes.
 #[derive(Debug, Clone)]
@@ -139,6 +155,48 @@ impl ReadClient {
                 return Ok(ids);
             }
         }
+    }
+
+    /// Everything active that the account sells. A page that is not the last of very many is the last we read.
+    pub async fn catalogue(&self, key: &SecretString) -> Result<Catalogue, ReadError> {
+        let prices = self.shelf(key, "/prices", "data.product", |wire: &WireOffer| &wire.id).await?;
+        let links =
+            self.shelf(key, "/payment_links", "data.line_items", |wire: &WirePaymentLink| &wire.id).await?;
+        Ok(Catalogue {
+            prices: prices.into_iter().filter_map(WireOffer::price).collect(),
+            payment_links: links.into_iter().filter_map(WirePaymentLink::payment_link).collect(),
+        })
+    }
+
+    async fn shelf<T: DeserializeOwned>(
+        &self,
+        key: &SecretString,
+        path: &str,
+        expand: &str,
+        id: impl Fn(&T) -> &String,
+    ) -> Result<Vec<T>, ReadError> {
+        let mut shelf: Vec<T> = Vec::new();
+        for _ in 0..SHELF_PAGES {
+            let query = ShelfQuery {
+                active: true,
+                limit: PAGE,
+                expand: [expand],
+                starting_after: shelf.last().map(&id).cloned(),
+            };
+            let request = RequestBuilder::new(StripeMethod::Get, path).query(&query);
+            let page: WirePage<T> = self.get(key, &request).await?;
+            let more = page.has_more && !page.data.is_empty();
+            shelf.extend(page.data);
+            if !more {
+                return Ok(shelf);
+            }
+        }
+        tracing::warn!(
+            path,
+            read = shelf.len(),
+            "Stripe lists more than we show; the rest can be mapped by id"
+        );
+        Ok(shelf)
     }
 
     /// A page of Stripe's events that we act on, newest first: those right after `cursor`, or the newest of all.

@@ -10,6 +10,7 @@ use shared::{
     clock::Timestamp,
     ids::EventId,
     store::{
+        catalogue,
         connections::Connection,
         events::{NewEvent, Object, ObjectKind},
     },
@@ -19,7 +20,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::signature::VerifiedPayload;
 
 /// The events that we act on, for Stripe's list of events; it takes 20 at most. Webhooks may bring others too.
-pub const HINTS: [&str; 12] = [
+pub const HINTS: [&str; 20] = [
     "checkout.session.completed",
     "customer.created",
     "customer.deleted",
@@ -32,6 +33,14 @@ pub const HINTS: [&str; 12] = [
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.voided",
+    "payment_link.created",
+    "payment_link.updated",
+    "price.created",
+    "price.deleted",
+    "price.updated",
+    "product.created",
+    "product.deleted",
+    "product.updated",
 ];
 
 /// An event that really came from the endpoint's owner.
@@ -117,6 +126,9 @@ fn hint(wire: &Wire) -> Option<Object> {
         ["customer", "subscription", ..] => (ObjectKind::Subscription, own_id),
         ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id),
         ["invoice", ..] | ["checkout", "session", ..] => (ObjectKind::Subscription, subscription()),
+        ["product" | "price" | "payment_link", ..] => {
+            return Some(Object { kind: ObjectKind::Catalogue, id: catalogue::OBJECT.to_owned() });
+        }
         _ => return None,
     };
     // The id becomes part of a URL path; the newtypes share one alphabet.

@@ -3,4 +3,5 @@
 pub mod api;
 pub mod event;
 pub mod object;
+mod shop;
 pub mod signature;

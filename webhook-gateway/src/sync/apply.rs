@@ -4,10 +4,12 @@ use shared::{
     domain::{
         access::access,
         billing::{BillingFact, CustomerFact, SubscriptionFact, SubscriptionStatus},
+        catalogue::Catalogue,
         transition::transitions,
     },
     ids::UserId,
     store::{
+        catalogue,
         connections::Connection,
         events::{self, ObjectKind},
         links::{self, Linking, Proof},
@@ -24,6 +26,8 @@ use crate::keys::MetadataLinks;
 pub enum Read {
     /// One object.
     Fact(BillingFact, Vec<String>),
+    /// All that the account sells; `None`: the key may not read it, and what was known stays.
+    Catalogue(Option<Catalogue>),
     /// Stripe does not know it: no evidence of anything, so nothing changes.
     Missing,
 }
@@ -57,7 +61,11 @@ pub async fn apply(
     }
     let event = events::latest_open(&mut tx, connection, object_id).await?;
     let jobs = match read {
-        Read::Missing => 0,
+        Read::Missing | Read::Catalogue(None) => 0,
+        Read::Catalogue(Some(read)) => {
+            catalogue::replace(&mut tx, connection, read).await?;
+            0
+        }
         Read::Fact(BillingFact::Subscription(fact), _) => {
             subscription(&mut tx, connection, metadata, fact, event.as_deref()).await?
         }

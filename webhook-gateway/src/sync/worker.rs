@@ -147,6 +147,7 @@ impl Sync {
                     Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
+                ObjectKind::Catalogue => self.catalogue(&key, leased).await,
             }
         };
         // Longer, and we would lose the lease, begin again, and so on for ever.
@@ -174,6 +175,18 @@ impl Sync {
         let subscriptions =
             if fact.deleted { Vec::new() } else { self.stripe.subscriptions_of(key, id).await? };
         Ok(Read::Fact(BillingFact::Customer(fact), subscriptions))
+    }
+
+    /// It is only shown: a key that may not read it is no fault.
+    async fn catalogue(&self, key: &SecretString, leased: &Leased) -> Result<Read, ReadError> {
+        match self.stripe.catalogue(key).await {
+            Err(ReadError::Refused(403)) => {
+                tracing::warn!(guild.id = %leased.connection.guild,
+                    "the key lacks Read on Prices, Products or Payment Links: there is no catalogue to show");
+                Ok(Read::Catalogue(None))
+            }
+            read => Ok(Read::Catalogue(Some(read?))),
+        }
     }
 
     async fn put_back(&self, leased: &Leased, wait: Duration, error: &str) {

@@ -1,0 +1,60 @@
+//! `nexrole catalogue`: what a server's owner sells at Stripe, and which roles it gives. Text on stdout.
+
+use anyhow::Context;
+use shared::{
+    domain::{catalogue::in_words, enforcement::Enforcement},
+    ids::GuildId,
+    store::catalogue::{self, Offer},
+};
+use sqlx::PgPool;
+
+use super::known;
+
+/// Prints the catalogue.
+pub(super) async fn show(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
+    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+    known(&mut db, guild).await?;
+    let offers = catalogue::offers(&mut db, guild).await?;
+    if offers.is_empty() {
+        println!(
+            "No active price is known. It is read from Stripe at first contact; the key needs Read on Prices,"
+        );
+        println!(
+            "Products and Payment Links for it. Any price can be mapped by its id: nexrole map add --price price_…"
+        );
+        return Ok(());
+    }
+    let mut product = None;
+    for offer in &offers {
+        if product != Some(&offer.product_id) {
+            println!("{}  {}", offer.product_id, offer.product_name.as_deref().unwrap_or("(no name)"));
+            product = Some(&offer.product_id);
+        }
+        println!("    {}  {}  {}", offer.price_id, price(offer), gives(offer));
+    }
+    let links = catalogue::links(&mut db, guild).await?;
+    if !links.is_empty() {
+        println!("\nPayment links");
+    }
+    for link in links {
+        let after = link.redirect_url.map_or_else(|| "Stripe's own page".to_owned(), |url| url);
+        println!("    {}  sells {}  then {after}", link.url, list(&link.price_ids));
+    }
+    Ok(())
+}
+
+fn price(offer: &Offer) -> String {
+    in_words(offer.currency.as_deref(), offer.unit_amount, offer.interval.as_deref(), offer.interval_count)
+}
+
+fn gives(offer: &Offer) -> String {
+    match (offer.role_id, offer.enforcement) {
+        (None, _) => "gives no role".to_owned(),
+        (Some(role), Some(Enforcement::Observe)) => format!("gives role {role}, which is only observed"),
+        (Some(role), _) => format!("gives role {role}"),
+    }
+}
+
+fn list(prices: &[String]) -> String {
+    if prices.is_empty() { "what Stripe did not say".to_owned() } else { prices.join(", ") }
+}

@@ -1,0 +1,120 @@
+//! The mirror of what an owner sells.
+
+use sqlx::PgConnection;
+
+use super::connections::Connection;
+use crate::{
+    domain::{catalogue::Catalogue, enforcement::Enforcement},
+    ids::{GuildId, RoleId},
+};
+
+/// The whole catalogue is one object to the queue of reads.
+pub const OBJECT: &str = "catalogue";
+
+/// Replaces the mirror by what was read.
+pub async fn replace(
+    db: &mut PgConnection,
+    connection: Connection,
+    read: &Catalogue,
+) -> Result<(), sqlx::Error> {
+    for table in ["DELETE FROM prices", "DELETE FROM payment_links"] {
+        let statement = format!("{table} WHERE guild_id = $1 AND connection_id = $2");
+        sqlx::query(sqlx::AssertSqlSafe(statement))
+            .bind(connection.guild)
+            .bind(connection.id)
+            .execute(&mut *db)
+            .await?;
+    }
+    for price in &read.prices {
+        sqlx::query(
+            "INSERT INTO prices (guild_id, connection_id, price_id, product_id, product_name, currency, unit_amount,
+                                 interval, interval_count)
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
+        )
+        .bind(connection.guild)
+        .bind(connection.id)
+        .bind(&price.id)
+        .bind(&price.product)
+        .bind(&price.product_name)
+        .bind(&price.currency)
+        .bind(price.unit_amount)
+        .bind(&price.interval)
+        .bind(price.interval_count)
+        .execute(&mut *db)
+        .await?;
+    }
+    for link in &read.payment_links {
+        sqlx::query(
+            "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids, redirect_url)
+             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
+        )
+        .bind(connection.guild)
+        .bind(connection.id)
+        .bind(&link.id)
+        .bind(&link.url)
+        .bind(link.prices.iter().map(ToString::to_string).collect::<Vec<_>>())
+        .bind(&link.redirect_url)
+        .execute(&mut *db)
+        .await?;
+    }
+    Ok(())
+}
+
+/// A price with what it gives.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Offer {
+    /// `prod_…`
+    pub product_id: String,
+    /// The owner's words.
+    pub product_name: Option<String>,
+    /// `price_…`
+    pub price_id: String,
+    /// Three letters.
+    pub currency: Option<String>,
+    /// In the smallest unit.
+    pub unit_amount: Option<i64>,
+    /// `None`: paid once.
+    pub interval: Option<String>,
+    /// Every so many.
+    pub interval_count: Option<i32>,
+    /// The mapped role; one line per role.
+    pub role_id: Option<RoleId>,
+    /// Whether that role follows payments.
+    pub enforcement: Option<Enforcement>,
+}
+
+/// What a guild's owner sells, by product, and which role each price gives.
+pub async fn offers(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Offer>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT DISTINCT p.product_id, p.product_name, p.price_id, p.currency, p.unit_amount, p.interval,
+                p.interval_count, m.role_id, r.enforcement
+           FROM prices p
+           LEFT JOIN role_mappings m ON m.guild_id = p.guild_id
+                AND m.source_id = CASE m.source_kind WHEN 'price' THEN p.price_id ELSE p.product_id END
+           LEFT JOIN mapped_roles r ON (r.guild_id, r.role_id) = (m.guild_id, m.role_id)
+          WHERE p.guild_id = $1
+          ORDER BY p.product_name, p.product_id, p.unit_amount, p.price_id, m.role_id",
+    )
+    .bind(guild)
+    .fetch_all(db)
+    .await
+}
+
+/// A payment link.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Link {
+    /// Where buyers are sent to.
+    pub url: String,
+    /// What is sold.
+    pub price_ids: Vec<String>,
+    /// Where a buyer lands afterwards.
+    pub redirect_url: Option<String>,
+}
+
+/// A guild's payment links.
+pub async fn links(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Link>, sqlx::Error> {
+    sqlx::query_as("SELECT url, price_ids, redirect_url FROM payment_links WHERE guild_id = $1 ORDER BY url")
+        .bind(guild)
+        .fetch_all(db)
+        .await
+}
