@@ -27,7 +27,8 @@ struct Shared {
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pool: PgPool,
-    name: String,
+    /// On the shared server; `None`: it goes with the test's own.
+    name: Option<String>,
 }
 
 impl Database {
@@ -37,12 +38,22 @@ impl Database {
         let name = format!("nexrole_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let url = shared.server.create(&name, Some(&shared.template)).await.expect("a database is made");
         let pool = database::pool(&url, 6).expect("the address is good");
-        Self { url, pool, name }
+        Self { url, pool, name: Some(name) }
+    }
+
+    /// An empty, migrated database on a server that the test made, and may kill.
+    pub(crate) async fn on(server: &Server) -> Self {
+        let url = server.ensure("nexrole_test").await.expect("a database is made");
+        let pool = database::pool(&url, 6).expect("the address is good");
+        database::migrate(&pool).await.expect("the migrations apply");
+        Self { url, pool, name: None }
     }
 
     pub(crate) async fn remove(self) {
         self.pool.close().await;
-        shared().server.drop_database(&self.name).await.expect("the database is dropped");
+        if let Some(name) = self.name {
+            shared().server.drop_database(&name).await.expect("the database is dropped");
+        }
     }
 }
 

@@ -6,7 +6,7 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
-mod machine;
+pub(crate) mod machine;
 
 use std::fs;
 use std::io::Read as _;
@@ -41,8 +41,8 @@ async fn data_survives_a_stop_and_a_start() {
     cluster.stop().unwrap();
     assert!(is_gone(pid), "collected, not a zombie");
 
-    let mut cluster = start(&scratch, Durability::Durable);
-    assert!(cluster.is_running());
+    let cluster = start(&scratch, Durability::Durable);
+    assert_eq!(cluster.exit_status(), None);
     assert_eq!(read(&cluster.url("postgres")).await, "kept");
     let log = fs::read_to_string(cluster.log_file()).unwrap();
     assert_eq!(log.matches("ready to accept connections").count(), 1, "the log starts anew with each start");
@@ -367,7 +367,7 @@ fn a_guard_whose_owner_is_gone_starts_nothing() {
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("the owner is gone already"));
 }
 
-fn options(folder: &Path, durability: Durability) -> Options {
+pub(crate) fn options(folder: &Path, durability: Durability) -> Options {
     Options {
         folder: folder.to_owned(),
         durability,
