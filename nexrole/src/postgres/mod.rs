@@ -123,7 +123,8 @@ pub fn start(options: &Options) -> Result<Cluster, StartError> {
     let (guard, durability) = (options.guard.clone(), options.durability);
     let launch = Launch { guard, program: binaries.postgres, durability };
     let server = launch.server(&home, log)?;
-    let cluster = Cluster { server, launch, log_file: home.log_file(), home, stop_tried: false, _owner: owner };
+    let cluster =
+        Cluster { server, launch, log_file: home.log_file(), home, stop_tried: false, _owner: owner };
     cluster.wait_until_ready()?;
     tracing::debug!(
         postgres.pid = cluster.pid(),

@@ -13,6 +13,7 @@ mod load;
 mod points;
 mod rig;
 mod supervised;
+mod wake;
 
 use std::{collections::BTreeMap, time::Duration};
 

@@ -9,11 +9,7 @@ use crate::world::World;
 /// The events that Stripe was told had arrived.
 pub(super) async fn acknowledged(world: &World) -> Vec<String> {
     let attempts = world.stripe.deliveries().await.expect("Stripe answers");
-    attempts
-        .into_iter()
-        .filter(|attempt| attempt.status == Some(200))
-        .map(|attempt| attempt.event)
-        .collect()
+    attempts.into_iter().filter(|attempt| attempt.status == Some(200)).map(|attempt| attempt.event).collect()
 }
 
 /// Acknowledged events that are not there.

@@ -75,7 +75,8 @@ impl Payer {
     async fn is_acknowledged(&self, world: &World) -> bool {
         let events = world.stripe.events().await.expect("Stripe answers");
         let paid = |event: &&serde_json::Value| {
-            event["type"] == "customer.subscription.updated" && event["data"]["object"]["id"] == self.subscription
+            event["type"] == "customer.subscription.updated"
+                && event["data"]["object"]["id"] == self.subscription
         };
         let event = events.iter().find(paid).and_then(|event| event["id"].as_str()).expect("it was sent");
         books::acknowledged(world).await.iter().any(|id| id == event)
@@ -84,8 +85,9 @@ impl Payer {
 
 /// Waits for a call that a sandbox does not answer.
 async fn until_hanging(world: &World, requests: impl AsyncFn() -> Vec<Request>, method: &str, path: &str) {
-    let hangs =
-        |request: &Request| request.method == method && request.path.contains(path) && request.status.is_none();
+    let hangs = |request: &Request| {
+        request.method == method && request.path.contains(path) && request.status.is_none()
+    };
     world.until("the call hangs", async || requests().await.iter().any(hangs)).await;
 }
 
@@ -185,7 +187,8 @@ async fn reach(point: Point, world: &World, hold: &mut Hold, payer: &Payer) -> O
 async fn no_turn_yet(world: &World, hold: &mut Hold, payer: &Payer) {
     hold.lock("SELECT FROM guild_gates FOR UPDATE").await;
     payer.pays(world).await;
-    let made = format!("SELECT count(*) FROM role_jobs WHERE state = 'pending' AND user_id = {}", payer.fan.user);
+    let made =
+        format!("SELECT count(*) FROM role_jobs WHERE state = 'pending' AND user_id = {}", payer.fan.user);
     let began = Instant::now();
     while hold.count(&made).await == 0 {
         assert!(began.elapsed().as_secs() < 30, "no job was made");
@@ -200,7 +203,10 @@ async fn one_case(rig: &mut Rig, point: Point, victim: Victim) {
     let session = reach(point, &rig.world, &mut hold, &payer).await;
     let acknowledged = payer.is_acknowledged(&rig.world).await;
     let too_early = [Point::EventReceivedNotCommitted, Point::EventCommittedNotAnswered].contains(&point);
-    assert_eq!(acknowledged, !too_early, "{point:?}: an event is acknowledged when it is committed, not before");
+    assert_eq!(
+        acknowledged, !too_early,
+        "{point:?}: an event is acknowledged when it is committed, not before"
+    );
     let victim = if let Victim::Session(_) = victim { Victim::Session(session) } else { victim };
     let began = Instant::now();
     rig.kill(victim).await;
@@ -213,13 +219,13 @@ async fn one_case(rig: &mut Rig, point: Point, victim: Victim) {
     let world = &rig.world;
     world.until("they have their role", async || world.has(&payer.fan, world.vip).await).await;
     world.heard().await;
+    world.until("Stripe has heard 200", async || payer.is_acknowledged(world).await).await;
     println!(
         "  {point:?}, {} killed: ready after {:.2} s, done after {:.2} s",
         victim.word(),
         ready.as_secs_f64(),
         began.elapsed().as_secs_f64()
     );
-    assert!(payer.is_acknowledged(world).await, "{point:?} {victim:?}: Stripe repeats until it hears 200");
     let lost = books::lost(world, &books::acknowledged(world).await).await;
     assert!(lost.is_empty(), "{point:?} {victim:?}: lost {lost:?}");
     let doubled = books::doubled(world).await;

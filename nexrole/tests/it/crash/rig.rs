@@ -61,11 +61,11 @@ pub(super) struct Rig {
 }
 
 /// How to start a service of this world; its port is its own.
-pub(super) fn plan(world: &World, service: Service) -> Plan {
+fn plan(world: &World, service: Service, poll_seconds: &str) -> Plan {
     let values = world.variables();
     let env = Env::from_pairs(values.iter().map(|(name, value)| (*name, value.as_str())));
     // Short leases, so that what a dead process held is soon free.
-    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", "0.1");
+    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", poll_seconds);
     let port = free_port().expect("a port");
     let log = std::env::temp_dir().join(format!("nexrole-crash-{}-{port}.log", std::process::id()));
     let listen = SocketAddr::from(([127, 0, 0, 1], port));
@@ -75,6 +75,10 @@ pub(super) fn plan(world: &World, service: Service) -> Plan {
 impl Rig {
     /// Everything up, one price mapped to one role.
     pub(super) async fn start(name: &str) -> Self {
+        Self::start_polling(name, "0.1").await
+    }
+
+    pub(super) async fn start_polling(name: &str, poll_seconds: &str) -> Self {
         let scratch = Scratch::new(&format!("crash-{name}"));
         let options = options(&scratch.0, Durability::Durable);
         let starting = tokio::task::spawn_blocking(move || nexrole::postgres::start(&options));
@@ -88,7 +92,9 @@ impl Rig {
         }
         let world = World::on(database).await;
         world.map("price", &world.price.clone(), world.vip).await;
-        let services = [Service::Gateway, Service::Bot].map(|service| (plan(&world, service), None)).into();
+        let services = [Service::Gateway, Service::Bot]
+            .map(|service| (plan(&world, service, poll_seconds), None))
+            .into();
         let mut rig = Self { services, world, cluster: Some(cluster), _scratch: scratch };
         let webhook = format!("http://{}/webhooks/stripe", rig.services[0].0.listen);
         rig.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
@@ -99,6 +105,11 @@ impl Rig {
 
     pub(super) fn url(&self) -> String {
         self.cluster.as_ref().expect("it is only away while it starts").url("nexrole_test")
+    }
+
+    pub(super) fn pid(&self, service: Service) -> u32 {
+        let (_, running) = &self.services[usize::from(service == Service::Bot)];
+        running.as_ref().and_then(Running::pid).expect("it runs")
     }
 
     /// Kills, and brings everything back. How long until database, gateway and bot say that they are ready.
@@ -125,7 +136,8 @@ impl Rig {
                 let mut canary = PgConnection::connect(&self.url()).await.expect("Postgres answers");
                 let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'
                              AND application_name = 'nexrole' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
-                let any: i32 = sqlx::query_scalar(any).fetch_one(&mut canary).await.expect("somebody is there");
+                let any: i32 =
+                    sqlx::query_scalar(any).fetch_one(&mut canary).await.expect("somebody is there");
                 let session = given.unwrap_or_else(|| any.unsigned_abs());
                 signal(session, Signal::KILL);
                 let began = Instant::now();
@@ -154,7 +166,8 @@ impl Rig {
         }
         for (plan, _) in &self.services {
             let url = format!("http://{}/readyz", plan.listen);
-            let ready = async || self.world.http.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
+            let ready =
+                async || self.world.http.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
             self.world.until("the service is ready", ready).await;
         }
     }

@@ -38,7 +38,11 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     world.stripe.set_webhook(&format!("http://127.0.0.1:{port}/webhooks/stripe"), SECRET).await.expect("set");
     let nexrole = |argument: &[&str]| {
         let mut command = Command::new(NEXROLE);
-        command.args(argument).current_dir(&scratch.0).env_clear().env("PATH", "/usr/local/bin:/usr/bin:/bin");
+        command
+            .args(argument)
+            .current_dir(&scratch.0)
+            .env_clear()
+            .env("PATH", "/usr/local/bin:/usr/bin:/bin");
         if let Some(bin_dir) = crate::postgres::machine::bin_dir() {
             command.env("PG_BIN", bin_dir);
         }
@@ -48,7 +52,8 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     up.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
     up.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1").stdin(Stdio::null()).stdout(Stdio::null());
     let log = scratch.0.join("log");
-    let mut up = up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
+    let mut up =
+        up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
     let us = up.id().expect("it runs");
     let (guild, role) = (world.guild.to_string(), world.vip.to_string());
     let map = ["map", "add", "--guild", &guild, "--price", &world.price, "--role", &role];
@@ -63,6 +68,15 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     };
     pays().await;
 
+    // A second one in the same folder says who is first, and ends.
+    let mut second = nexrole(&["up"]);
+    second.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", "127.0.0.1:0");
+    let second = second.output().await.expect("it starts");
+    let said = String::from_utf8_lossy(&second.stderr);
+    assert_eq!(second.status.code(), Some(1), "{said}");
+    assert!(said.contains(&format!("is in use by another Nexrole (process {us})")), "{said}");
+    assert!(said.contains("Stop that one first, or set NEXROLE_DATA"), "{said}");
+
     let services = || [child(us, "service gateway"), child(us, "service bot")];
     let (before, first) = (services(), child(us, "-D").expect("Postgres runs"));
     assert!(before.iter().all(Option::is_some), "{before:?}");
@@ -70,7 +84,10 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
         let postmaster = child(us, "-D").expect("Postgres runs");
         signal(postmaster, Signal::KILL);
         let took = pays().await;
-        println!("postmaster killed: a payment during the outage had its role after {:.2} s", took.as_secs_f64());
+        println!(
+            "postmaster killed: a payment during the outage had its role after {:.2} s",
+            took.as_secs_f64()
+        );
         assert!(took < SECONDS, "round {round}: {took:?}");
         assert_ne!(child(us, "-D"), Some(postmaster), "a new one");
     }
@@ -92,7 +109,8 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     let mut up = nexrole(&["up"]);
     up.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
     up.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1").stdin(Stdio::null()).stdout(Stdio::null());
-    let mut up = up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
+    let mut up =
+        up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
     let took = pays().await;
     println!("`up` and Postgres killed, started again: {:.2} s", took.as_secs_f64());
     signal(up.id().expect("it runs"), Signal::TERM);

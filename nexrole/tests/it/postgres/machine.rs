@@ -3,7 +3,7 @@
 //! In: a folder. Out: an owner to kill, and questions about processes. What a test leaves is ended and removed.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -57,6 +57,15 @@ fn find_bin_dir() -> Option<PathBuf> {
     };
     let program = fs::read_link(format!("/proc/{}/exe", cluster.pid())).unwrap();
     program.parent().map(Path::to_owned)
+}
+
+/// Whether we are root. If not, says so where the test's output is not captured.
+pub(crate) fn is_root_or_skipped(test: &str) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        writeln!(std::io::stdout(), "SKIPPED, because it has to become other users: {test}").unwrap();
+    }
+    is_root
 }
 
 /// A folder of its own for one test, removed at the end.
