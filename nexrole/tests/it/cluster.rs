@@ -1,9 +1,10 @@
 //! One Postgres for all tests, one database for each. In: a test. Out: an empty, migrated database of its own.
 
 use std::{
+    io::Write as _,
     path::PathBuf,
     sync::{
-        OnceLock,
+        Once, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -63,6 +64,17 @@ fn shared() -> &'static Shared {
     SHARED.get_or_init(|| std::thread::spawn(start).join().expect("the cluster starts"))
 }
 
+/// Without Postgres nothing here can be tested: one sentence that helps, and not a panic per test.
+pub(crate) fn give_up(missing: &StartError) -> ! {
+    static SAID: Once = Once::new();
+    // Whoever comes second waits for the end in here.
+    SAID.call_once(|| {
+        writeln!(std::io::stderr(), "\n{missing}").expect("standard error is open");
+        std::process::exit(1);
+    });
+    unreachable!("the process has ended")
+}
+
 fn start() -> Shared {
     let env = Env::from_process();
     let guard = PathBuf::from(env!("CARGO_BIN_EXE_nexrole"));
@@ -72,8 +84,11 @@ fn start() -> Shared {
         let folder = std::env::temp_dir().join(format!("nexrole-test-{who}-{slot}"));
         match Server::find(&env, folder, Durability::Ephemeral, guard.clone()) {
             Ok(server) => Some(server),
-            Err(error) if matches!(error.downcast_ref(), Some(StartError::InUse { .. })) => None,
-            Err(error) => panic!("{error:#}"),
+            Err(error) => match error.downcast_ref() {
+                Some(StartError::InUse { .. }) => None,
+                Some(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(missing),
+                _ => panic!("{error:#}"),
+            },
         }
     });
     let server = server.expect("a slot is free");

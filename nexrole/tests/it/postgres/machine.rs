@@ -15,6 +15,8 @@ use nexrole::postgres::{self, Durability, Options, StartError};
 use rustix::process::{Pid, Signal};
 use shared::config::Env;
 
+use crate::cluster::give_up;
+
 pub(crate) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 /// Far above what is ever needed, for busy machines.
 const SOON: Duration = Duration::from_secs(60);
@@ -52,6 +54,7 @@ fn find_bin_dir() -> Option<PathBuf> {
             Err(StartError::InUse { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(200));
             }
+            Err(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(&missing),
             started => break started.unwrap(),
         }
     };
