@@ -12,6 +12,7 @@ mod hold;
 mod load;
 mod points;
 mod rig;
+mod stalled;
 mod supervised;
 mod wake;
 

@@ -106,6 +106,34 @@ impl Hold {
         }
     }
 
+    /// The session of which a statement that begins like this waits for our lock on a row.
+    pub(super) async fn until_blocked(&mut self, statement: &str) -> u32 {
+        let began = Instant::now();
+        loop {
+            if let Some(session) = self.blocked(statement).await {
+                return session;
+            }
+            assert!(began.elapsed() < PATIENCE, "nobody is blocked");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    /// Nobody is blocked like that any more.
+    pub(super) async fn until_free(&mut self, statement: &str) {
+        let began = Instant::now();
+        while self.blocked(statement).await.is_some() {
+            assert!(began.elapsed() < PATIENCE, "somebody is still blocked");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
+    async fn blocked(&mut self, statement: &str) -> Option<u32> {
+        let blocked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, $1)";
+        let blocked = sqlx::query_scalar(blocked).bind(statement).fetch_optional(&mut self.control);
+        let pid: Option<i32> = blocked.await.expect("the query is good");
+        pid.map(i32::unsigned_abs)
+    }
+
     /// Lets everything go, whatever was killed meanwhile; Postgres answers again.
     pub(super) async fn release(self) {
         let Self { url, control, locks, probe } = self;

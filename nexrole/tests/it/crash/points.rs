@@ -51,14 +51,14 @@ const BOTS: [Point; 7] = [
 ];
 
 /// Who pays, and what for.
-struct Payer {
-    fan: Fan,
-    subscription: String,
+pub(super) struct Payer {
+    pub(super) fan: Fan,
+    pub(super) subscription: String,
 }
 
 impl Payer {
     /// Subscribed, not paid yet, and everybody knows.
-    async fn new(world: &World) -> Self {
+    pub(super) async fn new(world: &World) -> Self {
         let fan = world.fan().await;
         let wish = json!({ "customer": fan.customer, "prices": [world.price], "status": "incomplete" });
         let subscription = world.stripe.subscribe_with(wish).await.expect("subscribes");
@@ -66,7 +66,7 @@ impl Payer {
         Self { fan, subscription }
     }
 
-    async fn pays(&self, world: &World) {
+    pub(super) async fn pays(&self, world: &World) {
         let paid = json!({ "status": "active" });
         world.stripe.set_subscription(&self.subscription, paid).await.expect("it is paid");
     }

@@ -3,7 +3,7 @@
 
 use std::{
     net::SocketAddr,
-    path::PathBuf,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -110,6 +110,11 @@ impl Rig {
     pub(super) fn pid(&self, service: Service) -> u32 {
         let (_, running) = &self.services[usize::from(service == Service::Bot)];
         running.as_ref().and_then(Running::pid).expect("it runs")
+    }
+
+    pub(super) fn log(&self, service: Service) -> &Path {
+        let (plan, _) = &self.services[usize::from(service == Service::Bot)];
+        plan.log.as_ref().expect("it has one")
     }
 
     /// Kills, and brings everything back. How long until database, gateway and bot say that they are ready.
