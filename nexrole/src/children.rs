@@ -142,6 +142,11 @@ impl Plan {
 }
 
 impl Running {
+    /// Its process id; `None` once it has ended.
+    pub fn pid(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// Waits until it ends by itself.
     pub async fn ended(&mut self) -> std::io::Result<ExitStatus> {
         self.child.wait().await

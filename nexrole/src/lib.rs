@@ -2,6 +2,7 @@
 //!
 //! In: a command line and the environment. Out: the same services and store functions that production runs.
 
+mod backoff;
 pub mod children;
 pub mod database;
 pub mod demo;

@@ -16,16 +16,15 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backoff::Backoff,
     children::{Plan, Service},
     database::{Published, Server, data_folder},
-    postgres::{self, Durability},
+    postgres::{self, Cluster, Durability},
 };
 
 const DATABASE: &str = "nexrole_main";
-/// Waits before a service is started again: 1s, 2s, 4s, … 1m; from the beginning after it ran for five minutes.
-const FIRST_WAIT: Duration = Duration::from_secs(1);
-const LONGEST_WAIT: Duration = Duration::from_secs(60);
-const STEADY: Duration = Duration::from_secs(300);
+/// How often to look whether Postgres still runs.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs until a signal, or until a service says that its configuration is wrong.
 pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
@@ -33,7 +32,10 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     let listen = addresses(env)?;
     let stop = CancellationToken::new();
     shared::shutdown::on_signal(stop.clone());
-    let (server, url) = provide_database(env).await?;
+    let (ours, url) = provide_database(env).await?;
+    // Told when the services have ended: until then they need their database.
+    let over = CancellationToken::new();
+    let ours = ours.map(|(cluster, note)| (tokio::spawn(keep_database(cluster, over.clone())), note));
     let migrations = database::migration_pool(&url)?;
     crate::database::migrate(&migrations).await?;
     migrations.close().await;
@@ -59,11 +61,10 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
         // One is nothing without the other.
         stop.cancel();
     }
-    if let Some((server, published)) = server {
-        drop(published);
-        tokio::task::spawn_blocking(|| server.stop())
-            .await
-            .context("stopping Postgres ended by a panic")??;
+    over.cancel();
+    if let Some((database, note)) = ours {
+        drop(note);
+        database.await.context("the supervisor of Postgres panicked")??;
     }
     Ok(code)
 }
@@ -89,7 +90,7 @@ fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
 }
 
 /// `DATABASE_URL`, or a private cluster that lives as long as we do.
-async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Server, Published)>, String)> {
+async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Cluster, Published)>, String)> {
     let mut reader = shared::config::Reader::new(env);
     if reader.given("DATABASE_URL") {
         let url = reader.secret("DATABASE_URL");
@@ -101,14 +102,46 @@ async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Server, Publishe
     let find = move || Server::find(&owned, folder, Durability::Durable, guard);
     let server = tokio::task::spawn_blocking(find).await.context("starting Postgres ended by a panic")??;
     let url = server.ensure(DATABASE).await?;
-    let published = Published::write(env, &url)?;
-    Ok((Some((server, published)), url))
+    let ours = match server {
+        Server::Embedded(cluster) => Some((cluster, Published::write(env, &url)?)),
+        Server::External(_) => None,
+    };
+    Ok((ours, url))
+}
+
+/// Starts Postgres again whenever it ends, until `over`; then stops it. The services stay: they answer 503, wait and
+/// reconnect. Of a session that crashes Postgres itself takes care.
+async fn keep_database(mut cluster: Cluster, over: CancellationToken) -> anyhow::Result<()> {
+    let (mut backoff, mut began) = (Backoff::default(), Instant::now());
+    while over.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+        let Some(status) = cluster.exit_status() else { continue };
+        let wait = backoff.after(began.elapsed());
+        tracing::error!(%status, wait_seconds = wait.as_secs_f64(), log = %cluster.log_file().display(),
+            "Postgres ended; starting it again");
+        if over.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            break;
+        }
+        began = Instant::now();
+        let (same, restarted) = tokio::task::spawn_blocking(move || {
+            let restarted = cluster.restart();
+            (cluster, restarted)
+        })
+        .await
+        .context("starting Postgres ended by a panic")?;
+        cluster = same;
+        match restarted {
+            Ok(()) => tracing::info!(ms = began.elapsed().as_millis(), "Postgres is back"),
+            Err(error) => tracing::error!(%error, "Postgres could not be started again"),
+        }
+    }
+    let stopped = tokio::task::spawn_blocking(move || cluster.stop());
+    Ok(stopped.await.context("stopping Postgres ended by a panic")??)
 }
 
 /// Starts a service again whenever it ends, until `stop`. Fails if it says that its configuration is wrong.
 async fn keep_running(plan: Plan, stop: CancellationToken) -> anyhow::Result<()> {
     let word = plan.service.word();
-    let mut wait = FIRST_WAIT;
+    let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let began = Instant::now();
         let mut running = plan.start()?;
@@ -123,12 +156,9 @@ async fn keep_running(plan: Plan, stop: CancellationToken) -> anyhow::Result<()>
             status.code() != Some(i32::from(EXIT_CONFIG)),
             "the {word} does not accept its configuration"
         );
-        if began.elapsed() >= STEADY {
-            wait = FIRST_WAIT;
-        }
-        tracing::error!(service = word, %status, wait_seconds = wait.as_secs(), "a service ended; starting it again");
+        let wait = backoff.after(began.elapsed());
+        tracing::error!(service = word, %status, wait_seconds = wait.as_secs_f64(), "a service ended; starting it again");
         stop.run_until_cancelled(tokio::time::sleep(wait)).await;
-        wait = (wait * 2).min(LONGEST_WAIT);
     }
     Ok(())
 }

@@ -18,9 +18,11 @@ mod unpack;
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
+use std::fs::File;
 use std::io::Write as _;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
 pub use error::StartError;
@@ -69,12 +71,31 @@ pub struct Options {
 #[derive(Debug)]
 pub struct Cluster {
     server: Server,
+    launch: Launch,
     home: Home,
     log_file: PathBuf,
     /// A server that ignored `stop` is not given the same time again by `drop`.
     stop_tried: bool,
     // Released last, so that the next owner finds a server that has ended.
     _owner: OwnerLock,
+}
+
+/// What is run, and how: the same for every start of one cluster.
+#[derive(Debug)]
+struct Launch {
+    guard: PathBuf,
+    program: PathBuf,
+    durability: Durability,
+}
+
+impl Launch {
+    fn server(&self, home: &Home, log: File) -> Result<Server, StartError> {
+        let arguments = server_arguments(home, self.durability);
+        let command = guard::guarded(&self.guard, &self.program, &arguments, home, &log)?;
+        // The server alone keeps the log open from here on: its lock tells the next start when all of it has ended.
+        drop(log);
+        Server::spawn(command, &self.guard)
+    }
 }
 
 /// Starts the folder's cluster and waits until it accepts connections. Blocks for about a third of a second,
@@ -99,12 +120,11 @@ pub fn start(options: &Options) -> Result<Cluster, StartError> {
         initdb::run(&binaries, &home, options.durability, &mut log)?;
     }
 
-    let arguments = server_arguments(&home, options.durability);
-    let command = guard::guarded(&options.guard, &binaries.postgres, &arguments, &home, &log)?;
-    // The server alone keeps the log open from here on: its lock tells the next start when all of it has ended.
-    drop(log);
-    let server = Server::spawn(command, &options.guard)?;
-    let cluster = Cluster { server, log_file: home.log_file(), home, stop_tried: false, _owner: owner };
+    let (guard, durability) = (options.guard.clone(), options.durability);
+    let launch = Launch { guard, program: binaries.postgres, durability };
+    let server = launch.server(&home, log)?;
+    let cluster =
+        Cluster { server, launch, log_file: home.log_file(), home, stop_tried: false, _owner: owner };
     cluster.wait_until_ready()?;
     tracing::debug!(
         postgres.pid = cluster.pid(),
@@ -155,9 +175,30 @@ impl Cluster {
         &self.log_file
     }
 
-    /// Whether the server still runs.
-    pub fn is_running(&mut self) -> bool {
-        self.server.exit_status().is_none()
+    /// How the server ended; `None` while it runs.
+    pub fn exit_status(&self) -> Option<ExitStatus> {
+        self.server.exit_status()
+    }
+
+    /// Starts a server that has ended again, on the same data and the same address; blocks until it accepts connections.
+    /// The folder stays ours meanwhile, and the log goes on where it was.
+    pub fn restart(&mut self) -> Result<(), StartError> {
+        if self.server.exit_status().is_none() {
+            return Ok(());
+        }
+        let log = self.home.open_log()?;
+        // Sessions outlive a killed server for a moment. Two servers on one folder would ruin it.
+        previous::retire(&self.home, &log)?;
+        // Outside our folder somebody may have tidied up.
+        self.home.make_private(&self.home.socket)?;
+        self.server = self.launch.server(&self.home, log)?;
+        self.stop_tried = false;
+        let ready = self.wait_until_ready();
+        if ready.is_err() {
+            // One that runs without ever becoming ready would never be started again.
+            self.end()?;
+        }
+        ready
     }
 
     /// Ends the server: sessions are closed, the data is written out. Close connection pools first, for they

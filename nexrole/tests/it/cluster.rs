@@ -1,9 +1,10 @@
 //! One Postgres for all tests, one database for each. In: a test. Out: an empty, migrated database of its own.
 
 use std::{
+    io::Write as _,
     path::PathBuf,
     sync::{
-        OnceLock,
+        Once, OnceLock,
         atomic::{AtomicU32, Ordering},
     },
 };
@@ -27,7 +28,8 @@ struct Shared {
 pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pool: PgPool,
-    name: String,
+    /// On the shared server; `None`: it goes with the test's own.
+    name: Option<String>,
 }
 
 impl Database {
@@ -37,12 +39,22 @@ impl Database {
         let name = format!("nexrole_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let url = shared.server.create(&name, Some(&shared.template)).await.expect("a database is made");
         let pool = database::pool(&url, 6).expect("the address is good");
-        Self { url, pool, name }
+        Self { url, pool, name: Some(name) }
+    }
+
+    /// An empty, migrated database on a server that the test made, and may kill.
+    pub(crate) async fn on(server: &Server) -> Self {
+        let url = server.ensure("nexrole_test").await.expect("a database is made");
+        let pool = database::pool(&url, 6).expect("the address is good");
+        database::migrate(&pool).await.expect("the migrations apply");
+        Self { url, pool, name: None }
     }
 
     pub(crate) async fn remove(self) {
         self.pool.close().await;
-        shared().server.drop_database(&self.name).await.expect("the database is dropped");
+        if let Some(name) = self.name {
+            shared().server.drop_database(&name).await.expect("the database is dropped");
+        }
     }
 }
 
@@ -50,6 +62,17 @@ impl Database {
 fn shared() -> &'static Shared {
     static SHARED: OnceLock<Shared> = OnceLock::new();
     SHARED.get_or_init(|| std::thread::spawn(start).join().expect("the cluster starts"))
+}
+
+/// Without Postgres nothing here can be tested: one sentence that helps, and not a panic per test.
+pub(crate) fn give_up(missing: &StartError) -> ! {
+    static SAID: Once = Once::new();
+    // Whoever comes second waits for the end in here.
+    SAID.call_once(|| {
+        writeln!(std::io::stderr(), "\n{missing}").expect("standard error is open");
+        std::process::exit(1);
+    });
+    unreachable!("the process has ended")
 }
 
 fn start() -> Shared {
@@ -61,8 +84,11 @@ fn start() -> Shared {
         let folder = std::env::temp_dir().join(format!("nexrole-test-{who}-{slot}"));
         match Server::find(&env, folder, Durability::Ephemeral, guard.clone()) {
             Ok(server) => Some(server),
-            Err(error) if matches!(error.downcast_ref(), Some(StartError::InUse { .. })) => None,
-            Err(error) => panic!("{error:#}"),
+            Err(error) => match error.downcast_ref() {
+                Some(StartError::InUse { .. }) => None,
+                Some(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(missing),
+                _ => panic!("{error:#}"),
+            },
         }
     });
     let server = server.expect("a slot is free");

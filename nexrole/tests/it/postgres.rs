@@ -6,7 +6,8 @@
 #![cfg(target_os = "linux")]
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
-mod machine;
+mod commands;
+pub(crate) mod machine;
 
 use std::fs;
 use std::io::Read as _;
@@ -22,7 +23,8 @@ use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
 
 use machine::{
-    Bystander, NEXROLE, Owner, Scratch, Stopped, has_ended, is_gone, pid, signal, state, stays, until,
+    Bystander, NEXROLE, Owner, Scratch, Stopped, has_ended, is_gone, is_root_or_skipped, pid, signal, state,
+    stays, until,
 };
 
 /// The kernel's "nobody", whom every machine has.
@@ -41,8 +43,8 @@ async fn data_survives_a_stop_and_a_start() {
     cluster.stop().unwrap();
     assert!(is_gone(pid), "collected, not a zombie");
 
-    let mut cluster = start(&scratch, Durability::Durable);
-    assert!(cluster.is_running());
+    let cluster = start(&scratch, Durability::Durable);
+    assert_eq!(cluster.exit_status(), None);
     assert_eq!(read(&cluster.url("postgres")).await, "kept");
     let log = fs::read_to_string(cluster.log_file()).unwrap();
     assert_eq!(log.matches("ready to accept connections").count(), 1, "the log starts anew with each start");
@@ -267,7 +269,7 @@ fn the_socket_is_private_and_ctrl_c_stays_in_the_terminal() {
 
 #[tokio::test]
 async fn root_may_keep_project_and_program_in_its_home() {
-    if !rustix::process::geteuid().is_root() {
+    if !is_root_or_skipped("root_may_keep_project_and_program_in_its_home") {
         return;
     }
     let home = Scratch::in_folder(Path::new("/root"), "root-home");
@@ -289,7 +291,7 @@ async fn root_may_keep_project_and_program_in_its_home() {
 
 #[tokio::test]
 async fn an_ordinary_user_needs_nothing_special_and_root_continues_as_that_user() {
-    if !rustix::process::geteuid().is_root() {
+    if !is_root_or_skipped("an_ordinary_user_needs_nothing_special_and_root_continues_as_that_user") {
         return;
     }
     let scratch = Scratch::new("ordinary");
@@ -367,7 +369,7 @@ fn a_guard_whose_owner_is_gone_starts_nothing() {
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("the owner is gone already"));
 }
 
-fn options(folder: &Path, durability: Durability) -> Options {
+pub(crate) fn options(folder: &Path, durability: Durability) -> Options {
     Options {
         folder: folder.to_owned(),
         durability,

@@ -216,12 +216,16 @@ fn wait(error: &NotRead, failures: u32) -> Duration {
     match error {
         NotRead::Stripe(ReadError::Busy(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
-        NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(_) => WAITS[WAITS.len() - 1],
+        NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => WAITS[WAITS.len() - 1],
         NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(failures, MISSING_WAITS.len())],
-        NotRead::Stripe(_) | NotRead::Database(_) | NotRead::TooSlow => {
-            WAITS[step(failures, WAITS.len())].mul_f64(1.0 + shared::clock::jitter() / 4.0)
-        }
+        NotRead::Stripe(_) | NotRead::TooSlow => jittered(WAITS[step(failures, WAITS.len())]),
+        // Ours, and not the object's fault: it goes on as soon as the database is back.
+        NotRead::Database(_) | NotRead::Key(NoKey::Database(_)) => jittered(WAITS[0]),
     }
+}
+
+fn jittered(wait: Duration) -> Duration {
+    wait.mul_f64(1.0 + shared::clock::jitter() / 4.0)
 }
 
 fn step(failures: u32, steps: usize) -> usize {
@@ -237,6 +241,17 @@ mod tests {
         let down = NotRead::Stripe(ReadError::Unavailable("status 500".into()));
         assert!(wait(&down, 0) < wait(&down, 1) && wait(&down, 3) < wait(&down, 4));
         assert!(wait(&down, u32::MAX) >= WAITS[4]);
+        let no_key = NotRead::Key(NoKey::Missing("none".into()));
+        assert_eq!(wait(&no_key, 0), WAITS[4]);
+        for away in [
+            NotRead::Database(sqlx::Error::PoolClosed),
+            NotRead::Key(NoKey::Database(sqlx::Error::PoolClosed)),
+        ] {
+            assert!(
+                wait(&away, 0) < WAITS[1] && wait(&away, 9) < WAITS[1],
+                "{away}: soon again, however often"
+            );
+        }
         let busy = NotRead::Stripe(ReadError::Busy(Duration::from_secs(7)));
         assert_eq!(wait(&busy, 9), Duration::from_secs(7));
     }

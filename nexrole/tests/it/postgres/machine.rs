@@ -3,7 +3,7 @@
 //! In: a folder. Out: an owner to kill, and questions about processes. What a test leaves is ended and removed.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -15,13 +15,15 @@ use nexrole::postgres::{self, Durability, Options, StartError};
 use rustix::process::{Pid, Signal};
 use shared::config::Env;
 
-pub(super) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
+use crate::cluster::give_up;
+
+pub(crate) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 /// Far above what is ever needed, for busy machines.
 const SOON: Duration = Duration::from_secs(60);
 
 /// The server binaries for all tests; `None` leaves the search to the product. On a machine without any, the
 /// product would fetch them into the folder of each test: here it does so once per user.
-pub(super) fn bin_dir() -> Option<&'static Path> {
+pub(crate) fn bin_dir() -> Option<&'static Path> {
     static BIN_DIR: OnceLock<Option<PathBuf>> = OnceLock::new();
     BIN_DIR.get_or_init(find_bin_dir).as_deref()
 }
@@ -52,6 +54,7 @@ fn find_bin_dir() -> Option<PathBuf> {
             Err(StartError::InUse { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(200));
             }
+            Err(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(&missing),
             started => break started.unwrap(),
         }
     };
@@ -59,15 +62,24 @@ fn find_bin_dir() -> Option<PathBuf> {
     program.parent().map(Path::to_owned)
 }
 
+/// Whether we are root. If not, says so where the test's output is not captured.
+pub(crate) fn is_root_or_skipped(test: &str) -> bool {
+    let is_root = rustix::process::geteuid().is_root();
+    if !is_root {
+        writeln!(std::io::stdout(), "SKIPPED, because it has to become other users: {test}").unwrap();
+    }
+    is_root
+}
+
 /// A folder of its own for one test, removed at the end.
-pub(super) struct Scratch(pub(super) PathBuf);
+pub(crate) struct Scratch(pub(crate) PathBuf);
 
 impl Scratch {
-    pub(super) fn new(name: &str) -> Self {
+    pub(crate) fn new(name: &str) -> Self {
         Self::in_folder(&std::env::temp_dir(), name)
     }
 
-    pub(super) fn in_folder(parent: &Path, name: &str) -> Self {
+    pub(crate) fn in_folder(parent: &Path, name: &str) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let path = parent.join(format!("nexrole-it-{}-{count}-{name}", std::process::id()));
@@ -85,24 +97,24 @@ impl Drop for Scratch {
 }
 
 /// `nexrole postgres-hold` in a process of its own, which can be killed.
-pub(super) struct Owner {
-    pub(super) child: Child,
-    pub(super) url: String,
-    pub(super) server: u32,
+pub(crate) struct Owner {
+    pub(crate) child: Child,
+    pub(crate) url: String,
+    pub(crate) server: u32,
 }
 
 impl Owner {
-    pub(super) fn hold(folder: &Path) -> Self {
+    pub(crate) fn hold(folder: &Path) -> Self {
         Self::await_ready(Self::spawn(folder))
     }
 
-    pub(super) fn spawn(folder: &Path) -> Child {
+    pub(crate) fn spawn(folder: &Path) -> Child {
         Self::command(folder, &fs::File::open(NEXROLE).unwrap()).spawn().unwrap()
     }
 
     /// Through an open file, because an ordinary user may not be able to enter the build folder. The file must
     /// stay open until the command is spawned.
-    pub(super) fn command(folder: &Path, executable: &fs::File) -> Command {
+    pub(crate) fn command(folder: &Path, executable: &fs::File) -> Command {
         let mut command = Command::new(format!("/proc/self/fd/{}", executable.as_raw_fd()));
         command.arg("postgres-hold").arg(folder).current_dir("/");
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -112,7 +124,7 @@ impl Owner {
         command
     }
 
-    pub(super) fn await_ready(mut child: Child) -> Self {
+    pub(crate) fn await_ready(mut child: Child) -> Self {
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let Ok(ready) = serde_json::from_str::<serde_json::Value>(&line) else {
@@ -124,13 +136,13 @@ impl Owner {
         Self { child, url, server: ready["pid"].as_u64().unwrap().try_into().unwrap() }
     }
 
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
     /// Waits for it to give up, and returns what it said.
-    pub(super) fn fails(&mut self) -> String {
+    pub(crate) fn fails(&mut self) -> String {
         let mut said = String::new();
         self.child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
         assert!(!self.child.wait().unwrap().success());
@@ -147,7 +159,7 @@ impl Drop for Owner {
 }
 
 /// A process that is none of our servers, ended with the test.
-pub(super) struct Bystander(pub(super) Child);
+pub(crate) struct Bystander(pub(crate) Child);
 
 impl Drop for Bystander {
     fn drop(&mut self) {
@@ -157,10 +169,10 @@ impl Drop for Bystander {
 }
 
 /// A process that stands still until this is dropped.
-pub(super) struct Stopped(u32);
+pub(crate) struct Stopped(u32);
 
 impl Stopped {
-    pub(super) fn stop(number: u32) -> Self {
+    pub(crate) fn stop(number: u32) -> Self {
         signal(number, Signal::STOP);
         Self(number)
     }
@@ -173,7 +185,7 @@ impl Drop for Stopped {
     }
 }
 
-pub(super) fn until(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + SOON;
     while !condition() {
         if Instant::now() > deadline {
@@ -187,7 +199,7 @@ pub(super) fn until(what: &str, condition: impl Fn() -> bool) {
 
 /// That somebody waits shows only in what does not happen meanwhile. A start that does not wait is through, or
 /// has failed, well within this time.
-pub(super) fn stays(what: &str, condition: impl Fn() -> bool) {
+pub(crate) fn stays(what: &str, condition: impl Fn() -> bool) {
     let deadline = Instant::now() + Duration::from_millis(700);
     while Instant::now() < deadline {
         assert!(condition(), "no longer: {what}");
@@ -195,25 +207,25 @@ pub(super) fn stays(what: &str, condition: impl Fn() -> bool) {
     }
 }
 
-pub(super) fn pid(number: u32) -> Pid {
+pub(crate) fn pid(number: u32) -> Pid {
     Pid::from_raw(number.try_into().unwrap()).unwrap()
 }
 
-pub(super) fn signal(number: u32, signal: Signal) {
+pub(crate) fn signal(number: u32, signal: Signal) {
     rustix::process::kill_process(pid(number), signal).unwrap();
 }
 
-pub(super) fn is_gone(number: u32) -> bool {
+pub(crate) fn is_gone(number: u32) -> bool {
     state(number).is_none()
 }
 
 /// Ended, though process 1 may not have collected it.
-pub(super) fn has_ended(number: u32) -> bool {
+pub(crate) fn has_ended(number: u32) -> bool {
     matches!(state(number), None | Some('Z'))
 }
 
 /// The process' state letter; `None` when there is no such process.
-pub(super) fn state(number: u32) -> Option<char> {
+pub(crate) fn state(number: u32) -> Option<char> {
     let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
     stat.rsplit(") ").next()?.chars().next()
 }

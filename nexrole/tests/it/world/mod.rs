@@ -74,11 +74,15 @@ impl World {
 
     /// Database and sandboxes; no service, no mapping.
     pub(crate) async fn without_services() -> Self {
+        Self::on(Database::create().await).await
+    }
+
+    /// The same, on this database.
+    pub(crate) async fn on(database: Database) -> Self {
         // `RUST_LOG=debug cargo test …` shows what the services say.
         if Env::from_process().get("RUST_LOG").is_some() {
             shared::telemetry::init(&Env::from_process());
         }
-        let database = Database::create().await;
         let port = free_port().expect("a port");
         let gateway_url = format!("http://127.0.0.1:{port}");
         let webhook_url = Some(format!("{gateway_url}/webhooks/stripe"));
@@ -309,6 +313,10 @@ impl World {
         let role_calls =
             requests.iter().filter(|request| request.path.contains("/roles/") && request.method != "GET");
         role_calls.map(|request| format!("{} {}", request.method, request.status.unwrap_or(0))).collect()
+    }
+
+    pub(crate) fn webhook(&self) -> String {
+        format!("{}/webhooks/stripe", self.gateway_url)
     }
 
     /// Posts a body as Stripe would, correctly signed.

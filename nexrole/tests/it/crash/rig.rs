@@ -1,0 +1,208 @@
+//! A world whose Postgres, gateway and bot are processes to kill. In: who is to die. Out: dead, and back again, and how long that
+//! took. Started again by us, with what `nexrole up` calls; `supervised.rs` shows that `up` does.
+
+use std::{
+    net::SocketAddr,
+    path::{Path, PathBuf},
+    time::{Duration, Instant},
+};
+
+use nexrole::{
+    children::{Plan, Running, Service, free_port},
+    database::Server,
+    postgres::{Cluster, Durability},
+};
+use rustix::process::Signal;
+use shared::config::Env;
+use sqlx::{Connection as _, PgConnection};
+
+use crate::{
+    cluster::Database,
+    postgres::{
+        machine::{NEXROLE, Scratch, has_ended, signal},
+        options,
+    },
+    world::{SECRET, World},
+};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+const LOOK_EVERY: Duration = Duration::from_millis(10);
+
+/// Who is to die, by `kill -9`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Victim {
+    /// One service.
+    Service(Service),
+    /// The postmaster, which nobody but its owner starts again.
+    Postgres,
+    /// One session's process, or any: the postmaster then ends all others, and starts afresh by itself.
+    Session(Option<u32>),
+    /// Both services and the postmaster.
+    Everything,
+}
+
+impl Victim {
+    pub(super) fn word(self) -> &'static str {
+        match self {
+            Self::Service(service) => service.word(),
+            Self::Postgres => "postmaster",
+            Self::Session(_) => "a session of Postgres",
+            Self::Everything => "all three at once",
+        }
+    }
+}
+
+// In the order of dropping: a server ends before its folder goes.
+pub(super) struct Rig {
+    services: Vec<(Plan, Option<Running>)>,
+    pub(super) world: World,
+    cluster: Option<Cluster>,
+    _scratch: Scratch,
+}
+
+/// How to start a service of this world; its port is its own.
+fn plan(world: &World, service: Service, poll_seconds: &str) -> Plan {
+    let values = world.variables();
+    let env = Env::from_pairs(values.iter().map(|(name, value)| (*name, value.as_str())));
+    // Short leases, so that what a dead process held is soon free.
+    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", poll_seconds);
+    let port = free_port().expect("a port");
+    let log = std::env::temp_dir().join(format!("nexrole-crash-{}-{port}.log", std::process::id()));
+    let listen = SocketAddr::from(([127, 0, 0, 1], port));
+    Plan { program: PathBuf::from(NEXROLE), service, env, listen, log: Some(log) }
+}
+
+impl Rig {
+    /// Everything up, one price mapped to one role.
+    pub(super) async fn start(name: &str) -> Self {
+        Self::start_polling(name, "0.1").await
+    }
+
+    pub(super) async fn start_polling(name: &str, poll_seconds: &str) -> Self {
+        let scratch = Scratch::new(&format!("crash-{name}"));
+        let options = options(&scratch.0, Durability::Durable);
+        let starting = tokio::task::spawn_blocking(move || nexrole::postgres::start(&options));
+        let server = Server::Embedded(starting.await.expect("no panic").expect("Postgres starts"));
+        let database = Database::on(&server).await;
+        let Server::Embedded(cluster) = server else { unreachable!("it was put in above") };
+        for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
+            let query = sqlx::query_scalar("SELECT current_setting($1)").bind(setting);
+            let value: String = query.fetch_one(&database.pool).await.expect("it is known");
+            assert_eq!(value, "on", "{setting}");
+        }
+        let world = World::on(database).await;
+        world.map("price", &world.price.clone(), world.vip).await;
+        let services = [Service::Gateway, Service::Bot]
+            .map(|service| (plan(&world, service, poll_seconds), None))
+            .into();
+        let mut rig = Self { services, world, cluster: Some(cluster), _scratch: scratch };
+        let webhook = format!("http://{}/webhooks/stripe", rig.services[0].0.listen);
+        rig.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
+        rig.world.gateway_url = format!("http://{}", rig.services[0].0.listen);
+        rig.mend().await;
+        rig
+    }
+
+    pub(super) fn url(&self) -> String {
+        self.cluster.as_ref().expect("it is only away while it starts").url("nexrole_test")
+    }
+
+    pub(super) fn pid(&self, service: Service) -> u32 {
+        let (_, running) = &self.services[usize::from(service == Service::Bot)];
+        running.as_ref().and_then(Running::pid).expect("it runs")
+    }
+
+    pub(super) fn log(&self, service: Service) -> &Path {
+        let (plan, _) = &self.services[usize::from(service == Service::Bot)];
+        plan.log.as_ref().expect("it has one")
+    }
+
+    /// Kills, and brings everything back. How long until database, gateway and bot say that they are ready.
+    pub(super) async fn kill_and_mend(&mut self, victim: Victim) -> Duration {
+        let began = Instant::now();
+        self.kill(victim).await;
+        self.mend().await;
+        began.elapsed()
+    }
+
+    /// Returns when they are dead; after the death of a session, when Postgres has thrown everybody out.
+    pub(super) async fn kill(&mut self, victim: Victim) {
+        match victim {
+            Victim::Service(service) => {
+                let (_, running) = &mut self.services[usize::from(service == Service::Bot)];
+                running.take().expect("it runs").kill().await.expect("killed");
+            }
+            Victim::Postgres => {
+                let cluster = self.cluster.as_ref().expect("it runs");
+                signal(cluster.pid(), Signal::KILL);
+                self.world.until("it has ended", async || cluster.exit_status().is_some()).await;
+            }
+            Victim::Session(given) => {
+                let mut canary = PgConnection::connect(&self.url()).await.expect("Postgres answers");
+                let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'
+                             AND application_name = 'nexrole' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
+                let any: i32 =
+                    sqlx::query_scalar(any).fetch_one(&mut canary).await.expect("somebody is there");
+                let session = given.unwrap_or_else(|| any.unsigned_abs());
+                signal(session, Signal::KILL);
+                let began = Instant::now();
+                while sqlx::query("SELECT 1").execute(&mut canary).await.is_ok() {
+                    assert!(began.elapsed() < PATIENCE, "Postgres did not notice");
+                    tokio::time::sleep(LOOK_EVERY).await;
+                }
+                assert!(has_ended(session));
+            }
+            Victim::Everything => {
+                for (_, running) in &mut self.services {
+                    running.take().expect("it runs").kill().await.expect("killed");
+                }
+                Box::pin(self.kill(Victim::Postgres)).await;
+            }
+        }
+    }
+
+    /// Starts what is dead, and waits until all are ready.
+    pub(super) async fn mend(&mut self) {
+        self.mend_postgres().await;
+        for (plan, running) in &mut self.services {
+            if running.is_none() {
+                *running = Some(plan.start_ready().await.expect("it starts again"));
+            }
+        }
+        for (plan, _) in &self.services {
+            let url = format!("http://{}/readyz", plan.listen);
+            let ready =
+                async || self.world.http.get(&url).send().await.is_ok_and(|answer| answer.status() == 200);
+            self.world.until("the service is ready", ready).await;
+        }
+    }
+
+    /// Postgres alone.
+    pub(super) async fn mend_postgres(&mut self) {
+        let mut cluster = self.cluster.take().expect("it is only away while it starts");
+        let restarting = tokio::task::spawn_blocking(move || {
+            cluster.restart().expect("Postgres starts again");
+            cluster
+        });
+        self.cluster = Some(restarting.await.expect("no panic"));
+        let url = self.url();
+        let answers = async || match PgConnection::connect(&url).await {
+            Ok(connection) => connection.close().await.is_ok(),
+            // Recovery is under way.
+            Err(_) => false,
+        };
+        self.world.until("Postgres answers", answers).await;
+    }
+
+    /// The end of a test: everything stops cleanly.
+    pub(super) async fn end(self) {
+        let Self { services, world, cluster, _scratch } = self;
+        for (plan, running) in services {
+            running.expect("it runs").stop().await.expect("it stops");
+            std::fs::remove_file(plan.log.expect("it has one")).expect("removed");
+        }
+        world.close().await;
+        let cluster = cluster.expect("it is only away while it starts");
+        tokio::task::spawn_blocking(|| cluster.stop()).await.expect("no panic").expect("it stops");
+    }
+}
