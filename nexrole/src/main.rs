@@ -63,12 +63,14 @@ fn main() -> ExitCode {
         return postgres::guard(rest);
     }
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Demo(demo::Arguments::default()));
+    // A service gets what its parent gives it, and nothing else: the file has the other's secrets too.
+    let given_all = matches!(command, Command::Service { .. } | Command::PostgresHold { .. });
     // For the demo and development; what is set already wins. No file is no mistake.
-    let dotenv = dotenvy::dotenv();
-    if let Err(error) = dotenv
+    if !given_all
+        && let Err(error) = dotenvy::dotenv()
         && !error.not_found()
     {
-        eprintln!("nexrole: .env cannot be read: {error}");
+        eprintln!("nexrole: .env cannot be read: {}", without_value(&error));
         return ExitCode::from(EXIT_CONFIG);
     }
     let env = Env::from_process();
@@ -79,6 +81,15 @@ fn main() -> ExitCode {
             if error.is::<Problems>() { ExitCode::from(EXIT_CONFIG) } else { ExitCode::FAILURE }
         }
     }
+}
+
+/// The library quotes the value, which may well be a secret; its line's number helps as much.
+fn without_value(error: &dotenvy::Error) -> String {
+    let dotenvy::Error::LineParse(value, _) = error else { return error.to_string() };
+    let file = std::fs::read_to_string(".env").unwrap_or_default();
+    let number = file.lines().position(|line| !value.is_empty() && line.contains(value.as_str()));
+    let line = number.map_or_else(|| "a line".to_owned(), |number| format!("line {}", number + 1));
+    format!("{line} is not NAME=value; a value with spaces or # needs quotes: NAME='…'")
 }
 
 fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {

@@ -9,7 +9,7 @@ use std::{
 use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::{
-    config::{EXIT_CONFIG, Env, Problems},
+    config::{EXIT_CONFIG, Env, Problems, Reader},
     store::database,
 };
 use tokio::task::JoinSet;
@@ -41,7 +41,7 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     migrations.close().await;
 
     let program = postgres::this_program()?;
-    let env = env.clone().with("DATABASE_URL", &url);
+    let env = env.clone().without("DATABASE_URL_FILE").with("DATABASE_URL", &url);
     let mut services = JoinSet::new();
     for (service, listen) in listen {
         let env = match service {
@@ -72,7 +72,8 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
 /// Where each service listens; or all problems of both.
 fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
     let ours = |env: &Env| {
-        if env.get("DATABASE_URL").is_some() { env.clone() } else { env.clone().with("DATABASE_URL", "ours") }
+        let given = Reader::new(env).given("DATABASE_URL");
+        if given { env.clone() } else { env.clone().with("DATABASE_URL", "ours") }
     };
     let gateway = webhook_gateway::config::Config::read(&ours(env));
     // PORT and BIND are the gateway's. The bot's health checks are for nobody but us: any port will do.
@@ -91,7 +92,7 @@ fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
 
 /// `DATABASE_URL`, or a private cluster that lives as long as we do.
 async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Cluster, Published)>, String)> {
-    let mut reader = shared::config::Reader::new(env);
+    let mut reader = Reader::new(env);
     if reader.given("DATABASE_URL") {
         let url = reader.secret("DATABASE_URL");
         return Ok((None, reader.finish(url)?.expose_secret().to_owned()));
@@ -144,7 +145,19 @@ async fn keep_running(plan: Plan, stop: CancellationToken) -> anyhow::Result<()>
     let mut backoff = Backoff::default();
     while !stop.is_cancelled() {
         let began = Instant::now();
-        let mut running = plan.start()?;
+        let mut running = match plan.start() {
+            Ok(running) => running,
+            Err(error) => {
+                let wait = backoff.after(began.elapsed());
+                tracing::error!(
+                    error = format!("{error:#}"),
+                    wait_seconds = wait.as_secs_f64(),
+                    "trying again"
+                );
+                stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                continue;
+            }
+        };
         let Some(ended) = stop.run_until_cancelled(running.ended()).await else {
             if let Err(error) = running.stop().await {
                 tracing::warn!(error = format!("{error:#}"), "stopping");

@@ -96,6 +96,52 @@ async fn one_command_runs_everything_and_mends_it() {
     world.finish().await;
 }
 
+/// Everything from the file that `init` writes: what the two services must not share is in it once.
+#[tokio::test]
+async fn a_dotenv_file_and_a_secret_in_a_file_are_enough() {
+    let world = World::without_services().await;
+    let (folder, port) = (Folder::new("dotenv"), free_port().expect("a port"));
+    let webhook = format!("http://127.0.0.1:{port}/webhooks/stripe");
+    world.stripe.set_webhook(&webhook, SECRET).await.unwrap();
+    let metrics = free_port().expect("a port");
+    let mut file = format!("PORT={port}\nMETRICS_BIND=127.0.0.1:{metrics}\n");
+    for (name, value) in world.variables() {
+        if name == "DATABASE_URL" {
+            let path = folder.0.join("database-url");
+            fs::write(&path, value).unwrap();
+            file.push_str(&format!("DATABASE_URL_FILE={}\n", path.display()));
+        } else {
+            file.push_str(&format!("{name}={value}\n"));
+        }
+    }
+    fs::write(folder.0.join(".env"), file).unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    let mut command = up(&folder.0);
+    command.env_remove("METRICS_BIND").stderr(fs::File::create(folder.0.join("log")).unwrap());
+    let mut child = command.spawn().unwrap();
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    let scraped = world.http.get(format!("http://127.0.0.1:{metrics}/metrics")).send().await.unwrap();
+    assert!(scraped.text().await.unwrap().contains("nexrole_webhooks_total"), "the gateway's own numbers");
+    signal(&child, Signal::TERM);
+    let status =
+        tokio::time::timeout(Duration::from_secs(10), child.wait()).await.expect("it stops").unwrap();
+    let log = fs::read_to_string(folder.0.join("log")).unwrap();
+    assert!(status.success() && !log.contains("starting it again"), "{status}: {log}");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_dotenv_line_that_cannot_be_parsed_is_found_without_its_value() {
+    let folder = Folder::new("unparsed");
+    fs::write(folder.0.join(".env"), "GUILD_ID=1\nDISCORD_TOKEN=hunter2 abc\n").unwrap();
+    let output = up(&folder.0).stderr(Stdio::piped()).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("line 2 is not NAME=value") && !said.contains("hunter2"), "{said}");
+}
+
 #[tokio::test]
 async fn with_its_own_database_the_operators_commands_find_it() {
     let world = World::without_services().await;

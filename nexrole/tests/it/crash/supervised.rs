@@ -50,7 +50,11 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     };
     let mut up = nexrole(&["up"]);
     up.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
-    up.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1").stdin(Stdio::null()).stdout(Stdio::null());
+    up.env("LEASE_SECONDS", "3")
+        .env("POLL_SECONDS", "0.1")
+        .env("METRICS_BIND", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let log = scratch.0.join("log");
     let mut up =
         up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
@@ -108,7 +112,11 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     assert_eq!(text.matches("Postgres ended; starting it again").count(), 2, "{text}");
     let mut up = nexrole(&["up"]);
     up.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
-    up.env("LEASE_SECONDS", "3").env("POLL_SECONDS", "0.1").stdin(Stdio::null()).stdout(Stdio::null());
+    up.env("LEASE_SECONDS", "3")
+        .env("POLL_SECONDS", "0.1")
+        .env("METRICS_BIND", "127.0.0.1:0")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
     let mut up =
         up.stderr(fs::File::create(&log).expect("a log")).kill_on_drop(true).spawn().expect("it starts");
     let took = pays().await;
