@@ -1,4 +1,4 @@
-//! Brings events to the webhook endpoint. In: events. Out: signed POSTs, each attempt on record, until a 2xx.
+//! Brings events to the webhook endpoints. In: events. Out: signed POSTs, each attempt on record, until a 2xx.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,9 +7,7 @@ use serde_json::{Value, json};
 
 use super::Stripe;
 use super::records::{Attempt, Delivery};
-use super::sign;
-use super::world::Webhook;
-use crate::clock;
+use super::world::{Endpoint, id_of};
 
 /// Waits before attempts 2, 3, …: 200ms, 500ms, 1s, 2s, 4s, then `LATER`.
 const SOON: [Duration; 5] = [
@@ -26,56 +24,63 @@ const MOST_ATTEMPTS: usize = 60;
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 impl Stripe {
-    /// Delivers in the background, each event on its own, so that order is not kept.
+    /// Delivers in the background, to each endpoint that wants it and each event on its own, so that order is not kept.
     pub(crate) fn dispatch(self: &Arc<Self>, events: Vec<Value>) {
         for event in events {
-            self.spawn_delivery(event, 0);
+            for endpoint in self.with(|world| world.audience(&event)) {
+                self.spawn_delivery(event.clone(), endpoint.id, 0);
+            }
         }
     }
 
     /// Goes on delivering an event of which `made` attempts have failed.
-    pub(crate) fn spawn_delivery(self: &Arc<Self>, event: Value, made: usize) {
+    pub(crate) fn spawn_delivery(self: &Arc<Self>, event: Value, endpoint: String, made: usize) {
         let stripe = self.clone();
         tokio::spawn(self.stop.clone().run_until_cancelled_owned(async move {
             for attempt in made..MOST_ATTEMPTS {
                 if attempt > 0 {
                     tokio::time::sleep(*SOON.get(attempt - 1).unwrap_or(&LATER)).await;
                 }
-                // No endpoint: there is nobody to retry for.
-                let Some(delivery) = stripe.deliver(&event).await else { return };
-                if accepted(&delivery) {
+                // It may have moved, or be gone, and then there is nobody to retry for.
+                let current = stripe.with(|world| world.endpoint(&endpoint));
+                let Some(current) = current else { return };
+                let body = stripe.with(|world| world.body_for(&current, &event));
+                if accepted(&stripe.deliver(&current, &event, body).await) {
                     return;
                 }
             }
         }));
     }
 
-    /// One recorded attempt at the current endpoint; `None` if there is none.
-    pub(crate) async fn deliver(self: &Arc<Self>, event: &Value) -> Option<Delivery> {
-        let webhook = self.with(|world| world.webhook.clone())?;
-        // Pretty-printed like the real ones, so that a receiver that re-serialises before verifying fails here.
-        let body = serde_json::to_vec_pretty(event).unwrap_or_default();
-        let outcome = self.post(&webhook, body).await;
-        let text = |key: &str| event[key].as_str().unwrap_or_default().to_owned();
+    /// One recorded attempt at one endpoint.
+    pub(crate) async fn deliver(
+        self: &Arc<Self>,
+        endpoint: &Endpoint,
+        event: &Value,
+        body: Vec<u8>,
+    ) -> Delivery {
+        let signature = self.with(|world| world.signature(endpoint, &body));
+        let outcome = self.post(&endpoint.url, body, signature).await;
         let attempt = Attempt {
-            event: text("id"),
-            event_type: text("type"),
+            event: id_of(event),
+            event_type: event["type"].as_str().unwrap_or_default().to_owned(),
+            endpoint: endpoint.id.clone(),
             status: outcome.as_ref().ok().map(|delivery| delivery.status),
             error: outcome.as_ref().err().map(ToString::to_string),
         };
-        self.with(|world| world.attempts.push(attempt));
-        Some(
-            outcome.unwrap_or_else(|error| Delivery {
-                status: 0,
-                body: json!({ "error": format!("{error:#}") }),
-            }),
-        )
+        let delivery = outcome
+            .unwrap_or_else(|error| Delivery { status: 0, body: json!({ "error": format!("{error:#}") }) });
+        self.with(|world| {
+            world.attempts.push(attempt);
+            if accepted(&delivery) {
+                world.delivered(&id_of(event), &endpoint.id);
+            }
+        });
+        delivery
     }
 
-    /// The time in the signature is the time of this attempt, never of the event.
-    async fn post(&self, webhook: &Webhook, body: Vec<u8>) -> anyhow::Result<Delivery> {
-        let signature = sign::header(&webhook.secret, clock::unix(), &body);
-        let call = self.client.post(&webhook.url).body(body);
+    async fn post(&self, url: &str, body: Vec<u8>, signature: String) -> anyhow::Result<Delivery> {
+        let call = self.client.post(url).body(body);
         let answer = call
             .header("content-type", "application/json; charset=utf-8")
             .header("user-agent", "Stripe/1.0 (+https://stripe.com/docs/webhooks)")

@@ -18,6 +18,7 @@ pub(crate) enum Kind {
     InvoicePayment,
     CheckoutSession,
     Event,
+    WebhookEndpoint,
 }
 
 /// How a kind is called in different places.
@@ -39,7 +40,7 @@ const fn names(
 
 impl Kind {
     /// All of them; each has a list and single objects in the API.
-    pub(crate) const ALL: [Self; 15] = [
+    pub(crate) const ALL: [Self; 16] = [
         Self::Customer,
         Self::Product,
         Self::Price,
@@ -55,6 +56,7 @@ impl Kind {
         Self::InvoicePayment,
         Self::CheckoutSession,
         Self::Event,
+        Self::WebhookEndpoint,
     ];
 
     const fn names(self) -> Names {
@@ -78,6 +80,9 @@ impl Kind {
                 names("checkout.session", "/checkout/sessions", "session", "checkout_session")
             }
             Self::Event => names("event", "/events", "id", "event"),
+            Self::WebhookEndpoint => {
+                names("webhook_endpoint", "/webhook_endpoints", "webhook_endpoint", "webhook")
+            }
         }
     }
 

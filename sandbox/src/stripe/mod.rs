@@ -21,12 +21,12 @@ use tokio_util::sync::CancellationToken;
 use crate::remote::loopback_client;
 use crate::server::{Port, Running};
 use crate::traffic::{self, Traffic};
-use world::{Webhook, World};
+use world::{Endpoint, World};
 
 pub use crate::{Fault, FaultKind, Request};
-pub use api::KEY;
 pub use client::Control;
 pub use records::{Attempt, Delivery, Mode, Released};
+pub use world::keys::KEY;
 
 /// What to serve.
 #[derive(Clone, Debug, Default)]
@@ -65,7 +65,7 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
     let port = Port::bind(options.port).await?;
     let stop = CancellationToken::new();
     let secret = options.webhook_secret.unwrap_or_default();
-    let webhook = options.webhook_url.map(|url| Webhook { url, secret });
+    let webhook = options.webhook_url.map(|url| Endpoint::main(url, secret));
     let stripe = Arc::new(Stripe {
         world: Mutex::new(World::new(webhook)),
         client: loopback_client(courier::TIMEOUT),
@@ -78,7 +78,7 @@ fn router(stripe: Arc<Stripe>) -> Router {
     let traffic = Traffic::new(api::plain);
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
-        .nest("/v1", api::routes().layer(from_fn(api::guard)))
+        .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::guard)))
         .layer(from_fn_with_state(traffic.clone(), traffic::observe))
         .layer(from_fn(api::stamp));
     Router::new()

@@ -32,6 +32,8 @@ pub struct Attempt {
     pub event: String,
     /// Event type.
     pub event_type: String,
+    /// Endpoint id; `we_main` is the first one.
+    pub endpoint: String,
     /// HTTP status of the answer.
     pub status: Option<u16>,
     /// Why there was no answer.

@@ -24,6 +24,15 @@ pub(crate) struct Cursor {
     pub(crate) ending_before: Option<String>,
 }
 
+/// Which of two objects of the same second comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ties {
+    /// The younger one.
+    ByAge,
+    /// The one with the higher id.
+    ById,
+}
+
 /// A cursor names an object that does not exist.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct UnknownCursor(pub(crate) String);
@@ -62,16 +71,22 @@ impl Shelf {
         &self,
         cursor: &Cursor,
         live: bool,
+        ties: Ties,
         wanted: impl Fn(&Value) -> bool,
     ) -> Result<(Vec<Value>, bool), UnknownCursor> {
-        let place = |id: &String| self.places.get(id).copied().ok_or_else(|| UnknownCursor(id.clone()));
+        let order = self.order(ties);
+        let place = |id: &String| {
+            let place = self.places.get(id).and_then(|place| order.iter().position(|other| other == place));
+            place.ok_or_else(|| UnknownCursor(id.clone()))
+        };
         let older_than = cursor.starting_after.as_ref().map(place).transpose()?;
         let newer_than = cursor.ending_before.as_ref().map(place).transpose()?;
         let first = newer_than.map_or(0, |place| place + 1);
         let last = older_than.unwrap_or(self.objects.len()).max(first);
-        let range = (first..last)
-            .filter(|place| self.modes[*place] == live)
-            .map(|place| &self.objects[place])
+        let range = order[first..last]
+            .iter()
+            .filter(|place| self.modes[**place] == live)
+            .map(|place| &self.objects[*place])
             .filter(|object| wanted(object));
         // Going back means the page next to the cursor, which is the oldest part of what is newer.
         let mut page: Vec<Value> = if newer_than.is_some() {
@@ -85,6 +100,17 @@ impl Shelf {
             page.reverse();
         }
         Ok((page, has_more))
+    }
+
+    /// All places, the oldest first.
+    fn order(&self, ties: Ties) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..self.objects.len()).collect();
+        if ties == Ties::ById {
+            let key =
+                |object: &Value| (object["created"].as_i64(), object["id"].as_str().map(ToOwned::to_owned));
+            order.sort_by_key(|place| key(&self.objects[*place]));
+        }
+        order
     }
 }
 
@@ -104,7 +130,7 @@ mod tests {
             starting_after: after.map(ToOwned::to_owned),
             ending_before: before.map(ToOwned::to_owned),
         };
-        let (page, more) = shelf.page(&cursor, false, |_| true).unwrap();
+        let (page, more) = shelf.page(&cursor, false, Ties::ByAge, |_| true).unwrap();
         (page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(), more)
     }
 
@@ -118,5 +144,23 @@ mod tests {
         check(page(3, Some("b"), None), &["a"], false);
         check(page(2, None, Some("a")), &["c", "b"], true);
         check(page(2, None, Some("b")), &["d", "c"], false);
+    }
+
+    #[test]
+    fn in_one_second_ids_may_decide_instead_of_age() {
+        let mut shelf = Shelf::default();
+        for (id, created) in [("z", 1), ("b", 2), ("c", 2), ("a", 2)] {
+            shelf.add(json!({ "id": id, "created": created }), false);
+        }
+        let page = |ties, before: Option<&str>| {
+            let cursor =
+                Cursor { limit: 10, starting_after: None, ending_before: before.map(ToOwned::to_owned) };
+            let (page, _) = shelf.page(&cursor, false, ties, |_| true).unwrap();
+            page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+        };
+        assert_eq!(page(Ties::ByAge, None), ["a", "c", "b", "z"]);
+        assert_eq!(page(Ties::ById, None), ["c", "b", "a", "z"]);
+        // Whoever read up to `b` never sees `a`, though it is younger.
+        assert_eq!(page(Ties::ById, Some("b")), ["c"]);
     }
 }

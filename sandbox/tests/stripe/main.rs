@@ -5,7 +5,11 @@
 
 mod catalogue;
 mod delivery;
+mod endpoints;
+mod expansion;
+mod keys;
 mod money;
 mod reads;
 mod scene;
 mod shapes;
+mod time;

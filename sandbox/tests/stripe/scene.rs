@@ -49,6 +49,7 @@ pub(crate) struct Scene {
     pub(crate) client: Client,
     pub(crate) inbox: mpsc::UnboundedReceiver<Received>,
     pub(crate) failures: Arc<Mutex<VecDeque<StatusCode>>>,
+    pub(crate) webhook_url: String,
 }
 
 pub(crate) async fn scene() -> Scene {
@@ -59,11 +60,12 @@ pub(crate) async fn scene() -> Scene {
     let webhook_url = Some(format!("http://{}/hook", listener.local_addr().unwrap()));
     let router = Router::new().route("/hook", post(receive)).with_state(endpoint);
     tokio::spawn(async move { axum::serve(listener, router).await.unwrap() });
+    let url = webhook_url.clone().unwrap();
     let options = Options { port: 0, webhook_url, webhook_secret: Some(SECRET.to_owned()) };
     let running = serve(options).await.unwrap();
     let control = Control::new(&running.url);
     let client = Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
-    Scene { running, control, client, inbox, failures }
+    Scene { running, control, client, inbox, failures, webhook_url: url }
 }
 
 impl Scene {
@@ -71,6 +73,12 @@ impl Scene {
         let call = self.client.get(format!("{}/v1{path}", self.running.url)).bearer_auth(KEY);
         let answer = call.send().await.unwrap();
         assert!(answer.headers()["request-id"].to_str().unwrap().starts_with("req_"));
+        (answer.status().as_u16(), answer.json().await.unwrap())
+    }
+
+    pub(crate) async fn get_with(&self, key: &str, path: &str) -> (u16, Value) {
+        let call = self.client.get(format!("{}/v1{path}", self.running.url)).bearer_auth(key);
+        let answer = call.send().await.unwrap();
         (answer.status().as_u16(), answer.json().await.unwrap())
     }
 

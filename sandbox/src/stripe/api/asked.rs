@@ -25,8 +25,8 @@ impl Asked {
     /// Refuses what is neither for paging nor a filter.
     pub(super) fn only(&self, filters: &[&str]) -> Result<(), Failure> {
         let known = |key: &str| {
-            let base = key.split('[').next().unwrap_or_default();
-            PAGING.contains(&key) || filters.contains(&key) || filters.contains(&base)
+            let ranged = ["[gt]", "[gte]", "[lt]", "[lte]"].iter().find_map(|bound| key.strip_suffix(bound));
+            PAGING.contains(&key) || filters.contains(&ranged.unwrap_or(key))
         };
         match self.0.iter().find(|(key, _)| !known(key)) {
             Some((stranger, _)) => Err(Failure::unknown_parameter(stranger)),
@@ -60,6 +60,11 @@ impl Asked {
             text.parse().map_err(invalid)
         };
         self.one(key).map(parse).transpose()
+    }
+
+    /// Which cursor was sent, for messages about it.
+    pub(super) fn cursor_name(&self) -> &'static str {
+        if self.one("ending_before").is_some() { "ending_before" } else { "starting_after" }
     }
 
     pub(super) fn cursor(&self) -> Result<Cursor, Failure> {

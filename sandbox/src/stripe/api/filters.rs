@@ -89,9 +89,13 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("price", Rule(has_price)),
             ("status", Rule(subscription_status)),
         ],
-        Kind::Event => {
-            &[("created", Time("/created")), ("type", Rule(event_type)), ("types", Rule(event_type))]
-        }
+        Kind::WebhookEndpoint => &[],
+        Kind::Event => &[
+            ("created", Time("/created")),
+            ("delivery_success", Rule(delivery)),
+            ("type", Rule(event_type)),
+            ("types", Rule(event_type)),
+        ],
     }
 }
 
@@ -109,6 +113,12 @@ fn subscription_status(subscription: &Value, wanted: &[&str]) -> bool {
         Some(&"ended") => matches!(status, "canceled" | "incomplete_expired"),
         Some(exactly) => status == *exactly,
     }
+}
+
+/// Whether every endpoint took the event.
+fn delivery(event: &Value, wanted: &[&str]) -> bool {
+    let done = event["pending_webhooks"] == 0;
+    wanted.first().is_none_or(|wanted| done == (*wanted == "true"))
 }
 
 /// `*` stands for any rest, as in `customer.subscription.*`.

@@ -1,6 +1,7 @@
 //! The control API as Rust methods. In: a running fake Stripe's URL. Out: typed answers for tests and the demo.
 
 mod catalogue;
+mod delivery;
 mod money;
 
 use anyhow::Context;
@@ -8,7 +9,7 @@ use reqwest::Method;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value, json};
 
-use super::records::{Attempt, Delivery, Mode, Released};
+use super::api::{LIMITED, lock_timeout};
 use crate::remote::Remote;
 use crate::{Fault, Request};
 
@@ -31,6 +32,11 @@ impl Control {
         let metadata: Map<String, Value> =
             metadata.iter().map(|(key, value)| ((*key).to_owned(), json!(value))).collect();
         self.create("/customers", &json!({ "email": email, "metadata": metadata })).await
+    }
+
+    /// A customer of live mode, whom only live keys see.
+    pub async fn create_live_customer(&self, email: &str) -> anyhow::Result<String> {
+        self.create("/customers", &json!({ "email": email, "livemode": true })).await
     }
 
     /// Overwrites top-level fields; causes `customer.updated`.
@@ -63,51 +69,45 @@ impl Control {
         self.0.tell(Method::DELETE, &format!("/subscriptions/{id}"), &Value::Null).await
     }
 
-    /// What happens to the events that arise from now on.
-    pub async fn delivery(&self, mode: Mode) -> anyhow::Result<()> {
-        self.0.tell(Method::POST, "/delivery", &json!({ "mode": mode })).await
+    /// The sandbox's time.
+    pub async fn now(&self) -> anyhow::Result<i64> {
+        let clock: Value = self.0.get("/clock").await?;
+        clock["now"].as_i64().context("a clock without time")
     }
 
-    /// Delivers held events one after another in this order; an empty order means all, oldest first.
-    pub async fn release(&self, order: &[String]) -> anyhow::Result<Vec<Released>> {
-        self.post("/deliveries/release", &json!({ "order": order })).await
+    /// Moves the clock: `{now?, advance_seconds?, stopped?}`. Trials and periods that end on the way do.
+    pub async fn move_clock(&self, wish: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/clock", &wish).await
     }
 
-    /// Delivers copies of one event once each, without retries.
-    pub async fn deliver(
-        &self,
-        event_id: &str,
-        copies: usize,
-        parallel: bool,
-    ) -> anyhow::Result<Vec<Delivery>> {
-        let body = json!({ "copies": copies, "parallel": parallel });
-        self.post(&format!("/events/{event_id}/deliver"), &body).await
+    /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, ties_by_id?}`.
+    pub async fn set_settings(&self, settings: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/settings", &settings).await
     }
 
-    /// Every event that arose, oldest first, delivered or not.
-    pub async fn events(&self) -> anyhow::Result<Vec<Value>> {
-        self.0.get("/events").await
+    /// A key: `{prefix, permissions?}`.
+    pub async fn create_key(&self, prefix: &str, permissions: Option<Value>) -> anyhow::Result<String> {
+        let wish = json!({ "prefix": prefix, "permissions": permissions });
+        let created: Value = self.post("/keys", &wish).await?;
+        Ok(created["key"].as_str().context("an answer without key")?.to_owned())
     }
 
-    /// Every delivery attempt, in the order in which they ended.
-    pub async fn deliveries(&self) -> anyhow::Result<Vec<Attempt>> {
-        self.0.get("/deliveries").await
+    /// What a key may do from now on: `{permissions?, state?}`, the state `active`, `revoked` or `expired`.
+    pub async fn change_key(&self, key: &str, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, &format!("/keys/{key}"), &change).await
     }
 
-    /// The `Stripe-Signature` header for a body of the caller's making, valid now.
-    pub async fn sign(&self, body: &[u8]) -> anyhow::Result<String> {
-        let signed: Value = self.0.send(Method::POST, "/sign", body.to_vec()).await?;
-        Ok(signed["header"].as_str().context("a signature without header")?.to_owned())
+    /// The next `times` calls are too many, by one of Stripe's reasons: `global-rate`, `endpoint-rate`,
+    /// `global-concurrency`, `endpoint-concurrency`, `resource-specific`.
+    pub async fn rate_limit(&self, reason: &str, times: u32) -> anyhow::Result<()> {
+        let headers = [(LIMITED.to_owned(), reason.to_owned())].into();
+        self.fault(Fault { headers, times, ..Fault::status(429) }).await
     }
 
-    /// Signs any JSON and delivers it once.
-    pub async fn post_event(&self, event: Value) -> anyhow::Result<Delivery> {
-        self.post("/post_event", &event).await
-    }
-
-    /// Sets where events go and how they are signed.
-    pub async fn set_webhook(&self, url: &str, secret: &str) -> anyhow::Result<()> {
-        self.0.tell(Method::POST, "/webhook", &json!({ "url": url, "secret": secret })).await
+    /// The next call finds its object locked by somebody else.
+    pub async fn lock_timeout(&self) -> anyhow::Result<()> {
+        let headers = [(LIMITED.to_owned(), "resource-specific".to_owned())].into();
+        self.fault(Fault { headers, body: Some(lock_timeout()), ..Fault::status(429) }).await
     }
 
     /// Lets the next matching `/v1` calls go wrong.

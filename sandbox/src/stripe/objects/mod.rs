@@ -12,6 +12,9 @@ use serde_json::{Map, Value, json};
 /// The API version all objects and events are written in.
 pub(crate) const API_VERSION: &str = "2026-09-30.endive";
 
+/// The account behind every key.
+pub(crate) const ACCOUNT_ID: &str = "acct_1SandboxNexrole";
+
 /// When an object arises, and in which mode.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Birth {
@@ -44,26 +47,35 @@ pub(crate) fn customer(
 }
 
 /// An event about an object as it is now; `before` holds the old values of what an update changed.
-pub(crate) fn event(birth: Birth, kind: &str, object: &Value, before: Option<Value>, webhooks: u8) -> Value {
+pub(crate) fn event(birth: Birth, kind: &str, object: &Value, before: Option<Value>, version: &str) -> Value {
     let mut data = json!({ "object": object });
     if let Some(before) = before {
         data["previous_attributes"] = before;
     }
     json!({
-        "id": fresh_id("evt"), "object": "event", "api_version": API_VERSION, "created": birth.now, "data": data,
-        "livemode": birth.live, "pending_webhooks": webhooks,
+        "id": fresh_id("evt"), "object": "event", "api_version": version, "created": birth.now, "data": data,
+        "livemode": birth.live, "pending_webhooks": 0,
         "request": { "id": null, "idempotency_key": null }, "type": kind,
+    })
+}
+
+/// An endpoint as the API shows it, without its secret.
+pub(crate) fn webhook_endpoint(birth: Birth, url: &str, events: &[String], version: Option<&str>) -> Value {
+    json!({
+        "id": fresh_id("we"), "object": "webhook_endpoint", "api_version": version, "application": null,
+        "created": birth.now, "description": null, "enabled_events": events, "livemode": birth.live,
+        "metadata": {}, "status": "enabled", "url": url,
     })
 }
 
 /// The account behind the key.
 pub(crate) fn account() -> Value {
     json!({
-        "id": "acct_1SandboxNexrole", "object": "account", "business_profile": null, "business_type": null,
+        "id": ACCOUNT_ID, "object": "account", "business_profile": null, "business_type": null,
         "capabilities": { "card_payments": "active", "transfers": "active" }, "charges_enabled": true,
         "controller": { "type": "account" }, "country": "US", "created": 1_700_000_000,
         "default_currency": "usd", "details_submitted": true, "email": "owner@example.com",
-        "external_accounts": list("/v1/accounts/acct_1SandboxNexrole/external_accounts", Vec::new(), false),
+        "external_accounts": list(&format!("/v1/accounts/{ACCOUNT_ID}/external_accounts"), Vec::new(), false),
         "metadata": {}, "payouts_enabled": true, "settings": null, "tos_acceptance": null,
         "type": "standard",
     })

@@ -2,34 +2,40 @@
 
 pub(super) mod catalogue;
 pub(super) mod checkout;
+pub(super) mod clock;
 mod customers;
+pub(super) mod endpoints;
 mod invoices;
+pub(super) mod keys;
 mod payments;
 pub(super) mod reversals;
 mod subscriptions;
+pub(super) mod versions;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::kinds::Kind;
 use super::objects::{self, Birth};
 use super::records::{Attempt, Mode};
 use super::shelf::Shelf;
-use crate::clock;
 use crate::refusal::Refusal;
+
+use clock::{Clock, Dunning};
+use endpoints::Signing;
+use keys::Key;
+
+pub(crate) use endpoints::Endpoint;
 
 pub(super) use customers::NewCustomer;
 pub(super) use invoices::InvoiceStep;
 pub(super) use payments::Payer;
 pub(super) use subscriptions::NewSubscription;
 
-/// Where events go.
-#[derive(Clone, Debug)]
-pub(crate) struct Webhook {
-    pub(crate) url: String,
-    pub(crate) secret: String,
-}
+/// How long events are shown: 30 days.
+const EVENT_HORIZON: i64 = 30 * 24 * 3600;
 
 /// All objects of one account, in both modes.
 pub(crate) struct World {
@@ -40,13 +46,36 @@ pub(crate) struct World {
     payers: HashMap<String, Payer>,
     /// Nothing that happens now is told.
     quiet: bool,
+    pub(crate) keys: HashMap<String, Key>,
     pub(crate) attempts: Vec<Attempt>,
-    pub(crate) webhook: Option<Webhook>,
+    endpoints: Vec<Endpoint>,
+    /// Which endpoint took which event.
+    taken: HashSet<(String, String)>,
+    pub(crate) signing: Signing,
+    clock: Clock,
+    pub(crate) settings: Settings,
     pub(crate) mode: Mode,
     /// Ids of events waiting for release, oldest first.
     pub(crate) held: Vec<String>,
     /// Events that arose live and have not been handed to the courier yet.
     pub(crate) outbox: Vec<Value>,
+}
+
+/// What an owner chooses in the dashboard.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default)]
+pub(crate) struct Settings {
+    /// In which version events are rendered unless an endpoint has its own, and objects unless a call says which.
+    pub(crate) api_version: String,
+    pub(crate) dunning: Dunning,
+    /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
+    pub(crate) ties_by_id: bool,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self { api_version: objects::API_VERSION.to_owned(), dunning: Dunning::default(), ties_by_id: false }
+    }
 }
 
 /// Which fields may be overwritten.
@@ -67,22 +96,23 @@ struct Changed {
 }
 
 impl World {
-    pub(crate) fn new(webhook: Option<Webhook>) -> Self {
+    pub(crate) fn new(main: Option<Endpoint>) -> Self {
         Self {
             shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
             lines: HashMap::new(),
             payers: HashMap::new(),
             quiet: false,
+            keys: [Key::initial()].map(|key| (key.text.clone(), key)).into(),
             attempts: Vec::new(),
-            webhook,
+            endpoints: main.into_iter().collect(),
+            taken: HashSet::new(),
+            signing: Signing::default(),
+            clock: Clock::default(),
+            settings: Settings::default(),
             mode: Mode::default(),
             held: Vec::new(),
             outbox: Vec::new(),
         }
-    }
-
-    pub(crate) fn now(&self) -> i64 {
-        clock::unix()
     }
 
     pub(crate) fn shelf(&self, kind: Kind) -> &Shelf {
@@ -157,7 +187,8 @@ impl World {
         if self.quiet {
             return;
         }
-        let event = objects::event(self.birth(live), kind, object, before, u8::from(self.webhook.is_some()));
+        let mut event = objects::event(self.birth(live), kind, object, before, &self.settings.api_version);
+        event["pending_webhooks"] = self.audience(&event).len().into();
         match self.mode {
             Mode::Live => self.outbox.push(event.clone()),
             Mode::Hold => self.held.push(id_of(&event)),
@@ -165,6 +196,11 @@ impl World {
         }
         self.shelf_mut(Kind::Event).add(event, live);
     }
+}
+
+/// Whether Stripe still shows an event.
+pub(crate) fn is_recent(event: &Value, now: i64) -> bool {
+    event["created"].as_i64().unwrap_or_default() >= now - EVENT_HORIZON
 }
 
 /// An object's id.

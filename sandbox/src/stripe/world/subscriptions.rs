@@ -1,7 +1,7 @@
 //! Subscriptions. In: what a test says about one. Out: the subscription, its invoice, and the events about both.
 
 use serde::Deserialize;
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::payments::Payer;
 use super::{Change, World, id_of};
@@ -98,6 +98,15 @@ impl World {
             fields.insert("items".to_owned(), objects::items(birth, id, &self.priced(&ids)?));
         }
         let period_end = fields.remove("current_period_end");
+        if let Some(ends) = fields.get("cancel_at_period_end").and_then(Value::as_bool)
+            && !fields.contains_key("cancel_at")
+        {
+            let at = period_end
+                .clone()
+                .unwrap_or_else(|| json!(end_of_period(self.shelf(Kind::Subscription).get(id))));
+            fields.insert("cancel_at".to_owned(), if ends { at } else { Value::Null });
+            fields.insert("canceled_at".to_owned(), if ends { birth.now.into() } else { Value::Null });
+        }
         let mut changed = self.change(Kind::Subscription, id, &change, Change::AnyField)?;
         let subscription = &mut changed.object;
         if let Some(period_end) = period_end {
@@ -121,6 +130,10 @@ impl World {
         }
         Ok(())
     }
+}
+
+fn end_of_period(subscription: Option<&Value>) -> Option<i64> {
+    subscription.and_then(super::clock::period_end)
 }
 
 fn over(subscription: &Value) -> bool {

@@ -1,0 +1,161 @@
+//! Lists and single objects. In: a kind, a query, who asks. Out: what that key may see of the world.
+
+use std::sync::Arc;
+
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode};
+use axum::{Extension, Json};
+use serde_json::Value;
+
+use super::asked::Asked;
+use super::caller::Caller;
+use super::failure::Failure;
+use super::{RequestId, expand, filters};
+use crate::stripe::Stripe;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects;
+use crate::stripe::shelf::{Shelf, Ties, UnknownCursor};
+use crate::stripe::world::keys::ACCOUNT;
+use crate::stripe::world::versions;
+use crate::stripe::world::{World, is_recent};
+
+pub(super) type Answer = Result<Json<Value>, Failure>;
+
+/// What every read starts from.
+struct Read {
+    stripe: Arc<Stripe>,
+    caller: Caller,
+    request: RequestId,
+    query: Option<String>,
+    headers: HeaderMap,
+}
+
+pub(super) type Parts = (State<Arc<Stripe>>, Extension<Caller>, Extension<RequestId>, RawQuery, HeaderMap);
+
+impl Read {
+    fn new((stripe, caller, request, query, headers): Parts) -> Self {
+        Self { stripe: stripe.0, caller: caller.0, request: request.0, query: query.0, headers }
+    }
+
+    /// The version of the answer: what the call says, else the account's.
+    fn version(&self, default: &str) -> Result<String, Failure> {
+        let Some(said) = self.headers.get("stripe-version") else { return Ok(default.to_owned()) };
+        let said = said.to_str().unwrap_or_default();
+        let known = versions::known(said).map(ToOwned::to_owned);
+        known.ok_or_else(|| {
+            Failure::new(StatusCode::BAD_REQUEST, format!("Invalid Stripe API version: {said}"))
+        })
+    }
+
+    /// Answers; an error says under which request it can be looked up.
+    fn answer(self, act: impl FnOnce(&World, &Caller, &Asked) -> Result<Value, Failure>) -> Answer {
+        let outcome = Asked::read(self.query.as_deref()).and_then(|asked| {
+            self.stripe.with(|world| {
+                let version = self.version(&world.settings.api_version)?;
+                let mut answer = act(world, &self.caller, &asked)?;
+                versions::render(world, &version, &mut answer);
+                Ok(answer)
+            })
+        });
+        outcome.map(Json).map_err(|failure| failure.logged(&self.request.0, self.caller.live()))
+    }
+}
+
+pub(super) async fn account(parts: Parts) -> Answer {
+    Read::new(parts).answer(|_, caller, asked| {
+        asked.only(&[])?;
+        caller.may(ACCOUNT)?;
+        Ok(objects::account())
+    })
+}
+
+pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(kind)?;
+        asked.only(&filters::names(kind))?;
+        let cursor = asked.cursor()?;
+        // Tried on nothing first, so that a malformed filter is told even when the list is empty.
+        filters::pass(kind, asked, &Value::Null)?;
+        let shown = |object: &Value| kind != Kind::Event || is_recent(object, world.now());
+        let wanted = |object: &Value| shown(object) && filters::pass(kind, asked, object).unwrap_or(false);
+        let unknown = |UnknownCursor(id)| Failure::missing(kind.object(), asked.cursor_name(), &id);
+        let shelf = world.shelf(kind);
+        let gone = |id: &&String| shelf.get(id).is_some_and(|object| !shown(object));
+        if let Some(id) = cursor.starting_after.iter().chain(&cursor.ending_before).find(gone) {
+            return Err(unknown(UnknownCursor(id.clone())));
+        }
+        let ties = if world.settings.ties_by_id { Ties::ById } else { Ties::ByAge };
+        let (data, has_more) = shelf.page(&cursor, caller.live(), ties, wanted).map_err(unknown)?;
+        let mut page = objects::list(&format!("/v1{}", kind.path()), data, has_more);
+        expand::page(world, caller, kind.object(), &mut page, &asked.all("expand"))?;
+        Ok(page)
+    })
+}
+
+pub(super) async fn single(kind: Kind, Path(id): Path<String>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(kind)?;
+        asked.only(&[])?;
+        let mut object = find(kind, world, caller, &id)?;
+        expand::object(world, caller, kind, &mut object, &asked.all("expand"))?;
+        Ok(object)
+    })
+}
+
+pub(super) async fn line_items(kind: Kind, Path(id): Path<String>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(kind)?;
+        asked.only(&[])?;
+        find(kind, world, caller, &id)?;
+        let lines = world.lines.get(&id).cloned().unwrap_or_default();
+        let path = format!("/v1{}/{id}/line_items", kind.path());
+        below(world, caller, asked, "item", &path, lines)
+    })
+}
+
+pub(super) async fn subscription_items(parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(Kind::Subscription)?;
+        asked.only(&["subscription"])?;
+        let id = asked.one("subscription").ok_or_else(|| Failure::required("subscription"))?;
+        let subscription = find(Kind::Subscription, world, caller, id)?;
+        let items = subscription["items"]["data"].as_array().cloned().unwrap_or_default();
+        below(world, caller, asked, "subscription_item", "/v1/subscription_items", items)
+    })
+}
+
+/// A page of what belongs to one object, in its own order.
+fn below(
+    world: &World,
+    caller: &Caller,
+    asked: &Asked,
+    of: &str,
+    path: &str,
+    objects: Vec<Value>,
+) -> Result<Value, Failure> {
+    let mut shelf = Shelf::default();
+    // A shelf shows the newest first, which is turned round here.
+    objects.into_iter().rev().for_each(|object| shelf.add(object, caller.live()));
+    let unknown = |UnknownCursor(id)| Failure::missing(of, asked.cursor_name(), &id);
+    let (data, has_more) =
+        shelf.page(&asked.cursor()?, caller.live(), Ties::ByAge, |_| true).map_err(unknown)?;
+    let mut page = objects::list(path, data, has_more);
+    expand::page(world, caller, of, &mut page, &asked.all("expand"))?;
+    Ok(page)
+}
+
+/// Only of customers does Stripe still show a stub when they are deleted.
+fn find(kind: Kind, world: &World, caller: &Caller, id: &str) -> Result<Value, Failure> {
+    let shelf = world.shelf(kind);
+    let there = |object: &&Value| match kind {
+        Kind::Customer => true,
+        Kind::Event => is_recent(object, world.now()),
+        _ => object["deleted"] != true,
+    };
+    let (name, param) = (kind.object(), kind.id_param());
+    let object = shelf.get(id).filter(there).ok_or_else(|| Failure::missing(name, param, id))?;
+    if shelf.is_live(id) != caller.live() {
+        return Err(Failure::other_mode(name, param, id, caller.live()));
+    }
+    Ok(object.clone())
+}

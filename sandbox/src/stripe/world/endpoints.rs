@@ -1,0 +1,207 @@
+//! Webhook endpoints. In: where an owner wants which events, and their secrets. Out: who gets an event, and how signed.
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::{World, id_of};
+use crate::clock;
+use crate::refusal::Refusal;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects::{self, fresh_id};
+use crate::stripe::sign;
+
+/// Where events go.
+#[derive(Clone, Debug)]
+pub(crate) struct Endpoint {
+    pub(crate) id: String,
+    pub(crate) url: String,
+    /// The newest first; an older one still signs until it is dropped.
+    secrets: Vec<String>,
+    /// Names, or `*`.
+    enabled_events: Vec<String>,
+    /// How events are rendered; as the account has it if unset.
+    api_version: Option<String>,
+    /// Of which mode events are; both if unset.
+    live: Option<bool>,
+    enabled: bool,
+}
+
+/// What a test says about a new endpoint.
+#[derive(Deserialize)]
+pub(crate) struct NewEndpoint {
+    url: String,
+    secret: Option<String>,
+    #[serde(default = "everything")]
+    enabled_events: Vec<String>,
+    api_version: Option<String>,
+    #[serde(default)]
+    livemode: bool,
+}
+
+/// What a test changes about an endpoint.
+#[derive(Deserialize)]
+pub(crate) struct EndpointChange {
+    url: Option<String>,
+    enabled_events: Option<Vec<String>>,
+    enabled: Option<bool>,
+}
+
+/// Another secret.
+#[derive(Deserialize)]
+pub(crate) struct Roll {
+    secret: Option<String>,
+    /// Whether the old one still signs too, as it does for up to a day.
+    #[serde(default)]
+    keep_old: bool,
+}
+
+/// Which time signatures carry.
+#[derive(Clone, Copy, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(crate) struct Signing {
+    /// The sandbox's movable clock instead of the real one.
+    follow_clock: bool,
+    /// Seconds by which Stripe's clock is ahead.
+    skew_seconds: i64,
+}
+
+fn everything() -> Vec<String> {
+    vec!["*".to_owned()]
+}
+
+fn fresh_secret() -> String {
+    fresh_id("whsec")
+}
+
+impl Endpoint {
+    /// The first endpoint, which wants everything; it is set from outside and has no API version of its own.
+    pub(crate) fn main(url: String, secret: String) -> Self {
+        Self {
+            id: "we_main".to_owned(),
+            url,
+            secrets: vec![secret],
+            enabled_events: everything(),
+            api_version: None,
+            live: None,
+            enabled: true,
+        }
+    }
+
+    fn wants(&self, event: &Value) -> bool {
+        let kind = event["type"].as_str().unwrap_or_default();
+        let named = self.enabled_events.iter().any(|wanted| wanted == "*" || wanted == kind);
+        self.enabled && named && self.live.is_none_or(|live| event["livemode"] == live)
+    }
+}
+
+impl World {
+    /// Replaces the first endpoint.
+    pub(crate) fn set_main_endpoint(&mut self, url: String, secret: String) {
+        let main = Endpoint::main(url, secret);
+        match self.endpoints.iter_mut().find(|endpoint| endpoint.id == main.id) {
+            Some(place) => *place = main,
+            None => self.endpoints.insert(0, main),
+        }
+    }
+
+    /// Another endpoint; its secret is told only here, as on the real Stripe.
+    pub(crate) fn create_endpoint(&mut self, wish: NewEndpoint) -> Result<(String, String), Refusal> {
+        if let Some(version) = &wish.api_version {
+            super::versions::known(version)
+                .ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
+        }
+        let birth = self.birth(wish.livemode);
+        let object =
+            objects::webhook_endpoint(birth, &wish.url, &wish.enabled_events, wish.api_version.as_deref());
+        let id = id_of(&object);
+        self.shelf_mut(Kind::WebhookEndpoint).add(object, birth.live);
+        let secret = wish.secret.unwrap_or_else(fresh_secret);
+        self.endpoints.push(Endpoint {
+            id: id.clone(),
+            url: wish.url,
+            secrets: vec![secret.clone()],
+            enabled_events: wish.enabled_events,
+            api_version: wish.api_version,
+            live: Some(birth.live),
+            enabled: true,
+        });
+        Ok((id, secret))
+    }
+
+    pub(crate) fn change_endpoint(&mut self, id: &str, change: EndpointChange) -> Result<(), Refusal> {
+        let endpoint = self.endpoint_mut(id)?;
+        endpoint.url = change.url.unwrap_or_else(|| endpoint.url.clone());
+        if let Some(events) = change.enabled_events {
+            endpoint.enabled_events = events;
+        }
+        endpoint.enabled = change.enabled.unwrap_or(endpoint.enabled);
+        let endpoint = endpoint.clone();
+        if let Some(object) = self.shelf_mut(Kind::WebhookEndpoint).get_mut(id) {
+            object["url"] = endpoint.url.into();
+            object["enabled_events"] = endpoint.enabled_events.into();
+            object["status"] = if endpoint.enabled { "enabled" } else { "disabled" }.into();
+        }
+        Ok(())
+    }
+
+    pub(crate) fn delete_endpoint(&mut self, id: &str) -> Result<(), Refusal> {
+        self.endpoint_mut(id)?;
+        self.endpoints.retain(|endpoint| endpoint.id != id);
+        self.bury(Kind::WebhookEndpoint, id);
+        Ok(())
+    }
+
+    pub(crate) fn roll_secret(&mut self, id: &str, roll: Roll) -> Result<String, Refusal> {
+        let endpoint = self.endpoint_mut(id)?;
+        let secret = roll.secret.unwrap_or_else(fresh_secret);
+        endpoint.secrets.truncate(usize::from(roll.keep_old));
+        endpoint.secrets.insert(0, secret.clone());
+        Ok(secret)
+    }
+
+    fn endpoint_mut(&mut self, id: &str) -> Result<&mut Endpoint, Refusal> {
+        let endpoint = self.endpoints.iter_mut().find(|endpoint| endpoint.id == id);
+        endpoint.ok_or_else(|| Refusal::missing(format!("webhook endpoint: {id}")))
+    }
+
+    /// One endpoint, as it is now.
+    pub(crate) fn endpoint(&self, id: &str) -> Option<Endpoint> {
+        self.endpoints.iter().find(|endpoint| endpoint.id == id).cloned()
+    }
+
+    pub(crate) fn first_endpoint(&self) -> Option<Endpoint> {
+        self.endpoints.first().cloned()
+    }
+
+    /// Who gets an event.
+    pub(crate) fn audience(&self, event: &Value) -> Vec<Endpoint> {
+        self.endpoints.iter().filter(|endpoint| endpoint.wants(event)).cloned().collect()
+    }
+
+    /// An event as an endpoint sees it, pretty-printed like the real ones, so that a receiver that re-serialises
+    /// before verifying fails here.
+    pub(crate) fn body_for(&self, endpoint: &Endpoint, event: &Value) -> Vec<u8> {
+        let mut event = event.clone();
+        if let Some(version) = &endpoint.api_version {
+            event["api_version"] = version.as_str().into();
+        }
+        super::versions::render(self, objects::API_VERSION, &mut event);
+        serde_json::to_vec_pretty(&event).unwrap_or_default()
+    }
+
+    /// The header for a body: one signature per secret. The time is that of this attempt, never of the event.
+    pub(crate) fn signature(&self, endpoint: &Endpoint, body: &[u8]) -> String {
+        let now = if self.signing.follow_clock { self.now() } else { clock::unix() };
+        sign::header(&endpoint.secrets, now + self.signing.skew_seconds, body)
+    }
+
+    /// Notes that an endpoint took an event; a second copy counts no more.
+    pub(crate) fn delivered(&mut self, event: &str, endpoint: &str) {
+        if self.taken.insert((event.to_owned(), endpoint.to_owned()))
+            && let Some(event) = self.shelf_mut(Kind::Event).get_mut(event)
+        {
+            let pending = event["pending_webhooks"].as_i64().unwrap_or_default();
+            event["pending_webhooks"] = (pending - 1).max(0).into();
+        }
+    }
+}

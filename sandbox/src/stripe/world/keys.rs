@@ -1,0 +1,123 @@
+//! API keys. In: what an owner allows. Out: keys, and what each may read.
+
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
+
+use super::World;
+use crate::refusal::Refusal;
+use crate::stripe::kinds::Kind;
+use crate::stripe::objects::fresh_id;
+
+/// The one key every fake Stripe has from the start: it reads everything of test mode.
+pub const KEY: &str = "rk_test_sandbox";
+
+/// The permission for `GET /v1/account`.
+pub(crate) const ACCOUNT: &str = "accounts_kyc_basic";
+
+/// What a key may do with one kind of object. The sandbox has nothing to write, so that `write` reads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Access {
+    None,
+    Read,
+    Write,
+}
+
+/// Whether a key still opens anything.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum KeyState {
+    #[default]
+    Active,
+    /// Rolled or deleted by the owner.
+    Revoked,
+    /// Its time is over.
+    Expired,
+}
+
+/// What a test says about a new key.
+#[derive(Deserialize)]
+pub(crate) struct NewKey {
+    /// `rk_test`, `rk_live`, `sk_test` or `sk_live`.
+    prefix: String,
+    /// By kind, as in `{"subscriptions": "read"}`. Without it everything is allowed, with it nothing else.
+    permissions: Option<BTreeMap<String, Access>>,
+}
+
+/// What a test changes about a key.
+#[derive(Deserialize)]
+pub(crate) struct KeyChange {
+    permissions: Option<BTreeMap<String, Access>>,
+    state: Option<KeyState>,
+}
+
+/// One key.
+#[derive(Clone, Debug)]
+pub(crate) struct Key {
+    pub(crate) text: String,
+    pub(crate) live: bool,
+    pub(crate) state: KeyState,
+    /// By Stripe's word for the permission; `None` is everything.
+    allowed: Option<BTreeMap<&'static str, Access>>,
+}
+
+impl Key {
+    pub(crate) fn initial() -> Self {
+        Self { text: KEY.to_owned(), live: false, state: KeyState::Active, allowed: None }
+    }
+
+    /// Whether the key reads what needs this permission.
+    pub(crate) fn reads(&self, permission: &str) -> bool {
+        let granted = |allowed: &BTreeMap<&str, Access>| {
+            allowed.get(permission).is_some_and(|access| *access != Access::None)
+        };
+        self.allowed.as_ref().is_none_or(granted)
+    }
+}
+
+impl World {
+    pub(crate) fn create_key(&mut self, wish: NewKey) -> Result<String, Refusal> {
+        let prefix = wish.prefix.as_str();
+        if !matches!(prefix, "rk_test" | "rk_live" | "sk_test" | "sk_live") {
+            return Err(Refusal::malformed("prefix: rk_test, rk_live, sk_test or sk_live"));
+        }
+        if prefix.starts_with("sk") && wish.permissions.is_some() {
+            return Err(Refusal::malformed("a secret key may do everything"));
+        }
+        let key = Key {
+            text: fresh_id(prefix),
+            live: prefix.ends_with("live"),
+            state: KeyState::Active,
+            allowed: wish.permissions.map(spelt).transpose()?,
+        };
+        let text = key.text.clone();
+        self.keys.insert(text.clone(), key);
+        Ok(text)
+    }
+
+    pub(crate) fn change_key(&mut self, text: &str, change: KeyChange) -> Result<(), Refusal> {
+        let allowed = change.permissions.map(spelt).transpose()?;
+        let key = self.keys.get_mut(text).ok_or_else(|| Refusal::missing(format!("key: {text}")))?;
+        if allowed.is_some() {
+            key.allowed = allowed;
+        }
+        key.state = change.state.unwrap_or(key.state);
+        Ok(())
+    }
+}
+
+/// Permissions by Stripe's own words. A kind may also be named as in the API's paths: prices need `plan`, refunds `charge`.
+fn spelt(wish: BTreeMap<String, Access>) -> Result<BTreeMap<&'static str, Access>, Refusal> {
+    let word = |name: &str| {
+        let named = |kind: &Kind| kind.permission() == name || kind.path()[1..].replace('/', "_") == name;
+        let kind = Kind::ALL.into_iter().find(named).map(Kind::permission);
+        kind.or_else(|| (name == "account").then_some(ACCOUNT))
+    };
+    let spell = |(name, access): (String, Access)| {
+        let word =
+            word(&name).ok_or_else(|| Refusal::malformed(format!("no permission is called {name}")))?;
+        Ok((word, access))
+    };
+    wish.into_iter().map(spell).collect()
+}
