@@ -3,7 +3,10 @@
 use sandbox::discord::Fault;
 use serde_json::json;
 
-use crate::world::World;
+use crate::{
+    described::{discord as description, say},
+    world::World,
+};
 
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
@@ -179,5 +182,27 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
     let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
+    world.finish().await;
+}
+
+/// What each scenario's end checks, once for every route that there is.
+#[tokio::test]
+async fn every_route_the_bot_calls_is_as_discord_describes_it() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.discord.interact(world.guild, ana.user, "status").await.unwrap();
+    if description().is_some() {
+        let checked = world.checked().await.unwrap();
+        say(&format!("Discord's routes, checked against its description:\n{}", checked.list()));
+        assert_eq!(checked.untold, 0);
+        for (method, path) in bot::discord::ROUTES {
+            let route = (method.to_owned(), path.to_owned());
+            assert!(checked.routes.contains_key(&route), "{method} {path} was never called");
+        }
+    }
     world.finish().await;
 }

@@ -4,6 +4,8 @@
 mod bad_input;
 mod cluster;
 mod crash;
+#[path = "../../../sandbox/tests/described/mod.rs"]
+mod described;
 mod discord_side;
 mod migrations;
 mod postgres;

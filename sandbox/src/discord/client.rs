@@ -156,6 +156,11 @@ impl Control {
         self.0.get(&format!("/requests?since={seq}")).await
     }
 
+    /// The same with what was sent and answered.
+    pub async fn transcripts(&self) -> anyhow::Result<Vec<Request>> {
+        self.0.get("/requests?transcripts=true").await
+    }
+
     /// Forgets the calls so far; numbering goes on.
     pub async fn clear_requests(&self) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, "/requests", &Value::Null).await

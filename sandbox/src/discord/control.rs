@@ -46,10 +46,10 @@ impl From<No> for Refusal {
 }
 
 async fn state(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    Json(discord.with(|world| snapshot(world)))
+    Json(discord.with(snapshot))
 }
 
-fn snapshot(world: &World) -> Value {
+fn snapshot(world: &mut World) -> Value {
     let guilds = world.guilds.values().map(|guild| {
         let roles = guild.roles.values().map(|role| {
             json!({
@@ -71,7 +71,11 @@ fn snapshot(world: &World) -> Value {
     });
     let commands: Vec<&Value> =
         world.commands.iter().chain(world.guild_commands.values().flatten()).collect();
-    json!({ "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.sessions.len() })
+    let invalid = world.ban.shown(world.meter.limits(), std::time::Instant::now());
+    json!({
+        "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.sessions.len(),
+        "invalid_requests": invalid,
+    })
 }
 
 #[derive(Deserialize)]
@@ -183,7 +187,10 @@ async fn take_role(
 }
 
 async fn set_limits(State(discord): State<Arc<Discord>>, Json(limits): Json<Limits>) -> Json<Value> {
-    discord.with(|world| world.meter.set(limits));
+    discord.with(|world| {
+        world.meter.set(limits);
+        world.ban = super::ban::Ban::default();
+    });
     Json(json!({}))
 }
 

@@ -1,6 +1,7 @@
 //! A fake Discord. In: a port and perhaps a token. Out: REST under `/api/v10`, a gateway, and the control API.
 
 mod application;
+mod ban;
 mod client;
 mod control;
 mod exchange;
@@ -30,7 +31,7 @@ use limits::{Lane, Pass};
 use reply::No;
 use world::World;
 
-pub use crate::{Fault, FaultKind, Request};
+pub use crate::{Fault, FaultKind, Request, Transcript};
 pub use client::Control;
 pub use records::{Action, Actor, AuditEntry, Interaction, Limits, Message};
 
@@ -94,8 +95,11 @@ fn router(discord: Arc<Discord>) -> Router {
     // Interaction answers carry their own token and are outside the bot's global limit.
     let api = guarded.merge(interactions::routes()).fallback(async || No::NotFound);
     // Outside the nest, because inside it the path has lost its prefix.
-    let observed =
-        Router::new().nest("/api/v10", api).layer(from_fn_with_state(traffic.clone(), traffic::observe));
+    let observed = Router::new()
+        .nest("/api/v10", api)
+        .layer(from_fn_with_state(traffic.clone(), traffic::misbehave))
+        .layer(from_fn_with_state((discord.clone(), traffic.clone()), ban::watch))
+        .layer(from_fn_with_state(traffic.clone(), traffic::record));
     Router::new()
         .merge(observed)
         .route("/gateway", get(gateway::connect))

@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::ban::Ban;
 use super::exchange::Exchange;
 use super::gateway::Session;
 use super::limits::Meter;
@@ -38,6 +39,7 @@ pub(crate) struct World {
     pub(crate) sessions: Vec<Session>,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) meter: Meter,
+    pub(crate) ban: Ban,
     pub(crate) mint: Mint,
     /// Accounts outlive memberships: someone who rejoins has the same name.
     names: BTreeMap<u64, String>,
