@@ -7,6 +7,7 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod gateway;
 mod migrations;
 mod postgres;
 mod reconcile;

@@ -166,9 +166,49 @@ impl Control {
         self.0.tell(Method::DELETE, "/requests", &Value::Null).await
     }
 
-    /// Breaks every gateway connection without a close frame.
+    /// Breaks every gateway connection without a close frame; the sessions can be resumed.
     pub async fn drop_gateway(&self) -> anyhow::Result<()> {
-        self.0.tell(Method::POST, "/gateway/drop", &Value::Null).await
+        self.order("drop", json!({ "resumable": true })).await
+    }
+
+    /// The same, and the sessions are forgotten with all that happens from now on.
+    pub async fn forget_gateway(&self) -> anyhow::Result<()> {
+        self.order("drop", json!({ "resumable": false })).await
+    }
+
+    /// Tells every client to reconnect (opcode 7).
+    pub async fn reconnect_gateway(&self) -> anyhow::Result<()> {
+        self.order("reconnect", Value::Null).await
+    }
+
+    /// Tells every client that its session is invalid (opcode 9).
+    pub async fn invalidate_gateway(&self, resumable: bool) -> anyhow::Result<()> {
+        self.order("invalidate", json!({ "resumable": resumable })).await
+    }
+
+    /// Closes every gateway connection with this code.
+    pub async fn close_gateway(&self, code: u16) -> anyhow::Result<()> {
+        self.order("close", json!({ "code": code })).await
+    }
+
+    /// Every gateway connection stays open, and neither hears nor says anything any more.
+    pub async fn deafen_gateway(&self) -> anyhow::Result<()> {
+        self.order("deafen", Value::Null).await
+    }
+
+    /// How often clients that connect from now on must send a heartbeat.
+    pub async fn set_heartbeat(&self, interval_ms: u64) -> anyhow::Result<()> {
+        let body = json!({ "heartbeat_interval_ms": interval_ms });
+        self.0.tell(Method::POST, "/gateway", &body).await
+    }
+
+    /// Whether the application may use the privileged member intent.
+    pub async fn allow_members_intent(&self, allowed: bool) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/gateway", &json!({ "members_intent": allowed })).await
+    }
+
+    async fn order(&self, what: &str, body: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/gateway/{what}"), &body).await
     }
 
     async fn create(&self, path: &str, body: &Value) -> anyhow::Result<u64> {

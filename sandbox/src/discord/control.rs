@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::Discord;
 use super::interactions::interact;
+use super::orders;
 use super::records::{Action, Actor, Limits};
 use super::reply::No;
 use super::snowflake;
@@ -31,7 +32,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
-        .route("/gateway/drop", post(drop_gateway))
+        .merge(orders::routes())
 }
 
 impl From<No> for Refusal {
@@ -73,8 +74,8 @@ fn snapshot(world: &mut World) -> Value {
         world.commands.iter().chain(world.guild_commands.values().flatten()).collect();
     let invalid = world.ban.shown(world.meter.limits(), std::time::Instant::now());
     json!({
-        "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.sessions.len(),
-        "invalid_requests": invalid,
+        "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.gateway.connected(),
+        "gateway": world.gateway.shown(), "invalid_requests": invalid,
     })
 }
 
@@ -192,13 +193,4 @@ async fn set_limits(State(discord): State<Arc<Discord>>, Json(limits): Json<Limi
         world.ban = super::ban::Ban::default();
     });
     Json(json!({}))
-}
-
-async fn drop_gateway(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    // Forgotten at once, so that a command invoked right after this waits for the new connection.
-    let cut = discord.with(|world| std::mem::take(&mut world.sessions));
-    for session in &cut {
-        session.cut();
-    }
-    Json(json!({ "dropped": cut.len() }))
 }

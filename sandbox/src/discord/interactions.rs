@@ -107,8 +107,7 @@ fn invoke(world: &mut World, wish: &Wish) -> Result<Invoked, Refusal> {
     let Some(command) = own.chain(&world.commands).find(|command| command["name"] == name) else {
         return Ok(Invoked::NotYet("the bot never registered it"));
     };
-    // The newest connection, because a broken older one may not have been noticed yet.
-    let Some(session) = world.sessions.last() else {
+    let Some(session) = world.gateway.speaking_to(wish.guild_id) else {
         return Ok(Invoked::NotYet("no gateway session"));
     };
 
@@ -132,7 +131,7 @@ fn invoke(world: &mut World, wish: &Wish) -> Result<Invoked, Refusal> {
             "resolved": resolved(guild, &wish.options),
         },
     });
-    session.dispatch("INTERACTION_CREATE", event);
+    session.dispatch("INTERACTION_CREATE", &event);
     world.exchanges.push(Exchange::new(id, token.clone(), channel));
     Ok(Invoked::As(token))
 }

@@ -7,10 +7,10 @@ use serde_json::{Value, json};
 
 use super::ban::Ban;
 use super::exchange::Exchange;
-use super::gateway::Session;
 use super::limits::Meter;
 use super::records::{Action, Actor, AuditEntry};
 use super::reply::No;
+use super::session::Sessions;
 use super::snowflake::Mint;
 use super::wire;
 use crate::clock;
@@ -26,9 +26,9 @@ const EVERYONE: u64 = 0xC00;
 const BOT_POSITION: u32 = 50;
 
 /// Intent for guild and role events.
-const INTENT_GUILDS: u64 = 1;
+pub(crate) const INTENT_GUILDS: u64 = 1;
 /// Privileged intent for member events.
-const INTENT_MEMBERS: u64 = 1 << 1;
+pub(crate) const INTENT_MEMBERS: u64 = 1 << 1;
 
 /// Everything one fake Discord knows.
 #[derive(Default)]
@@ -36,7 +36,7 @@ pub(crate) struct World {
     pub(crate) guilds: BTreeMap<u64, Guild>,
     pub(crate) commands: Vec<Value>,
     pub(crate) guild_commands: BTreeMap<u64, Vec<Value>>,
-    pub(crate) sessions: Vec<Session>,
+    pub(crate) gateway: Sessions,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) meter: Meter,
     pub(crate) ban: Ban,
@@ -296,8 +296,8 @@ impl World {
     /// Sends a guild's event to each session with the intent, while the bot is in that guild.
     fn tell(&mut self, guild: u64, intent: u64, event: &'static str, data: &Value) {
         if self.guilds.get(&guild).is_some_and(|place| place.bot_in_guild) {
-            for session in self.sessions.iter().filter(|session| session.has_intent(intent)) {
-                session.dispatch(event, data.clone());
+            for session in self.gateway.hearing(guild, intent) {
+                session.dispatch(event, data);
             }
         }
     }
