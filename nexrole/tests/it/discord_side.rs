@@ -185,6 +185,44 @@ async fn status_answers_an_owner_and_nobody_else() {
     world.finish().await;
 }
 
+#[tokio::test]
+async fn an_answer_that_breaks_off_costs_an_attempt_and_nothing_is_done_twice() {
+    let world = World::start().await;
+    for fault in [
+        Fault::truncate().on("GET", "/members/"),
+        Fault::apply_then_reset().on("PUT", "/roles/"),
+        Fault::shared_limit(0.2).on("GET", "/members/"),
+    ] {
+        world.discord.fault(fault).await.unwrap();
+        let ana = world.fan().await;
+        world.subscribes(&ana).await;
+        world.until_vip(&ana).await;
+        assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    }
+    let limited = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(429)).count();
+    assert_eq!(limited, 1);
+    assert_eq!(world.discord.state().await.unwrap()["invalid_requests"]["counted"], 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_ban_page_stops_every_call_and_costs_no_attempt() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.fault(Fault::ban(1800).on("GET", "/members/")).await.unwrap();
+    world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    let waiting =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '25 minutes'";
+    world.until("the guild waits", async || world.number(waiting).await == 1).await;
+    world.until("both are known", async || world.number("SELECT count(*) FROM role_jobs").await == 2).await;
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
+    let members =
+        world.discord.requests().await.unwrap().iter().filter(|r| r.path.contains("/members/")).count();
+    assert_eq!(members, 1, "each call while banned prolongs the ban");
+    world.close().await;
+}
+
 /// What each scenario's end checks, once for every route that there is.
 #[tokio::test]
 async fn every_route_the_bot_calls_is_as_discord_describes_it() {

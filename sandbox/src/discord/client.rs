@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::records::{AuditEntry, Interaction, Limits};
+use super::records::{AuditEntry, Interaction, Limits, Message};
 use super::snowflake;
 use crate::remote::Remote;
 use crate::{Fault, Request};
@@ -129,6 +129,75 @@ impl Control {
             "options": options, "permissions": permissions,
         });
         self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A member presses the button, or chooses from the menu, with this `custom_id` on a message.
+    pub async fn click(
+        &self,
+        (guild, user): (u64, u64),
+        message: &str,
+        custom_id: &str,
+        values: &[&str],
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "component": custom_id,
+            "message_id": message, "values": values,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A member sends the form with this `custom_id`; `fields` by their own `custom_id`.
+    pub async fn submit(
+        &self,
+        (guild, user): (u64, u64),
+        custom_id: &str,
+        fields: Value,
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "modal": custom_id, "fields": fields,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A member is typing the option that is marked `"focused": true`; the choices are in the callback.
+    pub async fn complete(
+        &self,
+        (guild, user): (u64, u64),
+        command: &str,
+        options: Value,
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "command": command,
+            "options": options, "autocomplete": true,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A text channel; `bot_denied` are permission bits that the bot lacks there.
+    pub async fn create_channel(&self, guild: u64, name: &str, bot_denied: u64) -> anyhow::Result<u64> {
+        let body = json!({ "name": name, "bot_denied": bot_denied.to_string() });
+        self.create(&format!("/guilds/{guild}/channels"), &body).await
+    }
+
+    /// What everyone in a channel sees, oldest first.
+    pub async fn channel_messages(&self, channel: u64) -> anyhow::Result<Vec<Message>> {
+        self.0.get(&format!("/channels/{channel}/messages")).await
+    }
+
+    /// Somebody writes in a channel.
+    pub async fn write(&self, channel: u64, user: u64, content: &str) -> anyhow::Result<u64> {
+        let body = json!({ "user_id": user.to_string(), "content": content });
+        self.create(&format!("/channels/{channel}/messages"), &body).await
+    }
+
+    /// What the bot wrote to a user directly, oldest first.
+    pub async fn direct_messages(&self, user: u64) -> anyhow::Result<Vec<Message>> {
+        self.0.get(&format!("/users/{user}/messages")).await
+    }
+
+    /// Whether a user takes direct messages.
+    pub async fn set_direct(&self, user: u64, open: bool) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, &format!("/users/{user}/direct"), &json!({ "open": open })).await
     }
 
     /// Lets the next matching REST calls go wrong.

@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Discord;
-use super::interactions::interact;
-use super::orders;
 use super::records::{Action, Actor, Limits};
 use super::reply::No;
 use super::snowflake;
 use super::wire::texts;
+use super::wishes::interact;
 use super::world::{BOT_ID, World};
+use super::{orders, people};
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -33,12 +33,14 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
         .merge(orders::routes())
+        .merge(people::routes())
 }
 
 impl From<No> for Refusal {
     fn from(no: No) -> Self {
         match no {
             No::UnknownGuild => Self::missing("guild"),
+            No::UnknownChannel => Self::missing("channel"),
             No::UnknownRole => Self::missing("role"),
             No::UnknownMember => Self::missing("member"),
             other => Self::conflict(format!("{other:?}")),
@@ -68,6 +70,9 @@ fn snapshot(world: &mut World) -> Value {
             "id": guild.id.to_string(), "name": guild.name, "bot_in_guild": guild.bot_in_guild,
             "roles": roles.collect::<Vec<_>>(), "members": members.collect::<Vec<_>>(),
             "audit_log": guild.audit,
+            "channels": guild.channels.iter().map(|(id, channel)| {
+                json!({ "id": id.to_string(), "name": channel.name })
+            }).collect::<Vec<_>>(),
         })
     });
     let commands: Vec<&Value> =

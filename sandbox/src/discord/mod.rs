@@ -1,20 +1,25 @@
 //! A fake Discord. In: a port and perhaps a token. Out: REST under `/api/v10`, a gateway, and the control API.
 
 mod application;
+mod audit;
 mod ban;
+mod channels;
 mod client;
 mod control;
 mod exchange;
 mod gateway;
 mod interactions;
 mod limits;
+mod messages;
 mod orders;
+mod people;
 mod records;
 mod reply;
 mod rest;
 mod session;
 mod snowflake;
 mod wire;
+mod wishes;
 mod world;
 
 use std::sync::{Arc, Mutex};
@@ -92,6 +97,8 @@ fn router(discord: Arc<Discord>) -> Router {
     let traffic = Traffic::new(reply::plain);
     let guarded = rest::routes()
         .merge(application::routes())
+        .merge(audit::routes())
+        .merge(channels::routes())
         .route_layer(from_fn_with_state(discord.clone(), guard))
         .method_not_allowed_fallback(async || No::MethodNotAllowed);
     // Interaction answers carry their own token and are outside the bot's global limit.
