@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -21,6 +23,14 @@ pub enum FaultKind {
     ApplyThenHang,
     /// The connection is closed without an answer; nothing is applied.
     Reset,
+    /// The change is made, then the connection is closed without an answer.
+    ApplyThenReset,
+    /// The change is made, but the connection ends in the middle of the answer's body. An answer without a body is
+    /// lost whole.
+    Truncate,
+    /// What Cloudflare shows to an address that sent too many invalid requests: a page, no JSON. Nothing is applied.
+    /// Also what a call is marked with that the sandbox banned by itself.
+    Ban,
 }
 
 /// A fault for the next `times` calls that match. Unset conditions match everything.
@@ -41,6 +51,8 @@ pub struct Fault {
     pub headers: BTreeMap<String, String>,
     /// The JSON body of a `Status` fault; the vendor's usual error shape if unset.
     pub body: Option<Value>,
+    /// The body of a `Status` fault, byte for byte, instead of JSON. Its type is `text/html` unless a header says so.
+    pub text: Option<String>,
     /// How long `Hang` and `ApplyThenHang` wait, in milliseconds.
     pub hang_ms: u64,
 }
@@ -55,6 +67,7 @@ impl Default for Fault {
             status: None,
             headers: BTreeMap::new(),
             body: None,
+            text: None,
             hang_ms: HANG_MS,
         }
     }
@@ -79,6 +92,22 @@ impl Fault {
     /// The next call's connection is closed without an answer.
     pub fn reset() -> Self {
         Self { kind: FaultKind::Reset, ..Self::default() }
+    }
+
+    /// The next call is applied, but its connection is closed without an answer.
+    pub fn apply_then_reset() -> Self {
+        Self { kind: FaultKind::ApplyThenReset, ..Self::default() }
+    }
+
+    /// The next call is applied, but its answer breaks off in the middle.
+    pub fn truncate() -> Self {
+        Self { kind: FaultKind::Truncate, ..Self::default() }
+    }
+
+    /// The next call is refused by Cloudflare, for so many seconds as it says.
+    pub fn ban(retry_after_seconds: u64) -> Self {
+        let fault = Self { kind: FaultKind::Ban, ..Self::default() };
+        fault.header("retry-after", &retry_after_seconds.to_string())
     }
 
     /// Only for calls with this method whose path contains this text.
@@ -110,6 +139,13 @@ impl Fault {
         self
     }
 
+    /// With this response body, which need not be JSON.
+    #[must_use]
+    pub fn text(mut self, text: &str) -> Self {
+        self.text = Some(text.to_owned());
+        self
+    }
+
     /// Hanging only this many milliseconds.
     #[must_use]
     pub fn for_ms(mut self, hang_ms: u64) -> Self {
@@ -121,6 +157,15 @@ impl Fault {
         self.method.as_ref().is_none_or(|wanted| wanted.eq_ignore_ascii_case(method))
             && self.path_contains.as_ref().is_none_or(|wanted| path_and_query.contains(wanted.as_str()))
     }
+}
+
+/// Cloudflare's answer to an address that it has banned.
+pub(crate) fn ban_page(retry_after_seconds: u64) -> Response {
+    let page = "<!DOCTYPE html>\n<html><head><title>Access denied | discord.com used Cloudflare to restrict access</title>\
+                </head><body><h1>Error 1015</h1><p>You are being rate limited.</p></body></html>\n";
+    let html = (header::CONTENT_TYPE, HeaderValue::from_static("text/html; charset=UTF-8"));
+    let retry_after = (header::RETRY_AFTER, HeaderValue::from(retry_after_seconds));
+    (StatusCode::TOO_MANY_REQUESTS, [html, retry_after], page).into_response()
 }
 
 /// The faults still to come, in the order they were asked for.

@@ -1,6 +1,13 @@
 //! Every vendor call that was made. In: the start and the end of a call. Out: the calls in order of arrival.
 
+use std::collections::VecDeque;
+
 use serde::{Deserialize, Serialize};
+
+use crate::fault::FaultKind;
+
+/// Bodies are kept up to this many bytes in all; then the oldest are forgotten, so that a long benchmark fits.
+const KEPT_BYTES: usize = 32 * 1024 * 1024;
 
 /// One call to a vendor's API.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +26,29 @@ pub struct Request {
     pub reason: Option<String>,
     /// Discord: the `X-RateLimit-Scope` of the answer.
     pub scope: Option<String>,
+    /// The fault that happened to it; `None` if the answer is what the vendor would say.
+    #[serde(default)]
+    pub fault: Option<FaultKind>,
+    /// What was said. Told only when asked for, and only of the newest calls.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transcript: Option<Transcript>,
+}
+
+/// What was sent and answered.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Transcript {
+    /// The scheme of the `Authorization`, such as `Bot`; its secret is not kept.
+    pub authorization: Option<String>,
+    /// The `User-Agent`.
+    pub user_agent: Option<String>,
+    /// The `Content-Type` of what was sent.
+    pub sent_type: Option<String>,
+    /// What was sent.
+    pub sent: String,
+    /// The `Content-Type` of the answer.
+    pub answered_type: Option<String>,
+    /// The answer's body; empty while there is no answer.
+    pub answered: String,
 }
 
 /// The calls seen since the last clearing.
@@ -26,6 +56,9 @@ pub struct Request {
 pub(crate) struct Journal {
     calls: Vec<Request>,
     last: u64,
+    /// Calls whose transcript is kept, oldest first.
+    told: VecDeque<u64>,
+    bytes: usize,
 }
 
 impl Journal {
@@ -46,16 +79,61 @@ impl Journal {
             status: None,
             reason,
             scope: None,
+            fault: None,
+            transcript: None,
         });
         self.last
     }
 
-    /// Notes its answer. A call cleared in the meantime stays forgotten.
-    pub(crate) fn close(&mut self, seq: u64, status: u16, scope: Option<String>) {
-        if let Ok(at) = self.calls.binary_search_by_key(&seq, |call| call.seq) {
-            self.calls[at].status = Some(status);
-            self.calls[at].scope = scope;
+    /// Notes that a fault happens to it.
+    pub(crate) fn spoil(&mut self, seq: u64, fault: FaultKind) {
+        if let Some(call) = self.find(seq) {
+            call.fault = Some(fault);
         }
+    }
+
+    /// Notes what was sent.
+    pub(crate) fn sent(&mut self, seq: u64, transcript: Transcript) {
+        let bytes = transcript.sent.len();
+        let Some(call) = self.find(seq) else { return };
+        call.transcript = Some(transcript);
+        self.told.push_back(seq);
+        self.bytes += bytes;
+        self.forget();
+    }
+
+    /// Notes its answer. A call cleared in the meantime stays forgotten.
+    pub(crate) fn close(
+        &mut self,
+        seq: u64,
+        status: u16,
+        scope: Option<String>,
+        content_type: Option<String>,
+        body: String,
+    ) {
+        let bytes = body.len();
+        let Some(call) = self.find(seq) else { return };
+        call.status = Some(status);
+        call.scope = scope;
+        if let Some(transcript) = &mut call.transcript {
+            transcript.answered_type = content_type;
+            transcript.answered = body;
+            self.bytes += bytes;
+        }
+        self.forget();
+    }
+
+    fn forget(&mut self) {
+        while self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.told.pop_front() else { return };
+            let forgotten = self.find(oldest).and_then(|call| call.transcript.take());
+            self.bytes -= forgotten.map_or(0, |transcript| transcript.sent.len() + transcript.answered.len());
+        }
+    }
+
+    fn find(&mut self, seq: u64) -> Option<&mut Request> {
+        let at = self.calls.binary_search_by_key(&seq, |call| call.seq).ok()?;
+        self.calls.get_mut(at)
     }
 
     /// Calls that arrived after `seq`.
@@ -65,5 +143,26 @@ impl Journal {
 
     pub(crate) fn clear(&mut self) {
         self.calls.clear();
+        self.told.clear();
+        self.bytes = 0;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_said_is_forgotten_before_it_fills_the_memory() {
+        let mut journal = Journal::default();
+        let half = Transcript { sent: "x".repeat(KEPT_BYTES / 2), ..Transcript::default() };
+        for _ in 0..3 {
+            let seq = journal.open("GET", "/", "/", None);
+            journal.sent(seq, half.clone());
+            journal.close(seq, 200, None, None, String::new());
+        }
+        let told: Vec<bool> = journal.since(0).iter().map(|call| call.transcript.is_some()).collect();
+        assert_eq!(told, [false, true, true]);
+        assert!(journal.since(0).iter().all(|call| call.status == Some(200)), "the calls are not forgotten");
     }
 }

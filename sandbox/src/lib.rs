@@ -19,5 +19,5 @@ pub mod discord;
 pub mod stripe;
 
 pub use fault::{Fault, FaultKind};
-pub use journal::Request;
+pub use journal::{Request, Transcript};
 pub use server::Running;

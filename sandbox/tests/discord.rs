@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Method, Response, StatusCode};
 use sandbox::Running;
-use sandbox::discord::{Action, Actor, BOT_ID, Control, Fault, Limits, Options, serve};
+use sandbox::discord::{Action, Actor, BOT_ID, Control, Fault, FaultKind, Limits, Options, serve};
 use serde_json::{Value, json};
 
 /// A sandbox with one guild, one role and one member.
@@ -244,4 +244,76 @@ async fn a_stopped_sandbox_is_gone_with_its_open_calls() {
     let reborn = serve(Options { port, token: None }).await.unwrap();
     assert_eq!(Control::new(&reborn.url).state().await.unwrap()["guilds"], json!([]));
     assert!(!hanging.await.unwrap().unwrap_err().is_timeout());
+}
+
+#[tokio::test]
+async fn an_answer_may_break_off_after_the_change_was_made() {
+    let s = scene().await;
+    let path = format!("/guilds/{}/members/{}", s.guild, s.ana);
+    s.control.fault(Fault::truncate().on("GET", "/members/")).await.unwrap();
+    let answer = s.call(Method::GET, &path).send().await.unwrap();
+    assert_eq!(answer.status(), StatusCode::OK);
+    let promised = answer.content_length().unwrap();
+    assert!(promised > 100 && answer.bytes().await.is_err(), "the body ends before its {promised} bytes");
+
+    s.control.fault(Fault::apply_then_reset().on("PUT", "/roles/")).await.unwrap();
+    assert!(!s.role_call(Method::PUT, s.role).send().await.unwrap_err().is_timeout());
+    assert_eq!(s.roles().await, Some(BTreeSet::from([s.role])));
+    let calls = s.control.requests().await.unwrap();
+    let faults: Vec<_> = calls.iter().map(|call| (call.status, call.fault)).collect();
+    let (truncated, reset) = (FaultKind::Truncate, FaultKind::ApplyThenReset);
+    assert_eq!(faults, [(Some(200), Some(truncated)), (None, Some(reset))]);
+}
+
+#[tokio::test]
+async fn any_status_any_text_and_both_foreign_429s_can_be_ordered() {
+    let s = scene().await;
+    let odd = Fault::status(502).text("<html>bad gateway</html>").header("x-odd", "1");
+    s.control.fault(odd).await.unwrap();
+    let answer = s.put_role(s.role).await;
+    assert_eq!((answer.status().as_u16(), &answer.headers()["x-odd"]), (502, &"1".parse().unwrap()));
+    assert_eq!(answer.text().await.unwrap(), "<html>bad gateway</html>");
+    for (fault, scope, global) in
+        [(Fault::shared_limit(1.5), "shared", false), (Fault::global_limit(1.5), "global", true)]
+    {
+        s.control.fault(fault).await.unwrap();
+        let answer = s.put_role(s.role).await;
+        let headers = answer.headers().clone();
+        assert_eq!(
+            (&headers["x-ratelimit-scope"], &headers["retry-after"]),
+            (&scope.parse().unwrap(), &"2".parse().unwrap())
+        );
+        assert_eq!(headers.contains_key("x-ratelimit-global"), global);
+        let body: Value = answer.json().await.unwrap();
+        assert_eq!((&body["global"], &body["retry_after"]), (&json!(global), &json!(1.5)));
+    }
+}
+
+#[tokio::test]
+async fn too_many_invalid_requests_are_answered_with_cloudflares_page() {
+    let s = scene().await;
+    let few = Limits { invalid_limit: 3, ban_ms: 60_000, ..Limits::none() };
+    s.control.set_limits(few).await.unwrap();
+    let everyone = s.guild;
+    // A 404 does not count, nor does the 429 of a shared resource.
+    s.get("/guilds/1").await;
+    s.control.fault(Fault::shared_limit(1.0)).await.unwrap();
+    s.put_role(s.role).await;
+    for counted in 1..=2 {
+        assert_eq!(s.put_role(everyone).await.status(), StatusCode::FORBIDDEN);
+        let invalid = s.control.state().await.unwrap()["invalid_requests"].take();
+        assert_eq!(invalid, json!({ "counted": counted, "limit": 3, "banned_for_ms": null }));
+    }
+    s.client.get(format!("{}/api/v10/users/@me", s.running.url)).send().await.unwrap();
+    let banned = s.get("/gateway").await;
+    assert_eq!(banned.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(banned.headers()["retry-after"], "60");
+    assert!(!banned.headers().contains_key("x-ratelimit-scope"));
+    assert!(banned.text().await.unwrap().starts_with("<!DOCTYPE html>"));
+    assert!(s.control.state().await.unwrap()["invalid_requests"]["banned_for_ms"].as_u64().unwrap() > 50_000);
+    assert_eq!(s.control.requests().await.unwrap().pop().unwrap().fault, Some(FaultKind::Ban));
+    s.control.set_limits(Limits::none()).await.unwrap();
+    assert_eq!(s.get("/gateway").await.status(), StatusCode::OK);
+    s.control.fault(Fault::ban(5)).await.unwrap();
+    assert_eq!(s.get("/gateway").await.headers()["retry-after"], "5");
 }

@@ -3,7 +3,10 @@
 use sandbox::discord::Fault;
 use serde_json::json;
 
-use crate::world::World;
+use crate::{
+    described::{discord as description, say},
+    world::World,
+};
 
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
@@ -179,5 +182,65 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
     let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_off_costs_an_attempt_and_nothing_is_done_twice() {
+    let world = World::start().await;
+    for fault in [
+        Fault::truncate().on("GET", "/members/"),
+        Fault::apply_then_reset().on("PUT", "/roles/"),
+        Fault::shared_limit(0.2).on("GET", "/members/"),
+    ] {
+        world.discord.fault(fault).await.unwrap();
+        let ana = world.fan().await;
+        world.subscribes(&ana).await;
+        world.until_vip(&ana).await;
+        assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    }
+    let limited = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(429)).count();
+    assert_eq!(limited, 1);
+    assert_eq!(world.discord.state().await.unwrap()["invalid_requests"]["counted"], 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_ban_page_stops_every_call_and_costs_no_attempt() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.fault(Fault::ban(1800).on("GET", "/members/")).await.unwrap();
+    world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    let waiting =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '25 minutes'";
+    world.until("the guild waits", async || world.number(waiting).await == 1).await;
+    world.until("both are known", async || world.number("SELECT count(*) FROM role_jobs").await == 2).await;
+    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
+    let members =
+        world.discord.requests().await.unwrap().iter().filter(|r| r.path.contains("/members/")).count();
+    assert_eq!(members, 1, "each call while banned prolongs the ban");
+    world.close().await;
+}
+
+/// What each scenario's end checks, once for every route that there is.
+#[tokio::test]
+async fn every_route_the_bot_calls_is_as_discord_describes_it() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.discord.interact(world.guild, ana.user, "status").await.unwrap();
+    if description().is_some() {
+        let checked = world.checked().await.unwrap();
+        say(&format!("Discord's routes, checked against its description:\n{}", checked.list()));
+        assert_eq!(checked.untold, 0);
+        for (method, path) in bot::discord::ROUTES {
+            let route = (method.to_owned(), path.to_owned());
+            assert!(checked.routes.contains_key(&route), "{method} {path} was never called");
+        }
+    }
     world.finish().await;
 }

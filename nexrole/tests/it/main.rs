@@ -5,7 +5,10 @@ mod bad_input;
 mod catalogue;
 mod cluster;
 mod crash;
+#[path = "../../../sandbox/tests/described/mod.rs"]
+mod described;
 mod discord_side;
+mod gateway;
 mod metrics;
 mod migrations;
 mod observe;

@@ -7,7 +7,7 @@ use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::records::{AuditEntry, Interaction, Limits};
+use super::records::{AuditEntry, Interaction, Limits, Message};
 use super::snowflake;
 use crate::remote::Remote;
 use crate::{Fault, Request};
@@ -131,6 +131,75 @@ impl Control {
         self.0.call(Method::POST, "/interactions", &body).await
     }
 
+    /// A member presses the button, or chooses from the menu, with this `custom_id` on a message.
+    pub async fn click(
+        &self,
+        (guild, user): (u64, u64),
+        message: &str,
+        custom_id: &str,
+        values: &[&str],
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "component": custom_id,
+            "message_id": message, "values": values,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A member sends the form with this `custom_id`; `fields` by their own `custom_id`.
+    pub async fn submit(
+        &self,
+        (guild, user): (u64, u64),
+        custom_id: &str,
+        fields: Value,
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "modal": custom_id, "fields": fields,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A member is typing the option that is marked `"focused": true`; the choices are in the callback.
+    pub async fn complete(
+        &self,
+        (guild, user): (u64, u64),
+        command: &str,
+        options: Value,
+    ) -> anyhow::Result<Interaction> {
+        let body = json!({
+            "guild_id": guild.to_string(), "user_id": user.to_string(), "command": command,
+            "options": options, "autocomplete": true,
+        });
+        self.0.call(Method::POST, "/interactions", &body).await
+    }
+
+    /// A text channel; `bot_denied` are permission bits that the bot lacks there.
+    pub async fn create_channel(&self, guild: u64, name: &str, bot_denied: u64) -> anyhow::Result<u64> {
+        let body = json!({ "name": name, "bot_denied": bot_denied.to_string() });
+        self.create(&format!("/guilds/{guild}/channels"), &body).await
+    }
+
+    /// What everyone in a channel sees, oldest first.
+    pub async fn channel_messages(&self, channel: u64) -> anyhow::Result<Vec<Message>> {
+        self.0.get(&format!("/channels/{channel}/messages")).await
+    }
+
+    /// Somebody writes in a channel.
+    pub async fn write(&self, channel: u64, user: u64, content: &str) -> anyhow::Result<u64> {
+        let body = json!({ "user_id": user.to_string(), "content": content });
+        self.create(&format!("/channels/{channel}/messages"), &body).await
+    }
+
+    /// What the bot wrote to a user directly, oldest first.
+    pub async fn direct_messages(&self, user: u64) -> anyhow::Result<Vec<Message>> {
+        self.0.get(&format!("/users/{user}/messages")).await
+    }
+
+    /// Whether a user takes direct messages.
+    pub async fn set_direct(&self, user: u64, open: bool) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, &format!("/users/{user}/direct"), &json!({ "open": open })).await
+    }
+
     /// Lets the next matching REST calls go wrong.
     pub async fn fault(&self, fault: Fault) -> anyhow::Result<()> {
         self.0.tell(Method::POST, "/faults", &serde_json::to_value(&fault)?).await
@@ -156,14 +225,59 @@ impl Control {
         self.0.get(&format!("/requests?since={seq}")).await
     }
 
+    /// The same with what was sent and answered.
+    pub async fn transcripts(&self) -> anyhow::Result<Vec<Request>> {
+        self.0.get("/requests?transcripts=true").await
+    }
+
     /// Forgets the calls so far; numbering goes on.
     pub async fn clear_requests(&self) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, "/requests", &Value::Null).await
     }
 
-    /// Breaks every gateway connection without a close frame.
+    /// Breaks every gateway connection without a close frame; the sessions can be resumed.
     pub async fn drop_gateway(&self) -> anyhow::Result<()> {
-        self.0.tell(Method::POST, "/gateway/drop", &Value::Null).await
+        self.order("drop", json!({ "resumable": true })).await
+    }
+
+    /// The same, and the sessions are forgotten with all that happens from now on.
+    pub async fn forget_gateway(&self) -> anyhow::Result<()> {
+        self.order("drop", json!({ "resumable": false })).await
+    }
+
+    /// Tells every client to reconnect (opcode 7).
+    pub async fn reconnect_gateway(&self) -> anyhow::Result<()> {
+        self.order("reconnect", Value::Null).await
+    }
+
+    /// Tells every client that its session is invalid (opcode 9).
+    pub async fn invalidate_gateway(&self, resumable: bool) -> anyhow::Result<()> {
+        self.order("invalidate", json!({ "resumable": resumable })).await
+    }
+
+    /// Closes every gateway connection with this code.
+    pub async fn close_gateway(&self, code: u16) -> anyhow::Result<()> {
+        self.order("close", json!({ "code": code })).await
+    }
+
+    /// Every gateway connection stays open, and neither hears nor says anything any more.
+    pub async fn deafen_gateway(&self) -> anyhow::Result<()> {
+        self.order("deafen", Value::Null).await
+    }
+
+    /// How often clients that connect from now on must send a heartbeat.
+    pub async fn set_heartbeat(&self, interval_ms: u64) -> anyhow::Result<()> {
+        let body = json!({ "heartbeat_interval_ms": interval_ms });
+        self.0.tell(Method::POST, "/gateway", &body).await
+    }
+
+    /// Whether the application may use the privileged member intent.
+    pub async fn allow_members_intent(&self, allowed: bool) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/gateway", &json!({ "members_intent": allowed })).await
+    }
+
+    async fn order(&self, what: &str, body: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/gateway/{what}"), &body).await
     }
 
     async fn create(&self, path: &str, body: &Value) -> anyhow::Result<u64> {

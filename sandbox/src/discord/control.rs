@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Discord;
-use super::interactions::interact;
 use super::records::{Action, Actor, Limits};
 use super::reply::No;
 use super::snowflake;
 use super::wire::texts;
+use super::wishes::interact;
 use super::world::{BOT_ID, World};
+use super::{orders, people};
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -31,13 +32,15 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
-        .route("/gateway/drop", post(drop_gateway))
+        .merge(orders::routes())
+        .merge(people::routes())
 }
 
 impl From<No> for Refusal {
     fn from(no: No) -> Self {
         match no {
             No::UnknownGuild => Self::missing("guild"),
+            No::UnknownChannel => Self::missing("channel"),
             No::UnknownRole => Self::missing("role"),
             No::UnknownMember => Self::missing("member"),
             other => Self::conflict(format!("{other:?}")),
@@ -46,10 +49,10 @@ impl From<No> for Refusal {
 }
 
 async fn state(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    Json(discord.with(|world| snapshot(world)))
+    Json(discord.with(snapshot))
 }
 
-fn snapshot(world: &World) -> Value {
+fn snapshot(world: &mut World) -> Value {
     let guilds = world.guilds.values().map(|guild| {
         let roles = guild.roles.values().map(|role| {
             json!({
@@ -67,11 +70,18 @@ fn snapshot(world: &World) -> Value {
             "id": guild.id.to_string(), "name": guild.name, "bot_in_guild": guild.bot_in_guild,
             "roles": roles.collect::<Vec<_>>(), "members": members.collect::<Vec<_>>(),
             "audit_log": guild.audit,
+            "channels": guild.channels.iter().map(|(id, channel)| {
+                json!({ "id": id.to_string(), "name": channel.name })
+            }).collect::<Vec<_>>(),
         })
     });
     let commands: Vec<&Value> =
         world.commands.iter().chain(world.guild_commands.values().flatten()).collect();
-    json!({ "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.sessions.len() })
+    let invalid = world.ban.shown(world.meter.limits(), std::time::Instant::now());
+    json!({
+        "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.gateway.connected(),
+        "gateway": world.gateway.shown(), "invalid_requests": invalid,
+    })
 }
 
 #[derive(Deserialize)]
@@ -183,15 +193,9 @@ async fn take_role(
 }
 
 async fn set_limits(State(discord): State<Arc<Discord>>, Json(limits): Json<Limits>) -> Json<Value> {
-    discord.with(|world| world.meter.set(limits));
+    discord.with(|world| {
+        world.meter.set(limits);
+        world.ban = super::ban::Ban::default();
+    });
     Json(json!({}))
-}
-
-async fn drop_gateway(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    // Forgotten at once, so that a command invoked right after this waits for the new connection.
-    let cut = discord.with(|world| std::mem::take(&mut world.sessions));
-    for session in &cut {
-        session.cut();
-    }
-    Json(json!({ "dropped": cut.len() }))
 }

@@ -9,7 +9,7 @@ use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::records::Limits;
-use crate::clock;
+use crate::{Fault, clock};
 
 /// Which limit a call falls under. Role PUT and DELETE of one guild share a lane, as on the real Discord.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -58,6 +58,11 @@ impl Meter {
     pub(crate) fn set(&mut self, limits: Limits) {
         self.limits = limits;
         self.windows.clear();
+    }
+
+    /// The limits in force.
+    pub(crate) fn limits(&self) -> &Limits {
+        &self.limits
     }
 
     /// Counts a call.
@@ -121,6 +126,28 @@ impl Stamp {
     /// Rounded up, so that a client that waits exactly this long finds the window closed.
     fn wait_ms(&self) -> u64 {
         u64::try_from(self.reset_after.as_millis()).unwrap_or(u64::MAX).saturating_add(1)
+    }
+}
+
+impl Fault {
+    /// The next call is a 429 of a resource that others use too: not the bot's fault, and not counted as invalid.
+    pub fn shared_limit(retry_after: f64) -> Self {
+        Self::limited(retry_after, false).header("x-ratelimit-scope", "shared")
+    }
+
+    /// The next call is a 429 that means every route.
+    pub fn global_limit(retry_after: f64) -> Self {
+        Self::limited(retry_after, true)
+            .header("x-ratelimit-scope", "global")
+            .header("x-ratelimit-global", "true")
+    }
+
+    fn limited(retry_after: f64, global: bool) -> Self {
+        let message =
+            if global { "You are being rate limited." } else { "The resource is being rate limited." };
+        Self::status(429)
+            .header("retry-after", &format!("{:.0}", retry_after.ceil()))
+            .body(json!({ "message": message, "retry_after": retry_after, "global": global }))
     }
 }
 

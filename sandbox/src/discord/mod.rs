@@ -1,17 +1,25 @@
 //! A fake Discord. In: a port and perhaps a token. Out: REST under `/api/v10`, a gateway, and the control API.
 
 mod application;
+mod audit;
+mod ban;
+mod channels;
 mod client;
 mod control;
 mod exchange;
 mod gateway;
 mod interactions;
 mod limits;
+mod messages;
+mod orders;
+mod people;
 mod records;
 mod reply;
 mod rest;
+mod session;
 mod snowflake;
 mod wire;
+mod wishes;
 mod world;
 
 use std::sync::{Arc, Mutex};
@@ -30,7 +38,7 @@ use limits::{Lane, Pass};
 use reply::No;
 use world::World;
 
-pub use crate::{Fault, FaultKind, Request};
+pub use crate::{Fault, FaultKind, Request, Transcript};
 pub use client::Control;
 pub use records::{Action, Actor, AuditEntry, Interaction, Limits, Message};
 
@@ -89,13 +97,18 @@ fn router(discord: Arc<Discord>) -> Router {
     let traffic = Traffic::new(reply::plain);
     let guarded = rest::routes()
         .merge(application::routes())
+        .merge(audit::routes())
+        .merge(channels::routes())
         .route_layer(from_fn_with_state(discord.clone(), guard))
         .method_not_allowed_fallback(async || No::MethodNotAllowed);
     // Interaction answers carry their own token and are outside the bot's global limit.
     let api = guarded.merge(interactions::routes()).fallback(async || No::NotFound);
     // Outside the nest, because inside it the path has lost its prefix.
-    let observed =
-        Router::new().nest("/api/v10", api).layer(from_fn_with_state(traffic.clone(), traffic::observe));
+    let observed = Router::new()
+        .nest("/api/v10", api)
+        .layer(from_fn_with_state(traffic.clone(), traffic::misbehave))
+        .layer(from_fn_with_state((discord.clone(), traffic.clone()), ban::watch))
+        .layer(from_fn_with_state(traffic.clone(), traffic::record));
     Router::new()
         .merge(observed)
         .route("/gateway", get(gateway::connect))

@@ -58,6 +58,16 @@ pub struct Limits {
     pub member_get_window_ms: u64,
     /// All authenticated calls together, per second.
     pub global_per_second: u32,
+    /// After so many invalid requests (401, 403, 429 unless shared) within a window the address is banned.
+    pub invalid_limit: u32,
+    /// Length of that window in milliseconds.
+    pub invalid_window_ms: u64,
+    /// How long the ban lasts.
+    pub ban_ms: u64,
+    /// How long an interaction waits for its first answer.
+    pub callback_ms: u64,
+    /// How long an interaction's token is good for further answers.
+    pub token_ms: u64,
 }
 
 impl Default for Limits {
@@ -68,14 +78,19 @@ impl Default for Limits {
             member_get_limit: 5,
             member_get_window_ms: 1_000,
             global_per_second: 50,
+            invalid_limit: 10_000,
+            invalid_window_ms: 600_000,
+            ban_ms: 3_600_000,
+            callback_ms: 3_000,
+            token_ms: 900_000,
         }
     }
 }
 
 impl Limits {
-    /// No limit at all, for tests that are about something else.
+    /// No limit at all, for tests that are about something else. Bans stay: nothing should come near one.
     pub fn none() -> Self {
-        Self { role_limit: 0, member_get_limit: 0, global_per_second: 0, ..Self::default() }
+        Self { role_limit: 0, member_get_limit: 0, global_per_second: 0, callback_ms: 0, ..Self::default() }
     }
 }
 

@@ -16,6 +16,7 @@ pub(crate) enum No {
     MethodNotAllowed,
     /// An id or body that cannot be read.
     InvalidForm,
+    UnknownChannel,
     UnknownGuild,
     UnknownMember,
     UnknownMessage,
@@ -24,10 +25,20 @@ pub(crate) enum No {
     UnknownInteraction,
     /// The interaction already got its first answer.
     AlreadyAcknowledged,
-    /// The bot is not in the guild.
+    /// The token of an interaction is older than 15 minutes.
+    InvalidWebhookToken,
+    /// The bot is not in the guild, or may not see the channel.
     MissingAccess,
-    /// The bot may not touch this role.
+    /// The bot may not touch this role, or not do this here.
     MissingPermissions,
+    /// A message without anything in it.
+    EmptyMessage,
+    /// Somebody else's message cannot be edited.
+    NotItsMessage,
+    /// Nobody a direct channel could be opened with.
+    InvalidRecipient,
+    /// The user takes no direct messages from the bot.
+    CannotMessage,
 }
 
 impl No {
@@ -37,6 +48,7 @@ impl No {
             Self::NotFound => (StatusCode::NOT_FOUND, 0, "404: Not Found"),
             Self::MethodNotAllowed => (StatusCode::METHOD_NOT_ALLOWED, 0, "405: Method Not Allowed"),
             Self::InvalidForm => (StatusCode::BAD_REQUEST, 50035, "Invalid Form Body"),
+            Self::UnknownChannel => (StatusCode::NOT_FOUND, 10003, "Unknown Channel"),
             Self::UnknownGuild => (StatusCode::NOT_FOUND, 10004, "Unknown Guild"),
             Self::UnknownMember => (StatusCode::NOT_FOUND, 10007, "Unknown Member"),
             Self::UnknownMessage => (StatusCode::NOT_FOUND, 10008, "Unknown Message"),
@@ -46,8 +58,15 @@ impl No {
             Self::AlreadyAcknowledged => {
                 (StatusCode::BAD_REQUEST, 40060, "Interaction has already been acknowledged.")
             }
+            Self::InvalidWebhookToken => (StatusCode::UNAUTHORIZED, 50027, "Invalid Webhook Token"),
             Self::MissingAccess => (StatusCode::FORBIDDEN, 50001, "Missing Access"),
             Self::MissingPermissions => (StatusCode::FORBIDDEN, 50013, "Missing Permissions"),
+            Self::EmptyMessage => (StatusCode::BAD_REQUEST, 50006, "Cannot send an empty message"),
+            Self::NotItsMessage => {
+                (StatusCode::FORBIDDEN, 50005, "Cannot edit a message authored by another user")
+            }
+            Self::InvalidRecipient => (StatusCode::BAD_REQUEST, 50033, "Invalid Recipient(s)"),
+            Self::CannotMessage => (StatusCode::FORBIDDEN, 50007, "Cannot send messages to this user"),
         }
     }
 }

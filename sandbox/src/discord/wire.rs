@@ -4,11 +4,12 @@
 
 use serde_json::{Value, json};
 
+use super::channels::Channel;
 use super::world::{BOT_ID, Guild, Member, Role};
 use crate::clock;
 
 /// Owner of the application and of every guild; a member of none.
-const OWNER_ID: u64 = 1_000_000_000_000_000_007;
+pub(crate) const OWNER_ID: u64 = 1_000_000_000_000_000_007;
 
 /// A user; the only bot in this world is ours.
 pub(crate) fn user(id: u64, username: &str) -> Value {
@@ -96,9 +97,8 @@ pub(crate) fn guild_create(full: &Guild) -> Value {
     shape["unavailable"] = false.into();
     shape["member_count"] = full.members.len().into();
     shape["members"] = bot.map(|bot| member(BOT_ID, bot)).into_iter().collect();
-    for empty in
-        ["voice_states", "channels", "threads", "presences", "stage_instances", "guild_scheduled_events"]
-    {
+    shape["channels"] = channels(full).into();
+    for empty in ["voice_states", "threads", "presences", "stage_instances", "guild_scheduled_events"] {
         shape[empty] = json!([]);
     }
     shape["soundboard_sounds"] = json!([]);
@@ -123,27 +123,36 @@ pub(crate) fn command(id: u64, version: u64, guild: Option<u64>, sent: &Value) -
     shape
 }
 
-/// A message the bot wrote through an interaction's webhook.
-pub(crate) fn message(id: u64, channel: u64, flags: u64, sent: &Value) -> Value {
-    let mut shape = json!({
-        "id": id.to_string(), "channel_id": channel.to_string(), "type": 20,
-        "author": user(BOT_ID, "Nexrole"), "content": "", "timestamp": clock::iso(),
-        "edited_timestamp": null, "tts": false, "mention_everyone": false, "mentions": [],
-        "mention_roles": [], "attachments": [], "embeds": [], "components": [], "pinned": false,
-        "flags": 0, "webhook_id": BOT_ID.to_string(), "application_id": BOT_ID.to_string(),
-    });
-    edit(&mut shape, sent);
-    shape["flags"] = (flags | sent["flags"].as_u64().unwrap_or_default()).into();
-    shape
+/// An empty message.
+pub(crate) fn message(id: u64, channel: u64, author: &Value) -> Value {
+    json!({
+        "id": id.to_string(), "channel_id": channel.to_string(), "type": 0, "author": author, "content": "",
+        "timestamp": clock::iso(), "edited_timestamp": null, "tts": false, "mention_everyone": false,
+        "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "components": [],
+        "pinned": false, "flags": 0,
+    })
 }
 
-/// Applies what an edit may change; absent and null fields leave the message as it was.
-pub(crate) fn edit(message: &mut Value, sent: &Value) {
-    for key in ["content", "embeds", "components"] {
-        if !sent[key].is_null() {
-            message[key] = sent[key].clone();
-        }
-    }
+/// A guild's channels.
+pub(crate) fn channels(guild: &Guild) -> Vec<Value> {
+    let channels = guild.channels.iter().enumerate();
+    let shape = |(position, (id, channel)): (usize, (&u64, &Channel))| {
+        let denied = json!({
+            "id": BOT_ID.to_string(), "type": 1, "allow": "0", "deny": channel.bot_denied.to_string(),
+        });
+        let overwrites = if channel.bot_denied == 0 { json!([]) } else { json!([denied]) };
+        json!({
+            "id": id.to_string(), "type": 0, "guild_id": guild.id.to_string(), "name": channel.name,
+            "position": position, "permission_overwrites": overwrites, "flags": 0, "parent_id": null,
+            "topic": null, "nsfw": false, "rate_limit_per_user": 0, "last_message_id": null,
+        })
+    };
+    channels.map(shape).collect()
+}
+
+/// A conversation of two.
+pub(crate) fn direct(id: u64, with: &Value) -> Value {
+    json!({ "id": id.to_string(), "type": 1, "flags": 0, "last_message_id": null, "recipients": [with] })
 }
 
 /// Ids as Discord lists them.

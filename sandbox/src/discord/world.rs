@@ -5,11 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::audit::{self, Line};
+use super::ban::Ban;
+use super::channels::Channel;
 use super::exchange::Exchange;
-use super::gateway::Session;
 use super::limits::Meter;
+use super::messages::Messages;
 use super::records::{Action, Actor, AuditEntry};
 use super::reply::No;
+use super::session::Sessions;
 use super::snowflake::Mint;
 use super::wire;
 use crate::clock;
@@ -17,7 +21,7 @@ use crate::clock;
 /// The bot's user id and its application's id.
 pub(crate) const BOT_ID: u64 = 1_100_000_000_000_000_003;
 
-const ADMINISTRATOR: u64 = 0x8;
+pub(crate) const ADMINISTRATOR: u64 = 0x8;
 const MANAGE_ROLES: u64 = 0x1000_0000;
 /// View channels and send messages, about what @everyone starts with.
 const EVERYONE: u64 = 0xC00;
@@ -25,9 +29,9 @@ const EVERYONE: u64 = 0xC00;
 const BOT_POSITION: u32 = 50;
 
 /// Intent for guild and role events.
-const INTENT_GUILDS: u64 = 1;
+pub(crate) const INTENT_GUILDS: u64 = 1;
 /// Privileged intent for member events.
-const INTENT_MEMBERS: u64 = 1 << 1;
+pub(crate) const INTENT_MEMBERS: u64 = 1 << 1;
 
 /// Everything one fake Discord knows.
 #[derive(Default)]
@@ -35,10 +39,16 @@ pub(crate) struct World {
     pub(crate) guilds: BTreeMap<u64, Guild>,
     pub(crate) commands: Vec<Value>,
     pub(crate) guild_commands: BTreeMap<u64, Vec<Value>>,
-    pub(crate) sessions: Vec<Session>,
+    pub(crate) gateway: Sessions,
     pub(crate) exchanges: Vec<Exchange>,
     pub(crate) meter: Meter,
+    pub(crate) ban: Ban,
     pub(crate) mint: Mint,
+    pub(crate) messages: Messages,
+    /// Direct channels, and with whom.
+    pub(crate) directs: BTreeMap<u64, u64>,
+    /// Who takes no direct messages.
+    pub(crate) closed: BTreeSet<u64>,
     /// Accounts outlive memberships: someone who rejoins has the same name.
     names: BTreeMap<u64, String>,
 }
@@ -50,7 +60,11 @@ pub(crate) struct Guild {
     pub(crate) bot_in_guild: bool,
     pub(crate) roles: BTreeMap<u64, Role>,
     pub(crate) members: BTreeMap<u64, Member>,
+    /// Role changes of members, for the control API.
     pub(crate) audit: Vec<AuditEntry>,
+    /// The audit log as the bot may read it.
+    pub(crate) log: Vec<Line>,
+    pub(crate) channels: BTreeMap<u64, Channel>,
     /// Who was here before, for the rejoin flag.
     left: BTreeSet<u64>,
 }
@@ -75,19 +89,21 @@ pub(crate) struct Member {
 }
 
 impl Guild {
+    /// The bot's roles.
+    fn of_bot(&self) -> impl Iterator<Item = &Role> {
+        let held = self.members.get(&BOT_ID).into_iter().flat_map(|bot| &bot.roles);
+        held.filter_map(|id| self.roles.get(id))
+    }
+
+    /// What the bot may do in the guild. @everyone's permissions count for it too.
+    pub(crate) fn bot_permissions(&self) -> u64 {
+        self.roles.get(&self.id).into_iter().chain(self.of_bot()).fold(0, |sum, role| sum | role.permissions)
+    }
+
     /// Whether Discord lets the bot give or take this role.
     fn bot_may_touch(&self, role: &Role) -> bool {
-        let held = self.members.get(&BOT_ID).into_iter().flat_map(|bot| &bot.roles);
-        let own: Vec<&Role> = held.filter_map(|id| self.roles.get(id)).collect();
-        // @everyone's permissions count for the bot too; its position is 0.
-        let permissions = self
-            .roles
-            .get(&self.id)
-            .into_iter()
-            .chain(own.iter().copied())
-            .fold(0, |sum, role| sum | role.permissions);
-        let highest = own.iter().map(|role| role.position).max().unwrap_or(0);
-        permissions & (MANAGE_ROLES | ADMINISTRATOR) != 0
+        let highest = self.of_bot().map(|role| role.position).max().unwrap_or(0);
+        self.bot_permissions() & (MANAGE_ROLES | ADMINISTRATOR) != 0
             && role.position < highest
             && !role.managed
             && role.id != self.id
@@ -130,9 +146,7 @@ impl World {
         reason: Option<String>,
     ) -> Result<(), No> {
         let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
-        if !place.roles.contains_key(&role) {
-            return Err(No::UnknownRole);
-        }
+        let role_name = place.roles.get(&role).ok_or(No::UnknownRole)?.name.clone();
         let member = place.members.get_mut(&user).ok_or(No::UnknownMember)?;
         let changed = match action {
             Action::RoleAdd => member.roles.insert(role),
@@ -142,10 +156,17 @@ impl World {
             let mut update = wire::member(user, member);
             update["guild_id"] = guild.to_string().into();
             let at = clock::iso();
+            let told = reason.clone();
             place.audit.push(AuditEntry { at, actor, action, user_id: user, role_id: role, reason });
             // The bot hears about itself without the privileged intent.
             let intent = if user == BOT_ID { 0 } else { INTENT_MEMBERS };
             self.tell(guild, intent, "GUILD_MEMBER_UPDATE", &update);
+            let key = match action {
+                Action::RoleAdd => "$add",
+                Action::RoleRemove => "$remove",
+            };
+            let changes = audit::role_change(key, role, &role_name);
+            self.audit(guild, actor, (audit::MEMBER_ROLE_UPDATE, user), &changes, told.as_deref());
         }
         Ok(())
     }
@@ -180,6 +201,11 @@ impl World {
             roles: BTreeMap::from([(id, everyone), (bot_role, own)]),
             members: BTreeMap::new(),
             audit: Vec::new(),
+            log: Vec::new(),
+            channels: BTreeMap::from([(
+                self.mint.next(),
+                Channel { name: "general".to_owned(), bot_denied: 0 },
+            )]),
             left: BTreeSet::new(),
         };
         self.guilds.insert(id, guild);
@@ -228,36 +254,40 @@ impl World {
             managed: false,
             of_bot: false,
         };
-        let announced = json!({ "guild_id": guild.to_string(), "role": wire::role(&role) });
+        let shape = wire::role(&role);
         place.roles.insert(id, role);
+        let announced = json!({ "guild_id": guild.to_string(), "role": shape });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_CREATE", &announced);
+        let changes = audit::differences(&json!({}), &shape);
+        self.audit(guild, Actor::Human, (audit::ROLE_CREATE, id), &changes, None);
         Ok(id)
     }
 
     /// Changes a role.
-    pub(crate) fn set_role(
-        &mut self,
-        guild: u64,
-        role: u64,
-        change: impl FnOnce(&mut Role),
-    ) -> Result<(), No> {
+    pub(crate) fn set_role(&mut self, guild: u64, id: u64, change: impl FnOnce(&mut Role)) -> Result<(), No> {
         let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
-        let role = place.roles.get_mut(&role).ok_or(No::UnknownRole)?;
+        let role = place.roles.get_mut(&id).ok_or(No::UnknownRole)?;
+        let before = wire::role(role);
         change(role);
-        let announced = json!({ "guild_id": guild.to_string(), "role": wire::role(role) });
+        let after = wire::role(role);
+        let announced = json!({ "guild_id": guild.to_string(), "role": after });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_UPDATE", &announced);
+        let changes = audit::differences(&before, &after);
+        self.audit(guild, Actor::Human, (audit::ROLE_UPDATE, id), &changes, None);
         Ok(())
     }
 
     /// Deletes a role; members lose it without a member event, as on the real Discord.
     pub(crate) fn delete_role(&mut self, guild: u64, role: u64) -> Result<(), No> {
         let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
-        place.roles.remove(&role).ok_or(No::UnknownRole)?;
+        let gone = place.roles.remove(&role).ok_or(No::UnknownRole)?;
         for member in place.members.values_mut() {
             member.roles.remove(&role);
         }
         let announced = json!({ "guild_id": guild.to_string(), "role_id": role.to_string() });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_DELETE", &announced);
+        let changes = audit::differences(&wire::role(&gone), &json!({}));
+        self.audit(guild, Actor::Human, (audit::ROLE_DELETE, role), &changes, None);
         Ok(())
     }
 
@@ -291,11 +321,26 @@ impl World {
         Ok(())
     }
 
+    /// Whether there is such an account.
+    pub(crate) fn knows(&self, user: u64) -> bool {
+        user == BOT_ID || user == wire::OWNER_ID || self.names.contains_key(&user)
+    }
+
+    /// An account.
+    pub(crate) fn user(&self, user: u64) -> Value {
+        let name = match user {
+            BOT_ID => "Nexrole",
+            wire::OWNER_ID => "owner",
+            _ => self.names.get(&user).map_or("someone", String::as_str),
+        };
+        wire::user(user, name)
+    }
+
     /// Sends a guild's event to each session with the intent, while the bot is in that guild.
-    fn tell(&mut self, guild: u64, intent: u64, event: &'static str, data: &Value) {
+    pub(crate) fn tell(&mut self, guild: u64, intent: u64, event: &'static str, data: &Value) {
         if self.guilds.get(&guild).is_some_and(|place| place.bot_in_guild) {
-            for session in self.sessions.iter().filter(|session| session.has_intent(intent)) {
-                session.dispatch(event, data.clone());
+            for session in self.gateway.hearing(guild, intent) {
+                session.dispatch(event, data);
             }
         }
     }

@@ -79,7 +79,8 @@ fn router(stripe: Arc<Stripe>) -> Router {
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::guard)))
-        .layer(from_fn_with_state(traffic.clone(), traffic::observe))
+        .layer(from_fn_with_state(traffic.clone(), traffic::misbehave))
+        .layer(from_fn_with_state(traffic.clone(), traffic::record))
         .layer(from_fn(api::stamp));
     Router::new()
         .merge(observed)

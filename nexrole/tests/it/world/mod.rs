@@ -1,13 +1,15 @@
 //! A whole Nexrole for one scenario: database, sandboxes, gateway and bot in this process, on real sockets.
 //!
 //! In: what Stripe and Discord do. Out: what they and our database show. On `finish` the world itself asserts that the
-//! queue is drained or parked, and that behind each role change of the bot stands an audit entry.
+//! queue is drained or parked, and that behind each role change of the bot stands an audit entry; on `close`, that every call
+//! to Discord and every answer is as Discord's own description says.
 
 use std::{
     future::Future,
     time::{Duration, Instant},
 };
 
+use bot::discord::ROUTES;
 use nexrole::children::free_port;
 use sandbox::{
     Running,
@@ -19,7 +21,10 @@ use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Database;
+use crate::{
+    cluster::Database,
+    described::{self, Checked},
+};
 
 pub(crate) const SECRET: &str = "whsec_of_the_world";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -352,6 +357,12 @@ impl World {
         self.close().await;
     }
 
+    /// Every call to Discord so far, held against Discord's description, if that is at hand.
+    pub(crate) async fn checked(&self) -> Option<Checked> {
+        let description = described::discord()?;
+        Some(description.check(&self.discord.transcripts().await.expect("Discord answers")))
+    }
+
     /// The end of a scenario that breaks what `finish` asserts.
     pub(crate) async fn close(mut self) {
         if let Some(bot) = self.bot.take() {
@@ -359,6 +370,17 @@ impl World {
         }
         if let Some(gateway) = self.gateway.take() {
             gateway.end().await.expect("the gateway ends well");
+        }
+        if let Some(checked) = self.checked().await {
+            assert!(
+                checked.problems.is_empty(),
+                "against Discord's description:\n{}",
+                checked.problems.join("\n")
+            );
+            let known =
+                |(method, path): &(String, String)| ROUTES.contains(&(method.as_str(), path.as_str()));
+            let unknown: Vec<_> = checked.routes.keys().filter(|route| !known(route)).collect();
+            assert!(unknown.is_empty(), "routes that bot::discord::ROUTES does not name: {unknown:?}");
         }
         self.sandboxes.0.stop().await;
         self.sandboxes.1.stop().await;

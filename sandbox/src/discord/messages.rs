@@ -1,0 +1,152 @@
+//! Every message, wherever it was written. In: what a client sent. Out: the message as Discord shows it.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use super::reply::No;
+use super::snowflake::Mint;
+use super::wire;
+use super::world::BOT_ID;
+use crate::clock;
+
+/// Discord's limit, in characters.
+const LONGEST: usize = 2_000;
+/// Only the invoking user sees it.
+pub(crate) const EPHEMERAL: u64 = 64;
+/// Component type of a select menu whose options are texts.
+const STRING_SELECT: u64 = 3;
+
+/// Messages by id, which is also their order.
+#[derive(Default)]
+pub(crate) struct Messages(BTreeMap<u64, Posted>);
+
+struct Posted {
+    channel: u64,
+    author: u64,
+    shape: Value,
+}
+
+impl Messages {
+    /// Writes a message.
+    pub(crate) fn post(&mut self, mint: &mut Mint, channel: u64, author: &Value, sent: &Value) -> u64 {
+        let id = mint.next();
+        let mut shape = wire::message(id, channel, author);
+        apply(&mut shape, sent);
+        shape["flags"] = sent["flags"].as_u64().unwrap_or_default().into();
+        let author = author["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
+        self.0.insert(id, Posted { channel, author, shape });
+        id
+    }
+
+    /// The same for an answer to an interaction, which also goes through a webhook.
+    pub(crate) fn post_answer(&mut self, mint: &mut Mint, channel: u64, flags: u64, sent: &Value) -> u64 {
+        let id = self.post(mint, channel, &wire::user(BOT_ID, "Nexrole"), sent);
+        if let Some(Posted { shape, .. }) = self.0.get_mut(&id) {
+            shape["type"] = 20.into();
+            shape["flags"] = (flags | shape["flags"].as_u64().unwrap_or_default()).into();
+            shape["webhook_id"] = BOT_ID.to_string().into();
+            shape["application_id"] = BOT_ID.to_string().into();
+        }
+        id
+    }
+
+    /// A message as it stands.
+    pub(crate) fn read(&self, id: u64) -> Result<Value, No> {
+        self.0.get(&id).map(|posted| posted.shape.clone()).ok_or(No::UnknownMessage)
+    }
+
+    /// The channel and the author of a message.
+    pub(crate) fn place(&self, id: u64) -> Option<(u64, u64)> {
+        self.0.get(&id).map(|posted| (posted.channel, posted.author))
+    }
+
+    /// Changes a message.
+    pub(crate) fn edit(&mut self, id: u64, sent: &Value) -> Result<Value, No> {
+        let posted = self.0.get_mut(&id).ok_or(No::UnknownMessage)?;
+        apply(&mut posted.shape, sent);
+        posted.shape["edited_timestamp"] = clock::iso().into();
+        Ok(posted.shape.clone())
+    }
+
+    /// Takes a message away.
+    pub(crate) fn delete(&mut self, id: u64) -> Result<(), No> {
+        self.0.remove(&id).map(drop).ok_or(No::UnknownMessage)
+    }
+
+    /// What everyone in a channel sees, oldest first.
+    pub(crate) fn in_channel(&self, channel: u64) -> impl DoubleEndedIterator<Item = (u64, &Value)> {
+        let public = |posted: &Posted| posted.shape["flags"].as_u64().unwrap_or_default() & EPHEMERAL == 0;
+        let here = move |posted: &Posted| posted.channel == channel && public(posted);
+        self.0.iter().filter(move |(_, posted)| here(posted)).map(|(id, posted)| (*id, &posted.shape))
+    }
+}
+
+/// Whether Discord would take this as a message.
+pub(crate) fn check(sent: &Value) -> Result<(), No> {
+    if sent["content"].as_str().is_some_and(|text| text.chars().count() > LONGEST) {
+        return Err(No::InvalidForm);
+    }
+    let has = |key: &str| match &sent[key] {
+        Value::String(text) => !text.is_empty(),
+        Value::Array(list) => !list.is_empty(),
+        _ => false,
+    };
+    if ["content", "embeds", "components", "attachments", "sticker_ids"].into_iter().any(has)
+        || sent["poll"].is_object()
+    {
+        Ok(())
+    } else {
+        Err(No::EmptyMessage)
+    }
+}
+
+/// Whether a component with this id is somewhere in the message.
+pub(crate) fn component<'a>(within: &'a Value, custom_id: &str) -> Option<&'a Value> {
+    match within {
+        Value::Object(object) if object.get("custom_id").is_some_and(|id| id == custom_id) => Some(within),
+        Value::Object(object) => object.values().find_map(|inner| component(inner, custom_id)),
+        Value::Array(list) => list.iter().find_map(|inner| component(inner, custom_id)),
+        _ => None,
+    }
+}
+
+/// What was sent replaces what was there; what was not mentioned stays.
+fn apply(message: &mut Value, sent: &Value) {
+    for (key, empty) in [("content", json!("")), ("embeds", json!([])), ("components", json!([]))] {
+        match sent.get(key) {
+            None => {}
+            Some(Value::Null) => message[key] = empty,
+            Some(said) => message[key] = said.clone(),
+        }
+    }
+    for embed in message["embeds"].as_array_mut().into_iter().flatten() {
+        if embed["type"].is_null() {
+            embed["type"] = "rich".into();
+        }
+    }
+    number(&mut message["components"], &mut 0);
+}
+
+/// Discord numbers components that bring no id, and fills in what a select menu left out.
+fn number(within: &mut Value, last: &mut u64) {
+    match within {
+        Value::Array(list) => list.iter_mut().for_each(|inner| number(inner, last)),
+        Value::Object(object) => {
+            if let Some(kind) = object.get("type").and_then(Value::as_u64) {
+                *last += 1;
+                object.entry("id").or_insert_with(|| (*last).into());
+                if kind == STRING_SELECT {
+                    object.entry("min_values").or_insert_with(|| 1.into());
+                    object.entry("max_values").or_insert_with(|| 1.into());
+                }
+            }
+            for inner in ["components", "component", "accessory"] {
+                if let Some(inner) = object.get_mut(inner) {
+                    number(inner, last);
+                }
+            }
+        }
+        _ => {}
+    }
+}

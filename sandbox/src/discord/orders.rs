@@ -1,0 +1,84 @@
+//! What a test orders the gateway to do. In: control calls. Out: how many connections it happened to.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::routing::post;
+use axum::{Json, Router};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+use super::Discord;
+use crate::refusal::Refusal;
+
+/// Close codes that may be sent in a frame.
+const CODES: std::ops::RangeInclusive<u16> = 1000..=4999;
+
+pub(crate) fn routes() -> Router<Arc<Discord>> {
+    Router::new()
+        .route("/gateway", post(behave))
+        .route("/gateway/drop", post(drop_all))
+        .route("/gateway/reconnect", post(reconnect))
+        .route("/gateway/invalidate", post(invalidate))
+        .route("/gateway/close", post(close))
+        .route("/gateway/deafen", post(deafen))
+}
+
+fn happened(connections: usize) -> Json<Value> {
+    Json(json!({ "connections": connections }))
+}
+
+#[derive(Deserialize)]
+struct Behaviour {
+    heartbeat_interval_ms: Option<u64>,
+    members_intent: Option<bool>,
+}
+
+async fn behave(State(discord): State<Arc<Discord>>, Json(wish): Json<Behaviour>) -> Json<Value> {
+    discord.with(|world| {
+        let gateway = &mut world.gateway;
+        gateway.heartbeat = wish.heartbeat_interval_ms.map_or(gateway.heartbeat, Duration::from_millis);
+        gateway.members_intent = wish.members_intent.unwrap_or(gateway.members_intent);
+    });
+    Json(json!({}))
+}
+
+/// Whether a session survives.
+#[derive(Deserialize)]
+struct Fate {
+    resumable: bool,
+}
+
+async fn drop_all(State(discord): State<Arc<Discord>>, fate: Option<Json<Fate>>) -> Json<Value> {
+    let forget = fate.is_some_and(|Json(fate)| !fate.resumable);
+    Json(json!({ "dropped": discord.with(|world| world.gateway.drop_all(forget)) }))
+}
+
+async fn reconnect(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    happened(discord.with(|world| world.gateway.reconnect_all()))
+}
+
+async fn invalidate(State(discord): State<Arc<Discord>>, Json(fate): Json<Fate>) -> Json<Value> {
+    happened(discord.with(|world| world.gateway.invalidate_all(fate.resumable)))
+}
+
+#[derive(Deserialize)]
+struct Code {
+    code: u16,
+}
+
+async fn close(
+    State(discord): State<Arc<Discord>>,
+    Json(Code { code }): Json<Code>,
+) -> Result<Json<Value>, Refusal> {
+    // 1005 and 1006 stand for "no code" and "no frame", and must not be sent.
+    if !CODES.contains(&code) || matches!(code, 1004..=1006 | 1015) {
+        return Err(Refusal::malformed(format!("{code} cannot be sent; /gateway/drop ends without a frame")));
+    }
+    Ok(happened(discord.with(|world| world.gateway.close_all(code))))
+}
+
+async fn deafen(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    happened(discord.with(|world| world.gateway.deafen_all()))
+}
