@@ -3,6 +3,8 @@
 //! In: what Stripe and Discord do. Out: what they and our database show. On `finish` the world itself asserts that the
 //! queue is drained or parked, and that behind each role change of the bot stands an audit entry.
 
+pub(crate) mod wire;
+
 use std::{
     future::Future,
     time::{Duration, Instant},
@@ -147,6 +149,11 @@ impl World {
     /// Changes the services' environment, before they start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env = self.env.clone().with(name, value);
+    }
+
+    /// The database, without a detour.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.url
     }
 
     pub(crate) async fn start_gateway(&mut self) {
