@@ -23,9 +23,11 @@ use crate::{
     worker::{self, Worker, first_look},
 };
 
-/// One for the listener, the rest for turns, events and commands; more than 16 only costs.
-const CONNECTIONS: u32 = 12;
+/// For turns, events and commands; one more listens. More than 16 only costs.
+const CONNECTIONS: u32 = 11;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
+/// A dead connection cannot be taken leave of.
+const CLOSE_WITHIN: Duration = Duration::from_secs(2);
 
 /// Runs until `stop`, or until Discord refuses the token.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
@@ -44,7 +46,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .with_graceful_shutdown(stop.clone().cancelled_owned());
     let health = tokio::spawn(health.into_future());
 
-    wait_for_database(&pool, config.guild, &stop).await;
+    stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
@@ -76,13 +78,15 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     shared::shutdown::all_end(tasks).await.context("a background task panicked")?;
     // Health checks in flight do not hold us up.
     health.abort();
-    pool.close().await;
+    if tokio::time::timeout(CLOSE_WITHIN, pool.close()).await.is_err() {
+        tracing::warn!("the database did not let go of its connections");
+    }
     worked
 }
 
 /// Waits for the schema, and until the configured guild is written: a database that is read-only for a moment, as during a
 /// failover, is no reason to give up.
-async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>, stop: &CancellationToken) {
+async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>) {
     let mut said = None;
     loop {
         let waits_for = match (database::readiness(pool).await.waits_for(), guild) {
@@ -97,12 +101,10 @@ async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>, stop: &Cancell
             tracing::warn!(waits_for, "the bot is waiting for its database");
             said = Some(waits_for);
         }
-        if stop.run_until_cancelled(tokio::time::sleep(WAIT_FOR_DATABASE)).await.is_none() {
-            return;
-        }
+        tokio::time::sleep(WAIT_FOR_DATABASE).await;
     }
 }
 
 async fn introduce(pool: &PgPool, guild: GuildId) -> Result<(), sqlx::Error> {
-    connections::ensure_guild(&mut *pool.acquire().await?, guild).await
+    database::within(async { connections::ensure_guild(&mut *pool.acquire().await?, guild).await }).await
 }

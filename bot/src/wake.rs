@@ -2,8 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::store::role_jobs::CHANNEL;
-use sqlx::{PgPool, postgres::PgListener};
+use shared::store::{database::within, role_jobs::CHANNEL};
+use sqlx::{
+    PgPool,
+    postgres::{PgListener, PgPoolOptions},
+};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -25,8 +28,15 @@ pub async fn run(pool: PgPool, wake: Arc<Notify>, stop: CancellationToken) {
 }
 
 async fn listen(pool: &PgPool, wake: &Notify) -> Result<(), sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
-    listener.listen(CHANNEL).await?;
+    // Not one of the pool's connections: a listener takes leave of its own without a time limit, also of a dead one.
+    let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+    let own = own.connect_lazy_with((*pool.connect_options()).clone());
+    let connected = within(async {
+        let mut listener = PgListener::connect_with(&own).await?;
+        listener.listen(CHANNEL).await?;
+        Ok(listener)
+    });
+    let mut listener = connected.await?;
     loop {
         // What came before we listened, or while we were away, is in the table.
         wake.notify_one();
@@ -36,7 +46,7 @@ async fn listen(pool: &PgPool, wake: &Notify) -> Result<(), sqlx::Error> {
             Ok(Ok(None)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
             Err(_) => {
-                sqlx::query("SELECT 1").execute(&mut listener).await?;
+                within(sqlx::query("SELECT 1").execute(&mut listener)).await?;
             }
         }
     }

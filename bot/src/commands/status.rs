@@ -3,7 +3,10 @@
 use serenity::all::Permissions;
 use shared::{
     ids::GuildId,
-    store::summary::{Summary, summary},
+    store::{
+        database::within,
+        summary::{Summary, summary},
+    },
 };
 
 use super::Context;
@@ -30,7 +33,7 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         ctx.say("Use this in a server.").await?;
         return Ok(());
     };
-    let found = summary(&mut *ctx.data().pool.acquire().await?, guild).await?;
+    let found = within(async { summary(&mut *ctx.data().pool.acquire().await?, guild).await }).await?;
     let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary));
     ctx.say(text).await?;
     Ok(())

@@ -7,7 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::{domain::enforcement::first_look, store::mapped_roles};
+use shared::{
+    domain::enforcement::first_look,
+    store::{database::within, mapped_roles},
+};
 use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
@@ -33,8 +36,8 @@ pub async fn run(pool: PgPool, discord: Arc<RoleClient>, poll: Duration, stop: C
 
 /// Looks at one guild's roles, if any are new.
 async fn one_guild(pool: &PgPool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
-    let taken = mapped_roles::take_unseen(&mut *pool.acquire().await?, AGAIN).await?;
-    let Some((guild, unseen)) = taken else { return Ok(false) };
+    let taken = within(async { mapped_roles::take_unseen(&mut *pool.acquire().await?, AGAIN).await });
+    let Some((guild, unseen)) = taken.await? else { return Ok(false) };
     let counted = match discord.holders(guild, Instant::now() + PATIENCE).await {
         Ok(counted) => counted,
         Err(outcome) => {
@@ -43,15 +46,18 @@ async fn one_guild(pool: &PgPool, discord: &RoleClient) -> Result<bool, sqlx::Er
             return Ok(true);
         }
     };
-    let mut tx = pool.begin().await?;
-    for look in &unseen {
-        // A role that nobody holds may be left out.
-        let holders = counted.get(&look.role_id).copied().unwrap_or(0);
-        let enforcement = first_look(holders, look.ours);
-        tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
-        let others = holders - look.ours;
-        mapped_roles::decide(&mut tx, guild, look.role_id, enforcement, others.max(0)).await?;
-    }
-    tx.commit().await?;
+    let decided = within(async {
+        let mut tx = pool.begin().await?;
+        for look in &unseen {
+            // A role that nobody holds may be left out.
+            let holders = counted.get(&look.role_id).copied().unwrap_or(0);
+            let enforcement = first_look(holders, look.ours);
+            tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
+            let others = holders - look.ours;
+            mapped_roles::decide(&mut tx, guild, look.role_id, enforcement, others.max(0)).await?;
+        }
+        tx.commit().await
+    });
+    decided.await?;
     Ok(true)
 }

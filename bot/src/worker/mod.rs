@@ -7,7 +7,7 @@ use std::{
 
 use shared::{
     ids::GuildId,
-    store::{gates, members, role_jobs},
+    store::{database::within, gates, members, role_jobs},
 };
 use sqlx::PgPool;
 use tokio::{sync::Notify, task::JoinSet};
@@ -30,6 +30,10 @@ const LOOK_EVERY: Duration = Duration::from_secs(6 * 3600);
 const SWEEP: i64 = 500;
 /// Beyond a lease, for a database that does not answer.
 const DATABASE_SILENT: Duration = Duration::from_secs(30);
+/// At the end, for leases that are just being asked for: nobody would give them back.
+const LAST_LEASES: Duration = Duration::from_secs(2);
+/// At the end, for turns: a call ends within 8 seconds, and settling takes milliseconds, unless the database is silent.
+const LAST_TURNS: Duration = Duration::from_secs(10);
 
 /// What the worker needs.
 pub struct Worker {
@@ -64,11 +68,18 @@ pub async fn run(
     let mut result = Ok(());
     while result.is_ok() {
         if searched.elapsed() >= SEARCH_EVERY {
-            look_again(&worker.pool).await;
+            stop.run_until_cancelled(look_again(&worker.pool)).await;
             searched = Instant::now();
         }
         let free = worker.concurrency.saturating_sub(turns.len());
-        let leases = if free == 0 { Vec::new() } else { lease(&worker, &mut ring, free).await };
+        let leases = if free == 0 {
+            Vec::new()
+        } else {
+            tokio::select! {
+                leases = lease(&worker, &mut ring, free) => leases,
+                () = after(&stop, LAST_LEASES) => Vec::new(),
+            }
+        };
         let found = !leases.is_empty();
         for lease in leases {
             let (worker, stop) = (Arc::clone(&worker), stop.clone());
@@ -84,10 +95,24 @@ pub async fn run(
             () = tokio::time::sleep(worker.poll) => {}
         }
     }
-    while let Some(ended) = turns.join_next().await {
-        result = result.and(judge(ended));
-    }
-    result
+    let last_turns = async {
+        let mut result = Ok(());
+        while let Some(ended) = turns.join_next().await {
+            result = result.and(judge(ended));
+        }
+        result
+    };
+    let Ok(ended) = tokio::time::timeout(LAST_TURNS, last_turns).await else {
+        tracing::error!("turns could not be settled; their leases run out by themselves");
+        return result;
+    };
+    result.and(ended)
+}
+
+/// Some time after `stop`.
+async fn after(stop: &CancellationToken, wait: Duration) {
+    stop.cancelled().await;
+    tokio::time::sleep(wait).await;
 }
 
 fn judge(ended: Result<Option<Turned>, tokio::task::JoinError>) -> Result<(), TokenRejected> {
@@ -112,7 +137,7 @@ async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec
         let ended = walk.leased.is_empty() && walk.position.is_none() && ring.is_some();
         if ended { gates::lease(&mut db, None, limit, owner, worker.lease).await } else { Ok(walk) }
     };
-    match walked.await {
+    match within(walked).await {
         Ok(walk) => {
             *ring = walk.position;
             walk.leased.into_iter().map(|guild| Lease { guild, owner, until }).collect()
@@ -154,7 +179,7 @@ async fn look_again(pool: &PgPool) {
         let released = role_jobs::release_parked(&mut db).await?;
         Ok::<_, sqlx::Error>(released + members::sweep(&mut db, None, LOOK_EVERY, SWEEP).await?)
     };
-    match looked.await {
+    match within(looked).await {
         Ok(0) => {}
         Ok(jobs) => tracing::info!(jobs, "roles are looked at again"),
         Err(error) => tracing::warn!(%error, "roles that wait cannot be looked at"),

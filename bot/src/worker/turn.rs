@@ -15,6 +15,7 @@ use shared::{
     ids::{GuildId, RoleId, UserId},
     metrics::ROLE_JOBS,
     store::{
+        database::within,
         gates::{Gate, Release},
         grants::{self, Fence, GrantChange},
         role_jobs::{self, MemberWork, Power, RoleWork},
@@ -127,10 +128,11 @@ impl Turn<'_> {
     /// Takes the turn.
     pub(super) async fn take(self) -> Result<Turned, sqlx::Error> {
         let (guild, owner) = (self.lease.guild, self.lease.owner);
-        let work = {
+        let work = within(async {
             let mut db = self.pool.acquire().await?;
-            role_jobs::due(&mut db, guild, MEMBERS).await?
-        };
+            role_jobs::due(&mut db, guild, MEMBERS).await
+        });
+        let work = work.await?;
         let mut notes = Notes::default();
         let mut flow = Flow::Go;
         for member in work {
@@ -151,9 +153,13 @@ impl Turn<'_> {
         };
         let Notes { jobs, grants, roles, called, .. } = notes;
         let settlement = Settlement { guild, owner, gate, jobs, grants, roles, called };
-        let mut tx = self.pool.begin().await?;
-        let release = settle::settle(&mut tx, &settlement).await?;
-        tx.commit().await?;
+        let release = within(async {
+            let mut tx = self.pool.begin().await?;
+            let release = settle::settle(&mut tx, &settlement).await?;
+            tx.commit().await?;
+            Ok(release)
+        });
+        let release = release.await?;
         if release == Release::Released {
             for job in &settlement.jobs {
                 metrics::counter!(ROLE_JOBS, "state" => job.state.as_str()).increment(1);
@@ -248,8 +254,11 @@ impl Turn<'_> {
         if roles.is_empty() {
             return Ok(Fence::Held);
         }
-        let mut db = self.pool.acquire().await?;
-        grants::intend(&mut db, self.lease.guild, self.lease.owner, work.user, &roles).await
+        within(async {
+            let mut db = self.pool.acquire().await?;
+            grants::intend(&mut db, self.lease.guild, self.lease.owner, work.user, &roles).await
+        })
+        .await
     }
 }
 

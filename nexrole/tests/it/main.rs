@@ -15,6 +15,7 @@ mod observe;
 mod postgres;
 mod reconcile;
 mod scenarios;
+mod silence;
 mod store;
 mod tidy;
 mod up;

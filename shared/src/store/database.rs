@@ -1,15 +1,40 @@
 //! Connecting, and the schema.
 
-use std::{str::FromStr, time::Duration};
+use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool,
+    Connection, PgPool,
     migrate::Migrator,
-    postgres::{PgConnectOptions, PgPoolOptions},
+    postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
 /// Every migration, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
+
+/// A step that takes longer is given up: Postgres itself ends a statement after 15 seconds, so nobody is there any more.
+const SILENT: Duration = Duration::from_secs(20);
+/// How long a connection may take to say that it is alive.
+const ALIVE: Duration = Duration::from_millis(1500);
+
+/// Runs one step of background work, and gives it up after 20 seconds. A connection whose other end vanished without a word
+/// would keep the step waiting for as long as TCP hopes, a quarter of an hour. What was given up may still have happened.
+pub async fn within<T>(step: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
+    tokio::time::timeout(SILENT, step).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+}
+
+/// Whether the connection answers, and may write: one that a failover left read-only would fail every write.
+async fn is_of_use(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let read_only = "SELECT current_setting('transaction_read_only')::boolean";
+    let asked = sqlx::query_scalar::<_, bool>(read_only).fetch_one(connection);
+    let read_only = tokio::time::timeout(ALIVE, asked).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    Ok(!read_only)
+}
+
+/// Whether the connection answers at all.
+async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    tokio::time::timeout(ALIVE, connection.ping()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    Ok(true)
+}
 
 /// A pool for one service. Time limits guard against a forgotten transaction, which would hold back vacuum.
 ///
@@ -34,15 +59,11 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
                 Ok(())
             })
         })
-        // Instead of the usual ping, at the same price: a connection that a failover left read-only is closed, or it would
-        // fail every write until it is old.
+        // Instead of the usual ping, at the same price: a connection that is read-only or dead is closed, and another is made.
         .test_before_acquire(false)
-        .before_acquire(|connection, _| {
-            Box::pin(async move {
-                let read_only = "SELECT current_setting('transaction_read_only')::boolean";
-                Ok(!sqlx::query_scalar::<_, bool>(read_only).fetch_one(connection).await?)
-            })
-        })
+        .before_acquire(|connection, _| Box::pin(is_of_use(connection)))
+        // sqlx pings what is given back, without a limit: a dead connection would keep its place in the pool.
+        .after_release(|connection, _| Box::pin(answers(connection)))
         .connect_lazy_with(options);
     Ok(pool)
 }
@@ -86,7 +107,8 @@ impl Readiness {
 /// Looks.
 pub async fn readiness(pool: &PgPool) -> Readiness {
     let applied: Result<Vec<i64>, sqlx::Error> =
-        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool).await;
+        within(sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool))
+            .await;
     match applied {
         Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => Readiness::Ready,
         Ok(_) => Readiness::SchemaBehind,

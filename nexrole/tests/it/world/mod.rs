@@ -4,6 +4,8 @@
 //! queue is drained or parked, and that behind each role change of the bot stands an audit entry; on `close`, that every call
 //! to Discord and every answer is as Discord's own description says.
 
+pub(crate) mod wire;
+
 use std::{
     future::Future,
     time::{Duration, Instant},
@@ -156,6 +158,11 @@ impl World {
     /// Changes the services' environment, before they start.
     pub(crate) fn set(&mut self, name: &str, value: &str) {
         self.env = self.env.clone().with(name, value);
+    }
+
+    /// The database, without a detour.
+    pub(crate) fn database_url(&self) -> &str {
+        &self.database.url
     }
 
     pub(crate) async fn start_gateway(&mut self) {
