@@ -7,10 +7,13 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
+    ids::EventId,
     metrics::EVENT_POLLS,
     store::{
         catalogue,
-        cursors::{self, Cursor},
+        connections::Connection,
+        cursors::{self, Cursor, Listed},
+        database::within,
         events::ObjectKind,
         mirror, sync,
     },
@@ -29,6 +32,8 @@ use crate::{
 const RETRY: Duration = Duration::from_secs(60);
 /// Ids that one statement marks.
 const CHUNK: usize = 500;
+/// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
+const SPACING: Duration = Duration::from_millis(100);
 
 /// What reconciling needs.
 pub struct Reconcile {
@@ -90,7 +95,7 @@ pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
 impl Reconcile {
     /// Brings one connection up to date, if one is due.
     pub async fn tick(&self) -> bool {
-        let taken = async { cursors::take(&mut *self.pool.acquire().await?, self.every).await };
+        let taken = within(async { cursors::take(&mut *self.pool.acquire().await?, self.every).await });
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
@@ -111,33 +116,43 @@ impl Reconcile {
 
     async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
-        if cursor.listed {
-            return self.read_on(cursor, &key).await;
+        match cursor.listed {
+            Listed::Lately => return self.read_on(cursor, &key).await,
+            Listed::LongAgo => {
+                self.read_on(cursor, &key).await?;
+                return self.list(cursor, &key).await;
+            }
+            Listed::Never => {}
         }
         // First the cursor, then the state: what happens in between is read again, never missed.
         let newest = self.stripe.events(&key.key, None, 1).await?;
         if let Some(event) = newest.events.first() {
-            cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, &event.id).await?;
+            self.advance(cursor, &event.id).await?;
         }
         self.list(cursor, &key).await
     }
 
     /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more.
     async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        let mut ids = self.stripe.running_subscriptions(&key.key).await?;
+        let listed = self.stripe.running_subscriptions(&key.key).await?;
+        let subscriptions = within(self.mark(cursor.connection, listed)).await?;
+        self.dirty.notify_one();
+        tracing::info!(guild.id = %cursor.connection.guild, subscriptions, "Stripe's subscriptions are being read");
+        Ok(())
+    }
+
+    async fn mark(&self, connection: Connection, mut ids: Vec<String>) -> Result<usize, sqlx::Error> {
         let mut db = self.pool.acquire().await?;
         let catalogue = [catalogue::OBJECT.to_owned()];
-        sync::mark_dirty(&mut db, cursor.connection, ObjectKind::Catalogue, &catalogue).await?;
-        ids.extend(mirror::running(&mut db, cursor.connection).await?);
+        sync::mark_dirty(&mut db, connection, ObjectKind::Catalogue, &catalogue).await?;
+        ids.extend(mirror::running(&mut db, connection).await?);
         ids.sort_unstable();
         ids.dedup();
         for chunk in ids.chunks(CHUNK) {
-            sync::mark_dirty(&mut db, cursor.connection, ObjectKind::Subscription, chunk).await?;
+            sync::mark_dirty_slowly(&mut db, connection, ObjectKind::Subscription, chunk, SPACING).await?;
         }
-        cursors::listed(&mut db, cursor.connection).await?;
-        self.dirty.notify_one();
-        tracing::info!(guild.id = %cursor.connection.guild, subscriptions = ids.len(), "Stripe's subscriptions are being read");
-        Ok(())
+        cursors::listed(&mut db, connection).await?;
+        Ok(ids.len())
     }
 
     /// Records the events after the cursor, page by page.
@@ -150,11 +165,15 @@ impl Reconcile {
                 page => page?,
             };
             let EventPage { events, has_more } = page;
-            let Some(newest) = events.first().map(|event| event.id.clone()) else { return Ok(()) };
+            let Some(newest) = events.first().map(|event| event.id.clone()) else {
+                let polled =
+                    async { cursors::polled(&mut *self.pool.acquire().await?, cursor.connection).await };
+                return Ok(within(polled).await?);
+            };
             for event in events.into_iter().rev() {
                 self.recorder.record(event.for_connection(cursor.connection, key.livemode)).await?;
             }
-            cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, &newest).await?;
+            self.advance(cursor, &newest).await?;
             if !has_more {
                 return Ok(());
             }
@@ -166,9 +185,15 @@ impl Reconcile {
         }
     }
 
+    async fn advance(&self, cursor: &Cursor, newest: &EventId) -> Result<(), sqlx::Error> {
+        within(async { cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, newest).await })
+            .await
+    }
+
     async fn begin_again(&self, cursor: &Cursor) -> Result<(), Failed> {
         tracing::warn!(guild.id = %cursor.connection.guild, "Stripe's events do not reach back far enough; reading all subscriptions");
-        Ok(cursors::reset(&mut *self.pool.acquire().await?, cursor.connection).await?)
+        let reset = async { cursors::reset(&mut *self.pool.acquire().await?, cursor.connection).await };
+        Ok(within(reset).await?)
     }
 
     async fn put_back(&self, cursor: &Cursor, error: &Failed) {
@@ -180,7 +205,7 @@ impl Reconcile {
             cursors::retry(&mut *self.pool.acquire().await?, cursor.connection, wait, &error.to_string())
                 .await
         };
-        if let Err(error) = put.await {
+        if let Err(error) = within(put).await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }
     }

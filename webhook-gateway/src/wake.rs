@@ -3,7 +3,7 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::store::role_jobs;
+use shared::store::{database::within, role_jobs};
 use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -14,7 +14,7 @@ const GAP: Duration = Duration::from_millis(20);
 pub async fn run(pool: PgPool, work: Arc<Notify>, stop: CancellationToken) {
     while stop.run_until_cancelled(work.notified()).await.is_some() {
         let announced = async { role_jobs::announce(&mut *pool.acquire().await?).await };
-        if let Err(error) = announced.await {
+        if let Err(error) = within(announced).await {
             tracing::warn!(%error, "bots could not be woken; they will find the work when they poll");
         }
         tokio::time::sleep(GAP).await;

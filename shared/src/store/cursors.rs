@@ -14,8 +14,19 @@ pub struct Cursor {
     pub connection: Connection,
     /// The newest event that was read.
     pub last_event: Option<String>,
-    /// Whether all subscriptions were listed since the cursor was set.
-    pub listed: bool,
+    /// When all subscriptions were last listed.
+    pub listed: Listed,
+}
+
+/// When all subscriptions were last listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Not since the cursor was set.
+    Never,
+    /// So long ago that it is time again: whatever slipped through all else is found.
+    LongAgo,
+    /// Within the last seven days.
+    Lately,
 }
 
 /// Makes the cursor of a connection, due at once; idempotent.
@@ -32,14 +43,15 @@ pub async fn ensure(db: &mut PgConnection, connection: Connection) -> Result<(),
 
 /// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
 pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
-    let row: Option<(GuildId, ConnectionId, Option<String>, bool)> = sqlx::query_as(
+    let row: Option<(GuildId, ConnectionId, Option<String>, Option<bool>)> = sqlx::query_as(
         "WITH due AS (
-             SELECT guild_id, connection_id FROM stripe_cursors WHERE next_poll_at <= now()
-              ORDER BY next_poll_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+             SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE p.next_poll_at <= now() AND s.state = 'active'
+              ORDER BY p.next_poll_at LIMIT 1 FOR NO KEY UPDATE OF p SKIP LOCKED
          )
          UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
            FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
-         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at IS NOT NULL",
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days'",
     )
     .bind(every.as_secs_f64())
     .fetch_optional(db)
@@ -47,8 +59,25 @@ pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Curso
     Ok(row.map(|(guild, id, last_event, listed)| Cursor {
         connection: Connection { guild, id },
         last_event,
-        listed,
+        listed: match listed {
+            None => Listed::Never,
+            Some(false) => Listed::LongAgo,
+            Some(true) => Listed::Lately,
+        },
     }))
+}
+
+/// The poll went through.
+pub async fn polled(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_error = NULL
+          WHERE guild_id = $1 AND connection_id = $2 AND last_error IS NOT NULL",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 /// Events up to this one are recorded.

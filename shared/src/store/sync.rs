@@ -23,6 +23,8 @@ pub struct Leased {
     pub dirty_seq: i64,
     /// Failed reads so far.
     pub attempts: u32,
+    /// How often Stripe said, since the last good read, that it has no such object.
+    pub missing: u32,
     /// The fence.
     pub owner: Uuid,
 }
@@ -45,7 +47,7 @@ pub async fn claim(
     owner: Uuid,
     lease: Duration,
 ) -> Result<Vec<Leased>, sqlx::Error> {
-    let rows: Vec<(GuildId, ConnectionId, ObjectKind, String, i64, i32)> = sqlx::query_as(
+    let rows: Vec<(GuildId, ConnectionId, ObjectKind, String, i64, i32, i32)> = sqlx::query_as(
         "WITH due AS MATERIALIZED (
              SELECT guild_id, connection_id, object_kind, object_id FROM stripe_sync
               WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now())
@@ -54,7 +56,8 @@ pub async fn claim(
          UPDATE stripe_sync s SET lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
            FROM due WHERE (s.guild_id, s.connection_id, s.object_kind, s.object_id)
                         = (due.guild_id, due.connection_id, due.object_kind, due.object_id)
-         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.dirty_seq, s.attempts",
+         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.dirty_seq, s.attempts,
+                   s.missing",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(owner)
@@ -63,11 +66,12 @@ pub async fn claim(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(guild, id, kind, object_id, dirty_seq, attempts)| Leased {
+        .map(|(guild, id, kind, object_id, dirty_seq, attempts, missing)| Leased {
             connection: Connection { guild, id },
             object: Object { kind, id: object_id },
             dirty_seq,
             attempts: u32::try_from(attempts).unwrap_or(0),
+            missing: u32::try_from(missing).unwrap_or(0),
             owner,
         })
         .collect())
@@ -77,7 +81,7 @@ pub async fn claim(
 /// no hint can slip between the check and the commit.
 pub async fn settle(db: &mut PgConnection, leased: &Leased) -> Result<Settled, sqlx::Error> {
     let clean: Option<bool> = sqlx::query_scalar(
-        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, last_error = NULL,
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
                 synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
          RETURNING dirty_seq = $6",
@@ -97,16 +101,28 @@ pub async fn settle(db: &mut PgConnection, leased: &Leased) -> Result<Settled, s
     })
 }
 
-/// Ends a lease after a failed read: again after `wait`.
+/// What a failed read says about the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing.
+    Other,
+    /// Stripe has none such.
+    Missing,
+}
+
+/// Ends a lease after a failed read: again after `wait`, or soon if new hints came meanwhile.
 pub async fn retry(
     db: &mut PgConnection,
     leased: &Leased,
+    failure: Failure,
     wait: Duration,
     error: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
-                next_at = clock_timestamp() + make_interval(secs => $6)
+                missing = missing + CASE WHEN $9 THEN 1 ELSE 0 END,
+                next_at = clock_timestamp()
+                          + make_interval(secs => CASE WHEN dirty_seq = $8 THEN $6 ELSE least($6, 1) END)
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
     )
     .bind(leased.connection.guild)
@@ -116,6 +132,49 @@ pub async fn retry(
     .bind(leased.owner)
     .bind(wait.as_secs_f64())
     .bind(error)
+    .bind(leased.dirty_seq)
+    .bind(failure == Failure::Missing)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Ends a lease without a read: the next worker may begin at once.
+pub async fn give_back(db: &mut PgConnection, leased: &Leased) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
+    )
+    .bind(leased.connection.guild)
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Marks very many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
+pub async fn mark_dirty_slowly(
+    db: &mut PgConnection,
+    connection: Connection,
+    kind: ObjectKind,
+    ids: &[String],
+    spacing: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, next_at)
+         SELECT $1::bigint, $2::bigint, $3, id, now() + make_interval(secs => $5 * row_number() OVER (ORDER BY id))
+           FROM (SELECT DISTINCT id FROM unnest($4::text[]) AS ids (id)) AS ids ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at)",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(kind.as_str())
+    .bind(ids)
+    .bind(spacing.as_secs_f64())
     .execute(db)
     .await?;
     Ok(())

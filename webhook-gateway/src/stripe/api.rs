@@ -8,18 +8,21 @@ use std::time::Duration;
 
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::{
     billing::{CustomerFact, SubscriptionFact},
     catalogue::Catalogue,
 };
-use stripe_billing::subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription};
+use stripe_billing::{
+    subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription},
+    subscription_item::ListSubscriptionItem,
+};
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
     event::{self, StripeEvent},
-    object::{WireCustomer, WireEvents, WireList, WireSubscription},
+    object::{WireCustomer, WireEvents, WireItem, WireList, WireSubscription},
     shop::{WireOffer, WirePage, WirePaymentLink},
 };
 
@@ -111,8 +114,28 @@ impl ReadClient {
     /// A subscription with its customer, in one read.
     pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
         let request = RetrieveSubscription::new(id.to_owned()).expand(["customer".to_owned()]).build();
-        let wire: WireSubscription = self.get(key, &request).await?;
+        let mut wire: WireSubscription = self.get(key, &request).await?;
+        if wire.has_more_items() {
+            wire.set_items(self.items(key, id).await?);
+        }
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// All items of a subscription that has more than Stripe embeds.
+    async fn items(&self, key: &SecretString, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
+        let mut items: Vec<WireItem> = Vec::new();
+        loop {
+            let mut list = ListSubscriptionItem::new(subscription).limit(PAGE);
+            if let Some(last) = items.last().and_then(WireItem::id) {
+                list = list.starting_after(last);
+            }
+            let page: WirePage<WireItem> = self.get(key, &list.build()).await?;
+            let more = page.has_more && page.data.last().is_some_and(|item| item.id().is_some());
+            items.extend(page.data);
+            if !more {
+                return Ok(items);
+            }
+        }
     }
 
     /// A customer.
@@ -212,9 +235,18 @@ impl ReadClient {
             list = list.ending_before(cursor);
         }
         let page: WireEvents = self.get(key, &list.build()).await?;
-        let unreadable = |error: event::NotAnEvent| ReadError::Unreadable(error.to_string());
-        let events = page.data.iter().map(|event| event::parse_listed(event).map_err(unreadable));
-        Ok(EventPage { events: events.collect::<Result<_, _>>()?, has_more: page.has_more })
+        // One that cannot be read is left out, as when it comes by webhook; but the newest is the next cursor.
+        let mut events = Vec::with_capacity(page.data.len());
+        for (place, event) in page.data.iter().enumerate() {
+            match event::parse_listed(event) {
+                Ok(event) => events.push(event),
+                Err(error) if place == 0 => return Err(ReadError::Unreadable(error.to_string())),
+                Err(error) => {
+                    tracing::error!(%error, "an event in Stripe's list cannot be read, and is left out")
+                }
+            }
+        }
+        Ok(EventPage { events, has_more: page.has_more })
     }
 
     async fn get<T: DeserializeOwned>(
@@ -249,6 +281,10 @@ impl ReadClient {
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(ReadError::Missing),
+            // What a parameter names is missing: of an object in the query, Stripe says so with 400.
+            StatusCode::BAD_REQUEST if says_missing(&response.bytes().await.map_err(unavailable)?) => {
+                return Err(ReadError::Missing);
+            }
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(ReadError::Refused(status.as_u16()));
             }
@@ -265,6 +301,19 @@ impl ReadClient {
             ))
         })
     }
+}
+
+/// Whether an error's body has the code of a missing object (<https://docs.stripe.com/error-codes#resource-missing>).
+fn says_missing(body: &[u8]) -> bool {
+    #[derive(Deserialize)]
+    struct Wire {
+        error: WireError,
+    }
+    #[derive(Deserialize)]
+    struct WireError {
+        code: String,
+    }
+    serde_json::from_slice::<Wire>(body).is_ok_and(|wire| wire.error.code == "resource_missing")
 }
 
 /// Hostile or odd values are clamped: a `Duration` made from them must neither panic nor stop us for a year.

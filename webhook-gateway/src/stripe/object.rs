@@ -87,8 +87,11 @@ struct WireItems {
     has_more: Option<bool>,
 }
 
+/// An item of a subscription.
 #[derive(Deserialize)]
-struct WireItem {
+pub(super) struct WireItem {
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     price: Option<WirePrice>,
     /// What items had before prices; the same ids.
@@ -129,6 +132,16 @@ impl WireCustomer {
 }
 
 impl WireSubscription {
+    /// Whether Stripe embedded only the first of its items.
+    pub(super) fn has_more_items(&self) -> bool {
+        self.items.as_ref().and_then(|items| items.has_more).unwrap_or(false)
+    }
+
+    /// Puts the whole list in the place of what was embedded.
+    pub(super) fn set_items(&mut self, items: Vec<WireItem>) {
+        self.items = Some(WireItems { data: Some(items), has_more: Some(false) });
+    }
+
     pub(super) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
         let customer = match self.customer.as_ref().ok_or(Unusable("customer"))? {
             CustomerOrId::Customer(customer) => customer.fact()?,
@@ -156,13 +169,16 @@ impl WireSubscription {
     /// All items, or some: an item without price or product, a cut-off list and an empty one are no evidence of an end.
     fn items(&self, wire_items: &[WireItem]) -> Items {
         let read: Vec<Item> = wire_items.iter().filter_map(WireItem::item).collect();
-        let has_more = self.items.as_ref().and_then(|items| items.has_more).unwrap_or(false);
         let whole = read.len() == wire_items.len() && read.iter().all(|item| item.product.is_some());
-        if read.is_empty() || has_more || !whole { Items::Some(read) } else { Items::All(read) }
+        if read.is_empty() || self.has_more_items() || !whole { Items::Some(read) } else { Items::All(read) }
     }
 }
 
 impl WireItem {
+    pub(super) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
     fn item(&self) -> Option<Item> {
         let price = self.price.as_ref().or(self.plan.as_ref())?;
         let product = price.product.as_ref().and_then(|product| product.id().parse().ok());

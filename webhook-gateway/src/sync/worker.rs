@@ -7,8 +7,9 @@ use shared::{
     domain::billing::BillingFact,
     metrics::STRIPE_READS,
     store::{
+        database::within,
         events::ObjectKind,
-        sync::{self, Leased},
+        sync::{self, Failure, Leased},
     },
 };
 use sqlx::PgPool;
@@ -59,15 +60,16 @@ pub struct Sync {
     pub jobs_made: Arc<Notify>,
 }
 
-/// Reads until `stop`; then finishes what it holds.
+/// Reads until `stop`; then writes what was read, and gives back what was not.
 pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
     let mut reading = JoinSet::new();
     loop {
         let free = AT_ONCE - reading.len();
-        let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
-        for leased in claimed {
-            let sync = Arc::clone(&sync);
-            reading.spawn(async move { sync.one(&leased).await });
+        let claimed =
+            if free == 0 { Some(Vec::new()) } else { stop.run_until_cancelled(claim(&sync, free)).await };
+        for leased in claimed.unwrap_or_default() {
+            let (sync, stop) = (Arc::clone(&sync), stop.clone());
+            reading.spawn(async move { sync.one(&leased, &stop).await });
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -93,7 +95,7 @@ async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
         let mut db = sync.pool.acquire().await?;
         sync::claim(&mut db, free, Uuid::new_v4(), sync.lease).await
     };
-    claimed.await.unwrap_or_else(|error| {
+    within(claimed).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "dirty objects cannot be claimed; trying again");
         Vec::new()
     })
@@ -104,6 +106,8 @@ async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
 enum NotRead {
     #[error("Stripe did not answer within the lease")]
     TooSlow,
+    #[error("the gateway stops")]
+    Stopping,
     #[error(transparent)]
     Stripe(#[from] ReadError),
     #[error(transparent)]
@@ -114,9 +118,9 @@ enum NotRead {
 
 impl Sync {
     /// Reads and applies one object, or puts it back for later.
-    async fn one(&self, leased: &Leased) {
+    async fn one(&self, leased: &Leased, stop: &CancellationToken) {
         let (guild, id) = (leased.connection.guild, leased.object.id.as_str());
-        let read = self.read_and_apply(leased).await;
+        let read = self.read_and_apply(leased, stop).await;
         metrics::counter!(STRIPE_READS, "outcome" => word(&read)).increment(1);
         match read {
             Ok(Applied::Committed(jobs)) => {
@@ -128,16 +132,17 @@ impl Sync {
             Ok(Applied::LostLease) => {
                 tracing::warn!(guild.id = %guild, object.id = id, "the lease ran out while reading");
             }
+            Err(NotRead::Stopping) => self.give_back(leased).await,
             Err(error) => {
-                let wait = wait(&error, leased.attempts);
+                let wait = wait(&error, leased.attempts, leased.missing);
                 tracing::warn!(guild.id = %guild, object.id = id, %error, wait_seconds = wait.as_secs_f64(),
                     "not read; roles stay as they are until it is");
-                self.put_back(leased, wait, &error.to_string()).await;
+                self.put_back(leased, wait, &error).await;
             }
         }
     }
 
-    async fn read_and_apply(&self, leased: &Leased) -> Result<Applied, NotRead> {
+    async fn read_and_apply(&self, leased: &Leased, stop: &CancellationToken) -> Result<Applied, NotRead> {
         let Key { key, metadata, .. } = self.keys.of(leased.connection).await?;
         let id = leased.object.id.as_str();
         let reading = async {
@@ -151,11 +156,12 @@ impl Sync {
             }
         };
         // Longer, and we would lose the lease, begin again, and so on for ever.
+        let read = tokio::time::timeout(self.lease.mul_f64(0.8), reading);
         let read =
-            tokio::time::timeout(self.lease.mul_f64(0.8), reading).await.map_err(|_| NotRead::TooSlow)?;
+            stop.run_until_cancelled(read).await.ok_or(NotRead::Stopping)?.map_err(|_| NotRead::TooSlow)?;
         let read = match read {
             Err(ReadError::Missing)
-                if usize::try_from(leased.attempts).is_ok_and(|n| n < MISSING_WAITS.len()) =>
+                if usize::try_from(leased.missing).is_ok_and(|n| n < MISSING_WAITS.len()) =>
             {
                 return Err(ReadError::Missing.into());
             }
@@ -166,7 +172,7 @@ impl Sync {
             }
             other => other?,
         };
-        Ok(apply(&self.pool, leased, metadata, &read).await?)
+        Ok(within(apply(&self.pool, leased, metadata, &read)).await?)
     }
 
     async fn customer(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
@@ -189,12 +195,23 @@ impl Sync {
         }
     }
 
-    async fn put_back(&self, leased: &Leased, wait: Duration, error: &str) {
+    async fn give_back(&self, leased: &Leased) {
+        let given = async { sync::give_back(&mut *self.pool.acquire().await?, leased).await };
+        if let Err(error) = within(given).await {
+            tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
+        }
+    }
+
+    async fn put_back(&self, leased: &Leased, wait: Duration, error: &NotRead) {
+        let failure = match error {
+            NotRead::Stripe(ReadError::Missing) => Failure::Missing,
+            _ => Failure::Other,
+        };
         let put = async {
             let mut db = self.pool.acquire().await?;
-            sync::retry(&mut db, leased, wait, error).await
+            sync::retry(&mut db, leased, failure, wait, &error.to_string()).await
         };
-        if let Err(error) = put.await {
+        if let Err(error) = within(put).await {
             tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
         }
     }
@@ -206,19 +223,22 @@ fn word(read: &Result<Applied, NotRead>) -> &'static str {
         Ok(Applied::Committed(_)) => "applied",
         Ok(Applied::LostLease) => "lost_lease",
         Err(NotRead::TooSlow) => "too_slow",
+        Err(NotRead::Stopping) => "stopping",
         Err(NotRead::Stripe(error)) => error.word(),
         Err(NotRead::Key(_)) => "no_key",
         Err(NotRead::Database(_)) => "database",
     }
 }
 
-fn wait(error: &NotRead, failures: u32) -> Duration {
+fn wait(error: &NotRead, failures: u32, missing: u32) -> Duration {
     match error {
         NotRead::Stripe(ReadError::Busy(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
         NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => WAITS[WAITS.len() - 1],
-        NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(failures, MISSING_WAITS.len())],
-        NotRead::Stripe(_) | NotRead::TooSlow => jittered(WAITS[step(failures, WAITS.len())]),
+        NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(missing, MISSING_WAITS.len())],
+        NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping => {
+            jittered(WAITS[step(failures, WAITS.len())])
+        }
         // Ours, and not the object's fault: it goes on as soon as the database is back.
         NotRead::Database(_) | NotRead::Key(NoKey::Database(_)) => jittered(WAITS[0]),
     }
@@ -239,20 +259,26 @@ mod tests {
     #[test]
     fn waits_grow_and_never_end() {
         let down = NotRead::Stripe(ReadError::Unavailable("status 500".into()));
-        assert!(wait(&down, 0) < wait(&down, 1) && wait(&down, 3) < wait(&down, 4));
-        assert!(wait(&down, u32::MAX) >= WAITS[4]);
+        assert!(wait(&down, 0, 0) < wait(&down, 1, 0) && wait(&down, 3, 0) < wait(&down, 4, 0));
+        assert!(wait(&down, u32::MAX, 0) >= WAITS[4]);
         let no_key = NotRead::Key(NoKey::Missing("none".into()));
-        assert_eq!(wait(&no_key, 0), WAITS[4]);
+        assert_eq!(wait(&no_key, 0, 0), WAITS[4]);
         for away in [
             NotRead::Database(sqlx::Error::PoolClosed),
             NotRead::Key(NoKey::Database(sqlx::Error::PoolClosed)),
         ] {
             assert!(
-                wait(&away, 0) < WAITS[1] && wait(&away, 9) < WAITS[1],
+                wait(&away, 0, 0) < WAITS[1] && wait(&away, 9, 0) < WAITS[1],
                 "{away}: soon again, however often"
             );
         }
+        let gone = NotRead::Stripe(ReadError::Missing);
+        assert_eq!(
+            (wait(&gone, 9, 0), wait(&gone, 0, 2)),
+            (MISSING_WAITS[0], MISSING_WAITS[2]),
+            "counted by itself"
+        );
         let busy = NotRead::Stripe(ReadError::Busy(Duration::from_secs(7)));
-        assert_eq!(wait(&busy, 9), Duration::from_secs(7));
+        assert_eq!(wait(&busy, 9, 0), Duration::from_secs(7));
     }
 }
