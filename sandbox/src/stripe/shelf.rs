@@ -35,7 +35,11 @@ pub(crate) enum Ties {
 
 /// A cursor names an object that does not exist.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct UnknownCursor(pub(crate) String);
+pub(crate) struct UnknownCursor {
+    /// `starting_after` or `ending_before`.
+    pub(crate) param: &'static str,
+    pub(crate) id: String,
+}
 
 impl Shelf {
     pub(crate) fn add(&mut self, object: Value, live: bool) {
@@ -75,12 +79,12 @@ impl Shelf {
         wanted: impl Fn(&Value) -> bool,
     ) -> Result<(Vec<Value>, bool), UnknownCursor> {
         let order = self.order(ties);
-        let place = |id: &String| {
+        let place = |param: &'static str, id: &String| {
             let place = self.places.get(id).and_then(|place| order.iter().position(|other| other == place));
-            place.ok_or_else(|| UnknownCursor(id.clone()))
+            place.ok_or_else(|| UnknownCursor { param, id: id.clone() })
         };
-        let older_than = cursor.starting_after.as_ref().map(place).transpose()?;
-        let newer_than = cursor.ending_before.as_ref().map(place).transpose()?;
+        let older_than = cursor.starting_after.as_ref().map(|id| place("starting_after", id)).transpose()?;
+        let newer_than = cursor.ending_before.as_ref().map(|id| place("ending_before", id)).transpose()?;
         let first = newer_than.map_or(0, |place| place + 1);
         let last = older_than.unwrap_or(self.objects.len()).max(first);
         let range = order[first..last]

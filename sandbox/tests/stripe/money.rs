@@ -166,6 +166,8 @@ async fn refunds_add_up_and_a_bounced_one_is_taken_back() {
     assert_eq!((&again["amount_refunded"], &again["refunded"]), (&json!(900), &json!(false)));
     let (_, refunds) = s.get(&format!("/refunds?charge={}", charge.as_str().unwrap())).await;
     assert_eq!((ids(&refunds).len(), &refunds["data"][0]["status"]), (2, &json!("failed")));
+    let (_, inside) = s.get(&format!("/charges/{}/refunds", charge.as_str().unwrap())).await;
+    assert_eq!(ids(&inside), ids(&refunds));
 }
 
 #[tokio::test]

@@ -150,6 +150,13 @@ async fn events_are_shown_for_thirty_days() {
     assert_eq!(s.get(&format!("/events/{old}")).await.0, 404);
     let (status, body) = s.get(&format!("/events?ending_before={old}")).await;
     assert_eq!((status, &body["error"]["param"]), (404, &json!("ending_before")));
+    s.control.set_settings(json!({ "lost_cursor_status": 400 })).await.unwrap();
+    let (status, again) = s.get(&format!("/events?ending_before={old}")).await;
+    assert_eq!((status, &again["error"]["message"]), (400, &body["error"]["message"]));
+    let many = ["types[]=a"; 21].join("&");
+    for refused in [&many, "type=a&types[]=b"] {
+        assert_eq!(s.get(&format!("/events?{refused}")).await.0, 400, "{refused}");
+    }
 }
 
 #[tokio::test]

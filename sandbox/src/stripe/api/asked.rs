@@ -62,11 +62,6 @@ impl Asked {
         self.one(key).map(parse).transpose()
     }
 
-    /// Which cursor was sent, for messages about it.
-    pub(super) fn cursor_name(&self) -> &'static str {
-        if self.one("ending_before").is_some() { "ending_before" } else { "starting_after" }
-    }
-
     pub(super) fn cursor(&self) -> Result<Cursor, Failure> {
         let limit = self.integer("limit")?.unwrap_or(10);
         let bound = match limit {

@@ -5,6 +5,8 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
+use crate::stripe::shelf::UnknownCursor;
+
 /// An error in Stripe's shape.
 pub(crate) struct Failure(StatusCode, Value);
 
@@ -53,10 +55,16 @@ impl Failure {
         Self::coded(StatusCode::BAD_REQUEST, "parameter_unknown", param, message)
     }
 
-    /// An object that does not exist, as far as this key can see; a cursor or the id in the URL.
+    /// An object that does not exist, as far as this key can see.
     pub(super) fn missing(kind: &str, param: &str, id: &str) -> Self {
         let message = format!("No such {kind}: '{id}'");
         Self::coded(StatusCode::NOT_FOUND, "resource_missing", param, message)
+    }
+
+    /// A cursor that leads nowhere.
+    pub(super) fn lost_cursor(status: u16, kind: &str, UnknownCursor { param, id }: UnknownCursor) -> Self {
+        let Self(_, error) = Self::missing(kind, param, &id);
+        Self(StatusCode::from_u16(status).unwrap_or(StatusCode::NOT_FOUND), error)
     }
 
     /// An object of the mode that this key is not for.

@@ -94,7 +94,7 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("created", Time("/created")),
             ("delivery_success", Rule(delivery)),
             ("type", Rule(event_type)),
-            ("types", Rule(event_type)),
+            ("types", Rule(event_types)),
         ],
     }
 }
@@ -121,6 +121,11 @@ fn delivery(event: &Value, wanted: &[&str]) -> bool {
     wanted.first().is_none_or(|wanted| done == (*wanted == "true"))
 }
 
+/// Names only.
+fn event_types(event: &Value, wanted: &[&str]) -> bool {
+    wanted.is_empty() || wanted.iter().any(|wanted| event["type"] == **wanted)
+}
+
 /// `*` stands for any rest, as in `customer.subscription.*`.
 fn event_type(event: &Value, wanted: &[&str]) -> bool {
     let kind = event["type"].as_str().unwrap_or_default();
@@ -129,6 +134,38 @@ fn event_type(event: &Value, wanted: &[&str]) -> bool {
         None => kind == *wanted,
     };
     wanted.is_empty() || wanted.iter().any(fits)
+}
+
+/// What Stripe refuses about a query that no single object can show.
+pub(super) fn check(kind: Kind, asked: &Asked) -> Result<(), Failure> {
+    const MOST_TYPES: usize = 20;
+    const STATUSES: [&str; 10] = [
+        "active",
+        "past_due",
+        "unpaid",
+        "canceled",
+        "incomplete",
+        "incomplete_expired",
+        "trialing",
+        "paused",
+        "all",
+        "ended",
+    ];
+    match (kind, asked.one("status")) {
+        (Kind::Event, _) if asked.all("types").len() > MOST_TYPES => {
+            let message = format!("Array types exceeded maximum {MOST_TYPES} allowed elements.");
+            Err(Failure::parameter("types", message))
+        }
+        (Kind::Event, _) if asked.one("type").is_some() && asked.one("types").is_some() => {
+            let message = "You may only specify one of these parameters: type, types.";
+            Err(Failure::parameter("type", message))
+        }
+        (Kind::Subscription, Some(status)) if !STATUSES.contains(&status) => Err(Failure::parameter(
+            "status",
+            format!("Invalid status: must be one of {}", STATUSES.join(", ")),
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// The names of a list's own parameters.

@@ -73,19 +73,24 @@ pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
     Read::new(parts).answer(|world, caller, asked| {
         caller.may_read(kind)?;
         asked.only(&filters::names(kind))?;
+        filters::check(kind, asked)?;
         let cursor = asked.cursor()?;
         // Tried on nothing first, so that a malformed filter is told even when the list is empty.
         filters::pass(kind, asked, &Value::Null)?;
         let shown = |object: &Value| kind != Kind::Event || is_recent(object, world.now());
         let wanted = |object: &Value| shown(object) && filters::pass(kind, asked, object).unwrap_or(false);
-        let unknown = |UnknownCursor(id)| Failure::missing(kind.object(), asked.cursor_name(), &id);
+        let status = world.settings.lost_cursor_status;
+        let lost = |cursor| Failure::lost_cursor(status, kind.object(), cursor);
         let shelf = world.shelf(kind);
-        let gone = |id: &&String| shelf.get(id).is_some_and(|object| !shown(object));
-        if let Some(id) = cursor.starting_after.iter().chain(&cursor.ending_before).find(gone) {
-            return Err(unknown(UnknownCursor(id.clone())));
+        for (param, id) in
+            [("starting_after", &cursor.starting_after), ("ending_before", &cursor.ending_before)]
+        {
+            if let Some(id) = id.clone().filter(|id| shelf.get(id).is_some_and(|object| !shown(object))) {
+                return Err(lost(UnknownCursor { param, id }));
+            }
         }
         let ties = if world.settings.ties_by_id { Ties::ById } else { Ties::ByAge };
-        let (data, has_more) = shelf.page(&cursor, caller.live(), ties, wanted).map_err(unknown)?;
+        let (data, has_more) = shelf.page(&cursor, caller.live(), ties, wanted).map_err(lost)?;
         let mut page = objects::list(&format!("/v1{}", kind.path()), data, has_more);
         expand::page(world, caller, kind.object(), &mut page, &asked.all("expand"))?;
         Ok(page)
@@ -124,6 +129,24 @@ pub(super) async fn subscription_items(parts: Parts) -> Answer {
     })
 }
 
+/// `refunds` of a charge, `lines` of an invoice, `subscriptions` of a customer: whole lists inside their object.
+pub(super) async fn sublist(
+    kind: Kind,
+    of: &'static str,
+    field: &'static str,
+    Path(id): Path<String>,
+    parts: Parts,
+) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(kind)?;
+        asked.only(&[])?;
+        let mut object = find(kind, world, caller, &id)?;
+        expand::object(world, caller, kind, &mut object, &[field])?;
+        let inside = object[field]["data"].as_array().cloned().unwrap_or_default();
+        below(world, caller, asked, of, &format!("/v1{}/{id}/{field}", kind.path()), inside)
+    })
+}
+
 /// A page of what belongs to one object, in its own order.
 fn below(
     world: &World,
@@ -136,9 +159,9 @@ fn below(
     let mut shelf = Shelf::default();
     // A shelf shows the newest first, which is turned round here.
     objects.into_iter().rev().for_each(|object| shelf.add(object, caller.live()));
-    let unknown = |UnknownCursor(id)| Failure::missing(of, asked.cursor_name(), &id);
+    let lost = |cursor| Failure::lost_cursor(world.settings.lost_cursor_status, of, cursor);
     let (data, has_more) =
-        shelf.page(&asked.cursor()?, caller.live(), Ties::ByAge, |_| true).map_err(unknown)?;
+        shelf.page(&asked.cursor()?, caller.live(), Ties::ByAge, |_| true).map_err(lost)?;
     let mut page = objects::list(path, data, has_more);
     expand::page(world, caller, of, &mut page, &asked.all("expand"))?;
     Ok(page)

@@ -43,6 +43,14 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
             routes = routes.route(&format!("{path}/{{id}}/line_items"), get(lines));
         }
     }
+    for (kind, of, field) in [
+        (Kind::Charge, "refund", "refunds"),
+        (Kind::Invoice, "line_item", "lines"),
+        (Kind::Customer, "subscription", "subscriptions"),
+    ] {
+        let inside = move |id, parts| lists::sublist(kind, of, field, id, parts);
+        routes = routes.route(&format!("{}/{{id}}/{field}", kind.path()), get(inside));
+    }
     routes.fallback(unknown)
 }
 

@@ -95,8 +95,11 @@ async fn move_clock(State(stripe): Shared, Json(wish): Json<Move>) -> Answer {
 }
 
 async fn set_settings(State(stripe): Shared, Json(settings): Json<Settings>) -> Answer {
+    if !matches!(settings.lost_cursor_status, 400 | 404) {
+        return Err(Refusal::malformed("lost_cursor_status: 400 or 404"));
+    }
     versions::known(&settings.api_version)
-        .ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name], not newer than the sandbox's"))?;
+        .ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
     stripe.with(|world| world.settings = settings);
     Ok(Json(json!({})))
 }

@@ -70,11 +70,19 @@ pub(crate) struct Settings {
     pub(crate) dunning: Dunning,
     /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
     pub(crate) ties_by_id: bool,
+    /// How a cursor on something that does not exist (any more) is answered, 404 or 400. Stripe answers 400 for ids in
+    /// other parameters and does not say which for cursors, so that a client must cope with both.
+    pub(crate) lost_cursor_status: u16,
 }
 
 impl Default for Settings {
     fn default() -> Self {
-        Self { api_version: objects::API_VERSION.to_owned(), dunning: Dunning::default(), ties_by_id: false }
+        Self {
+            api_version: objects::API_VERSION.to_owned(),
+            dunning: Dunning::default(),
+            ties_by_id: false,
+            lost_cursor_status: 404,
+        }
     }
 }
 
