@@ -356,6 +356,28 @@ async fn the_audit_log_tells_who_changed_what_and_why() {
     s.finish().await;
 }
 
+#[tokio::test]
+async fn what_the_bot_reads_of_itself_and_its_guild_is_complete() {
+    let s = scene().await;
+    s.register().await;
+    let (guild, own) = (format!("/guilds/{}", s.guild), format!("/applications/{BOT_ID}"));
+    let command = json!([{ "name": "here", "description": "Only here" }]);
+    assert_eq!(s.call(Method::PUT, &format!("{own}{guild}/commands"), command).await.0, 200);
+    for path in ["/gateway", "/gateway/bot", "/users/@me", "/applications/@me", "/oauth2/applications/@me"] {
+        s.get(path).await;
+    }
+    for path in ["", "/roles", "/channels", &format!("/members/{}", s.ana), &format!("/members/{BOT_ID}")] {
+        s.get(&format!("{guild}{path}")).await;
+    }
+    assert_eq!(s.get(&format!("{own}/commands")).await[0]["name"], "shop");
+    assert_eq!(s.get(&format!("{own}{guild}/commands")).await[0]["name"], "here");
+    assert_eq!(s.refused(Method::GET, "/guilds/1/roles", Value::Null).await, (404, 10004));
+    s.control.set_limits(Limits { global_per_second: 1, ..Limits::none() }).await.unwrap();
+    s.get("/gateway").await;
+    assert_eq!(s.call(Method::GET, "/gateway", Value::Null).await.0, 429);
+    s.finish().await;
+}
+
 /// The check itself: each of these calls differs from the description in one way.
 #[test]
 fn the_check_finds_what_differs() {
@@ -380,7 +402,7 @@ fn the_check_finds_what_differs() {
     };
     let role = "/api/v10/guilds/1/members/2/roles/3";
     let good = call("PUT", role, 204, "", "");
-    assert_eq!(description.check(&[good.clone()]).problems, [""; 0]);
+    assert_eq!(description.check(std::slice::from_ref(&good)).problems, [""; 0]);
     let gateway = r#"{"url":"wss://gateway.example"}"#;
     assert_eq!(description.check(&[call("GET", "/api/v10/gateway", 200, "", gateway)]).problems, [""; 0]);
     let mut stranger = good.clone();
@@ -397,7 +419,7 @@ fn the_check_finds_what_differs() {
         (call("PUT", role, 204, "{}", ""), "no request body"),
         (call("PUT", role, 503, "", ""), "no such status"),
         (call("PUT", role, 204, "", "{}"), "no body for this answer"),
-        (call("PUT", role, 403, "", r#"{"code":"x"}"#), "the answer at"),
+        (call("PUT", role, 403, "", r#"{"code":"x","message":""}"#), "the answer at"),
         (call("GET", "/api/v10/gateway", 200, "", "{}"), "url"),
         (call("GET", "/api/v10/gateway", 200, "", gateway.get(1..).unwrap()), "is not JSON"),
         (call("POST", messages, 403, "", r#"{"code":1,"message":""}"#), "request body is missing"),

@@ -18,11 +18,11 @@ struct Story {
 impl Story {
     async fn begin() -> Self {
         let mut world = World::without_services().await;
-        world.discord.set_heartbeat(HEARTBEAT_MS).await.unwrap();
+        world.discord.set_heartbeat(HEARTBEAT_MS).await.expect("Discord answers");
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
-        let admin = world.discord.join(world.guild, "admin").await.unwrap();
+        let admin = world.discord.join(world.guild, "admin").await.expect("Discord answers");
         let ana = world.fan().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
@@ -37,10 +37,11 @@ impl Story {
         loop {
             match self.world.discord.interact(self.world.guild, self.admin, "status").await {
                 Ok(answer) => {
-                    return assert!(answer.text().contains("Nexrole in this server"), "{}", answer.text());
+                    assert!(answer.text().contains("Nexrole in this server"), "{}", answer.text());
+                    return;
                 }
                 Err(error) => {
-                    assert!(began.elapsed() < PATIENCE, "no command works after {after}: {error:#}")
+                    assert!(began.elapsed() < PATIENCE, "no command works after {after}: {error:#}");
                 }
             }
         }
@@ -49,16 +50,16 @@ impl Story {
     /// Whoever leaves and comes back in the gap has the role again, and commands work.
     async fn goes_on(&self, after: &str) {
         let began = Instant::now();
-        self.world.discord.leave(self.world.guild, self.ana.user).await.unwrap();
-        self.world.discord.rejoin(self.world.guild, self.ana.user).await.unwrap();
+        self.world.discord.leave(self.world.guild, self.ana.user).await.expect("Discord answers");
+        self.world.discord.rejoin(self.world.guild, self.ana.user).await.expect("Discord answers");
         self.world.until_vip(&self.ana).await;
         self.answers(after).await;
         println!("{after}: mended after {} ms", began.elapsed().as_millis());
     }
 
     async fn sessions(&self) -> (u64, u64) {
-        let gateway = self.world.discord.state().await.unwrap()["gateway"].take();
-        (gateway["identified"].as_u64().unwrap(), gateway["resumed"].as_u64().unwrap())
+        let gateway = self.world.discord.state().await.expect("Discord answers")["gateway"].take();
+        (gateway["identified"].as_u64().expect("a number"), gateway["resumed"].as_u64().expect("a number"))
     }
 }
 

@@ -124,11 +124,8 @@ async fn read_channel(
         Place::Direct(user) => Ok(Json(wire::direct(channel, &world.user(user)))),
         Place::Guild(_) => {
             let shown = world.guilds.values().flat_map(wire::channels);
-            shown
-                .into_iter()
-                .find(|shape| shape["id"] == channel.to_string())
-                .map(Json)
-                .ok_or(No::UnknownChannel)
+            let wanted = channel.to_string();
+            shown.into_iter().find(|shape| shape["id"] == wanted).map(Json).ok_or(No::UnknownChannel)
         }
     })
 }

@@ -110,8 +110,8 @@ impl Stamp {
         let global = self.lane == Lane::Global;
         let wait = self.wait_ms();
         let retry_after = serde_json::Number::from_f64(Duration::from_millis(wait).as_secs_f64());
-        let body =
-            json!({ "message": "You are being rate limited.", "retry_after": retry_after, "global": global });
+        let message = "You are being rate limited.";
+        let body = json!({ "message": message, "retry_after": retry_after, "global": global, "code": 0 });
         let mut answer = (StatusCode::TOO_MANY_REQUESTS, Json(body)).into_response();
         let headers = answer.headers_mut();
         self.write(headers);
@@ -147,7 +147,7 @@ impl Fault {
             if global { "You are being rate limited." } else { "The resource is being rate limited." };
         Self::status(429)
             .header("retry-after", &format!("{:.0}", retry_after.ceil()))
-            .body(json!({ "message": message, "retry_after": retry_after, "global": global }))
+            .body(json!({ "message": message, "retry_after": retry_after, "global": global, "code": 0 }))
     }
 }
 

@@ -184,7 +184,7 @@ impl Description {
             };
             match value {
                 None if parameter["required"] == true => {
-                    problems.push(format!("the parameter {name} is missing"))
+                    problems.push(format!("the parameter {name} is missing"));
                 }
                 None => {}
                 Some(text) => {
@@ -216,14 +216,14 @@ impl Description {
             (false, true) => {}
             (false, false) => problems.push("the description has no request body".to_owned()),
             (true, true) if body["required"] == true => {
-                problems.push("the request body is missing".to_owned())
+                problems.push("the request body is missing".to_owned());
             }
             (true, true) => {}
             (true, false) => {
                 let kind = media_type(said.sent_type.as_deref());
                 match &body["content"][kind] {
                     Value::Null => {
-                        problems.push(format!("the description has no request body of type {kind:?}"))
+                        problems.push(format!("the description has no request body of type {kind:?}"));
                     }
                     content if kind == JSON => {
                         let key = format!("{at}/request");
