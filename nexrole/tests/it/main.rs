@@ -15,4 +15,5 @@ mod silence;
 mod store;
 mod tidy;
 mod up;
+mod waiting;
 mod world;
