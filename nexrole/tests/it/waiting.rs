@@ -34,3 +34,26 @@ async fn after_an_outage_of_discord_nobody_waits_for_hours() {
     world.until_vip(&ana).await;
     world.finish().await;
 }
+
+#[tokio::test]
+async fn an_invitation_outlives_a_database_that_refuses_it() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.kick_bot(world.guild).await.unwrap();
+    world.subscribes(&ana).await;
+    let closed = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND away";
+    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    // As a crowded pool does, or a failover: twice.
+    for statement in [
+        "CREATE SEQUENCE refusals",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+         $$ BEGIN IF nextval('refusals') <= 2 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON guild_gates FOR EACH ROW
+         WHEN (OLD.away AND NOT NEW.away) EXECUTE FUNCTION refuse()",
+    ] {
+        run(&world, statement).await;
+    }
+    world.discord.invite_bot(world.guild).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
