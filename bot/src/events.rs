@@ -6,12 +6,58 @@ use anyhow::Context;
 use serenity::all::FullEvent;
 use shared::{
     ids::{GuildId, UserId},
-    store::{members, role_jobs},
+    store::{database::within, members, role_jobs},
 };
 use sqlx::PgPool;
+use tokio::sync::Semaphore;
+
+/// Events at the same time: a session begins with one for each guild, and turns need connections too.
+const AT_ONCE: usize = 4;
+/// Waits after failure 1, 2, …: Discord does not say again that the bot was invited.
+const WAITS: [Duration; 5] = [
+    Duration::from_secs(1),
+    Duration::from_secs(4),
+    Duration::from_secs(15),
+    Duration::from_secs(60),
+    Duration::from_secs(240),
+];
+
+/// Takes events.
+pub struct Events {
+    pool: PgPool,
+    turns: Semaphore,
+}
+
+impl Events {
+    /// Into this database.
+    pub fn new(pool: PgPool) -> Self {
+        Self { pool, turns: Semaphore::new(AT_ONCE) }
+    }
+
+    /// Takes one event; again, if the database refuses it.
+    pub async fn receive(&self, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
+        for wait in WAITS {
+            match self.attempt(bot, event).await {
+                Ok(()) => return Ok(()),
+                Err(error) => tracing::warn!(
+                    error = format!("{error:#}"),
+                    again_in_s = wait.as_secs(),
+                    "an event could not be taken up yet"
+                ),
+            }
+            tokio::time::sleep(wait).await;
+        }
+        self.attempt(bot, event).await
+    }
+
+    async fn attempt(&self, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
+        let _turn = self.turns.acquire().await?;
+        within(async { Ok(take(&self.pool, bot, event).await) }).await?
+    }
+}
 
 /// Takes one event.
-pub async fn receive(pool: &PgPool, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
+async fn take(pool: &PgPool, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
     match event {
         FullEvent::GuildMemberAddition { new_member } => {
             look_again(pool, new_member.guild_id, new_member.user.id, "the member joined").await

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{self, Data},
-    events,
+    events::Events,
 };
 
 /// Waits between connections. Every connection costs one IDENTIFY of 1,000 a day: at the longest wait, 288.
@@ -82,7 +82,7 @@ async fn connect(gateway: &Gateway, intents: GatewayIntents, stop: &Cancellation
 }
 
 fn framework(pool: &PgPool) -> Framework<Data, anyhow::Error> {
-    let data = Data { pool: pool.clone() };
+    let data = Data { pool: pool.clone(), events: Events::new(pool.clone()) };
     Framework::builder()
         .options(FrameworkOptions {
             commands: commands::all(),
@@ -90,8 +90,7 @@ fn framework(pool: &PgPool) -> Framework<Data, anyhow::Error> {
             event_handler: |context, event| {
                 Box::pin(async move {
                     // Not passed on: poise would treat it as a command's failure.
-                    if let Err(error) = events::receive(&context.user_data.pool, context.bot_id, event).await
-                    {
+                    if let Err(error) = context.user_data.events.receive(context.bot_id, event).await {
                         tracing::error!(error = format!("{error:#}"), "an event could not be taken up");
                     }
                     Ok(())

@@ -6,12 +6,16 @@ use poise::{CreateReply, FrameworkError};
 use serenity::http::Http;
 use sqlx::PgPool;
 
+use crate::events::Events;
+
 mod status;
 
 /// What every command gets.
 pub struct Data {
     /// The database.
     pub pool: PgPool,
+    /// What takes the Gateway's events.
+    pub events: Events,
 }
 
 type Context<'a> = poise::Context<'a, Data, anyhow::Error>;

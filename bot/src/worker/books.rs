@@ -103,9 +103,6 @@ pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Ve
         Verdict::Retry(wait, cause) => {
             (None, all(JobState::Pending, *wait, 1, &format!("will be tried again: {cause}")))
         }
-        Verdict::Park(ParkReason::Exhausted(cause)) => {
-            (None, all(JobState::Parked, LOOK_AGAIN, 1, &format!("parked after many tries: {cause}")))
-        }
         Verdict::Park(ParkReason::Refused(status, code)) => {
             let outcome = format!("parked: Discord refused with status {status}, code {code}");
             (dropped_intention(step), all(JobState::Parked, LOOK_AGAIN, 1, &outcome))
@@ -155,7 +152,6 @@ pub(super) fn unread(work: &RoleWork, verdict: &Verdict) -> Vec<JobUpdate> {
         Verdict::Retry(wait, cause) => {
             jobs(work, None, JobState::Pending, *wait, 1, &format!("the member could not be read: {cause}"))
         }
-        Verdict::Park(ParkReason::Exhausted(cause)) => park(&cause.to_string()),
         Verdict::Park(ParkReason::Refused(status, code)) => {
             park(&format!("Discord refused with status {status}, code {code}"))
         }
@@ -294,7 +290,7 @@ mod tests {
         let work = work(&[JobAction::Revoke, JobAction::Revoke]);
         let parked = [JobState::Superseded, JobState::Parked];
         assert_eq!(states(&without_call(user(), &work, Step::AwaitMember(LostWith::Grant))), parked);
-        for verdict in [Verdict::ParkRole, Verdict::Park(ParkReason::Exhausted(Transient::TimedOut))] {
+        for verdict in [Verdict::ParkRole, Verdict::Park(ParkReason::Refused(400, 50035))] {
             let page = after_call(user(), &work, Step::Grant(Regrant::Lost), &verdict).unwrap();
             assert_eq!(states(&page), parked, "{verdict:?}");
         }

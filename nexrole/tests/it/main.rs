@@ -19,4 +19,5 @@ mod silence;
 mod store;
 mod tidy;
 mod up;
+mod waiting;
 mod world;

@@ -295,6 +295,27 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     database.remove().await;
 }
 
+/// Discord said that the bot is not in the guild; before that is written, the bot is invited.
+#[tokio::test]
+async fn an_invitation_during_a_turn_is_not_lost() {
+    let database = Database::create().await;
+    with_jobs(&database.pool, 1).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for (invited, expected) in [(true, vec![guild(1)]), (false, vec![])] {
+        let owner = Uuid::new_v4();
+        assert_eq!(gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap().leased, [guild(1)]);
+        if invited {
+            members::guild_available(&mut db, guild(1)).await.unwrap();
+        }
+        gates::release(&mut db, guild(1), owner, Gate::Away(LEASE)).await.unwrap();
+        let next = Uuid::new_v4();
+        assert_eq!(gates::lease(&mut db, None, 1, next, LEASE).await.unwrap().leased, expected);
+        gates::release(&mut db, guild(1), next, Gate::Open).await.unwrap();
+    }
+    drop(db);
+    database.remove().await;
+}
+
 #[tokio::test]
 async fn mapping_and_ingest_mark_objects_in_one_order() {
     let database = Database::create().await;

@@ -4,14 +4,10 @@ use std::time::Duration;
 
 use super::outcome::{CallOutcome, LimitScope, Transient};
 
-/// Waits after failure 1, 2, …: 5s, 20s, 1m20s, 5m20s, 20m. After that the job is parked.
-const WAITS: [Duration; 5] = [
-    Duration::from_secs(5),
-    Duration::from_secs(20),
-    Duration::from_secs(80),
-    Duration::from_secs(320),
-    Duration::from_secs(1200),
-];
+/// Waits after failure 1, 2, …: 5s, 20s, 1m20s, 5m20s, and 20m for ever: an outage ends some time, and somebody has paid.
+const WAITS: [Duration; 4] =
+    [Duration::from_secs(5), Duration::from_secs(20), Duration::from_secs(80), Duration::from_secs(320)];
+const LONGEST: Duration = Duration::from_secs(1200);
 /// A parked job is looked at again after this, besides the event that it waits for.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// One probe an hour of a role that Discord does not let us manage.
@@ -46,8 +42,6 @@ pub enum Verdict {
 pub enum ParkReason {
     /// The member to join.
     MemberAbsent,
-    /// Discord to recover; it failed too often.
-    Exhausted(Transient),
     /// A person, or time: Discord refuses with this status and code, which we have no rule for.
     Refused(u16, u32),
 }
@@ -66,11 +60,9 @@ pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
         CallOutcome::Refused { status, code } => Verdict::Park(ParkReason::Refused(*status, *code)),
         CallOutcome::Transient(cause) => {
             let wait = usize::try_from(failures).ok().and_then(|failures| WAITS.get(failures));
-            match wait {
-                // Up to a quarter longer, so that a crowd that failed together does not come back together.
-                Some(wait) => Verdict::Retry(wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0), *cause),
-                None => Verdict::Park(ParkReason::Exhausted(*cause)),
-            }
+            // Up to a quarter longer, so that a crowd that failed together does not come back together.
+            let wait = wait.unwrap_or(&LONGEST).mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0);
+            Verdict::Retry(wait, *cause)
         }
     }
 }
@@ -90,13 +82,11 @@ mod tests {
     }
 
     #[test]
-    fn transient_failures_wait_longer_and_then_park() {
+    fn transient_failures_wait_longer_but_never_for_hours() {
         let outcome = CallOutcome::Transient(Transient::Status(502));
-        let waits: Vec<_> = (0..7).map(|failures| verdict(&outcome, failures, 0.0)).collect();
+        let waits = [0, 1, 2, 3, 4, 5, 6, 1000, u32::MAX].map(|failures| verdict(&outcome, failures, 0.0));
         let seconds = |s| Verdict::Retry(Duration::from_secs(s), Transient::Status(502));
-        assert_eq!(waits[..5], [seconds(5), seconds(20), seconds(80), seconds(320), seconds(1200)]);
-        assert_eq!(waits[5], Verdict::Park(ParkReason::Exhausted(Transient::Status(502))));
-        assert_eq!(waits[6], waits[5]);
+        assert_eq!(waits, [5, 20, 80, 320, 1200, 1200, 1200, 1200, 1200].map(seconds));
     }
 
     #[test]
@@ -125,7 +115,7 @@ mod tests {
             let limited = CallOutcome::RateLimited { after, scope: LimitScope::Everything };
             prop_assert_eq!(verdict(&limited, failures, jitter), Verdict::Snooze(after, LimitScope::Everything));
             if let Verdict::Retry(wait, _) = verdict(&CallOutcome::Transient(Transient::TimedOut), failures, jitter) {
-                prop_assert!(wait >= WAITS[0] && wait <= WAITS[4].mul_f64(1.25));
+                prop_assert!(wait >= WAITS[0] && wait <= LONGEST.mul_f64(1.25));
             }
         }
     }

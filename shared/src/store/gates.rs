@@ -46,7 +46,7 @@ pub async fn lease(
               WHERE ring.due_at <= clock_timestamp() AND g.open_at <= clock_timestamp()
               LIMIT $2 FOR NO KEY UPDATE OF g SKIP LOCKED
          ), leased AS (
-             UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3
+             UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3, invited = false
                FROM pick WHERE g.guild_id = pick.guild_id
              RETURNING g.guild_id
          )
@@ -73,7 +73,7 @@ pub enum Gate {
     Open,
     /// Closed for so long, by Discord's word.
     Paused(Duration),
-    /// The bot is not in the guild: closed for so long, or until it is invited.
+    /// The bot is not in the guild: closed for so long, or until it is invited. Open, if that was during the lease.
     Away(Duration),
 }
 
@@ -99,7 +99,8 @@ pub async fn release(
         Gate::Away(pause) => (pause, true),
     };
     let released = sqlx::query(
-        "UPDATE guild_gates SET open_at = clock_timestamp() + make_interval(secs => $3), owner = NULL, away = $4
+        "UPDATE guild_gates SET owner = NULL, away = $4 AND NOT invited,
+                open_at = clock_timestamp() + CASE WHEN $4 AND invited THEN interval '0' ELSE make_interval(secs => $3) END
           WHERE guild_id = $1 AND owner = $2",
     )
     .bind(guild)

@@ -39,11 +39,13 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open the gate if that was why it is closed, and look at newly mapped roles. A rate
-/// limit's pause stays.
+/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, and look at newly mapped
+/// roles. A rate limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE guild_gates SET open_at = now(), away = false WHERE guild_id = $1 AND owner IS NULL AND away",
+        "UPDATE guild_gates SET invited = true, away = false,
+                open_at = CASE WHEN owner IS NULL AND away THEN now() ELSE open_at END
+          WHERE guild_id = $1",
     )
     .bind(guild)
     .execute(&mut *db)

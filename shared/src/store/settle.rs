@@ -86,6 +86,9 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
     .bind(turn.jobs.iter().map(|j| j.due_in.as_secs_f64()).collect::<Vec<_>>())
     .execute(&mut *db)
     .await?;
+    if turn.jobs.iter().any(|job| job.state == JobState::Applied) {
+        hurry(db, guild).await?;
+    }
     for grant in &turn.grants {
         grants::apply(db, guild, grant).await?;
     }
@@ -96,6 +99,20 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
         }
     }
     Ok(Release::Released)
+}
+
+/// Discord answers: what failed before in this guild does not wait out its time. Those that failed often come later, so that
+/// one that always fails does not follow each success.
+async fn hurry(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE role_jobs SET due_at = clock_timestamp() + interval '10 s' * attempts
+          WHERE guild_id = $1 AND state = 'pending' AND attempts > 0
+            AND due_at > clock_timestamp() + interval '10 s' * attempts",
+    )
+    .bind(guild)
+    .execute(db)
+    .await?;
+    Ok(())
 }
 
 async fn works(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
