@@ -86,7 +86,9 @@ fn start() -> Shared {
             Ok(server) => Some(server),
             Err(error) => match error.downcast_ref() {
                 Some(StartError::InUse { .. }) => None,
-                Some(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(missing),
+                Some(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => {
+                    give_up(missing)
+                }
                 _ => panic!("{error:#}"),
             },
         }

@@ -128,7 +128,8 @@ impl Hold {
     }
 
     async fn blocked(&mut self, statement: &str) -> Option<u32> {
-        let blocked = "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, $1)";
+        let blocked =
+            "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND starts_with(query, $1)";
         let blocked = sqlx::query_scalar(blocked).bind(statement).fetch_optional(&mut self.control);
         let pid: Option<i32> = blocked.await.expect("the query is good");
         pid.map(i32::unsigned_abs)

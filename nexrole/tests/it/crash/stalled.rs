@@ -13,7 +13,8 @@ async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
     let (world, payer) = (&rig.world, Payer::new(&rig.world).await);
     let mut hold = Hold::nothing(&rig.url()).await;
     // The bot waits for Discord's answer while we get between it and its gate.
-    let call = Fault::apply_then_hang().for_ms(1000).on("PUT", &format!("/members/{}/roles/", payer.fan.user));
+    let call =
+        Fault::apply_then_hang().for_ms(1000).on("PUT", &format!("/members/{}/roles/", payer.fan.user));
     world.discord.fault(call).await.expect("ordered");
     payer.pays(world).await;
     world.until("Discord acted", async || world.has(&payer.fan, world.vip).await).await;

@@ -54,7 +54,9 @@ fn find_bin_dir() -> Option<PathBuf> {
             Err(StartError::InUse { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(200));
             }
-            Err(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => give_up(&missing),
+            Err(missing @ (StartError::NoBinaries { .. } | StartError::NotFetched { .. })) => {
+                give_up(&missing)
+            }
             started => break started.unwrap(),
         }
     };
