@@ -101,6 +101,7 @@ async fn random_kills_under_load_lose_and_double_nothing() {
         (*count, *slowest) = (*count + 1, took.max(*slowest));
         findings.extend(books::lost(&rig.world, &load.acknowledged_lately()).await);
     }
+    assert!(findings.is_empty(), "lost, seen right after a kill: {findings:?}");
     let synthetic = load.stop().await;
     // Stripe repeats what was not acknowledged; dead leases run out.
     rig.world.heard().await;
@@ -121,14 +122,14 @@ async fn random_kills_under_load_lose_and_double_nothing() {
     println!(
         "{kills} kills, {} acknowledged events, {} lost, {} doubled, slowest recovery {:.2} s",
         acknowledged.len(),
-        lost.len() + findings.len(),
+        lost.len(),
         doubled.len(),
         slowest.as_secs_f64()
     );
     for (word, (count, slowest)) in tally {
         println!("  {word}: {count} kills, slowest recovery {:.2} s", slowest.as_secs_f64());
     }
-    assert!(lost.is_empty() && findings.is_empty(), "lost: {lost:?} {findings:?}");
+    assert!(lost.is_empty(), "{lost:?}");
     assert!(doubled.is_empty(), "{doubled:#?}");
     rig.end().await;
 }

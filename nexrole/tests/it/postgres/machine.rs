@@ -68,7 +68,9 @@ fn find_bin_dir() -> Option<PathBuf> {
 pub(crate) fn is_root_or_skipped(test: &str) -> bool {
     let is_root = rustix::process::geteuid().is_root();
     if !is_root {
-        writeln!(std::io::stdout(), "SKIPPED, because it has to become other users: {test}").unwrap();
+        // Not by `println!`, which a passing test keeps to itself.
+        let mut out = std::io::stdout().lock();
+        writeln!(out, "SKIPPED, because it has to become other users: {test}").unwrap();
     }
     is_root
 }
@@ -176,6 +178,14 @@ pub(crate) struct Stopped(u32);
 impl Stopped {
     pub(crate) fn stop(number: u32) -> Self {
         signal(number, Signal::STOP);
+        // On a busy machine some of its threads would otherwise get to do something more.
+        until("all its threads stand still", || {
+            let threads = fs::read_dir(format!("/proc/{number}/task")).unwrap().flatten();
+            threads.map(|thread| thread.file_name()).all(|thread| {
+                let number = thread.to_str().and_then(|thread| thread.parse().ok()).unwrap();
+                matches!(state(number), None | Some('T' | 'Z'))
+            })
+        });
         Self(number)
     }
 }
