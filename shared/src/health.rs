@@ -1,5 +1,10 @@
 //! `/healthz`: the process is alive. `/readyz`: it can do its work, or says what it waits for. The same in both services.
 
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
 use axum::{
     Json, Router,
     http::StatusCode,
@@ -8,19 +13,37 @@ use axum::{
 };
 use serde_json::json;
 use sqlx::PgPool;
+use tokio::sync::Mutex;
 
 use crate::store::database::readiness;
 
+/// How long an answer of `/readyz` stands. It is public: many who ask cost the database one query.
+const STANDS: Duration = Duration::from_millis(500);
+
 /// Both routes, for any router.
 pub fn routes<S: Clone + Send + Sync + 'static>(pool: PgPool) -> Router<S> {
+    let last = Arc::new(Mutex::new(None));
     Router::new()
         .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
-        .route("/readyz", get(move || async move { ready(&pool).await }))
+        .route("/readyz", get(move || async move { ready(&pool, &last).await }))
 }
 
+type Answer = (Instant, Option<&'static str>);
+
 /// Ready, or 503 with the reason. The reason names no host: the gateway's route is public.
-async fn ready(pool: &PgPool) -> Response {
-    match readiness(pool).await.waits_for() {
+async fn ready(pool: &PgPool, last: &Mutex<Option<Answer>>) -> Response {
+    // Whoever comes while one looks waits for that one's answer.
+    let mut last = last.lock().await;
+    let waits_for = match *last {
+        Some((at, waits_for)) if at.elapsed() < STANDS => waits_for,
+        _ => {
+            let waits_for = readiness(pool).await.waits_for();
+            *last = Some((Instant::now(), waits_for));
+            waits_for
+        }
+    };
+    drop(last);
+    match waits_for {
         None => Json(json!({ "status": "ready" })).into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "for": what })))
             .into_response(),

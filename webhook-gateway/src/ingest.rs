@@ -4,16 +4,18 @@
 //! timer, so an idle gateway adds no delay. A client that disconnects leaves nothing behind, because no request ever
 //! writes by itself.
 
-use std::{sync::Arc, time::Duration};
+use std::{collections::BTreeSet, sync::Arc};
 
-use shared::store::events::{self, NewEvent, Recorded};
+use shared::store::{
+    database::within,
+    events::{self, NewEvent, Recorded},
+};
 use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, oneshot};
+use tokio_util::sync::CancellationToken;
 
 /// Requests that may wait; more are told to come back.
 const WAITING: usize = 1024;
-/// A database that says nothing for so long is away. The server itself gives up on a statement before.
-const SILENT: Duration = Duration::from_secs(20);
 /// Events per statement.
 const BATCH: usize = 128;
 
@@ -34,23 +36,47 @@ impl Recorder {
     /// Waits until the event is committed.
     pub async fn record(&self, event: NewEvent) -> Result<Recorded, NotStored> {
         let (answer, answered) = oneshot::channel();
-        self.0.try_send(Entry { event, answer }).map_err(|_| {
-            tracing::warn!("too many events are waiting for the database; Stripe is asked to come back");
+        self.0.try_send(Entry { event, answer }).map_err(|error| {
+            let why = match error {
+                mpsc::error::TrySendError::Full(_) => "too many events are waiting for the database",
+                mpsc::error::TrySendError::Closed(_) => "the gateway is stopping",
+            };
+            tracing::warn!(why, "an event is not stored; Stripe is asked to come back");
             NotStored
         })?;
         answered.await.unwrap_or(Err(NotStored))
     }
 }
 
-/// Starts the writer. It ends when every [`Recorder`] is gone and all that they sent is answered.
-pub fn start(pool: PgPool, dirty: Arc<Notify>) -> (Recorder, tokio::task::JoinHandle<()>) {
+/// Starts the writer. It ends when it is told to, or every [`Recorder`] is gone, and all that they sent is answered.
+pub fn start(
+    pool: PgPool,
+    dirty: Arc<Notify>,
+    end: CancellationToken,
+) -> (Recorder, tokio::task::JoinHandle<()>) {
     let (sender, receiver) = mpsc::channel(WAITING);
-    (Recorder(sender), tokio::spawn(write(pool, receiver, dirty)))
+    (Recorder(sender), tokio::spawn(write(pool, receiver, dirty, end)))
 }
 
-async fn write(pool: PgPool, mut receiver: mpsc::Receiver<Entry>, dirty: Arc<Notify>) {
+async fn write(
+    pool: PgPool,
+    mut receiver: mpsc::Receiver<Entry>,
+    dirty: Arc<Notify>,
+    end: CancellationToken,
+) {
     let mut batch = Vec::with_capacity(BATCH);
-    while receiver.recv_many(&mut batch, BATCH).await > 0 {
+    loop {
+        let received = tokio::select! {
+            received = receiver.recv_many(&mut batch, BATCH) => received,
+            // What was sent before is still received; then there is no more.
+            () = end.cancelled(), if !receiver.is_closed() => {
+                receiver.close();
+                continue;
+            }
+        };
+        if received == 0 {
+            return;
+        }
         let (events, answers): (Vec<_>, Vec<_>) =
             batch.drain(..).map(|entry| (entry.event, entry.answer)).unzip();
         let results = commit(&pool, &events).await;
@@ -63,22 +89,14 @@ async fn write(pool: PgPool, mut receiver: mpsc::Receiver<Entry>, dirty: Arc<Not
     }
 }
 
-/// One statement for all; if the database refuses the statement's content, each event by itself, so that one bad event
-/// costs only its own answer.
+/// One statement for all; if one event's content is refused, or its object's row is locked for long, each event by itself:
+/// that costs only its own answer, and of a locked row's guild those of the same batch.
 async fn commit(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
     match record(pool, batch).await {
         Ok(recorded) => recorded.into_iter().map(Ok).collect(),
-        Err(error) if batch.len() > 1 && is_about_content(&error) => {
+        Err(error) if batch.len() > 1 && (is_about_content(&error) || is_about_locks(&error)) => {
             tracing::warn!(%error, events = batch.len(), "a batch was refused; recording its events one by one");
-            let mut results = Vec::with_capacity(batch.len());
-            for event in batch {
-                let one = record(pool, std::slice::from_ref(event)).await;
-                results.push(one.map(|recorded| recorded[0]).map_err(|error| {
-                    tracing::error!(%error, event.id = %event.id, "an event cannot be stored");
-                    NotStored
-                }));
-            }
-            results
+            one_by_one(pool, batch).await
         }
         Err(error) => {
             tracing::error!(%error, events = batch.len(), "events cannot be stored; Stripe is asked to come back");
@@ -87,14 +105,45 @@ async fn commit(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotSt
     }
 }
 
+async fn one_by_one(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
+    let mut locked = BTreeSet::new();
+    let mut results = Vec::with_capacity(batch.len());
+    for event in batch {
+        let guild = event.connection.guild;
+        if locked.contains(&guild) {
+            results.push(Err(NotStored));
+            continue;
+        }
+        let one = within(record_alone(pool, event)).await;
+        results.push(one.map_err(|error| {
+            if is_about_locks(&error) {
+                locked.insert(guild);
+            }
+            tracing::error!(%error, event.id = %event.id, "an event cannot be stored");
+            NotStored
+        }));
+    }
+    results
+}
+
+/// With little patience for locks: others wait behind it.
+async fn record_alone(pool: &PgPool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
+    let mut tx = pool.begin().await?;
+    sqlx::query("SET LOCAL lock_timeout = '300ms'").execute(&mut *tx).await?;
+    let recorded = events::record(&mut tx, std::slice::from_ref(event)).await?;
+    tx.commit().await?;
+    Ok(recorded[0])
+}
+
 async fn record(pool: &PgPool, batch: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
-    let recording = async {
-        let mut db = pool.acquire().await?;
-        events::record(&mut db, batch).await
-    };
-    // Without this one dead connection would stop all events. If it was committed all the same, Stripe's next delivery
-    // finds a duplicate.
-    tokio::time::timeout(SILENT, recording).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    // If it is given up and was committed all the same, Stripe's next delivery finds a duplicate.
+    within(async { events::record(&mut *pool.acquire().await?, batch).await }).await
+}
+
+/// 55P03: a lock was not had in time. 40P01: two waited for each other.
+fn is_about_locks(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    code.is_some_and(|code| code == "55P03" || code == "40P01")
 }
 
 /// Classes 22 (data) and 23 (integrity) of SQLSTATE are about what was sent; everything else is about the database.

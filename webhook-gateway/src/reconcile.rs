@@ -30,6 +30,8 @@ use crate::{
 
 /// After a failure; a person may have to act, and Stripe's read budget is not endless.
 const RETRY: Duration = Duration::from_secs(60);
+/// Events younger than this may still get neighbours that sort before them.
+const SETTLED: Duration = Duration::from_secs(60);
 /// Ids that one statement marks.
 const CHUNK: usize = 500;
 /// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
@@ -170,10 +172,17 @@ impl Reconcile {
                     async { cursors::polled(&mut *self.pool.acquire().await?, cursor.connection).await };
                 return Ok(within(polled).await?);
             };
+            let settled_before = shared::clock::now() - SETTLED;
+            let settled =
+                events.iter().find(|event| event.created.is_some_and(|created| created < settled_before));
+            let settled = settled.map(|event| event.id.clone());
             for event in events.into_iter().rev() {
                 self.recorder.record(event.for_connection(cursor.connection, key.livemode)).await?;
             }
-            self.advance(cursor, &newest).await?;
+            // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
+            if let Some(settled) = settled {
+                self.advance(cursor, &settled).await?;
+            }
             if !has_more {
                 return Ok(());
             }

@@ -59,7 +59,9 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
 
     let (dirty, jobs_made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    let (recorder, writer) = ingest::start(pool.clone(), Arc::clone(&dirty));
+    // Told when nobody is served any more.
+    let over = CancellationToken::new();
+    let (recorder, mut writer) = ingest::start(pool.clone(), Arc::clone(&dirty), over.clone());
     let endpoints =
         Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
     let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder.clone(), config.trusted_proxy_hops));
@@ -103,15 +105,17 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         () = drained => Ok(()),
         // A gateway that accepts and does not read would look healthy.
         Err(error) = shared::shutdown::first_panic(&mut tasks) => Err(error).context("a background task panicked"),
+        ended = &mut writer => ended.context("the writer panicked").and(Err(anyhow::anyhow!("the writer ended"))),
     };
     stop.cancel();
     shared::shutdown::all_end(tasks).await.context("a background task panicked")?;
-    // Its last sender went with the server.
-    tokio::time::timeout(DRAIN, writer)
-        .await
-        .context("the writer did not end")?
-        .context("the writer panicked")?;
-    pool.close().await;
+    over.cancel();
+    if !writer.is_finished() {
+        let ended = tokio::time::timeout(DRAIN, writer).await.context("the writer did not end")?;
+        ended.context("the writer panicked")?;
+    }
+    // A connection that does not answer is not waited for.
+    drop(tokio::time::timeout(DRAIN, pool.close()).await);
     served
 }
 
@@ -148,6 +152,10 @@ async fn ensure(pool: &PgPool, environment: &Environment) -> Result<connections:
     let (label, metadata_links) = (connections::ENVIRONMENT, true);
     let connection =
         connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await?;
+    for other in connections::disconnect_others(&mut db, connection).await? {
+        tracing::warn!(guild.id = %other.guild, connection.id = %other.id,
+            "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
+    }
     cursors::ensure(&mut db, connection).await?;
     Ok(connection)
 }

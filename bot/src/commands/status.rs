@@ -70,6 +70,9 @@ fn text(s: &Summary) -> String {
             count(s.unlinked, "paid subscription")
         ));
     }
+    if let Some(trouble) = &s.trouble {
+        todo.push(format!("Stripe cannot be read: {trouble}. Nobody loses a role by that."));
+    }
     if s.observed_roles > 0 {
         todo.push(format!(
             "{} only observed, because members held it before: nothing is changed until the operator turns it on \
@@ -90,9 +93,9 @@ fn text(s: &Summary) -> String {
             count(s.parked, "role change")
         ));
     }
-    if todo.is_empty() {
+    if todo.is_empty() && s.pending + s.unread == 0 {
         lines.push("Everything is up to date.".to_owned());
-    } else {
+    } else if !todo.is_empty() {
         lines.push("\n**To look at**".to_owned());
         lines.extend(todo.into_iter().map(|item| format!("- {item}")));
     }
@@ -120,6 +123,7 @@ mod tests {
         observed_roles: 0,
         parked_roles: 0,
         unread: 0,
+        trouble: None,
         last_read: None,
     };
 
@@ -146,5 +150,15 @@ mod tests {
             assert!(text.contains(part), "{part} is missing in\n{text}");
         }
         assert!(!text.contains("up to date"));
+    }
+
+    #[test]
+    fn what_is_on_its_way_is_not_up_to_date_and_trouble_is_said() {
+        assert!(!text(&Summary { unread: 1, ..QUIET }).contains("up to date"));
+        let trouble = Some("Stripe refused the key with status 401".to_owned());
+        let text = text(&Summary { trouble, ..QUIET });
+        assert!(
+            text.contains("Stripe cannot be read: Stripe refused the key") && !text.contains("up to date")
+        );
     }
 }

@@ -73,6 +73,15 @@ pub enum LinkCommand {
         #[arg(long)]
         user: UserId,
     },
+    /// Remove a link that is wrong: the member loses what the customer pays for, unless something else gives it
+    Remove {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// cus_…
+        #[arg(long)]
+        customer: CustomerId,
+    },
 }
 
 /// Runs a command.
@@ -95,6 +104,9 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Link { command: LinkCommand::Add { guild, customer, user } } => {
             link(&pool, guild, &customer, user).await
         }
+        Command::Link { command: LinkCommand::Remove { guild, customer } } => {
+            unlink(&pool, guild, &customer).await
+        }
         Command::Why { guild, member } => explain(&pool, guild, member).await,
         Command::Connections => list(&pool).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
@@ -110,19 +122,7 @@ async fn known(db: &mut PgConnection, guild: GuildId) -> anyhow::Result<()> {
 
 async fn link(pool: &PgPool, guild: GuildId, customer: &CustomerId, user: UserId) -> anyhow::Result<()> {
     let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    let connection = match &connections::list(&mut tx)
-        .await?
-        .into_iter()
-        .filter(|c| c.guild_id == guild)
-        .collect::<Vec<_>>()[..]
-    {
-        [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
-        [one] => Connection { guild, id: one.connection_id },
-        several => bail!(
-            "server {guild} has {} Stripe connections; linking by hand takes exactly one so far",
-            several.len()
-        ),
-    };
+    let connection = the_connection(&mut tx, guild).await?;
     // First the object's row, then the link: the order in which the gateway locks them too.
     sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
     let linking = links::link(&mut tx, connection, customer, user, Proof::Owner).await?;
@@ -130,9 +130,42 @@ async fn link(pool: &PgPool, guild: GuildId, customer: &CustomerId, user: UserId
     match linking {
         Linking::Linked => println!("Linked. What {customer} pays for is being read from Stripe."),
         Linking::AlreadySo => println!("{customer} was linked to {user} already."),
-        Linking::TakenBy(holder) => bail!("{customer} is linked to {holder}; a link does not move by itself"),
+        Linking::TakenBy(holder) => bail!(
+            "{customer} is linked to {holder}; a link does not move by itself: first `nexrole link remove --guild {guild} \
+             --customer {customer}`"
+        ),
     }
     Ok(())
+}
+
+async fn unlink(pool: &PgPool, guild: GuildId, customer: &CustomerId) -> anyhow::Result<()> {
+    let mut tx = pool.begin().await.context("the database cannot be reached")?;
+    let connection = the_connection(&mut tx, guild).await?;
+    // First the object's row, then the link, as above.
+    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
+    let holder = links::unlink(&mut tx, connection, customer).await?;
+    tx.commit().await?;
+    match holder {
+        Some(holder) => println!(
+            "{customer} is not {holder}'s any more. If its metadata at Stripe names somebody, it is linked to them now."
+        ),
+        None => println!("{customer} was linked to nobody."),
+    }
+    Ok(())
+}
+
+/// The guild's one active connection.
+async fn the_connection(db: &mut PgConnection, guild: GuildId) -> anyhow::Result<Connection> {
+    let mut active: Vec<_> = connections::list(db).await?;
+    active.retain(|connection| connection.guild_id == guild && connection.state == "active");
+    match &active[..] {
+        [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
+        [one] => Ok(Connection { guild, id: one.connection_id }),
+        several => bail!(
+            "server {guild} has {} Stripe connections; linking by hand takes exactly one so far",
+            several.len()
+        ),
+    }
 }
 
 async fn list(pool: &PgPool) -> anyhow::Result<()> {

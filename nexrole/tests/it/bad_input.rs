@@ -24,7 +24,7 @@ async fn rows(world: &World) -> i64 {
     world.number("SELECT (SELECT count(*) FROM stripe_events) + (SELECT count(*) FROM stripe_sync)").await
 }
 
-fn event(id: &str, event_type: &str, object: &Value, livemode: bool) -> Vec<u8> {
+pub(crate) fn event(id: &str, event_type: &str, object: &Value, livemode: bool) -> Vec<u8> {
     let event = json!({ "id": id, "object": "event", "type": event_type, "livemode": livemode,
                         "created": 1_790_000_000, "data": { "object": object } });
     event.to_string().into_bytes()

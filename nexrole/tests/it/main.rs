@@ -17,6 +17,7 @@ mod reconcile;
 mod scenarios;
 mod silence;
 mod store;
+mod stripe_side;
 mod tidy;
 mod up;
 mod waiting;

@@ -437,8 +437,33 @@ async fn a_reader_that_lost_its_lease_settles_nothing() {
     let quick = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(quick.len(), 1, "the lease had run out");
     assert_eq!(sync::settle(&mut db, &slow[0]).await.unwrap(), Settled::LostLease);
-    sync::retry(&mut db, &slow[0], LEASE, "late").await.unwrap();
+    sync::retry(&mut db, &slow[0], sync::Failure::Other, LEASE, "late").await.unwrap();
     assert_eq!(sync::settle(&mut db, &quick[0]).await.unwrap(), Settled::Clean, "untouched by the late one");
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_hint_during_a_read_that_fails_is_soon_read_and_a_missing_object_is_counted_by_itself() {
+    let database = Database::create().await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let connection = connection(&mut db).await;
+    let one = async |db: &mut PgConnection| {
+        sqlx::query("UPDATE stripe_sync SET next_at = now()").execute(&mut *db).await.unwrap();
+        sync::claim(db, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
+    };
+    let wait = Duration::from_secs(300);
+    let due = "SELECT (next_at < now() + interval '10 s')::text FROM stripe_sync";
+    events::record(&mut db, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
+    let leased = one(&mut db).await;
+    sync::retry(&mut db, &leased, sync::Failure::Other, wait, "down").await.unwrap();
+    assert_eq!(text(&database.pool, due).await, "false", "nothing new: as long as was said");
+    let leased = one(&mut db).await;
+    events::record(&mut db, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
+    sync::retry(&mut db, &leased, sync::Failure::Missing, wait, "gone").await.unwrap();
+    assert_eq!(text(&database.pool, due).await, "true", "the hint is not put off");
+    let leased = one(&mut db).await;
+    assert_eq!((leased.attempts, leased.missing), (2, 1));
     drop(db);
     database.remove().await;
 }

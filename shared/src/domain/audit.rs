@@ -41,6 +41,8 @@ pub enum AuditAction {
     MappingAdded,
     /// A customer was linked to a Discord user.
     MemberLinked,
+    /// A customer's link was removed.
+    MemberUnlinked,
     /// A mapped role is only observed: nothing is changed.
     RoleObserved,
     /// A mapped role was turned on.
@@ -58,6 +60,7 @@ impl AuditAction {
             Self::RoleLost => "role.lost",
             Self::MappingAdded => "mapping.added",
             Self::MemberLinked => "member.linked",
+            Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
         }

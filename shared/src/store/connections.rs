@@ -81,7 +81,7 @@ pub async fn ensure(
     let id = sqlx::query_scalar(
         "INSERT INTO stripe_connections (guild_id, label, livemode, endpoint_id, metadata_links)
          VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (guild_id, livemode, label) DO UPDATE SET metadata_links = excluded.metadata_links
+         ON CONFLICT (guild_id, livemode, label) DO UPDATE SET metadata_links = excluded.metadata_links, state = 'active'
          RETURNING connection_id",
     )
     .bind(guild)
@@ -92,6 +92,24 @@ pub async fn ensure(
     .fetch_one(db)
     .await?;
     Ok(Connection { guild, id })
+}
+
+/// Disconnects what variables described before for this guild, in the other mode. Nothing is revoked by it.
+pub async fn disconnect_others(
+    db: &mut PgConnection,
+    described: Connection,
+) -> Result<Vec<Connection>, sqlx::Error> {
+    let rows: Vec<(GuildId, ConnectionId)> = sqlx::query_as(
+        "UPDATE stripe_connections SET state = 'disconnected'
+          WHERE label = $1 AND api_key IS NULL AND state = 'active' AND guild_id = $2 AND connection_id <> $3
+         RETURNING guild_id, connection_id",
+    )
+    .bind(ENVIRONMENT)
+    .bind(described.guild)
+    .bind(described.id)
+    .fetch_all(db)
+    .await?;
+    Ok(rows.into_iter().map(|(guild, id)| Connection { guild, id }).collect())
 }
 
 /// Stores a connection's sealed secrets.

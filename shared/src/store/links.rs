@@ -76,6 +76,33 @@ pub async fn link(
     Ok(Linking::Linked)
 }
 
+/// Removes a customer's link. Answers whose it was. What the customer pays for is the caller's to have read again.
+pub async fn unlink(
+    db: &mut PgConnection,
+    connection: Connection,
+    customer: &CustomerId,
+) -> Result<Option<UserId>, sqlx::Error> {
+    let holder: Option<UserId> = sqlx::query_scalar(
+        "DELETE FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 RETURNING user_id",
+    )
+    .bind(connection.guild)
+    .bind(connection.id)
+    .bind(customer)
+    .fetch_optional(&mut *db)
+    .await?;
+    if holder.is_some() {
+        let entry = AuditEntry {
+            actor: Actor::Operator,
+            action: AuditAction::MemberUnlinked,
+            user: holder,
+            role: None,
+            cause: customer.to_string(),
+        };
+        audit::record(db, connection.guild, &entry).await?;
+    }
+    Ok(holder)
+}
+
 /// Whose this customer is.
 pub async fn linked_user(
     db: &mut PgConnection,

@@ -23,7 +23,9 @@ pub struct Queues {
 /// Looks.
 pub async fn depth(db: &mut PgConnection) -> Result<Queues, sqlx::Error> {
     sqlx::query_as(
-        "WITH pending AS MATERIALIZED (SELECT due_at FROM role_jobs WHERE state = 'pending' LIMIT $1),
+        "-- What waits for an invitation of the bot is nobody's alarm.
+         WITH pending AS MATERIALIZED (SELECT due_at FROM role_jobs JOIN guild_gates USING (guild_id)
+                                        WHERE state = 'pending' AND NOT away LIMIT $1),
               unread AS MATERIALIZED (SELECT next_at FROM stripe_sync WHERE next_at IS NOT NULL LIMIT $1)
          SELECT (SELECT count(*) FROM pending) AS pending,
                 (SELECT count(*) FROM (SELECT FROM role_jobs WHERE state = 'parked' LIMIT $1) p) AS parked,

@@ -27,6 +27,8 @@ pub struct Summary {
     pub parked_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
+    /// Why Stripe could not be read lately; `None`: it could.
+    pub trouble: Option<String>,
     /// When something was last read from Stripe.
     pub last_read: Option<Timestamp>,
 }
@@ -49,6 +51,13 @@ pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Sum
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM stripe_sync WHERE guild_id = $1 AND next_at IS NOT NULL) AS unread,
+                (SELECT last_error FROM (
+                    SELECT c.last_error, 0 AS rank FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+                     WHERE c.guild_id = $1 AND s.state = 'active' AND c.last_error IS NOT NULL
+                    UNION ALL
+                    SELECT last_error, 1 FROM stripe_sync
+                     WHERE guild_id = $1 AND next_at IS NOT NULL AND last_error IS NOT NULL
+                    ORDER BY rank LIMIT 1) AS troubles) AS trouble,
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )

@@ -242,7 +242,7 @@ impl ReadClient {
                 Ok(event) => events.push(event),
                 Err(error) if place == 0 => return Err(ReadError::Unreadable(error.to_string())),
                 Err(error) => {
-                    tracing::error!(%error, "an event in Stripe's list cannot be read, and is left out")
+                    tracing::error!(%error, "an event in Stripe's list cannot be read, and is left out");
                 }
             }
         }

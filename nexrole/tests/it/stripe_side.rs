@@ -1,0 +1,249 @@
+//! What Stripe, and the way to it, may do to the gateway: lists that are cut off, events of one second, keys that change,
+//! requests that never end.
+
+use std::time::Duration;
+
+use sandbox::stripe::{Fault, Mode};
+use serde_json::json;
+use shared::{
+    crypto::Keyring,
+    ids::GuildId,
+    store::{connections, events::ObjectKind, sync},
+};
+
+use crate::{
+    bad_input::{ENCRYPTION_KEYS, event, sign},
+    world::World,
+};
+
+async fn key_only() -> World {
+    let mut world = World::without_services().await;
+    world.set("STRIPE_WEBHOOK_SECRET", "");
+    world.set("EVENTS_POLL_SECONDS", "0.2");
+    world.stripe.delivery(Mode::Drop).await.expect("Stripe answers");
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    world
+}
+
+#[tokio::test]
+async fn a_cursor_that_stripe_does_not_know_is_given_up_by_either_status() {
+    for status in [404, 400] {
+        let world = key_only().await;
+        let settings = json!({ "lost_cursor_status": status });
+        world.stripe.set_settings(settings).await.unwrap();
+        sqlx::query("UPDATE stripe_cursors SET last_event_id = 'evt_of_long_ago'")
+            .execute(world.db())
+            .await
+            .unwrap();
+        let ana = world.fan().await;
+        world.subscribes(&ana).await;
+        world.until_vip(&ana).await;
+        world.finish().await;
+    }
+}
+
+/// Of one second's events those that Stripe lists late may sort before one that was read already.
+#[tokio::test]
+async fn an_event_that_is_listed_late_is_not_missed() {
+    let world = key_only().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.heard().await;
+    // The newest event was read; an older neighbour of it turns up only now.
+    let late = world.stripe.events().await.unwrap().pop().unwrap();
+    let first = world.stripe.events().await.unwrap().remove(0);
+    let mut neighbour = late.clone();
+    neighbour["id"] = json!("evt_0late");
+    neighbour["data"] = json!({ "object": { "id": subscription, "object": "subscription" } });
+    neighbour["type"] = json!("customer.subscription.updated");
+    world
+        .stripe
+        .set_subscription(&subscription, json!({ "status": "unpaid", "silent": true }))
+        .await
+        .unwrap();
+    let page = json!({ "object": "list", "has_more": false, "data": [late, neighbour, first] });
+    // Only who asks from before the newest is told of it.
+    let known: String = sqlx::query_scalar("SELECT coalesce(last_event_id, '') FROM stripe_cursors")
+        .fetch_one(world.db())
+        .await
+        .unwrap();
+    assert_ne!(late["id"], known.as_str(), "the cursor stays behind what may still get neighbours");
+    world.stripe.fault(Fault::status(200).on("GET", "/v1/events").body(page).times(3)).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn one_listed_event_that_cannot_be_read_does_not_keep_the_others_away() {
+    let world = key_only().await;
+    let ana = world.fan().await;
+    world.stripe.delivery(Mode::Drop).await.unwrap();
+    let hang = Fault::status(503).on("GET", "/v1/events").times(1000);
+    world.stripe.fault(hang).await.unwrap();
+    world.subscribes(&ana).await;
+    let mut events = world.stripe.events().await.unwrap();
+    events.reverse();
+    events.insert(1, json!({ "object": "event" }));
+    world.stripe.clear_faults().await.unwrap();
+    let page = json!({ "object": "list", "has_more": false, "data": events });
+    world.stripe.fault(Fault::status(200).on("GET", "/v1/events").body(page).times(1000)).await.unwrap();
+    world.until_vip(&ana).await;
+    world.stripe.clear_faults().await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn items_beyond_those_that_stripe_embeds_are_read() {
+    let world = World::start().await;
+    let other = world.stripe.create_price(&world.product, 100).await.unwrap();
+    let ana = world.fan().await;
+    let subscription = world.stripe.subscribe(&ana.customer, &other).await.unwrap();
+    world.heard().await;
+    world.settle().await;
+    assert!(!world.has(&ana, world.vip).await);
+    // Stripe embeds the first; the mapped price is on the second page.
+    let item = |id: &str, price: &str| json!({ "id": id, "object": "subscription_item", "price": { "id": price, "product": world.product } });
+    let whole = json!({ "object": "list", "has_more": false, "data": [item("si_1", &other), item("si_2", &world.price)] });
+    world
+        .stripe
+        .fault(Fault::status(200).on("GET", "/v1/subscription_items").body(whole).times(10))
+        .await
+        .unwrap();
+    let cut = json!({ "object": "list", "has_more": true, "data": [item("si_1", &other)] });
+    world.stripe.set_subscription(&subscription, json!({ "items": cut })).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn going_live_leaves_one_connection_to_link_with() {
+    let mut world = World::start().await;
+    world.stop_gateway().await;
+    // As if the key had been a live one before.
+    sqlx::query("UPDATE stripe_connections SET livemode = true").execute(world.db()).await.unwrap();
+    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.start_gateway().await;
+    let states =
+        "SELECT string_agg(livemode || ' ' || state, ', ' ORDER BY livemode) FROM stripe_connections";
+    let states: String = sqlx::query_scalar(states).fetch_one(world.db()).await.unwrap();
+    assert_eq!(states, "false active, true disconnected");
+    let ana = world.fan().await;
+    let (guild, user) = (world.guild.to_string(), ana.user.to_string());
+    let link = ["link", "add", "--guild", &guild, "--customer", &ana.customer, "--user", &user];
+    world
+        .until("it is linked, by hand or by metadata", async || {
+            world.nexrole(&link).await.is_ok_and(|said| said.contains("linked"))
+        })
+        .await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_link_to_the_wrong_member_can_be_corrected() {
+    let world = World::start().await;
+    let (ana, stranger) = (world.fan().await, world.fan().await);
+    // A typo in the metadata.
+    let wrong =
+        world.stripe.create_customer(None, &[("discord_user_id", &stranger.user.to_string())]).await.unwrap();
+    world.stripe.subscribe(&wrong, &world.price).await.unwrap();
+    world.until_vip(&stranger).await;
+    let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
+    world.stripe.update_customer(&wrong, right).await.unwrap();
+    world.heard().await;
+    world.settle().await;
+    assert!(!world.has(&ana, world.vip).await, "a link does not move by itself");
+    let guild = world.guild.to_string();
+    let said = world.nexrole(&["link", "remove", "--guild", &guild, "--customer", &wrong]).await.unwrap();
+    assert!(said.contains(&format!("is not {}'s any more", stranger.user)), "{said}");
+    world.until_vip(&ana).await;
+    world.until_no_vip(&stranger).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn one_tenants_lock_does_not_refuse_anothers_events() {
+    let world = World::start().await;
+    let guild: GuildId = "222222222222222222".parse().unwrap();
+    let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
+    let mut db = world.db().acquire().await.unwrap();
+    connections::ensure_guild(&mut db, guild).await.unwrap();
+    let second = connections::ensure(&mut db, guild, "second", false, false).await.unwrap();
+    let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
+    connections::seal(&mut db, second, None, Some(&sealed)).await.unwrap();
+    let endpoint = connections::endpoint_id(&mut db, second).await.unwrap();
+    sync::mark_dirty(&mut db, second, ObjectKind::Subscription, &["sub_held".to_owned()]).await.unwrap();
+    // Somebody holds the second tenant's object for long.
+    let mut holder = world.db().begin().await.unwrap();
+    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *holder).await.unwrap();
+    sqlx::query("SELECT FROM stripe_sync WHERE object_id = 'sub_held' FOR UPDATE")
+        .execute(&mut *holder)
+        .await
+        .unwrap();
+    let post = async |n: usize| {
+        let (body, url, secret) = if n % 2 == 0 {
+            let body = event(
+                &format!("evt_{n}"),
+                "customer.subscription.updated",
+                &json!({ "id": "sub_held" }),
+                false,
+            );
+            (body, format!("{}/webhooks/stripe/{endpoint}", world.gateway_url), "whsec_second")
+        } else {
+            let body = event(&format!("evt_{n}"), "new.type", &json!({}), false);
+            (body, format!("{}/webhooks/stripe", world.gateway_url), crate::world::SECRET)
+        };
+        let request = world.http.post(url).header("Stripe-Signature", sign(&body, secret)).body(body);
+        (n, request.send().await.unwrap().status().as_u16())
+    };
+    let answers = futures::future::join_all((0..8).map(post)).await;
+    for (n, status) in answers {
+        assert_eq!(status, if n % 2 == 0 { 503 } else { 200 }, "event {n}");
+    }
+    holder.rollback().await.unwrap();
+    assert_eq!(post(0).await.1, 200, "Stripe's next try");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_gateway_stops_while_stripe_hangs_and_a_client_drips() {
+    let mut world = World::without_services().await;
+    world.set("LEASE_SECONDS", "30");
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.stripe.fault(Fault::hang().on("GET", "/v1/subscriptions/").times(10)).await.unwrap();
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    let leased = "SELECT count(*) FROM stripe_sync WHERE lease_owner IS NOT NULL";
+    world.until("the gateway reads", async || world.number(leased).await == 1).await;
+    // A request whose body never ends.
+    let address = world.gateway_url.trim_start_matches("http://").to_owned();
+    let mut dripping = tokio::net::TcpStream::connect(address).await.unwrap();
+    let head = b"POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+    tokio::io::AsyncWriteExt::write_all(&mut dripping, head).await.unwrap();
+    tokio::time::timeout(Duration::from_secs(5), world.stop_gateway()).await.expect("it stops in seconds");
+    assert_eq!(world.number(leased).await, 0, "the lease is given back");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn status_says_when_stripe_cannot_be_read() {
+    let world = key_only().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    world.stripe.fault(Fault::status(401).on("GET", "/v1/events").times(100_000)).await.unwrap();
+    let troubled = "SELECT count(*) FROM stripe_cursors WHERE last_error IS NOT NULL";
+    world.until("the refusal is noted", async || world.number(troubled).await == 1).await;
+    let ask = async || {
+        let answer = world.discord.interact(world.guild, owner, "status").await.unwrap();
+        answer.text().to_string()
+    };
+    let said = ask().await;
+    assert!(said.contains("Stripe cannot be read: Stripe refused the key"), "{said}");
+    world.stripe.clear_faults().await.unwrap();
+    sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
+    world.until("a good poll clears it", async || world.number(troubled).await == 0).await;
+    assert!(ask().await.contains("up to date"));
+    world.finish().await;
+}
