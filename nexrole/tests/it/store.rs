@@ -210,8 +210,8 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
     let power =
         async |db: &mut PgConnection| role_jobs::due(db, guild(1), 1).await.unwrap()[0].roles[0].power;
     for (health, expected) in [
-        (RoleHealth::Parked(role(7), LEASE), Power::Refused),
-        (RoleHealth::Parked(role(7), NO_LEASE), Power::ProbeDue),
+        (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Power::Refused),
+        (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
         (RoleHealth::Works(role(7)), Power::Assumed),
     ] {
         gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap();

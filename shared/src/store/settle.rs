@@ -35,8 +35,15 @@ pub struct JobUpdate {
 pub enum RoleHealth {
     /// Discord let us change it.
     Works(RoleId),
-    /// Discord refused; ask again after this.
-    Parked(RoleId, Duration),
+    /// Discord refused.
+    Parked {
+        /// Which.
+        role: RoleId,
+        /// Ask again after this.
+        probe_in: Duration,
+        /// With which code.
+        code: u32,
+    },
 }
 
 /// A turn's result.
@@ -95,7 +102,7 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
     for role in &turn.roles {
         match role {
             RoleHealth::Works(role) => works(db, guild, *role).await?,
-            RoleHealth::Parked(role, probe_in) => park(db, guild, *role, *probe_in).await?,
+            RoleHealth::Parked { role, probe_in, code } => park(db, guild, *role, *probe_in, *code).await?,
         }
     }
     Ok(Release::Released)
@@ -131,16 +138,17 @@ async fn park(
     guild: GuildId,
     role: RoleId,
     probe_in: Duration,
+    code: u32,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
-         VALUES ($1, $2, 'Discord answers 50013: Manage Roles is missing, or the role is not below the bot''s own',
-                 clock_timestamp() + make_interval(secs => $3))
-         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at",
+         VALUES ($1, $2, 'Discord answers 403 with code ' || $4, clock_timestamp() + make_interval(secs => $3))
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason",
     )
     .bind(guild)
     .bind(role)
     .bind(probe_in.as_secs_f64())
+    .bind(code.to_string())
     .execute(db)
     .await?;
     Ok(())
