@@ -221,9 +221,13 @@ fn jobs(
 ) -> Vec<JobUpdate> {
     let asked =
         |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
+    // An ask outlives a look: the turn that comes of it gives back also what a person took.
+    let asks = |job: &&ClaimedJob| state == JobState::Parked && asked(job) && job.action == JobAction::Grant;
     // What waits must wait in some job, also when none asked for it.
     let any = work.jobs.last().filter(|_| matches!(state, JobState::Parked | JobState::Failed));
-    let newest = work.jobs.iter().rev().find(asked).or(any).map(|job| job.id);
+    let mut newest_first = work.jobs.iter().rev();
+    let newest =
+        newest_first.clone().find(asks).or_else(|| newest_first.find(asked)).or(any).map(|job| job.id);
     let shared_state = matches!(state, JobState::Pending);
     let update = |job: &ClaimedJob| {
         if shared_state || Some(job.id) == newest {
@@ -305,6 +309,14 @@ mod tests {
             let page = after_call(user(), &work, Step::Grant(Regrant::Lost), &verdict).unwrap();
             assert_eq!(states(&page), parked, "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn an_ask_waits_rather_than_a_look() {
+        let work = work(&[JobAction::Grant, JobAction::Resync]);
+        let parked = [JobState::Parked, JobState::Superseded];
+        assert_eq!(states(&without_call(user(), &work, Step::AwaitMember(LostWith::Nothing))), parked);
+        assert_eq!(states(&not_called(user(), &work)), parked);
     }
 
     #[test]

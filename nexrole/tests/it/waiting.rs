@@ -1,9 +1,11 @@
 //! Stories about jobs that wait: for how long, at what cost to others, and that they do not pile up.
 
+use std::time::Duration;
+
 use sandbox::discord::Fault;
 use serde_json::json;
 use shared::ids::GuildId;
-use shared::store::connections;
+use shared::store::{connections, members};
 
 use crate::world::World;
 
@@ -106,6 +108,27 @@ async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
     world.until("the guild is left alone", async || world.number(closed).await == 1).await;
     assert_eq!(calls_to(&world, "GET", "/members/", 403).await, 1);
     world.close().await;
+}
+
+#[tokio::test]
+async fn an_absent_member_has_one_job_however_often_one_looks() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.discord.leave(world.guild, ana.user).await.unwrap();
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    for _ in 0..3 {
+        let mut db = world.db().acquire().await.unwrap();
+        assert_eq!(members::sweep(&mut db, None, Duration::ZERO, 9).await.unwrap(), 1);
+        drop(db);
+        world.settle().await;
+    }
+    assert_eq!(world.number(parked).await, 1);
+    world.discord.rejoin(world.guild, ana.user).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
 }
 
 #[tokio::test]

@@ -96,6 +96,9 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
     if turn.jobs.iter().any(|job| job.state == JobState::Applied) {
         hurry(db, guild).await?;
     }
+    if turn.jobs.iter().any(|job| job.state == JobState::Parked) {
+        keep_one(db, turn).await?;
+    }
     for grant in &turn.grants {
         grants::apply(db, guild, grant).await?;
     }
@@ -117,6 +120,30 @@ async fn hurry(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error>
             AND due_at > clock_timestamp() + interval '10 s' * attempts",
     )
     .bind(guild)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Of the jobs that wait for the same member and role one is kept, or each look at an absent member would leave one more. One
+/// that asked for the role outlives mere looks: it gives back also what a person took.
+async fn keep_one(db: &mut PgConnection, turn: &Settlement) -> Result<(), sqlx::Error> {
+    let parked = turn.jobs.iter().filter(|job| job.state == JobState::Parked).map(|job| job.id.to_i64());
+    sqlx::query(
+        "UPDATE role_jobs SET state = 'superseded', outcome = 'superseded: another job waits for the same',
+                finished_at = clock_timestamp()
+          WHERE guild_id = $1 AND job_id IN (
+              SELECT job_id FROM (
+                  SELECT w.job_id, row_number() OVER (PARTITION BY w.user_id, w.role_id
+                                                      ORDER BY w.action = 'grant' DESC, w.job_id DESC) AS n
+                    FROM (SELECT DISTINCT user_id, role_id FROM role_jobs
+                           WHERE guild_id = $1 AND job_id = ANY ($2)) p
+                    JOIN role_jobs w ON w.guild_id = $1 AND w.user_id = p.user_id AND w.role_id = p.role_id
+                                    AND w.state = 'parked') AS waiting
+               WHERE n > 1)",
+    )
+    .bind(turn.guild)
+    .bind(parked.collect::<Vec<_>>())
     .execute(db)
     .await?;
     Ok(())
