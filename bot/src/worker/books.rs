@@ -180,9 +180,9 @@ pub(super) fn cause(work: &RoleWork) -> &str {
     work.jobs.last().map_or("", |job| job.cause.as_str())
 }
 
-/// The most failures among the jobs: they are tried together.
+/// The most failures among the jobs that are due: they are tried together.
 pub(super) fn failures(work: &RoleWork) -> u32 {
-    work.jobs.iter().map(|job| job.attempts).max().unwrap_or(0)
+    work.jobs.iter().filter(|job| job.is_due).map(|job| job.attempts).max().unwrap_or(0)
 }
 
 fn lost_with(lost: LostWith) -> Option<Change> {
@@ -210,7 +210,7 @@ fn page(user: UserId, work: &RoleWork, change: Option<Change>, jobs: Vec<JobUpda
 }
 
 /// The newest job that asked for this takes the state; finished ones beside it are superseded. A state that is not final
-/// is everybody's.
+/// is everybody's. A job that was not due is charged with no failure, and keeps its time.
 fn jobs(
     work: &RoleWork,
     direction: Option<JobAction>,
@@ -231,6 +231,7 @@ fn jobs(
     let shared_state = matches!(state, JobState::Pending);
     let update = |job: &ClaimedJob| {
         if shared_state || Some(job.id) == newest {
+            let failures = if job.is_due { failures } else { 0 };
             JobUpdate { id: job.id, state, due_in, failures, outcome: outcome.to_owned() }
         } else {
             let outcome = format!("superseded: {outcome}");
@@ -243,7 +244,8 @@ fn jobs(
             }
         }
     };
-    work.jobs.iter().map(update).collect()
+    let untouched = |job: &&ClaimedJob| shared_state && failures > 0 && !job.is_due;
+    work.jobs.iter().filter(|job| !untouched(job)).map(update).collect()
 }
 
 #[cfg(test)]
@@ -265,6 +267,7 @@ mod tests {
             role,
             action,
             attempts: 0,
+            is_due: true,
             cause: format!("cause {n}"),
         });
         RoleWork {
@@ -309,6 +312,21 @@ mod tests {
             let page = after_call(user(), &work, Step::Grant(Regrant::Lost), &verdict).unwrap();
             assert_eq!(states(&page), parked, "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn a_job_that_is_not_due_is_not_charged_and_keeps_its_time() {
+        let mut both = work(&[JobAction::Grant, JobAction::Grant]);
+        both.jobs[0] = ClaimedJob { attempts: 3, is_due: false, ..both.jobs[0].clone() };
+        assert_eq!(failures(&both), 0, "nor does it make the other wait longer");
+        let retry = Verdict::Retry(Duration::from_secs(5), Transient::TimedOut);
+        let page = after_call(user(), &both, Step::Grant(Regrant::Fresh), &retry).unwrap();
+        for updates in [page.jobs, unread(&both, &retry)] {
+            let named: Vec<_> = updates.iter().map(|job| (job.id, job.failures)).collect();
+            assert_eq!(named, [(both.jobs[1].id, 1)]);
+        }
+        let page = after_call(user(), &both, Step::Grant(Regrant::Fresh), &Verdict::Done).unwrap();
+        assert_eq!(states(&page), [JobState::Superseded, JobState::Applied], "what is done is done for both");
     }
 
     #[test]

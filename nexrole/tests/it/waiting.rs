@@ -153,3 +153,20 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     world.until_vip(&ana).await;
     world.finish().await;
 }
+
+#[tokio::test]
+async fn a_job_that_waits_is_not_charged_for_another_jobs_failure() {
+    let world = World::start().await;
+    let user = world.discord.join(world.guild, "payer").await.unwrap();
+    let gold = world.discord.create_role(world.guild, "Gold").await.unwrap();
+    world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(2)).await.unwrap();
+    pays(&world, world.guild, user, world.vip, "20 minutes", 3).await;
+    pays(&world, world.guild, user, gold, "0", 0).await;
+    let failed = "SELECT count(*) FROM role_jobs WHERE attempts IN (1, 4)";
+    world.until("the job that was due has failed", async || world.number(failed).await >= 1).await;
+    let untouched =
+        "SELECT count(*) FROM role_jobs WHERE attempts = 3 AND due_at > now() + interval '19 minutes'";
+    assert_eq!(world.number(untouched).await, 1);
+    world.discord.clear_faults().await.unwrap();
+    world.close().await;
+}

@@ -82,6 +82,7 @@ type Row = (
     RoleId,
     JobAction,
     i32,
+    bool,
     String,
     bool,
     Option<GrantState>,
@@ -98,7 +99,7 @@ pub async fn due(
     members: usize,
 ) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.cause,
+        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.due_at <= clock_timestamp(), j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
                 g.state, g.confirmed_at,
@@ -120,10 +121,23 @@ pub async fn due(
     .fetch_all(db)
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
-    for (id, user, role, action, attempts, cause, desired, grant, confirmed_at, refused, enforcement) in rows
+    for (
+        id,
+        user,
+        role,
+        action,
+        attempts,
+        is_due,
+        cause,
+        desired,
+        grant,
+        confirmed_at,
+        refused,
+        enforcement,
+    ) in rows
     {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
-        let job = ClaimedJob { id, user, role, action, attempts, cause };
+        let job = ClaimedJob { id, user, role, action, attempts, is_due, cause };
         if work.last().is_none_or(|member| member.user != user) {
             work.push(MemberWork { user, roles: Vec::new() });
         }
