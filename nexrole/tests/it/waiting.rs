@@ -4,8 +4,10 @@ use std::time::Duration;
 
 use sandbox::discord::Fault;
 use serde_json::json;
-use shared::ids::GuildId;
-use shared::store::{connections, members};
+use shared::{
+    ids::GuildId,
+    store::{connections, members},
+};
 
 use crate::world::World;
 
@@ -127,6 +129,28 @@ async fn an_absent_member_has_one_job_however_often_one_looks() {
     }
     assert_eq!(world.number(parked).await, 1);
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+/// Rainbow roles, and owners who drag roles about, send many such events.
+#[tokio::test]
+async fn a_storm_of_role_changes_costs_two_probes_at_most() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.subscribes(&ana).await;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the role is parked", async || world.number(parked).await == 1).await;
+    for n in 0..50 {
+        world.discord.set_role(world.guild, world.vip, json!({ "position": 60 + n })).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.until("the role was tried again", async || world.role_calls().await.len() >= 2).await;
+    world.settle().await;
+    assert!(world.role_calls().await.len() <= 3, "{:?}", world.role_calls().await);
+    // And the fix is heard.
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
     world.until_vip(&ana).await;
     world.finish().await;
 }
