@@ -1,6 +1,9 @@
 //! What the Gateway tells, as jobs. Events only enqueue: they may be lost, doubled or late, and never call a role route.
 
-use std::time::Duration;
+use std::{
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use serenity::all::FullEvent;
@@ -8,8 +11,10 @@ use shared::{
     ids::{GuildId, UserId},
     store::{database::within, members, role_jobs},
 };
-use sqlx::PgPool;
+use sqlx::{PgConnection, PgPool};
 use tokio::sync::Semaphore;
+
+use crate::role_changes::RoleChanges;
 
 /// Events at the same time: a session begins with one for each guild, and turns need connections too.
 const AT_ONCE: usize = 4;
@@ -26,106 +31,110 @@ const WAITS: [Duration; 5] = [
 pub struct Events {
     pool: PgPool,
     turns: Semaphore,
+    role_changes: Mutex<RoleChanges>,
 }
 
 impl Events {
     /// Into this database.
     pub fn new(pool: PgPool) -> Self {
-        Self { pool, turns: Semaphore::new(AT_ONCE) }
+        Self { pool, turns: Semaphore::new(AT_ONCE), role_changes: Mutex::default() }
     }
 
     /// Takes one event; again, if the database refuses it.
     pub async fn receive(&self, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
+        let Some(event) = ours(bot, event)? else { return Ok(()) };
+        if let Event::RolesChanged(guild) = event {
+            let changes = &self.role_changes;
+            let heard = changes.lock().unwrap_or_else(PoisonError::into_inner).heard(guild, Instant::now());
+            let Some(quiet) = heard else { return Ok(()) };
+            tokio::time::sleep(quiet).await;
+        }
         for wait in WAITS {
-            match self.attempt(bot, event).await {
+            match self.attempt(event).await {
                 Ok(()) => return Ok(()),
-                Err(error) => tracing::warn!(
-                    error = format!("{error:#}"),
-                    again_in_s = wait.as_secs(),
-                    "an event could not be taken up yet"
-                ),
+                Err(error) => {
+                    tracing::warn!(%error, again_in_s = wait.as_secs(), "an event could not be taken up yet");
+                }
             }
             tokio::time::sleep(wait).await;
         }
-        self.attempt(bot, event).await
+        Ok(self.attempt(event).await?)
     }
 
-    async fn attempt(&self, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
-        let _turn = self.turns.acquire().await?;
-        within(async { Ok(take(&self.pool, bot, event).await) }).await?
+    async fn attempt(&self, event: Event) -> Result<(), sqlx::Error> {
+        // Never closed; without a permit it would only be busier.
+        let _turn = self.turns.acquire().await;
+        within(async {
+            let mut tx = self.pool.begin().await?;
+            let jobs = take(&mut tx, event).await?;
+            // These events are rare, unlike Stripe's: the wake-up may ride in their transaction.
+            if jobs > 0 {
+                role_jobs::announce(&mut tx).await?;
+            }
+            tx.commit().await
+        })
+        .await
     }
 }
 
-/// Takes one event.
-async fn take(pool: &PgPool, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
-    match event {
+/// What an event means to us.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Event {
+    /// A member joined or left.
+    Moved(GuildId, UserId, &'static str),
+    /// The start of a session, or the bot was invited: what happened before is not told.
+    Available(GuildId),
+    /// The order or the permissions of roles, or the bot's own roles, changed: what Discord refused may work now.
+    RolesChanged(GuildId),
+}
+
+/// `None`: nothing.
+fn ours(bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<Option<Event>> {
+    Ok(Some(match event {
         FullEvent::GuildMemberAddition { new_member } => {
-            look_again(pool, new_member.guild_id, new_member.user.id, "the member joined").await
+            Event::Moved(our_guild(new_member.guild_id)?, our_user(new_member.user.id)?, "the member joined")
         }
         FullEvent::GuildMemberRemoval { guild_id, user, .. } => {
-            look_again(pool, *guild_id, user.id, "the member left").await
+            Event::Moved(our_guild(*guild_id)?, our_user(user.id)?, "the member left")
         }
-        // At the start of a session, and when the bot is invited: what happened before is not told.
-        FullEvent::GuildCreate { guild, .. } => available(pool, guild.id).await,
-        // The order or the permissions of roles changed: roles that Discord refused may work now.
-        FullEvent::GuildRoleUpdate { new, .. } => roles_changed(pool, new.guild_id).await,
-        FullEvent::GuildRoleCreate { new } => roles_changed(pool, new.guild_id).await,
-        // The bot got, or lost, a role: perhaps the one that lets it manage others.
+        FullEvent::GuildCreate { guild, .. } => Event::Available(our_guild(guild.id)?),
+        FullEvent::GuildRoleUpdate { new, .. } => Event::RolesChanged(our_guild(new.guild_id)?),
+        FullEvent::GuildRoleCreate { new } => Event::RolesChanged(our_guild(new.guild_id)?),
         FullEvent::GuildMemberUpdate { event, .. } if event.user.id == bot => {
-            roles_changed(pool, event.guild_id).await
+            Event::RolesChanged(our_guild(event.guild_id)?)
         }
-        _ => Ok(()),
-    }
+        _ => return Ok(None),
+    }))
 }
 
-async fn look_again(
-    pool: &PgPool,
-    guild: serenity::all::GuildId,
-    user: serenity::all::UserId,
-    cause: &str,
-) -> anyhow::Result<()> {
-    let guild = our_guild(guild)?;
-    let user = UserId::from_u64(user.get()).context("a user id beyond 63 bits")?;
-    let mut tx = pool.begin().await?;
-    let jobs = members::look_again(&mut tx, guild, user, cause).await?;
-    notify(&mut tx, jobs).await?;
-    tx.commit().await?;
-    if jobs > 0 {
-        tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "looking again at a member");
+/// Answers how many jobs there are to wake somebody for.
+async fn take(db: &mut PgConnection, event: Event) -> Result<u64, sqlx::Error> {
+    match event {
+        Event::Moved(guild, user, cause) => {
+            let jobs = members::look_again(db, guild, user, cause).await?;
+            if jobs > 0 {
+                tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "looking again at a member");
+            }
+            Ok(jobs)
+        }
+        Event::Available(guild) => {
+            members::guild_available(db, guild).await?;
+            members::sweep(db, Some(guild), Duration::ZERO, i64::MAX).await
+        }
+        Event::RolesChanged(guild) => {
+            let parked = role_jobs::parked_roles(db, guild).await?;
+            for &role in &parked {
+                role_jobs::release_role(db, guild, role).await?;
+            }
+            Ok(u64::from(!parked.is_empty()))
+        }
     }
-    Ok(())
-}
-
-async fn available(pool: &PgPool, guild: serenity::all::GuildId) -> anyhow::Result<()> {
-    let guild = our_guild(guild)?;
-    let mut tx = pool.begin().await?;
-    members::guild_available(&mut tx, guild).await?;
-    let jobs = members::sweep(&mut tx, Some(guild), Duration::ZERO, i64::MAX).await?;
-    notify(&mut tx, jobs).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-async fn roles_changed(pool: &PgPool, guild: serenity::all::GuildId) -> anyhow::Result<()> {
-    let guild = our_guild(guild)?;
-    let mut tx = pool.begin().await?;
-    let parked = role_jobs::parked_roles(&mut tx, guild).await?;
-    for &role in &parked {
-        role_jobs::release_role(&mut tx, guild, role).await?;
-    }
-    notify(&mut tx, u64::from(!parked.is_empty())).await?;
-    tx.commit().await?;
-    Ok(())
-}
-
-/// These events are rare, unlike Stripe's: the wake-up may ride in their transaction.
-async fn notify(db: &mut sqlx::PgConnection, jobs: u64) -> Result<(), sqlx::Error> {
-    if jobs > 0 {
-        role_jobs::announce(db).await?;
-    }
-    Ok(())
 }
 
 fn our_guild(guild: serenity::all::GuildId) -> anyhow::Result<GuildId> {
     GuildId::from_u64(guild.get()).context("a guild id beyond 63 bits")
+}
+
+fn our_user(user: serenity::all::UserId) -> anyhow::Result<UserId> {
+    UserId::from_u64(user.get()).context("a user id beyond 63 bits")
 }

@@ -8,6 +8,7 @@ pub mod config;
 pub mod discord;
 pub mod events;
 pub mod gateway;
+pub mod role_changes;
 pub mod serve;
 pub mod wake;
 pub mod worker;

@@ -39,9 +39,9 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> CallOutcome {
         (404, 10007 | 10013) => CallOutcome::MemberGone,
         (404, 10011) => CallOutcome::RoleGone,
         (_, 10004 | 50001) => CallOutcome::GuildGone,
-        (403, 50013) => CallOutcome::RoleForbidden,
         // 408, or an answer without Discord's code: a proxy in between, not Discord's last word.
         (500.. | 408, _) | (_, 130_000) | (_, 0) => CallOutcome::Transient(Transient::Status(status)),
+        (403, code) => CallOutcome::Forbidden { code },
         (status, code) => CallOutcome::Refused { status, code },
     }
 }
@@ -104,14 +104,14 @@ mod tests {
             (404, r#"{"code":10011}"#, CallOutcome::RoleGone),
             (404, r#"{"code":10004}"#, CallOutcome::GuildGone),
             (403, r#"{"code":50001}"#, CallOutcome::GuildGone),
-            (403, r#"{"code":50013}"#, CallOutcome::RoleForbidden),
+            (403, r#"{"code":50013}"#, CallOutcome::Forbidden { code: 50013 }),
             (401, r#"{"code":0}"#, CallOutcome::TokenRejected),
             (401, "<html>", CallOutcome::TokenRejected),
             (500, "", CallOutcome::Transient(Transient::Status(500))),
             (502, "<html>bad gateway</html>", CallOutcome::Transient(Transient::Status(502))),
             (403, r#"{"code":130000}"#, CallOutcome::Transient(Transient::Status(403))),
             (400, r#"{"code":50035}"#, CallOutcome::Refused { status: 400, code: 50035 }),
-            (403, r#"{"code":60003}"#, CallOutcome::Refused { status: 403, code: 60003 }),
+            (403, r#"{"code":60003}"#, CallOutcome::Forbidden { code: 60003 }),
             (403, "<html>", CallOutcome::Transient(Transient::Status(403))),
             (404, r#"{"code":0}"#, CallOutcome::Transient(Transient::Status(404))),
             (408, "", CallOutcome::Transient(Transient::Status(408))),

@@ -21,7 +21,8 @@ use shared::{
 
 /// The first look has the job go on as soon as it is made; this is for when the two just miss each other.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
-const NOT_MANAGEABLE: &str = "parked: Discord does not let the bot manage this role (it lacks Manage Roles, or the role is not below its own)";
+const NOT_MANAGEABLE: &str = "parked: Discord does not let the bot manage this role (most often it lacks Manage Roles, or the role is not below its own)";
+const NEEDS_TWO_FACTOR: &str = "parked: this server wants two-factor authentication of its moderators; the owner of the bot's application must turn it on";
 
 /// Changes for one role of one member.
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -113,9 +114,9 @@ pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Ve
             }
             _ => (gone(step), all(JobState::Parked, LOOK_AGAIN, 0, "waits for the member to join")),
         },
-        Verdict::ParkRole => {
-            role = Some(RoleHealth::Parked(work.view.role, PROBE_ROLE));
-            (dropped_intention(step), all(JobState::Parked, PROBE_ROLE, 0, NOT_MANAGEABLE))
+        &Verdict::ParkRole(code) => {
+            role = Some(RoleHealth::Parked { role: work.view.role, probe_in: PROBE_ROLE, code });
+            (dropped_intention(step), all(JobState::Parked, PROBE_ROLE, 0, &forbidden(code)))
         }
         Verdict::RoleGone => {
             // What was known about our power over it is moot.
@@ -127,6 +128,14 @@ pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Ve
         }
     };
     Some(Page { role, ..page(user, work, change, updates) })
+}
+
+fn forbidden(code: u32) -> String {
+    match code {
+        50013 => NOT_MANAGEABLE.to_owned(),
+        60003 => NEEDS_TWO_FACTOR.to_owned(),
+        code => format!("parked: Discord does not let the bot manage this role (status 403, code {code})"),
+    }
 }
 
 /// An intention that certainly came to nothing is dropped, so that a role given by hand later is not taken for ours.
@@ -156,11 +165,13 @@ pub(super) fn unread(work: &RoleWork, verdict: &Verdict) -> Vec<JobUpdate> {
             park(&format!("Discord refused with status {status}, code {code}"))
         }
         // No answer to a look at a member; but if it were one, it must not be asked for again at once.
-        Verdict::ParkRole | Verdict::RoleGone | Verdict::Done | Verdict::Park(ParkReason::MemberAbsent) => {
+        Verdict::RoleGone | Verdict::Done | Verdict::Park(ParkReason::MemberAbsent) => {
             park("Discord's answer was about something else")
         }
         // About the guild or about everything: jobs keep their place.
-        Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => Vec::new(),
+        Verdict::ParkRole(_) | Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => {
+            Vec::new()
+        }
     }
 }
 
@@ -169,9 +180,9 @@ pub(super) fn cause(work: &RoleWork) -> &str {
     work.jobs.last().map_or("", |job| job.cause.as_str())
 }
 
-/// The most failures among the jobs: they are tried together.
+/// The most failures among the jobs that are due: they are tried together.
 pub(super) fn failures(work: &RoleWork) -> u32 {
-    work.jobs.iter().map(|job| job.attempts).max().unwrap_or(0)
+    work.jobs.iter().filter(|job| job.is_due).map(|job| job.attempts).max().unwrap_or(0)
 }
 
 fn lost_with(lost: LostWith) -> Option<Change> {
@@ -199,7 +210,7 @@ fn page(user: UserId, work: &RoleWork, change: Option<Change>, jobs: Vec<JobUpda
 }
 
 /// The newest job that asked for this takes the state; finished ones beside it are superseded. A state that is not final
-/// is everybody's.
+/// is everybody's. A job that was not due is charged with no failure, and keeps its time.
 fn jobs(
     work: &RoleWork,
     direction: Option<JobAction>,
@@ -210,12 +221,17 @@ fn jobs(
 ) -> Vec<JobUpdate> {
     let asked =
         |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
+    // An ask outlives a look: the turn that comes of it gives back also what a person took.
+    let asks = |job: &&ClaimedJob| state == JobState::Parked && asked(job) && job.action == JobAction::Grant;
     // What waits must wait in some job, also when none asked for it.
     let any = work.jobs.last().filter(|_| matches!(state, JobState::Parked | JobState::Failed));
-    let newest = work.jobs.iter().rev().find(asked).or(any).map(|job| job.id);
+    let mut newest_first = work.jobs.iter().rev();
+    let newest =
+        newest_first.clone().find(asks).or_else(|| newest_first.find(asked)).or(any).map(|job| job.id);
     let shared_state = matches!(state, JobState::Pending);
     let update = |job: &ClaimedJob| {
         if shared_state || Some(job.id) == newest {
+            let failures = if job.is_due { failures } else { 0 };
             JobUpdate { id: job.id, state, due_in, failures, outcome: outcome.to_owned() }
         } else {
             let outcome = format!("superseded: {outcome}");
@@ -228,7 +244,8 @@ fn jobs(
             }
         }
     };
-    work.jobs.iter().map(update).collect()
+    let untouched = |job: &&ClaimedJob| shared_state && failures > 0 && !job.is_due;
+    work.jobs.iter().filter(|job| !untouched(job)).map(update).collect()
 }
 
 #[cfg(test)]
@@ -250,6 +267,7 @@ mod tests {
             role,
             action,
             attempts: 0,
+            is_due: true,
             cause: format!("cause {n}"),
         });
         RoleWork {
@@ -290,10 +308,33 @@ mod tests {
         let work = work(&[JobAction::Revoke, JobAction::Revoke]);
         let parked = [JobState::Superseded, JobState::Parked];
         assert_eq!(states(&without_call(user(), &work, Step::AwaitMember(LostWith::Grant))), parked);
-        for verdict in [Verdict::ParkRole, Verdict::Park(ParkReason::Refused(400, 50035))] {
+        for verdict in [Verdict::ParkRole(50013), Verdict::Park(ParkReason::Refused(400, 50035))] {
             let page = after_call(user(), &work, Step::Grant(Regrant::Lost), &verdict).unwrap();
             assert_eq!(states(&page), parked, "{verdict:?}");
         }
+    }
+
+    #[test]
+    fn a_job_that_is_not_due_is_not_charged_and_keeps_its_time() {
+        let mut both = work(&[JobAction::Grant, JobAction::Grant]);
+        both.jobs[0] = ClaimedJob { attempts: 3, is_due: false, ..both.jobs[0].clone() };
+        assert_eq!(failures(&both), 0, "nor does it make the other wait longer");
+        let retry = Verdict::Retry(Duration::from_secs(5), Transient::TimedOut);
+        let page = after_call(user(), &both, Step::Grant(Regrant::Fresh), &retry).unwrap();
+        for updates in [page.jobs, unread(&both, &retry)] {
+            let named: Vec<_> = updates.iter().map(|job| (job.id, job.failures)).collect();
+            assert_eq!(named, [(both.jobs[1].id, 1)]);
+        }
+        let page = after_call(user(), &both, Step::Grant(Regrant::Fresh), &Verdict::Done).unwrap();
+        assert_eq!(states(&page), [JobState::Superseded, JobState::Applied], "what is done is done for both");
+    }
+
+    #[test]
+    fn an_ask_waits_rather_than_a_look() {
+        let work = work(&[JobAction::Grant, JobAction::Resync]);
+        let parked = [JobState::Parked, JobState::Superseded];
+        assert_eq!(states(&without_call(user(), &work, Step::AwaitMember(LostWith::Nothing))), parked);
+        assert_eq!(states(&not_called(user(), &work)), parked);
     }
 
     #[test]
@@ -307,9 +348,7 @@ mod tests {
 
     #[test]
     fn a_member_who_cannot_be_read_is_never_asked_for_again_at_once() {
-        for verdict in
-            [Verdict::ParkRole, Verdict::RoleGone, Verdict::Done, Verdict::Park(ParkReason::Refused(403, 9))]
-        {
+        for verdict in [Verdict::RoleGone, Verdict::Done, Verdict::Park(ParkReason::Refused(400, 9))] {
             let updates = unread(&work(&[JobAction::Grant]), &verdict);
             assert_eq!((updates[0].state, updates[0].due_in), (JobState::Parked, LOOK_AGAIN), "{verdict:?}");
         }
@@ -336,11 +375,12 @@ mod tests {
             (page.grant, page.jobs[0].failures, page.jobs[0].due_in),
             (None, 1, Duration::from_secs(5))
         );
-        let page = try_with(Verdict::ParkRole);
+        let page = try_with(Verdict::ParkRole(50013));
         assert_eq!((page.grant.unwrap().change, page.jobs[0].failures), (Change::Forgotten, 0));
-        assert_eq!(page.role, Some(RoleHealth::Parked(RoleId::from_u64(7).unwrap(), PROBE_ROLE)));
+        let role = RoleId::from_u64(7).unwrap();
+        assert_eq!(page.role, Some(RoleHealth::Parked { role, probe_in: PROBE_ROLE, code: 50013 }));
         assert_eq!(try_with(Verdict::RoleGone).jobs[0].state, JobState::Failed);
-        let page = try_with(Verdict::Park(ParkReason::Refused(403, 60003)));
+        let page = try_with(Verdict::Park(ParkReason::Refused(400, 50035)));
         assert_eq!((page.grant.unwrap().change, page.jobs[0].state), (Change::Forgotten, JobState::Parked));
     }
 
@@ -350,7 +390,7 @@ mod tests {
             after_call(user(), &work(&[JobAction::Revoke]), Step::Revoke(Recorded::Confirmed), &verdict)
                 .unwrap()
         };
-        assert_eq!(revoke(Verdict::ParkRole).grant, None);
+        assert_eq!(revoke(Verdict::ParkRole(60003)).grant, None);
         assert_eq!(revoke(Verdict::Park(ParkReason::MemberAbsent)).grant.unwrap().change, Change::Lost);
         assert_eq!(revoke(Verdict::Park(ParkReason::Refused(400, 50035))).grant, None);
     }

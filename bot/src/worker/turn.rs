@@ -10,7 +10,7 @@ use shared::{
         enforcement::Enforcement,
         outcome::CallOutcome,
         plan::{Regrant, Step, plan},
-        verdict::{PROBE_GUILD, Verdict, verdict},
+        verdict::{PROBE_GUILD, PROBE_ROLE, Verdict, verdict},
     },
     ids::{GuildId, RoleId, UserId},
     metrics::ROLE_JOBS,
@@ -102,7 +102,7 @@ struct Notes {
 
 impl Notes {
     fn add(&mut self, page: Page) {
-        if let Some(RoleHealth::Parked(role, _)) = page.role {
+        if let Some(RoleHealth::Parked { role, .. }) = page.role {
             self.refused.insert(role);
         }
         self.jobs.extend(page.jobs);
@@ -281,5 +281,9 @@ fn unread(work: &MemberWork, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
     for role in &work.roles {
         notes.jobs.extend(books::unread(role, &verdict));
     }
-    Flow::after(&verdict, None)
+    match verdict {
+        // It is about the guild, not about this member: the next one would be refused too, and refusals are counted.
+        Verdict::ParkRole(_) => Flow::Pause(PROBE_ROLE),
+        _ => Flow::after(&verdict, None),
+    }
 }

@@ -37,7 +37,7 @@ pub(super) async fn show(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
         println!("\nPayment links");
     }
     for link in links {
-        let after = link.redirect_url.map_or_else(|| "Stripe's own page".to_owned(), |url| url);
+        let after = link.redirect_url.unwrap_or_else(|| "Stripe's own page".to_owned());
         println!("    {}  sells {}  then {after}", link.url, list(&link.price_ids));
     }
     Ok(())

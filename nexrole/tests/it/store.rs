@@ -210,8 +210,8 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
     let power =
         async |db: &mut PgConnection| role_jobs::due(db, guild(1), 1).await.unwrap()[0].roles[0].power;
     for (health, expected) in [
-        (RoleHealth::Parked(role(7), LEASE), Power::Refused),
-        (RoleHealth::Parked(role(7), NO_LEASE), Power::ProbeDue),
+        (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Power::Refused),
+        (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
         (RoleHealth::Works(role(7)), Power::Assumed),
     ] {
         gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap();
@@ -235,6 +235,9 @@ async fn of_a_refused_roles_jobs_one_probes() {
             .unwrap();
     }
     sqlx::query("UPDATE role_jobs SET state = 'parked'").execute(&mut *db).await.unwrap();
+    // The oldest waits for its member, not for the role.
+    let absent = "UPDATE role_jobs SET due_at = now() + interval '6 h' WHERE user_id = 1";
+    sqlx::query(absent).execute(&mut *db).await.unwrap();
     let health = "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) VALUES (1, 7, 'x', now() + interval '1 h')";
     sqlx::query(health).execute(&mut *db).await.unwrap();
     assert_eq!(role_jobs::release_parked(&mut db).await.unwrap(), 1, "the other role's");
@@ -246,6 +249,26 @@ async fn of_a_refused_roles_jobs_one_probes() {
         text(&database.pool, "SELECT count(*)::text FROM role_jobs WHERE state = 'pending'").await,
         "4"
     );
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_refused_role_that_nothing_waits_for_is_forgotten() {
+    let database = Database::create().await;
+    with_jobs(&database.pool, 3).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for statement in [
+        "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
+         SELECT n, 7, 'x', now() + interval '1 h' FROM generate_series(1, 3) n",
+        "UPDATE role_jobs SET state = 'parked', due_at = now() + interval '1 h' WHERE guild_id = 1",
+        "UPDATE role_jobs SET state = 'noop' WHERE guild_id = 3",
+    ] {
+        sqlx::query(statement).execute(&mut *db).await.unwrap();
+    }
+    role_jobs::release_parked(&mut db).await.unwrap();
+    drop(db);
+    let known = "SELECT string_agg(guild_id::text, ' ' ORDER BY guild_id) FROM role_health";
+    assert_eq!(text(&database.pool, known).await, "1 2", "one job is parked, one pending, one done");
     database.remove().await;
 }
 

@@ -1,11 +1,42 @@
 //! Stories about jobs that wait: for how long, at what cost to others, and that they do not pile up.
 
+use std::time::Duration;
+
 use sandbox::discord::Fault;
+use serde_json::json;
+use shared::{
+    ids::GuildId,
+    store::{connections, members},
+};
 
 use crate::world::World;
 
+fn id(id: u64) -> i64 {
+    i64::try_from(id).expect("a snowflake")
+}
+
+/// A payment, as the gateway writes it; for guilds and members that no Stripe account of the world is connected to.
+async fn pays(world: &World, guild: u64, user: u64, role: u64, due_in: &str, attempts: i32) {
+    let paid = "WITH source AS (
+             INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+             VALUES ($1, $2, $3, 'stripe', 1, 'sub_x', 'live', 'x')
+         ), mapped AS (
+             INSERT INTO mapped_roles (guild_id, role_id, enforcement) VALUES ($1, $3, 'on') ON CONFLICT DO NOTHING
+         )
+         INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at, attempts)
+         VALUES ($1, $2, $3, 'grant', 'test', now() + $4::interval, $5)";
+    let query = sqlx::query(paid).bind(id(guild)).bind(id(user)).bind(id(role)).bind(due_in).bind(attempts);
+    query.execute(world.db()).await.expect("the query is good");
+}
+
 async fn run(world: &World, query: &'static str) {
     sqlx::query(query).execute(world.db()).await.expect("the query is good");
+}
+
+async fn calls_to(world: &World, method: &str, part: &str, status: u16) -> usize {
+    let requests = world.discord.requests().await.expect("Discord answers");
+    let hit = requests.iter().filter(|request| request.method == method && request.path.contains(part));
+    hit.filter(|request| request.status == Some(status)).count()
 }
 
 #[tokio::test]
@@ -36,6 +67,95 @@ async fn after_an_outage_of_discord_nobody_waits_for_hours() {
 }
 
 #[tokio::test]
+async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything() {
+    let world = World::start().await;
+    let refused = json!({ "message": "Two factor is required for this operation", "code": 60003 });
+    let part = format!("/guilds/{}/", world.guild);
+    world.discord.fault(Fault::status(403).on("PUT", &part).times(1000).body(refused)).await.unwrap();
+    for _ in 0..25 {
+        let user = world.discord.join(world.guild, "payer").await.unwrap();
+        pays(&world, world.guild, user, world.vip, "0", 0).await;
+    }
+    let other = world.discord.create_guild(None, "Another server").await.unwrap();
+    let role = world.discord.create_role(other, "VIP").await.unwrap();
+    let user = world.discord.join(other, "payer").await.unwrap();
+    let mut db = world.db().acquire().await.unwrap();
+    connections::ensure_guild(&mut db, GuildId::from_u64(other).unwrap()).await.unwrap();
+    drop(db);
+    pays(&world, other, user, role, "0", 0).await;
+    world
+        .until("the other guild's payer has the role", async || {
+            let roles = world.discord.member_roles(other, user).await.unwrap();
+            roles.is_some_and(|roles| roles.contains(&role))
+        })
+        .await;
+    world.settle().await;
+    assert_eq!(calls_to(&world, "PUT", &part, 403).await, 1, "one call, not one per payer");
+    let said = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%two-factor%'";
+    assert!(world.number(said).await >= 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
+    let world = World::start().await;
+    let refused = json!({ "message": "no", "code": 20028 });
+    world.discord.fault(Fault::status(403).on("GET", "/members/").times(1000).body(refused)).await.unwrap();
+    for _ in 0..12 {
+        let user = world.discord.join(world.guild, "payer").await.unwrap();
+        pays(&world, world.guild, user, world.vip, "0", 0).await;
+    }
+    let closed =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '30 minutes'";
+    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    assert_eq!(calls_to(&world, "GET", "/members/", 403).await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn an_absent_member_has_one_job_however_often_one_looks() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.discord.leave(world.guild, ana.user).await.unwrap();
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    for _ in 0..3 {
+        let mut db = world.db().acquire().await.unwrap();
+        assert_eq!(members::sweep(&mut db, None, Duration::ZERO, 9).await.unwrap(), 1);
+        drop(db);
+        world.settle().await;
+    }
+    assert_eq!(world.number(parked).await, 1);
+    world.discord.rejoin(world.guild, ana.user).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+/// Rainbow roles, and owners who drag roles about, send many such events.
+#[tokio::test]
+async fn a_storm_of_role_changes_costs_two_probes_at_most() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.subscribes(&ana).await;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("the role is parked", async || world.number(parked).await == 1).await;
+    for n in 0..50 {
+        world.discord.set_role(world.guild, world.vip, json!({ "position": 60 + n })).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    world.until("the role was tried again", async || world.role_calls().await.len() >= 2).await;
+    world.settle().await;
+    assert!(world.role_calls().await.len() <= 3, "{:?}", world.role_calls().await);
+    // And the fix is heard.
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn an_invitation_outlives_a_database_that_refuses_it() {
     let world = World::start().await;
     let ana = world.fan().await;
@@ -56,4 +176,21 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;
     world.finish().await;
+}
+
+#[tokio::test]
+async fn a_job_that_waits_is_not_charged_for_another_jobs_failure() {
+    let world = World::start().await;
+    let user = world.discord.join(world.guild, "payer").await.unwrap();
+    let gold = world.discord.create_role(world.guild, "Gold").await.unwrap();
+    world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(2)).await.unwrap();
+    pays(&world, world.guild, user, world.vip, "20 minutes", 3).await;
+    pays(&world, world.guild, user, gold, "0", 0).await;
+    let failed = "SELECT count(*) FROM role_jobs WHERE attempts IN (1, 4)";
+    world.until("the job that was due has failed", async || world.number(failed).await >= 1).await;
+    let untouched =
+        "SELECT count(*) FROM role_jobs WHERE attempts = 3 AND due_at > now() + interval '19 minutes'";
+    assert_eq!(world.number(untouched).await, 1);
+    world.discord.clear_faults().await.unwrap();
+    world.close().await;
 }

@@ -64,6 +64,8 @@ pub struct ClaimedJob {
     pub action: JobAction,
     /// Failures so far.
     pub attempts: u32,
+    /// Its time has come. Others of the same member are planned along, but are not charged for a failure.
+    pub is_due: bool,
     /// In words, for people and for Discord's audit log.
     pub cause: String,
 }

@@ -18,8 +18,12 @@ pub enum CallOutcome {
     MemberGone,
     /// 10011: the role does not exist any more.
     RoleGone,
-    /// 50013: no Manage Roles, or the role is above ours, or managed by an integration.
-    RoleForbidden,
+    /// 403: not allowed. 50013: no Manage Roles, or the role is above ours, or managed by an integration; other codes are about
+    /// the guild (60003: moderators need two-factor authentication). None ends by asking for the next member.
+    Forbidden {
+        /// Discord's JSON error code.
+        code: u32,
+    },
     /// 10004, 50001: the bot is not in the guild.
     GuildGone,
     /// 401: the bot token is not valid (any more).
@@ -44,7 +48,7 @@ impl CallOutcome {
             Self::RateLimited { scope: LimitScope::Everything, .. } => "limited_globally",
             Self::MemberGone => "member_gone",
             Self::RoleGone => "role_gone",
-            Self::RoleForbidden => "role_forbidden",
+            Self::Forbidden { .. } => "forbidden",
             Self::GuildGone => "guild_gone",
             Self::TokenRejected => "token_rejected",
             Self::Refused { .. } => "refused",

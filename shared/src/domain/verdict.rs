@@ -27,8 +27,8 @@ pub enum Verdict {
     Snooze(Duration, LimitScope),
     /// This job waits for something.
     Park(ParkReason),
-    /// All jobs of this role wait: one probe an hour.
-    ParkRole,
+    /// Refused with this code, whoever the member is: all jobs of this role wait, one probe an hour.
+    ParkRole(u32),
     /// All jobs of this guild wait.
     ParkGuild,
     /// The role was deleted: it cannot be done.
@@ -54,7 +54,7 @@ pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
         CallOutcome::RateLimited { after, scope } => Verdict::Snooze(*after, *scope),
         CallOutcome::MemberGone => Verdict::Park(ParkReason::MemberAbsent),
         CallOutcome::RoleGone => Verdict::RoleGone,
-        CallOutcome::RoleForbidden => Verdict::ParkRole,
+        CallOutcome::Forbidden { code } => Verdict::ParkRole(*code),
         CallOutcome::GuildGone => Verdict::ParkGuild,
         CallOutcome::TokenRejected => Verdict::StopEverything,
         CallOutcome::Refused { status, code } => Verdict::Park(ParkReason::Refused(*status, *code)),
@@ -95,7 +95,7 @@ mod tests {
             (CallOutcome::Done, Verdict::Done),
             (CallOutcome::MemberGone, Verdict::Park(ParkReason::MemberAbsent)),
             (CallOutcome::RoleGone, Verdict::RoleGone),
-            (CallOutcome::RoleForbidden, Verdict::ParkRole),
+            (CallOutcome::Forbidden { code: 60003 }, Verdict::ParkRole(60003)),
             (CallOutcome::GuildGone, Verdict::ParkGuild),
             (CallOutcome::TokenRejected, Verdict::StopEverything),
             (

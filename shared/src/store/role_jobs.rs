@@ -82,6 +82,7 @@ type Row = (
     RoleId,
     JobAction,
     i32,
+    bool,
     String,
     bool,
     Option<GrantState>,
@@ -98,7 +99,7 @@ pub async fn due(
     members: usize,
 ) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.cause,
+        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.due_at <= clock_timestamp(), j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
                 g.state, g.confirmed_at,
@@ -120,10 +121,23 @@ pub async fn due(
     .fetch_all(db)
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
-    for (id, user, role, action, attempts, cause, desired, grant, confirmed_at, refused, enforcement) in rows
+    for (
+        id,
+        user,
+        role,
+        action,
+        attempts,
+        is_due,
+        cause,
+        desired,
+        grant,
+        confirmed_at,
+        refused,
+        enforcement,
+    ) in rows
     {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
-        let job = ClaimedJob { id, user, role, action, attempts, cause };
+        let job = ClaimedJob { id, user, role, action, attempts, is_due, cause };
         if work.last().is_none_or(|member| member.user != user) {
             work.push(MemberWork { user, roles: Vec::new() });
         }
@@ -148,8 +162,18 @@ pub async fn due(
 }
 
 /// Makes parked jobs pending whose time has come. Of a role that Discord refuses, one job, when its next probe is due:
-/// if that works, the rest follows; else it waits on.
+/// if that works, the rest follows; else it waits on. A refused role that no job waits for (any more) is forgotten: no probe
+/// would ever find out that it works.
 pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM role_health h
+          WHERE NOT EXISTS (SELECT FROM role_jobs j WHERE j.state = 'parked' AND j.guild_id = h.guild_id
+                                                      AND j.role_id = h.role_id)
+            AND NOT EXISTS (SELECT FROM role_jobs j WHERE j.state = 'pending' AND j.guild_id = h.guild_id
+                                                      AND j.role_id = h.role_id)",
+    )
+    .execute(&mut *db)
+    .await?;
     let released = sqlx::query(
         "UPDATE role_jobs SET state = 'pending' WHERE (guild_id, job_id) IN (
              SELECT j.guild_id, j.job_id
@@ -158,7 +182,9 @@ pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
                 AND (h.role_id IS NULL
                      OR h.next_probe_at <= now()
                         AND j.job_id = (SELECT min(k.job_id) FROM role_jobs k
-                                         WHERE k.state = 'parked' AND k.guild_id = j.guild_id AND k.role_id = j.role_id))
+                                         WHERE k.state = 'parked' AND k.guild_id = j.guild_id AND k.role_id = j.role_id
+                                           -- Not one that waits for its member: it would not probe the role.
+                                           AND k.due_at <= now()))
               LIMIT 1000 FOR NO KEY UPDATE OF j SKIP LOCKED)",
     )
     .execute(db)

@@ -35,8 +35,15 @@ pub struct JobUpdate {
 pub enum RoleHealth {
     /// Discord let us change it.
     Works(RoleId),
-    /// Discord refused; ask again after this.
-    Parked(RoleId, Duration),
+    /// Discord refused.
+    Parked {
+        /// Which.
+        role: RoleId,
+        /// Ask again after this.
+        probe_in: Duration,
+        /// With which code.
+        code: u32,
+    },
 }
 
 /// A turn's result.
@@ -89,13 +96,16 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
     if turn.jobs.iter().any(|job| job.state == JobState::Applied) {
         hurry(db, guild).await?;
     }
+    if turn.jobs.iter().any(|job| job.state == JobState::Parked) {
+        keep_one(db, turn).await?;
+    }
     for grant in &turn.grants {
         grants::apply(db, guild, grant).await?;
     }
     for role in &turn.roles {
         match role {
             RoleHealth::Works(role) => works(db, guild, *role).await?,
-            RoleHealth::Parked(role, probe_in) => park(db, guild, *role, *probe_in).await?,
+            RoleHealth::Parked { role, probe_in, code } => park(db, guild, *role, *probe_in, *code).await?,
         }
     }
     Ok(Release::Released)
@@ -110,6 +120,30 @@ async fn hurry(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error>
             AND due_at > clock_timestamp() + interval '10 s' * attempts",
     )
     .bind(guild)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Of the jobs that wait for the same member and role one is kept, or each look at an absent member would leave one more. One
+/// that asked for the role outlives mere looks: it gives back also what a person took.
+async fn keep_one(db: &mut PgConnection, turn: &Settlement) -> Result<(), sqlx::Error> {
+    let parked = turn.jobs.iter().filter(|job| job.state == JobState::Parked).map(|job| job.id.to_i64());
+    sqlx::query(
+        "UPDATE role_jobs SET state = 'superseded', outcome = 'superseded: another job waits for the same',
+                finished_at = clock_timestamp()
+          WHERE guild_id = $1 AND job_id IN (
+              SELECT job_id FROM (
+                  SELECT w.job_id, row_number() OVER (PARTITION BY w.user_id, w.role_id
+                                                      ORDER BY w.action = 'grant' DESC, w.job_id DESC) AS n
+                    FROM (SELECT DISTINCT user_id, role_id FROM role_jobs
+                           WHERE guild_id = $1 AND job_id = ANY ($2)) p
+                    JOIN role_jobs w ON w.guild_id = $1 AND w.user_id = p.user_id AND w.role_id = p.role_id
+                                    AND w.state = 'parked') AS waiting
+               WHERE n > 1)",
+    )
+    .bind(turn.guild)
+    .bind(parked.collect::<Vec<_>>())
     .execute(db)
     .await?;
     Ok(())
@@ -131,16 +165,17 @@ async fn park(
     guild: GuildId,
     role: RoleId,
     probe_in: Duration,
+    code: u32,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
-         VALUES ($1, $2, 'Discord answers 50013: Manage Roles is missing, or the role is not below the bot''s own',
-                 clock_timestamp() + make_interval(secs => $3))
-         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at",
+         VALUES ($1, $2, 'Discord answers 403 with code ' || $4, clock_timestamp() + make_interval(secs => $3))
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason",
     )
     .bind(guild)
     .bind(role)
     .bind(probe_in.as_secs_f64())
+    .bind(code.to_string())
     .execute(db)
     .await?;
     Ok(())
