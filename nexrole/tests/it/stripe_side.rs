@@ -183,7 +183,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
         .await
         .unwrap();
     let post = async |n: usize| {
-        let (body, url, secret) = if n % 2 == 0 {
+        let (body, url, secret) = if n.is_multiple_of(2) {
             let body = event(
                 &format!("evt_{n}"),
                 "customer.subscription.updated",
@@ -200,7 +200,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     };
     let answers = futures::future::join_all((0..8).map(post)).await;
     for (n, status) in answers {
-        assert_eq!(status, if n % 2 == 0 { 503 } else { 200 }, "event {n}");
+        assert_eq!(status, if n.is_multiple_of(2) { 503 } else { 200 }, "event {n}");
     }
     holder.rollback().await.unwrap();
     assert_eq!(post(0).await.1, 200, "Stripe's next try");
