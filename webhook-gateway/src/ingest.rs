@@ -129,7 +129,7 @@ async fn one_by_one(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, N
 /// With little patience for locks: others wait behind it.
 async fn record_alone(pool: &PgPool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
     let mut tx = pool.begin().await?;
-    sqlx::query("SET LOCAL lock_timeout = '300ms'").execute(&mut *tx).await?;
+    events::with_little_patience(&mut tx).await?;
     let recorded = events::record(&mut tx, std::slice::from_ref(event)).await?;
     tx.commit().await?;
     Ok(recorded[0])

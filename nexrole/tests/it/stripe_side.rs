@@ -175,6 +175,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     connections::seal(&mut db, second, None, Some(&sealed)).await.unwrap();
     let endpoint = connections::endpoint_id(&mut db, second).await.unwrap();
     sync::mark_dirty(&mut db, second, ObjectKind::Subscription, &["sub_held".to_owned()]).await.unwrap();
+    drop(db);
     // Somebody holds the second tenant's object for long.
     let mut holder = world.db().begin().await.unwrap();
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *holder).await.unwrap();

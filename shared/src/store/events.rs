@@ -70,6 +70,12 @@ pub enum Recorded {
     Duplicate,
 }
 
+/// Until the transaction ends, waits for locks 300 ms at most: others wait behind it.
+pub async fn with_little_patience(db: &mut PgConnection) -> Result<(), sqlx::Error> {
+    sqlx::query("SET LOCAL lock_timeout = '300ms'").execute(db).await?;
+    Ok(())
+}
+
 /// Records events once and marks their objects dirty, in one statement. Answers in the order of `events`.
 pub async fn record(db: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
     let column = |of: fn(&NewEvent) -> Option<String>| events.iter().map(of).collect::<Vec<_>>();
