@@ -27,7 +27,7 @@ use crate::{
 const CONNECTIONS: u32 = 11;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
 /// A dead connection cannot be taken leave of.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Runs until `stop`, or until Discord refuses the token.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
