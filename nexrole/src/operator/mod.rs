@@ -20,6 +20,7 @@ use time::{OffsetDateTime, macros::format_description};
 use crate::database::Published;
 
 mod catalogue;
+mod export;
 mod map;
 
 /// What an operator can do.
@@ -50,6 +51,15 @@ pub enum Command {
     },
     /// List the Stripe connections
     Connections,
+    /// Write a server's audit log to stdout
+    Export {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// How to write it
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: export::Format,
+    },
     /// List what the server's owner sells at Stripe, and which roles it gives
     Catalogue {
         /// The server's id
@@ -109,6 +119,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         }
         Command::Why { guild, member } => explain(&pool, guild, member).await,
         Command::Connections => list(&pool).await,
+        Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }
 }

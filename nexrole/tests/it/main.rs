@@ -8,6 +8,7 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod export;
 mod gateway;
 mod metrics;
 mod migrations;

@@ -9,6 +9,7 @@ pub mod connections;
 pub mod cursors;
 pub mod database;
 pub mod events;
+pub mod export;
 pub mod gates;
 pub mod grants;
 pub mod links;
