@@ -4,6 +4,7 @@
 mod bad_input;
 mod catalogue;
 mod cluster;
+mod controls;
 mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
@@ -13,6 +14,7 @@ mod gateway;
 mod metrics;
 mod migrations;
 mod observe;
+mod policy;
 mod postgres;
 mod reconcile;
 mod scenarios;
