@@ -97,6 +97,7 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => runtime()?.block_on(demo::run(env, &arguments)),
         Command::Up => {
             shared::telemetry::init(env);
+            shared::process::report_panics_without_data();
             runtime()?.block_on(up::run(env))
         }
         Command::Init => {
@@ -115,6 +116,7 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
             };
             children::end_with_parent(parent)?;
             shared::telemetry::init(env);
+            shared::process::report_panics_without_data();
             runtime()?.block_on(children::serve(service, env))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -15,6 +15,7 @@ mod observe;
 mod postgres;
 mod reconcile;
 mod scenarios;
+mod secrets;
 mod silence;
 mod store;
 mod stripe_side;
