@@ -9,6 +9,7 @@ mod crash;
 mod described;
 mod discord_side;
 mod gateway;
+mod keys;
 mod metrics;
 mod migrations;
 mod observe;
