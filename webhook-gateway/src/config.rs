@@ -146,8 +146,8 @@ fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
     })
 }
 
-/// Live or test, by the prefix of a restricted key (<https://docs.stripe.com/keys#limit-access>).
-fn mode(key: &SecretString) -> Result<bool, &'static str> {
+/// Live or test, by the prefix of a restricted key (<https://docs.stripe.com/keys#limit-access>), or why the key is not taken.
+pub fn mode(key: &SecretString) -> Result<bool, &'static str> {
     match key.expose_secret() {
         key if key.starts_with("rk_live_") => Ok(true),
         key if key.starts_with("rk_test_") => Ok(false),

@@ -20,6 +20,7 @@ use crate::{
     keys::Keys,
     problem::Problem,
     reconcile::{self, Reconcile},
+    sealed,
     stripe::api::ReadClient,
     sync::{self, Sync},
     wake,
@@ -69,6 +70,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
+    let look = sealed::look(pool.clone(), keyring.clone(), stop.clone());
     let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
     let reconcile = Reconcile {
         pool: pool.clone(),
@@ -91,6 +93,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
+    tasks.spawn(look);
     tasks.spawn(keep_house(webhook, stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
     let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())

@@ -19,6 +19,7 @@ pub mod members;
 pub mod mirror;
 pub mod queues;
 pub mod role_jobs;
+pub mod sealed;
 pub mod settle;
 pub mod sources;
 pub mod summary;
