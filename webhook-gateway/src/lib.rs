@@ -12,6 +12,7 @@ pub mod ingest;
 pub mod keys;
 pub mod problem;
 pub mod reconcile;
+pub mod retention;
 pub mod sealed;
 pub mod serve;
 pub mod stripe;

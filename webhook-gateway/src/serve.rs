@@ -20,7 +20,7 @@ use crate::{
     keys::Keys,
     problem::Problem,
     reconcile::{self, Reconcile},
-    sealed,
+    retention, sealed,
     stripe::api::ReadClient,
     sync::{self, Sync},
     wake,
@@ -95,6 +95,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(look);
     tasks.spawn(keep_house(webhook, stop.clone()));
+    tasks.spawn(retention::run(pool.clone(), stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
     let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
         .with_graceful_shutdown(stop.clone().cancelled_owned());

@@ -18,6 +18,7 @@ mod observe;
 mod policy;
 mod postgres;
 mod reconcile;
+mod retention;
 mod scenarios;
 mod secrets;
 mod silence;

@@ -18,6 +18,7 @@ pub mod mappings;
 pub mod members;
 pub mod mirror;
 pub mod queues;
+pub mod retention;
 pub mod role_jobs;
 pub mod sealed;
 pub mod settle;
