@@ -126,6 +126,21 @@ fn the_bot_asks_for_two_intents_and_never_reads_messages() {
     assert!(seen >= 2);
 }
 
+#[test]
+fn the_compose_file_keeps_the_database_to_itself() {
+    let compose = text_of("compose.yaml");
+    let published: Vec<&str> =
+        compose.lines().map(str::trim).filter(|line| line.starts_with("ports:")).collect();
+    assert_eq!(
+        published,
+        [r#"ports: ["127.0.0.1:8080:8080"]"#],
+        "the gateway alone, for a proxy on this machine"
+    );
+    assert!(compose.contains("database: { internal: true }"));
+    let postgres = compose.split("\n  postgres:\n").nth(1).and_then(|rest| rest.split("\n\n").next());
+    assert!(postgres.is_some_and(|service| service.contains("networks: [database]")));
+}
+
 /// Everything that there is to do, and then what both were asked.
 #[tokio::test]
 async fn stripe_hears_nothing_but_get_and_discord_only_of_roles() {
