@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod catalogue;
+mod ci;
 mod cluster;
 mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
