@@ -9,6 +9,7 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod durability;
 mod gateway;
 mod keys;
 mod metrics;
@@ -22,6 +23,7 @@ mod silence;
 mod store;
 mod stripe_side;
 mod tidy;
+mod tls;
 mod up;
 mod waiting;
 mod world;
