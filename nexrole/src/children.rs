@@ -46,6 +46,7 @@ impl Service {
         match self {
             Self::Gateway => &[
                 "DATABASE_URL",
+                "DATABASE_PRIVATE_HOST",
                 "TRUSTED_PROXY_HOPS",
                 "ENCRYPTION_KEYS",
                 "STRIPE_API_URL",
@@ -61,6 +62,7 @@ impl Service {
             ],
             Self::Bot => &[
                 "DATABASE_URL",
+                "DATABASE_PRIVATE_HOST",
                 "DISCORD_TOKEN",
                 "DISCORD_API_URL",
                 "GUILD_ID",

@@ -52,7 +52,7 @@ impl Config {
     /// Reads the environment; all problems are reported together.
     pub fn read(env: &Env) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
-        let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+        let database_url = reader.database();
         let listen = reader.listen(8080);
         let metrics = reader.metrics(9090);
         let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
@@ -65,7 +65,7 @@ impl Config {
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {
-                database_url: database_url?.into(),
+                database_url: database_url?,
                 listen,
                 metrics,
                 trusted_proxy_hops: hops,
@@ -174,7 +174,7 @@ mod tests {
     use super::*;
 
     const GOOD: [(&str, &str); 4] = [
-        ("DATABASE_URL", "postgres://x"),
+        ("DATABASE_URL", "postgres://localhost/x"),
         ("GUILD_ID", "81384788765712384"),
         ("STRIPE_SECRET_KEY", "rk_test_1"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b "),
@@ -205,7 +205,12 @@ mod tests {
 
     #[test]
     fn nothing_but_a_database_is_enough_when_tenants_are_in_the_database() {
-        assert!(Config::read(&Env::of([("DATABASE_URL", "postgres://x")])).unwrap().environment.is_none());
+        assert!(
+            Config::read(&Env::of([("DATABASE_URL", "postgres://localhost/x")]))
+                .unwrap()
+                .environment
+                .is_none()
+        );
     }
 
     #[test]
@@ -236,7 +241,9 @@ mod tests {
     fn debug_shows_no_secret() {
         let shown = format!("{:?}", with(&[]).unwrap());
         assert!(
-            !shown.contains("rk_test_1") && !shown.contains("whsec_a") && !shown.contains("postgres://x"),
+            !shown.contains("rk_test_1")
+                && !shown.contains("whsec_a")
+                && !shown.contains("postgres://localhost/x"),
             "{shown}"
         );
     }

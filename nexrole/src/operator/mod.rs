@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use secrecy::ExposeSecret;
 use shared::{
     config::{Env, Reader},
     domain::enforcement::Enforcement,
@@ -100,7 +101,11 @@ pub enum LinkCommand {
 /// `DATABASE_URL`, or the database of a `nexrole up` in this folder.
 pub(crate) fn database_url(env: &Env) -> anyhow::Result<String> {
     let mut reader = Reader::new(env);
-    let url = if reader.given("DATABASE_URL") { reader.text("DATABASE_URL") } else { Published::read(env) };
+    let url = if reader.given("DATABASE_URL") {
+        reader.database().map(|url| url.expose_secret().to_owned())
+    } else {
+        Published::read(env)
+    };
     if url.is_none() && !reader.given("DATABASE_URL") {
         let wrong = "is not set, and no `nexrole up` with its own database runs in this folder";
         reader.problem("DATABASE_URL", wrong, "postgres://nexrole@localhost/nexrole");

@@ -3,6 +3,7 @@
 
 mod bad_input;
 mod catalogue;
+mod ci;
 mod cluster;
 mod controls;
 mod crash;
@@ -10,6 +11,7 @@ mod crash;
 mod described;
 mod discord_side;
 mod export;
+mod durability;
 mod gateway;
 mod keys;
 mod metrics;
@@ -25,6 +27,7 @@ mod silence;
 mod store;
 mod stripe_side;
 mod tidy;
+mod tls;
 mod up;
 mod waiting;
 mod world;

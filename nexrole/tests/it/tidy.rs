@@ -182,3 +182,16 @@ fn is_variable(word: &str) -> bool {
     let shape = word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_') && word.contains('_');
     shape && word.len() > 4 && !word.starts_with('_')
 }
+
+/// `unsafe` is forbidden by the workspace's lints: a crate that does not inherit them would have none.
+#[test]
+fn every_crate_inherits_the_lints() {
+    let manifest = fs::read_to_string(root().join("Cargo.toml")).expect("the manifest");
+    assert!(manifest.contains("\nunsafe_code = \"forbid\"\n"));
+    let members = CRATES.map(|name| format!("\"{name}\"")).join(", ");
+    assert!(manifest.contains(&format!("members = [{members}]")), "CRATES is not the list of members");
+    for name in CRATES {
+        let text = fs::read_to_string(root().join(name).join("Cargo.toml")).expect("a manifest");
+        assert!(text.contains("\n[lints]\nworkspace = true\n"), "{name} has lints of its own, or none");
+    }
+}

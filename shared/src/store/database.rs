@@ -52,7 +52,11 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
                 // By SET, not as startup options: poolers refuse unknown startup parameters.
                 sqlx::raw_sql(
                     "SET statement_timeout = '15s'; SET lock_timeout = '10s';
-                     SET idle_in_transaction_session_timeout = '10s'",
+                     SET idle_in_transaction_session_timeout = '10s';
+                     -- What was answered must survive a crash of Postgres, whatever the server's own setting is.
+                     SELECT set_config('synchronous_commit', 'on', false)
+                      WHERE current_setting('synchronous_commit') = 'off'
+                        AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'",
                 )
                 .execute(connection)
                 .await?;
@@ -86,6 +90,8 @@ pub enum Readiness {
     Ready,
     /// Reachable; `nexrole migrate` has not been run for this release.
     SchemaBehind,
+    /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can mend that.
+    MayLoseData,
     /// Not reachable, with the reason.
     Away(String),
 }
@@ -96,6 +102,13 @@ impl Readiness {
         match self {
             Self::Ready => None,
             Self::SchemaBehind => Some("the schema is behind this release: run `nexrole migrate`"),
+            Self::MayLoseData => {
+                tracing::error!(
+                    "fsync or full_page_writes is off: a crash may lose what Stripe was told is recorded. Switch them on, or set \
+                     nexrole.may_lose_data = on in postgresql.conf if all of it may go"
+                );
+                Some("the database may lose data: its fsync or full_page_writes is off")
+            }
             Self::Away(error) => {
                 tracing::warn!(error, "the database does not answer");
                 Some("the database does not answer")
@@ -110,12 +123,25 @@ pub async fn readiness(pool: &PgPool) -> Readiness {
         within(sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool))
             .await;
     match applied {
-        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => Readiness::Ready,
+        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => {
+            durability(pool).await
+        }
         Ok(_) => Readiness::SchemaBehind,
         // 42P01: the table does not exist, so nothing was ever migrated.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
             Readiness::SchemaBehind
         }
+        Err(error) => Readiness::Away(error.to_string()),
+    }
+}
+
+/// Whether what is committed stays. Tests and the demo say of their own Postgres that it need not.
+async fn durability(pool: &PgPool) -> Readiness {
+    let may_lose = "SELECT 'off' IN (current_setting('fsync'), current_setting('full_page_writes'))
+                       AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'";
+    match within(sqlx::query_scalar(may_lose).fetch_one(pool)).await {
+        Ok(false) => Readiness::Ready,
+        Ok(true) => Readiness::MayLoseData,
         Err(error) => Readiness::Away(error.to_string()),
     }
 }

@@ -165,8 +165,12 @@ impl World {
         &self.database.url
     }
 
+    pub(crate) fn gateway_config(&self) -> webhook_gateway::config::Config {
+        webhook_gateway::config::Config::read(&self.env).expect("the configuration is good")
+    }
+
     pub(crate) async fn start_gateway(&mut self) {
-        let config = webhook_gateway::config::Config::read(&self.env).expect("the configuration is good");
+        let config = self.gateway_config();
         let stop = CancellationToken::new();
         let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
         self.gateway = Some(Service { stop, task });
