@@ -80,7 +80,7 @@ mod tests {
         let secret = String::from("hunter2");
         for held in [
             message(move || panic!("cannot open {secret}")),
-            message(|| Err::<(), _>("hunter2").unwrap()),
+            message(|| panic!("{:?}", Some("hunter2"))),
             message(|| panic::panic_any(String::from("hunter2"))),
             message(|| panic::panic_any(7)),
         ] {
