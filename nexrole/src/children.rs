@@ -47,6 +47,8 @@ impl Service {
             Self::Gateway => &[
                 "DATABASE_URL",
                 "TRUSTED_PROXY_HOPS",
+                "PUBLIC_URL",
+                "SECURITY_CONTACT",
                 "ENCRYPTION_KEYS",
                 "STRIPE_API_URL",
                 "GUILD_ID",
