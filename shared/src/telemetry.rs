@@ -10,6 +10,7 @@ use crate::config::Env;
 pub fn init(env: &Env) {
     let filter = env.get("RUST_LOG").and_then(|spec| EnvFilter::try_new(spec).ok());
     let filter = filter.unwrap_or_else(|| EnvFilter::new("info,sqlx=warn,serenity=warn,tracing::span=warn"));
+    std::panic::set_hook(Box::new(log_panic));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
@@ -21,4 +22,15 @@ pub fn init(env: &Env) {
     if started.is_err() {
         tracing::debug!("logging was already set up");
     }
+}
+
+/// A panic in one line, and its message only if the program's text holds it whole: a formatted one may quote what was sent.
+fn log_panic(panic: &std::panic::PanicHookInfo<'_>) {
+    let place = panic.location().map(ToString::to_string).unwrap_or_default();
+    let message = panic.payload().downcast_ref::<&'static str>().copied();
+    tracing::error!(
+        place,
+        message = message.unwrap_or("(not shown: it was put together at run time)"),
+        "panic"
+    );
 }

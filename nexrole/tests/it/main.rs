@@ -9,6 +9,7 @@ mod crash;
 mod described;
 mod discord_side;
 mod gateway;
+mod http;
 mod metrics;
 mod migrations;
 mod observe;

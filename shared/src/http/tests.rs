@@ -51,7 +51,7 @@ impl Door {
             .route("/echo", post(|body: Bytes| async { body }))
             .route("/panic", get(|| async { panic!("sk_live_canary") as &str }))
             .route("/slow", get(slow))
-            .route("/never", get(|| std::future::pending::<&str>()));
+            .route("/never", get(std::future::pending::<&str>));
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve(listener, router, limits, stop.clone()));
         Self { address, stop, task, finished }
