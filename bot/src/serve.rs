@@ -7,6 +7,7 @@ use axum::Router;
 use secrecy::ExposeSecret;
 use shared::{
     health,
+    http::{self, Limits},
     ids::GuildId,
     metrics,
     store::{connections, database},
@@ -42,9 +43,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     metrics::start(config.metrics, pool.clone(), stop.clone())
         .await
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
-    let health = axum::serve(listener, Router::new().merge(health::routes(pool.clone())))
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    let health = tokio::spawn(health.into_future());
+    let routes = Router::new().merge(health::routes(pool.clone()));
+    let health = tokio::spawn(http::serve(listener, routes, Limits::default(), stop.clone()));
 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());

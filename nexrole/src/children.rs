@@ -48,6 +48,8 @@ impl Service {
                 "DATABASE_URL",
                 "DATABASE_PRIVATE_HOST",
                 "TRUSTED_PROXY_HOPS",
+                "PUBLIC_URL",
+                "SECURITY_CONTACT",
                 "ENCRYPTION_KEYS",
                 "STRIPE_API_URL",
                 "GUILD_ID",

@@ -10,6 +10,8 @@ use shared::{
     metrics::MetricsBind,
 };
 
+use crate::http::security_txt;
+
 /// Everything the gateway is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,6 +23,10 @@ pub struct Config {
     pub metrics: MetricsBind,
     /// How many right-most `X-Forwarded-For` entries are our own proxies'.
     pub trusted_proxy_hops: usize,
+    /// Where browsers and vendors find us.
+    pub public_url: Option<String>,
+    /// Whom to tell of a vulnerability, as an address.
+    pub security_contact: Option<String>,
     /// Stripe's API, without `/v1`.
     pub stripe_api_url: String,
     /// The connection that variables describe.
@@ -56,6 +62,8 @@ impl Config {
         let listen = reader.listen(8080);
         let metrics = reader.metrics(9090);
         let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
+        let public_url = reader.origin("PUBLIC_URL", None);
+        let security_contact = security_contact(&mut reader);
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
         let keyring = keyring(&mut reader);
@@ -69,6 +77,8 @@ impl Config {
                 listen,
                 metrics,
                 trusted_proxy_hops: hops,
+                public_url,
+                security_contact,
                 stripe_api_url: stripe_api_url?,
                 environment,
                 keyring,
@@ -79,6 +89,16 @@ impl Config {
         })();
         reader.finish(config)
     }
+}
+
+fn security_contact(reader: &mut Reader<'_>) -> Option<String> {
+    let given = reader.text("SECURITY_CONTACT")?;
+    let contact = security_txt::contact(&given);
+    if contact.is_none() {
+        let wrong = "is no e-mail address, mailto:, https:// or tel: address";
+        reader.problem("SECURITY_CONTACT", wrong, "security@example.com");
+    }
+    contact
 }
 
 fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
@@ -229,8 +249,10 @@ mod tests {
             ("STRIPE_WEBHOOK_SECRET", "whsec_a,"),
             ("ENCRYPTION_KEYS", "k1:short"),
             ("STRIPE_API_URL", "http://stripe.example"),
+            ("PUBLIC_URL", "http://roles.example"),
+            ("SECURITY_CONTACT", "somebody"),
         ]);
-        assert_eq!(all.len(), 7, "{all:#?}");
+        assert_eq!(all.len(), 9, "{all:#?}");
         assert_eq!(wrong(&[("GUILD_ID", "")]).len(), 1);
         assert_eq!(wrong(&[("STRIPE_SECRET_KEY", "")]).len(), 1);
         assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "whsec_")]).len(), 1);

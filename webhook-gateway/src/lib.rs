@@ -8,6 +8,7 @@
 pub mod client_ip;
 pub mod config;
 pub mod endpoints;
+pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod problem;

@@ -14,6 +14,7 @@ mod export;
 mod durability;
 mod gateway;
 mod keys;
+mod http;
 mod metrics;
 mod migrations;
 mod observe;

@@ -3,7 +3,7 @@
 use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    Connection, PgPool,
+    PgPool, Row,
     migrate::Migrator,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
@@ -30,10 +30,17 @@ async fn is_of_use(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     Ok(!read_only)
 }
 
-/// Whether the connection answers at all.
-async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(ALIVE, connection.ping()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-    Ok(true)
+/// Whether the connection answers at all, and is outside a transaction. sqlx 0.9.0 can put one back that is inside: its
+/// `begin()`, dropped between BEGIN and the answer, does not know that it began. What is written there later is never committed.
+async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // In one simple query outside a transaction both are the same moment; inside, the transaction is older.
+    let outside = sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection);
+    let outside = tokio::time::timeout(ALIVE, outside).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    let outside = outside.try_get::<bool, _>(0)?;
+    if !outside {
+        tracing::warn!("a connection came back inside a transaction and is closed");
+    }
+    Ok(outside)
 }
 
 /// A pool for one service. Time limits guard against a forgotten transaction, which would hold back vacuum.
@@ -67,7 +74,7 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_of_use(connection)))
         // sqlx pings what is given back, without a limit: a dead connection would keep its place in the pool.
-        .after_release(|connection, _| Box::pin(answers(connection)))
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_lazy_with(options);
     Ok(pool)
 }

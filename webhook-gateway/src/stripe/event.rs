@@ -91,7 +91,7 @@ pub fn parse_listed(event: &RawValue) -> Result<StripeEvent, NotAnEvent> {
     translate(event.get().as_bytes())
 }
 
-fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
+pub(super) fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
     let wire: Wire = serde_json::from_slice(body).map_err(|error| {
         // Line and column only: the message of a type error quotes the value.
         NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
