@@ -10,11 +10,11 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
-mod export;
 mod durability;
+mod export;
 mod gateway;
-mod keys;
 mod http;
+mod keys;
 mod metrics;
 mod migrations;
 mod observe;
