@@ -7,11 +7,11 @@ use std::{
 
 use moka::future::Cache;
 use secrecy::SecretString;
+use shared::store::database::Pool;
 use shared::{
     crypto::Keyring,
     store::connections::{self, Connection},
 };
-use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::config::split_secrets;
@@ -48,7 +48,7 @@ enum Environment {
 
 /// Finds endpoints.
 pub struct Endpoints {
-    pool: PgPool,
+    pool: Pool,
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
@@ -58,7 +58,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Looks in `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, which
     /// [`Endpoints::introduce`] will tell of.
-    pub fn new(pool: PgPool, keyring: Option<Keyring>, configured: bool) -> Self {
+    pub fn new(pool: Pool, keyring: Option<Keyring>, configured: bool) -> Self {
         let remembered = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER_FOR).build();
         let environment = if configured { Environment::One(OnceLock::new()) } else { Environment::None };
         Self { pool, keyring, environment, remembered, look_ups: Semaphore::new(LOOK_UPS) }
@@ -96,7 +96,7 @@ impl Endpoints {
 
     async fn load(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
         let _turn = self.look_ups.acquire().await?;
-        let mut db = self.pool.acquire().await?;
+        let mut db = self.pool.across().await?;
         let Some(stored) = connections::endpoint(&mut db, id).await? else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {
             // Secrets held by the environment: only the connection that it describes has any.

@@ -5,11 +5,11 @@ use std::{net::SocketAddr, sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{Router, routing::post};
 use secrecy::ExposeSecret;
+use shared::store::database::Pool;
 use shared::{
     health, metrics,
-    store::{connections, cursors, database},
+    store::{connections, cursors, database, roles::Login, tenant},
 };
-use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,7 @@ const RETRY_START: Duration = Duration::from_millis(500);
 const DRAIN: Duration = Duration::from_secs(2);
 
 /// Every route of the gateway.
-pub fn app(webhook: Arc<Webhook>, pool: PgPool) -> Router {
+pub fn app(webhook: Arc<Webhook>, pool: Pool) -> Router {
     Router::new()
         .route("/webhooks/stripe", post(webhook::receive))
         .route("/webhooks/stripe/{endpoint_id}", post(webhook::receive_for))
@@ -48,7 +48,7 @@ pub fn app(webhook: Arc<Webhook>, pool: PgPool) -> Router {
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS)
+    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Gateway)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -121,7 +121,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
 /// Writes the guild and connection that variables describe, as soon as the database is there.
 async fn introduce(
-    pool: PgPool,
+    pool: Pool,
     endpoints: Arc<Endpoints>,
     environment: Option<Environment>,
     stop: CancellationToken,
@@ -146,18 +146,18 @@ async fn introduce(
     }
 }
 
-async fn ensure(pool: &PgPool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
-    let mut db = pool.acquire().await?;
-    connections::ensure_guild(&mut db, environment.guild).await?;
+async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
+    let mut tenant = tenant::begin(pool, environment.guild).await?;
+    connections::ensure_guild(&mut tenant).await?;
     let (label, metadata_links) = (connections::ENVIRONMENT, true);
-    let connection =
-        connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await?;
-    for other in connections::disconnect_others(&mut db, connection).await? {
-        tracing::warn!(guild.id = %other.guild, connection.id = %other.id,
+    let id = connections::ensure(&mut tenant, label, environment.livemode, metadata_links).await?;
+    for other in connections::disconnect_others(&mut tenant, id).await? {
+        tracing::warn!(guild.id = %environment.guild, connection.id = %other,
             "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
     }
-    cursors::ensure(&mut db, connection).await?;
-    Ok(connection)
+    cursors::ensure(&mut tenant, id).await?;
+    tenant.commit().await?;
+    Ok(connections::Connection { guild: environment.guild, id })
 }
 
 async fn keep_house(webhook: Arc<Webhook>, stop: CancellationToken) {

@@ -18,7 +18,7 @@ use sandbox::{
     discord::{self, Action, Actor, Limits},
     stripe,
 };
-use shared::config::Env;
+use shared::{config::Env, ids::GuildId, store::tenant::Tenant};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -210,6 +210,11 @@ impl World {
 
     pub(crate) fn db(&self) -> &PgPool {
         &self.database.pool
+    }
+
+    /// A transaction of the gateway's for any guild.
+    pub(crate) async fn tenant(&self, guild: GuildId) -> Tenant {
+        self.database.tenant(guild).await
     }
 
     /// Runs one of nexrole's own commands; stdout, or stderr of a failure.
