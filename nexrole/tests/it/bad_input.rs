@@ -158,7 +158,7 @@ async fn events_that_are_not_for_us_are_kept_and_not_acted_on() {
     for (id, event_type, livemode) in [
         ("evt_live", "customer.subscription.created", true),
         ("evt_tomorrow", "invented.tomorrow", false),
-        ("evt_unread", "price.updated", false),
+        ("evt_unread", "coupon.updated", false),
     ] {
         let answer = world.post_signed(&event(id, event_type, &subscription, livemode)).await;
         assert_eq!(answer.status(), StatusCode::OK);
@@ -201,7 +201,7 @@ async fn an_object_of_another_account_changes_nothing() {
     world.until("Stripe was asked", async || world.number(missing).await == 1).await;
     // It may be the key that is wrong: the event stays open, and is asked for again for days.
     assert_eq!(world.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await, 1);
-    sqlx::query("UPDATE stripe_sync SET attempts = 6, next_at = now() WHERE next_at IS NOT NULL")
+    sqlx::query("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL")
         .execute(world.db())
         .await
         .unwrap();

@@ -18,6 +18,7 @@ mod scenarios;
 mod silence;
 mod store;
 mod stripe_side;
+mod tenancy;
 mod tidy;
 mod up;
 mod waiting;
