@@ -36,7 +36,7 @@ impl Config {
     /// Reads the environment; all problems are reported together.
     pub fn read(env: &Env) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
-        let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+        let database_url = reader.database();
         let listen = reader.listen(8081);
         let metrics = reader.metrics(9091);
         let token = reader
@@ -58,7 +58,7 @@ impl Config {
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {
-                database_url: database_url?.into(),
+                database_url: database_url?,
                 listen,
                 metrics,
                 token: token?.into(),
@@ -103,9 +103,11 @@ mod tests {
 
     #[test]
     fn debug_shows_no_secret() {
-        let config =
-            Config::read(&Env::of([("DATABASE_URL", "postgres://u:pw@h/d"), ("DISCORD_TOKEN", "hunter2")]))
-                .unwrap();
+        let config = Config::read(&Env::of([
+            ("DATABASE_URL", "postgres://u:pw@localhost/d"),
+            ("DISCORD_TOKEN", "hunter2"),
+        ]))
+        .unwrap();
         let shown = format!("{config:?}");
         assert!(!shown.contains("hunter2") && !shown.contains("pw@"), "{shown}");
     }

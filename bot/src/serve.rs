@@ -8,6 +8,7 @@ use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     health,
+    http::{self, Limits},
     ids::GuildId,
     metrics,
     store::{connections, database, roles::Login, tenant},
@@ -27,7 +28,7 @@ use crate::{
 const CONNECTIONS: u32 = 11;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
 /// A dead connection cannot be taken leave of.
-const CLOSE_WITHIN: Duration = Duration::from_secs(2);
+const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 
 /// Runs until `stop`, or until Discord refuses the token.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
@@ -42,9 +43,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     metrics::start(config.metrics, pool.clone(), stop.clone())
         .await
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
-    let health = axum::serve(listener, Router::new().merge(health::routes(pool.clone())))
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    let health = tokio::spawn(health.into_future());
+    let routes = Router::new().merge(health::routes(pool.clone()));
+    let health = tokio::spawn(http::serve(listener, routes, Limits::default(), stop.clone()));
 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());

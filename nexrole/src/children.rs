@@ -46,7 +46,10 @@ impl Service {
         match self {
             Self::Gateway => &[
                 "DATABASE_URL",
+                "DATABASE_PRIVATE_HOST",
                 "TRUSTED_PROXY_HOPS",
+                "PUBLIC_URL",
+                "SECURITY_CONTACT",
                 "ENCRYPTION_KEYS",
                 "STRIPE_API_URL",
                 "GUILD_ID",
@@ -61,6 +64,7 @@ impl Service {
             ],
             Self::Bot => &[
                 "DATABASE_URL",
+                "DATABASE_PRIVATE_HOST",
                 "DISCORD_TOKEN",
                 "DISCORD_API_URL",
                 "GUILD_ID",

@@ -8,7 +8,10 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use base64::{Engine, engine::general_purpose::STANDARD};
+use secrecy::ExposeSecret;
+use shared::crypto;
+
+use crate::keys;
 
 const TEMPLATE: &str = include_str!("../../.env.example");
 /// In the template, where the key goes.
@@ -28,9 +31,7 @@ pub fn run(folder: &Path) -> anyhow::Result<()> {
         }
         Err(error) => return Err(error).with_context(|| format!("cannot write {}", path.display())),
     };
-    // Two random UUIDs are 32 bytes with 244 random bits.
-    let key = [uuid::Uuid::new_v4().into_bytes(), uuid::Uuid::new_v4().into_bytes()].concat();
-    let key = format!("ENCRYPTION_KEYS=k1:{}", STANDARD.encode(key));
+    let key = format!("ENCRYPTION_KEYS={}", crypto::generate(&keys::id_of_today()).expose_secret());
     file.write_all(TEMPLATE.replace(KEY_LINE, &key).as_bytes())?;
     println!(
         "Wrote {}, with a fresh encryption key: keep a copy of it somewhere safe.\n\n\

@@ -7,6 +7,7 @@ pub mod children;
 pub mod database;
 pub mod demo;
 pub mod init;
+pub mod keys;
 pub mod operator;
 pub mod postgres;
 pub mod up;

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use nexrole::{
     children::{self, Service},
-    demo, init, operator, postgres, up,
+    demo, init, keys, operator, postgres, up,
 };
 use shared::config::{EXIT_CONFIG, Env, Problems};
 
@@ -25,6 +25,12 @@ enum Command {
     Up,
     /// Write a .env to fill in, and say what to do next
     Init,
+    /// The keys that seal secrets in the database
+    Keys {
+        /// What to do with keys
+        #[command(subcommand)]
+        command: keys::Command,
+    },
     #[command(flatten)]
     Operator(operator::Command),
     /// One service in this process, for a parent that supervises it
@@ -97,11 +103,16 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo(arguments) => runtime()?.block_on(demo::run(env, &arguments)),
         Command::Up => {
             shared::telemetry::init(env);
+            shared::process::report_panics_without_data();
             runtime()?.block_on(up::run(env))
         }
         Command::Init => {
             init::run(std::path::Path::new("."))?;
             Ok(ExitCode::SUCCESS)
+        }
+        Command::Keys { command } => {
+            shared::telemetry::init(env);
+            runtime()?.block_on(keys::run(env, &command))
         }
         Command::Operator(command) => {
             shared::telemetry::init(env);
@@ -115,6 +126,7 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
             };
             children::end_with_parent(parent)?;
             shared::telemetry::init(env);
+            shared::process::report_panics_without_data();
             runtime()?.block_on(children::serve(service, env))?;
             Ok(ExitCode::SUCCESS)
         }

@@ -73,7 +73,7 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
 fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
     let ours = |env: &Env| {
         let given = Reader::new(env).given("DATABASE_URL");
-        if given { env.clone() } else { env.clone().with("DATABASE_URL", "ours") }
+        if given { env.clone() } else { env.clone().with("DATABASE_URL", "postgres://localhost/ours") }
     };
     let gateway = webhook_gateway::config::Config::read(&ours(env));
     // PORT and BIND are the gateway's. The bot's health checks are for nobody but us: any port will do.

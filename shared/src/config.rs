@@ -9,6 +9,8 @@ use secrecy::SecretString;
 
 use crate::metrics::MetricsBind;
 
+mod database;
+
 /// The process exits with this code when its configuration is wrong (`EX_CONFIG` of sysexits.h).
 pub const EXIT_CONFIG: u8 = 78;
 

@@ -3,11 +3,14 @@
 //! AES-256-GCM (NIST SP 800-38D) with a key id in front, so that keys can be rotated: the first key seals, every key
 //! opens. The associated data names the row, so that a sealed value copied to another row does not open.
 //! Layout: `version (1) ‖ length of key id (1) ‖ key id ‖ nonce (12) ‖ ciphertext and tag`.
+//!
+//! No data key per value, wrapped by the key: it would add a second layer to the same bytes. Values are short, re-sealing
+//! all of them is one cheap pass, and a key stays far below the 2^32 random nonces that GCM allows (SP 800-38D, 8.3).
 
 use std::fmt;
 
 use aes_gcm::{
-    Aes256Gcm, KeyInit,
+    Aes256Gcm, Key, KeyInit,
     aead::{Aead, Generate, Nonce, Payload},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
@@ -36,19 +39,48 @@ pub enum CryptoError {
     #[error("the sealed value is damaged")]
     Damaged,
     /// The value was sealed with a key that ENCRYPTION_KEYS does not have.
-    #[error(
-        "the value was sealed with key '{0}', which ENCRYPTION_KEYS does not have; add it after the current one"
-    )]
+    #[error("sealed with key '{0}', which ENCRYPTION_KEYS does not have: add it again, after the first one")]
     UnknownKey(String),
     /// Wrong key, changed bytes, or a value of another row.
-    #[error("the sealed value does not open with key '{0}' at this place")]
+    #[error(
+        "does not open with the key '{0}' of ENCRYPTION_KEYS: it is another key of that id, or the value was changed or moved"
+    )]
     Refused(String),
     /// The cipher refused to seal.
     #[error("sealing failed")]
     Seal,
 }
 
+/// The id of the key that sealed a value.
+pub fn key_id(sealed: &[u8]) -> Result<&str, CryptoError> {
+    parts(sealed).map(|(id, _, _)| id)
+}
+
+/// A new random key, as one entry of `ENCRYPTION_KEYS`.
+pub fn generate(id: &str) -> SecretString {
+    SecretString::from(format!("{id}:{}", STANDARD.encode(Key::<Aes256Gcm>::generate())))
+}
+
+/// Key id, nonce, ciphertext with tag.
+fn parts(sealed: &[u8]) -> Result<(&str, &[u8], &[u8]), CryptoError> {
+    let [VERSION, length, rest @ ..] = sealed else { return Err(CryptoError::Damaged) };
+    let (id, rest) = rest.split_at_checked(usize::from(*length)).ok_or(CryptoError::Damaged)?;
+    let (nonce, body) = rest.split_at_checked(NONCE).ok_or(CryptoError::Damaged)?;
+    let id = std::str::from_utf8(id).map_err(|_| CryptoError::Damaged)?;
+    Ok((id, nonce, body))
+}
+
 impl Keyring {
+    /// The id of the key that seals.
+    pub fn first(&self) -> &str {
+        self.0.first().map_or("", |(id, _)| id)
+    }
+
+    /// Every key's id, the one that seals first.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.0.iter().map(|(id, _)| id.as_str())
+    }
+
     /// Parses `ENCRYPTION_KEYS`.
     pub fn parse(text: &str) -> Result<Self, CryptoError> {
         let mut keys: Vec<(String, Aes256Gcm)> = Vec::new();
@@ -79,10 +111,7 @@ impl Keyring {
 
     /// Opens what [`Keyring::seal`] made for the same place.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<SecretString, CryptoError> {
-        let [VERSION, length, rest @ ..] = sealed else { return Err(CryptoError::Damaged) };
-        let (id, rest) = rest.split_at_checked(usize::from(*length)).ok_or(CryptoError::Damaged)?;
-        let (nonce, body) = rest.split_at_checked(NONCE).ok_or(CryptoError::Damaged)?;
-        let id = std::str::from_utf8(id).map_err(|_| CryptoError::Damaged)?;
+        let (id, nonce, body) = parts(sealed)?;
         let (_, cipher) = self
             .0
             .iter()
@@ -121,6 +150,7 @@ mod tests {
         let both = Keyring::parse(&format!("{},{}", key("new", 2), key("old", 1))).unwrap();
         assert_eq!(both.open("p", &old).unwrap().expose_secret(), "s");
         let new = both.seal("p", b"s").unwrap();
+        assert_eq!((key_id(&old), key_id(&new), both.first()), (Ok("old"), Ok("new"), "new"));
         let gone = Keyring::parse(&key("old", 1)).unwrap().open("p", &new).unwrap_err();
         assert_eq!(gone, CryptoError::UnknownKey("new".into()));
     }
@@ -136,6 +166,29 @@ mod tests {
             let mut flipped = sealed.clone();
             flipped[at] ^= 1;
             assert!(ring.open("p", &flipped).is_err(), "bit flipped at {at}");
+        }
+    }
+
+    #[test]
+    fn generated_keys_are_good_and_differ() {
+        let (one, other) = (generate("k20261122"), generate("k20261122"));
+        assert_ne!(one.expose_secret(), other.expose_secret());
+        let ring = Keyring::parse(one.expose_secret()).unwrap();
+        assert_eq!(ring.ids().collect::<Vec<_>>(), ["k20261122"]);
+        let sealed = ring.seal("p", b"s").unwrap();
+        let refused = Keyring::parse(other.expose_secret()).unwrap().open("p", &sealed).unwrap_err();
+        assert_eq!(refused, CryptoError::Refused("k20261122".into()), "the same id, another key");
+    }
+
+    #[test]
+    fn an_error_names_the_key_and_the_variable_and_shows_nothing_else() {
+        let ring = Keyring::parse(&key("k1", 1)).unwrap();
+        let other = Keyring::parse(&key("k2", 2)).unwrap();
+        let sealed = ring.seal("place", b"hunter2").unwrap();
+        for error in [other.open("place", &sealed).unwrap_err(), ring.open("moved", &sealed).unwrap_err()] {
+            let said = error.to_string();
+            assert!(said.contains("'k1'") && said.contains("ENCRYPTION_KEYS"), "{said}");
+            assert!(!said.contains("hunter2") && !said.contains(&STANDARD.encode([1; 32])), "{said}");
         }
     }
 

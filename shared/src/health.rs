@@ -10,7 +10,7 @@ use axum::{
     Json, Router,
     http::StatusCode,
     response::{IntoResponse, Response},
-    routing::get,
+    routing::{MethodRouter, get},
 };
 use serde_json::json;
 use tokio::sync::Mutex;
@@ -22,16 +22,24 @@ const STANDS: Duration = Duration::from_millis(500);
 
 /// Both routes, for any router.
 pub fn routes<S: Clone + Send + Sync + 'static>(pool: Pool) -> Router<S> {
+    Router::new().route("/healthz", alive()).route("/readyz", ready(pool))
+}
+
+/// `/healthz`.
+pub fn alive<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
+    get(|| async { Json(json!({ "status": "alive" })) })
+}
+
+/// `/readyz`.
+pub fn ready<S: Clone + Send + Sync + 'static>(pool: Pool) -> MethodRouter<S> {
     let last = Arc::new(Mutex::new(None));
-    Router::new()
-        .route("/healthz", get(|| async { Json(json!({ "status": "alive" })) }))
-        .route("/readyz", get(move || async move { ready(&pool, &last).await }))
+    get(move || async move { look(&pool, &last).await })
 }
 
 type Answer = (Instant, Option<&'static str>);
 
 /// Ready, or 503 with the reason. The reason names no host: the gateway's route is public.
-async fn ready(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
+async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
     // Whoever comes while one looks waits for that one's answer.
     let mut last = last.lock().await;
     let waits_for = match *last {

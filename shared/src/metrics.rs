@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::store::queues;
+use crate::{http, store::queues};
 
 /// Events that reached the gateway, by `outcome`.
 pub const WEBHOOKS: &str = "nexrole_webhooks_total";
@@ -74,7 +74,7 @@ pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> st
     };
     let app = Router::new().route("/metrics", get(move || async move { scrape(handle, &pool).await }));
     tokio::spawn(async move {
-        let served = axum::serve(listener, app).with_graceful_shutdown(stop.clone().cancelled_owned());
+        let served = http::serve(listener, app, http::Limits::default(), stop.clone());
         let folding = async {
             loop {
                 tokio::time::sleep(FOLD_EVERY).await;
@@ -82,9 +82,7 @@ pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> st
             }
         };
         tokio::select! {
-            ended = served.into_future() => if let Err(error) = ended {
-                tracing::error!(%error, "/metrics is not served any more");
-            },
+            () = served => {}
             () = folding => {}
             // A scrape in flight does not hold the service up.
             () = stop.cancelled() => {}

@@ -1,16 +1,20 @@
-//! Who is calling. In: the socket's peer, `X-Forwarded-For`, how many proxies are ours. Out: a key for budgets.
+//! Who is calling, and how. In: the socket's peer, what proxies wrote, how many of them are ours. Out: a key for budgets, and
+//! whether the call came without TLS.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
+
+use shared::http::network;
 
 /// The address that a budget is kept for: IPv4 as it is, IPv6 by its /64, which is one customer's.
 pub fn budget_key(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
-    match client(peer, forwarded_for, trusted_hops).to_canonical() {
-        IpAddr::V4(address) => IpAddr::V4(address),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
-    }
+    network(client(peer, forwarded_for, trusted_hops))
+}
+
+/// Whether our outermost proxy was called by plain http. Most proxies replace the header instead of adding to it, so there may
+/// be fewer entries than proxies: then the left-most is the outermost's.
+pub fn came_in_clear(forwarded_proto: &[&str], trusted_hops: usize) -> bool {
+    let entries = forwarded_proto.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+    entries.take(trusted_hops).last().is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
 /// With `n` trusted proxies the n-th entry from the right was written by the outermost of them; everything left of it
@@ -26,6 +30,25 @@ fn client(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_outermost_of_our_proxies_says_whether_it_was_https() {
+        for (header, hops, clear) in [
+            (&["http"][..], 0, false),
+            (&["http"], 1, true),
+            (&["HTTP"], 1, true),
+            (&["https"], 1, false),
+            (&[], 1, false),
+            (&["http, https"], 1, false),
+            (&["https, http"], 1, true),
+            (&["http, https"], 2, true),
+            (&["http"], 3, true),
+            (&["http", "https"], 1, false),
+            (&["wss"], 1, false),
+        ] {
+            assert_eq!(came_in_clear(header, hops), clear, "{header:?} with {hops}");
+        }
+    }
 
     #[test]
     fn only_our_own_proxies_are_believed() {

@@ -10,6 +10,8 @@ use shared::{
     metrics::MetricsBind,
 };
 
+use crate::http::security_txt;
+
 /// Everything the gateway is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -21,6 +23,10 @@ pub struct Config {
     pub metrics: MetricsBind,
     /// How many right-most `X-Forwarded-For` entries are our own proxies'.
     pub trusted_proxy_hops: usize,
+    /// Where browsers and vendors find us.
+    pub public_url: Option<String>,
+    /// Whom to tell of a vulnerability, as an address.
+    pub security_contact: Option<String>,
     /// Stripe's API, without `/v1`.
     pub stripe_api_url: String,
     /// The connection that variables describe.
@@ -52,10 +58,12 @@ impl Config {
     /// Reads the environment; all problems are reported together.
     pub fn read(env: &Env) -> Result<Self, Problems> {
         let mut reader = Reader::new(env);
-        let database_url = reader.required("DATABASE_URL", "postgres://nexrole@localhost/nexrole");
+        let database_url = reader.database();
         let listen = reader.listen(8080);
         let metrics = reader.metrics(9090);
         let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
+        let public_url = reader.origin("PUBLIC_URL", None);
+        let security_contact = security_contact(&mut reader);
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
         let keyring = keyring(&mut reader);
@@ -65,10 +73,12 @@ impl Config {
         let poll = reader.seconds("POLL_SECONDS", Duration::from_secs(1));
         let config = (|| {
             Some(Self {
-                database_url: database_url?.into(),
+                database_url: database_url?,
                 listen,
                 metrics,
                 trusted_proxy_hops: hops,
+                public_url,
+                security_contact,
                 stripe_api_url: stripe_api_url?,
                 environment,
                 keyring,
@@ -79,6 +89,16 @@ impl Config {
         })();
         reader.finish(config)
     }
+}
+
+fn security_contact(reader: &mut Reader<'_>) -> Option<String> {
+    let given = reader.text("SECURITY_CONTACT")?;
+    let contact = security_txt::contact(&given);
+    if contact.is_none() {
+        let wrong = "is no e-mail address, mailto:, https:// or tel: address";
+        reader.problem("SECURITY_CONTACT", wrong, "security@example.com");
+    }
+    contact
 }
 
 fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
@@ -146,8 +166,8 @@ fn environment(reader: &mut Reader<'_>) -> Option<Environment> {
     })
 }
 
-/// Live or test, by the prefix of a restricted key (<https://docs.stripe.com/keys#limit-access>).
-fn mode(key: &SecretString) -> Result<bool, &'static str> {
+/// Live or test, by the prefix of a restricted key (<https://docs.stripe.com/keys#limit-access>), or why the key is not taken.
+pub fn mode(key: &SecretString) -> Result<bool, &'static str> {
     match key.expose_secret() {
         key if key.starts_with("rk_live_") => Ok(true),
         key if key.starts_with("rk_test_") => Ok(false),
@@ -174,7 +194,7 @@ mod tests {
     use super::*;
 
     const GOOD: [(&str, &str); 4] = [
-        ("DATABASE_URL", "postgres://x"),
+        ("DATABASE_URL", "postgres://localhost/x"),
         ("GUILD_ID", "81384788765712384"),
         ("STRIPE_SECRET_KEY", "rk_test_1"),
         ("STRIPE_WEBHOOK_SECRET", "whsec_a, whsec_b "),
@@ -205,7 +225,12 @@ mod tests {
 
     #[test]
     fn nothing_but_a_database_is_enough_when_tenants_are_in_the_database() {
-        assert!(Config::read(&Env::of([("DATABASE_URL", "postgres://x")])).unwrap().environment.is_none());
+        assert!(
+            Config::read(&Env::of([("DATABASE_URL", "postgres://localhost/x")]))
+                .unwrap()
+                .environment
+                .is_none()
+        );
     }
 
     #[test]
@@ -224,8 +249,10 @@ mod tests {
             ("STRIPE_WEBHOOK_SECRET", "whsec_a,"),
             ("ENCRYPTION_KEYS", "k1:short"),
             ("STRIPE_API_URL", "http://stripe.example"),
+            ("PUBLIC_URL", "http://roles.example"),
+            ("SECURITY_CONTACT", "somebody"),
         ]);
-        assert_eq!(all.len(), 7, "{all:#?}");
+        assert_eq!(all.len(), 9, "{all:#?}");
         assert_eq!(wrong(&[("GUILD_ID", "")]).len(), 1);
         assert_eq!(wrong(&[("STRIPE_SECRET_KEY", "")]).len(), 1);
         assert_eq!(wrong(&[("STRIPE_WEBHOOK_SECRET", "whsec_")]).len(), 1);
@@ -236,7 +263,9 @@ mod tests {
     fn debug_shows_no_secret() {
         let shown = format!("{:?}", with(&[]).unwrap());
         assert!(
-            !shown.contains("rk_test_1") && !shown.contains("whsec_a") && !shown.contains("postgres://x"),
+            !shown.contains("rk_test_1")
+                && !shown.contains("whsec_a")
+                && !shown.contains("postgres://localhost/x"),
             "{shown}"
         );
     }

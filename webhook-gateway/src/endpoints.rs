@@ -1,8 +1,10 @@
 //! Which connection a webhook address belongs to, and its secrets. In: the last part of the path. Out: an [`Endpoint`].
 
 use std::{
+    net::IpAddr,
+    num::NonZeroU32,
     sync::{Arc, OnceLock},
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use moka::future::Cache;
@@ -14,14 +16,23 @@ use shared::{
 };
 use tokio::sync::Semaphore;
 
-use crate::config::split_secrets;
+use crate::{config::split_secrets, http::budget::Budget};
 
 /// Strangers can ask for any address: what is remembered is bounded in number and in time. A rotated secret is seen
 /// after this long.
 const REMEMBERED: u64 = 10_000;
 const REMEMBER_FOR: Duration = Duration::from_secs(30);
-/// Look-ups at the same time: strangers must not take the connections that events need.
+/// An address that once was a connection's stays known for so long after it was last asked for.
+const KNOWN_FOR: Duration = Duration::from_secs(86_400);
+/// Look-ups at the same time, of known addresses and of others: strangers must not take the connections that events need.
 const LOOK_UPS: usize = 2;
+/// Look-ups that wait for these. More are told to come back: a queue without end would be one that nobody leaves in time.
+const WAITING: usize = 64;
+/// Look-ups that find nothing, per address of a caller: then it waits. Stripe's own asks for what its customers entered, and
+/// rarely finds nothing.
+const FRUITLESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
+/// Callers that are over it, at most.
+const BARRED: u64 = 65_536;
 
 /// Where events of one connection come in.
 #[derive(Debug)]
@@ -38,6 +49,36 @@ pub struct Endpoint {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Unavailable;
 
+/// Why nobody can say what is at an address.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NoAnswer {
+    /// See [`Unavailable`].
+    Unavailable,
+    /// The caller asked for too many addresses that do not exist, and waits so long.
+    OverBudget(Duration),
+}
+
+/// Why a look-up did not happen, or failed.
+#[derive(Debug, thiserror::Error)]
+enum LookUp {
+    #[error("too many look-ups wait")]
+    Crowded,
+    #[error("{0:#}")]
+    Failed(anyhow::Error),
+}
+
+/// A few look-ups at once, and a queue that ends.
+struct Lane {
+    places: Semaphore,
+    turns: Semaphore,
+}
+
+impl Lane {
+    fn new() -> Self {
+        Self { places: Semaphore::new(WAITING), turns: Semaphore::new(LOOK_UPS) }
+    }
+}
+
 /// The connection that variables describe.
 enum Environment {
     /// None is described.
@@ -52,7 +93,13 @@ pub struct Endpoints {
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
-    look_ups: Semaphore,
+    /// Addresses that were somebody's: they are looked up again before anybody else's.
+    known: Cache<String, ()>,
+    for_known: Lane,
+    for_strangers: Lane,
+    fruitless: Budget<IpAddr>,
+    /// Who is over the budget, until when.
+    barred: Cache<IpAddr, Instant>,
 }
 
 impl Endpoints {
@@ -61,7 +108,22 @@ impl Endpoints {
     pub fn new(pool: Pool, keyring: Option<Keyring>, configured: bool) -> Self {
         let remembered = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER_FOR).build();
         let environment = if configured { Environment::One(OnceLock::new()) } else { Environment::None };
-        Self { pool, keyring, environment, remembered, look_ups: Semaphore::new(LOOK_UPS) }
+        Self {
+            pool,
+            keyring,
+            environment,
+            remembered,
+            known: Cache::builder().max_capacity(REMEMBERED).time_to_idle(KNOWN_FOR).build(),
+            for_known: Lane::new(),
+            for_strangers: Lane::new(),
+            fruitless: Budget::per_minute(FRUITLESS_PER_MINUTE),
+            barred: Cache::builder().max_capacity(BARRED).time_to_live(Duration::from_secs(60)).build(),
+        }
+    }
+
+    /// Forgets callers that have their whole budget again.
+    pub fn forget_old_addresses(&self) {
+        self.fruitless.forget();
     }
 
     /// Tells of the connection that variables describe, once its row is known.
@@ -80,22 +142,52 @@ impl Endpoints {
         }
     }
 
-    /// The endpoint at `/webhooks/stripe/{id}`; `None` if there is none.
-    pub async fn find(&self, id: &str) -> Result<Option<Arc<Endpoint>>, Unavailable> {
+    /// The endpoint at `/webhooks/stripe/{id}`; `None` if there is none. What is remembered is answered to everybody; what has
+    /// to be looked up, only to callers that have not asked for too much that does not exist.
+    pub async fn find(&self, id: &str, caller: IpAddr) -> Result<Option<Arc<Endpoint>>, NoAnswer> {
         let word = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
         if !word {
             return Ok(None);
         }
+        if let Some(remembered) = self.remembered.get(id).await {
+            return Ok(remembered);
+        }
+        let known = self.known.get(id).await.is_some();
+        if let Some(until) = self.barred.get(&caller).await.filter(|_| !known) {
+            let wait = until.saturating_duration_since(Instant::now());
+            if !wait.is_zero() {
+                return Err(NoAnswer::OverBudget(wait));
+            }
+        }
+        let lane = if known { &self.for_known } else { &self.for_strangers };
         // Many at once for one address share one look-up; a failed one is not remembered.
-        let found = self.remembered.try_get_with_by_ref(id, self.load(id)).await;
-        found.map_err(|error: Arc<anyhow::Error>| {
-            tracing::error!(error = format!("{error:#}"), "a webhook endpoint cannot be looked up");
-            Unavailable
-        })
+        let found = self.remembered.try_get_with_by_ref(id, self.load(id, lane)).await;
+        let found = found.map_err(|error: Arc<LookUp>| {
+            match *error {
+                // Not by the line: a flood must not fill the disk.
+                LookUp::Crowded => tracing::debug!(%error, "a webhook endpoint is not looked up"),
+                LookUp::Failed(_) => tracing::error!(%error, "a webhook endpoint cannot be looked up"),
+            }
+            NoAnswer::Unavailable
+        })?;
+        match &found {
+            Some(_) => self.known.insert(id.to_owned(), ()).await,
+            None => {
+                if let Err(wait) = self.fruitless.take(&caller) {
+                    self.barred.insert(caller, Instant::now() + wait).await;
+                }
+            }
+        }
+        Ok(found)
     }
 
-    async fn load(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
-        let _turn = self.look_ups.acquire().await?;
+    async fn load(&self, id: &str, lane: &Lane) -> Result<Option<Arc<Endpoint>>, LookUp> {
+        let _place = lane.places.try_acquire().map_err(|_| LookUp::Crowded)?;
+        let _turn = lane.turns.acquire().await.map_err(|error| LookUp::Failed(error.into()))?;
+        self.read(id).await.map_err(LookUp::Failed)
+    }
+
+    async fn read(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
         let mut db = self.pool.across().await?;
         let Some(stored) = connections::endpoint(&mut db, id).await? else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {

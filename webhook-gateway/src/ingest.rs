@@ -123,7 +123,7 @@ async fn one_by_one(pool: &Pool, batch: &[NewEvent]) -> Vec<Result<Recorded, Not
     results
 }
 
-/// With little patience for locks.
+/// With little patience for locks: others wait behind it.
 async fn record_alone(pool: &Pool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
     let mut tx = pool.across_impatiently(PATIENCE).await?;
     let recorded = events::record(&mut tx, std::slice::from_ref(event)).await?;

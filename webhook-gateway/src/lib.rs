@@ -8,10 +8,13 @@
 pub mod client_ip;
 pub mod config;
 pub mod endpoints;
+pub mod http;
 pub mod ingest;
 pub mod keys;
 pub mod problem;
 pub mod reconcile;
+pub mod retention;
+pub mod sealed;
 pub mod serve;
 pub mod stripe;
 pub mod sync;

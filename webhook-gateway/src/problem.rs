@@ -3,11 +3,10 @@
 use std::time::Duration;
 
 use axum::{
-    Json,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use serde_json::json;
+use shared::http::problem;
 
 /// Every error that a route of the gateway answers with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,18 +15,26 @@ pub enum Problem {
     BadSignature,
     /// The same, too often from one address.
     TooManyBadSignatures(Duration),
+    /// Too much of anything else from one address.
+    Limited(Duration),
     /// Correctly signed, but not an event.
     NotAnEvent,
     /// Over the size limit.
     TooLarge,
     /// The body did not arrive whole.
     BodyBroken,
+    /// The body took too long.
+    BodySlow,
     /// The event could not be stored; Stripe is to send it again.
     Unavailable,
     /// No such page.
     NotFound,
-    /// The page exists, the method does not.
-    MethodNotAllowed,
+    /// The page exists, the method does not; these do.
+    MethodNotAllowed(&'static str),
+    /// Without TLS.
+    PlainHttp,
+    /// A change that did not come from our own pages.
+    ForeignOrigin,
 }
 
 impl Problem {
@@ -36,12 +43,16 @@ impl Problem {
         match self {
             Self::BadSignature => "bad_signature",
             Self::TooManyBadSignatures(_) => "limited",
+            Self::Limited(_) => "limited",
             Self::NotAnEvent => "not_an_event",
             Self::TooLarge => "too_large",
             Self::BodyBroken => "body_broken",
+            Self::BodySlow => "body_slow",
             Self::Unavailable => "unavailable",
             Self::NotFound => "not_found",
-            Self::MethodNotAllowed => "method_not_allowed",
+            Self::MethodNotAllowed(_) => "method_not_allowed",
+            Self::PlainHttp => "plain_http",
+            Self::ForeignOrigin => "foreign_origin",
         }
     }
 
@@ -57,6 +68,11 @@ impl Problem {
                 "Too many bad signatures",
                 "This address sent too many requests without a valid signature. Signed events are always accepted.",
             ),
+            Self::Limited(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests",
+                "This address asks too often. Signed events are always accepted.",
+            ),
             Self::NotAnEvent => (
                 StatusCode::BAD_REQUEST,
                 "Not a Stripe event",
@@ -68,16 +84,31 @@ impl Problem {
             Self::BodyBroken => {
                 (StatusCode::BAD_REQUEST, "Body incomplete", "The body did not arrive whole. Send it again.")
             }
+            Self::BodySlow => (
+                StatusCode::REQUEST_TIMEOUT,
+                "Body too slow",
+                "The body did not arrive within 10 seconds. Send it again.",
+            ),
             Self::Unavailable => (
                 StatusCode::SERVICE_UNAVAILABLE,
                 "Not stored",
                 "The event could not be stored just now. Send it again.",
             ),
             Self::NotFound => (StatusCode::NOT_FOUND, "Not found", "There is nothing at this address."),
-            Self::MethodNotAllowed => (
+            Self::MethodNotAllowed(_) => (
                 StatusCode::METHOD_NOT_ALLOWED,
                 "Method not allowed",
                 "This address does not take that method.",
+            ),
+            Self::PlainHttp => (
+                StatusCode::FORBIDDEN,
+                "https only",
+                "This request came over plain http. What it held may have been read by others; use https.",
+            ),
+            Self::ForeignOrigin => (
+                StatusCode::FORBIDDEN,
+                "Foreign origin",
+                "Changes are accepted from this site's own pages only.",
             ),
         }
     }
@@ -86,20 +117,14 @@ impl Problem {
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
         let (status, title, detail) = self.parts();
-        let body =
-            json!({ "type": "about:blank", "title": title, "status": status.as_u16(), "detail": detail });
-        let mut response = (status, Json(body)).into_response();
-        let headers = response.headers_mut();
-        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
-        let wait = match self {
-            Self::TooManyBadSignatures(wait) => Some(wait),
+        let retry_after = match self {
+            Self::TooManyBadSignatures(wait) | Self::Limited(wait) => Some(wait),
             Self::Unavailable => Some(Duration::from_secs(1)),
             _ => None,
         };
-        if let Some(wait) = wait {
-            // Whole seconds, rounded up: a wait of half a second must not read as none.
-            let seconds = wait.as_secs() + u64::from(wait.subsec_nanos() > 0);
-            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds.max(1)));
+        let mut response = problem::Problem { status, title, detail, retry_after }.into_response();
+        if let Self::MethodNotAllowed(allowed) = self {
+            response.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
         }
         response
     }

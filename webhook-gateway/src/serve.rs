@@ -1,13 +1,13 @@
 //! The service: router, background tasks, shutdown. In: a [`Config`]. Out: a server that runs until `stop`.
 
-use std::{net::SocketAddr, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::{Router, routing::post};
 use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
-    health, metrics,
+    http::{self as door, Limits},
+    metrics,
     store::{connections, cursors, database, roles::Login, tenant},
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -16,14 +16,19 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::{Config, Environment},
     endpoints::{Endpoint, Endpoints},
+    http::{
+        guard::Guard,
+        routes::{self, State},
+        security_txt::SecurityTxt,
+    },
     ingest,
     keys::Keys,
-    problem::Problem,
     reconcile::{self, Reconcile},
+    retention, sealed,
     stripe::api::ReadClient,
     sync::{self, Sync},
     wake,
-    webhook::{self, Webhook},
+    webhook::Webhook,
 };
 
 /// Ingest, sync and health together; more than 16 only costs.
@@ -33,22 +38,14 @@ const RETRY_START: Duration = Duration::from_millis(500);
 /// How long requests in flight may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(2);
 
-/// Every route of the gateway.
-pub fn app(webhook: Arc<Webhook>, pool: Pool) -> Router {
-    Router::new()
-        .route("/webhooks/stripe", post(webhook::receive))
-        .route("/webhooks/stripe/{endpoint_id}", post(webhook::receive_for))
-        .merge(health::routes(pool))
-        .fallback(|| async { Problem::NotFound })
-        .method_not_allowed_fallback(|| async { Problem::MethodNotAllowed })
-        .with_state(webhook)
-}
-
 /// Runs until `stop`, then answers what was asked, finishes reads, and returns.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
     let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Gateway)
+        .context("DATABASE_URL is malformed")?;
+    // A role of its own, which may do nothing but forget.
+    let forgetting = database::pool(config.database_url.expose_secret(), 1, Login::Retention)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -65,10 +62,22 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let endpoints =
         Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
     let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder.clone(), config.trusted_proxy_hops));
-    let app = app(Arc::clone(&webhook), pool.clone());
+    let guard = Arc::new(Guard::new(config.trusted_proxy_hops, config.public_url.clone()));
+    let security_txt =
+        config.security_contact.map(|contact| SecurityTxt::new(contact, config.public_url.clone()));
+    if security_txt.is_none() {
+        tracing::warn!("SECURITY_CONTACT is not set: /.well-known/security.txt names nobody");
+    }
+    let app = routes::app(State {
+        webhook: Arc::clone(&webhook),
+        pool: pool.clone(),
+        security_txt,
+        guard: Arc::clone(&guard),
+    });
 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
+    let look = sealed::look(pool.clone(), keyring.clone(), stop.clone());
     let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
     let reconcile = Reconcile {
         pool: pool.clone(),
@@ -91,18 +100,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
-    tasks.spawn(keep_house(webhook, stop.clone()));
+    tasks.spawn(look);
+    tasks.spawn(keep_house(webhook, guard, stop.clone()));
+    tasks.spawn(retention::run(forgetting.clone(), stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
-    let serving = axum::serve(listener, app.into_make_service_with_connect_info::<SocketAddr>())
-        .with_graceful_shutdown(stop.clone().cancelled_owned());
-    let drained = async {
-        stop.cancelled().await;
-        tokio::time::sleep(DRAIN).await;
-    };
+    // Behind a proxy all connections are the proxy's.
+    let per_network = Limits::default().per_network.filter(|_| config.trusted_proxy_hops == 0);
+    let limits = Limits { per_network, drain: DRAIN, ..Limits::default() };
     let served = tokio::select! {
-        served = serving => served.context("the server failed"),
         // Somebody who sends slowly does not hold us up; Stripe will send again.
-        () = drained => Ok(()),
+        () = door::serve(listener, app, limits, stop.clone()) => Ok(()),
         // A gateway that accepts and does not read would look healthy.
         Err(error) = shared::shutdown::first_panic(&mut tasks) => Err(error).context("a background task panicked"),
         ended = &mut writer => ended.context("the writer panicked").and(Err(anyhow::anyhow!("the writer ended"))),
@@ -115,7 +122,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         ended.context("the writer panicked")?;
     }
     // A connection that does not answer is not waited for.
-    drop(tokio::time::timeout(DRAIN, pool.close()).await);
+    drop(tokio::time::timeout(DRAIN, async { tokio::join!(pool.close(), forgetting.close()) }).await);
     served
 }
 
@@ -160,8 +167,9 @@ async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::C
     Ok(connections::Connection { guild: environment.guild, id })
 }
 
-async fn keep_house(webhook: Arc<Webhook>, stop: CancellationToken) {
+async fn keep_house(webhook: Arc<Webhook>, guard: Arc<Guard>, stop: CancellationToken) {
     while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
         webhook.forget_old_addresses();
+        guard.forget_old_addresses();
     }
 }

@@ -13,7 +13,6 @@ use axum::{
     extract::{ConnectInfo, Path, State, rejection::PathRejection},
     http::{HeaderMap, header},
 };
-use governor::{DefaultKeyedRateLimiter, Quota, RateLimiter, clock::Clock};
 use http_body_util::LengthLimitError;
 use metrics::{counter, histogram};
 use serde_json::{Value, json};
@@ -24,7 +23,8 @@ use shared::{
 
 use crate::{
     client_ip::budget_key,
-    endpoints::{Endpoint, Endpoints},
+    endpoints::{Endpoint, Endpoints, NoAnswer},
+    http::{budget::Budget, guard::texts},
     ingest::Recorder,
     problem::Problem,
     stripe::{event, signature},
@@ -42,34 +42,36 @@ pub struct Webhook {
     endpoints: Arc<Endpoints>,
     recorder: Recorder,
     trusted_proxy_hops: usize,
-    bad_signatures: DefaultKeyedRateLimiter<IpAddr>,
+    bad_signatures: Budget<IpAddr>,
 }
 
 impl Webhook {
     /// Builds the route's state.
     pub fn new(endpoints: Arc<Endpoints>, recorder: Recorder, trusted_proxy_hops: usize) -> Self {
-        let bad_signatures = RateLimiter::keyed(Quota::per_minute(BAD_SIGNATURES_PER_MINUTE));
+        let bad_signatures = Budget::per_minute(BAD_SIGNATURES_PER_MINUTE);
         Self { endpoints, recorder, trusted_proxy_hops, bad_signatures }
     }
 
     /// Forgets addresses that have their whole budget again. Call it now and then, or memory grows.
     pub fn forget_old_addresses(&self) {
-        self.bad_signatures.retain_recent();
-        self.bad_signatures.shrink_to_fit();
+        self.bad_signatures.forget();
+        self.endpoints.forget_old_addresses();
     }
 
     /// Bad signatures cost the caller's budget; nothing else does, so a signed event is never limited. What is over the
     /// budget is not logged either: a flood must not fill the disk.
     fn refuse(&self, caller: IpAddr, reason: &str) -> Problem {
-        match self.bad_signatures.check_key(&caller) {
+        match self.bad_signatures.take(&caller) {
             Ok(()) => {
                 tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
                 Problem::BadSignature
             }
-            Err(until) => {
-                Problem::TooManyBadSignatures(until.wait_time_from(self.bad_signatures.clock().now()))
-            }
+            Err(wait) => Problem::TooManyBadSignatures(wait),
         }
+    }
+
+    fn caller(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
+        budget_key(peer.ip(), &texts(headers, "x-forwarded-for"), self.trusted_proxy_hops)
     }
 }
 
@@ -83,7 +85,7 @@ pub async fn receive(
     counted(async {
         let body = whole(&headers, body).await?;
         let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
-        accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+        accept(&webhook, endpoint, webhook.caller(peer, &headers), &headers, &body).await
     })
     .await
 }
@@ -100,8 +102,12 @@ pub async fn receive_for(
         let body = whole(&headers, body).await?;
         // Not even UTF-8: unknown like any other.
         let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
-        let endpoint = webhook.endpoints.find(&endpoint_id).await.map_err(|_| Problem::Unavailable)?;
-        accept(&webhook, endpoint, peer.ip(), &headers, &body).await
+        let caller = webhook.caller(peer, &headers);
+        let endpoint = webhook.endpoints.find(&endpoint_id, caller).await.map_err(|why| match why {
+            NoAnswer::Unavailable => Problem::Unavailable,
+            NoAnswer::OverBudget(wait) => Problem::TooManyBadSignatures(wait),
+        })?;
+        accept(&webhook, endpoint, caller, &headers, &body).await
     })
     .await
 }
@@ -126,9 +132,8 @@ async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
     if announced.is_some_and(|length| length > MAX_BODY) {
         return Err(Problem::TooLarge);
     }
-    let read = tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY))
-        .await
-        .map_err(|_| Problem::BodyBroken)?;
+    let read =
+        tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| Problem::BodySlow)?;
     read.map_err(|error| {
         let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
         if over { Problem::TooLarge } else { Problem::BodyBroken }
@@ -138,7 +143,7 @@ async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
 async fn accept(
     webhook: &Webhook,
     endpoint: Option<Arc<Endpoint>>,
-    peer: IpAddr,
+    caller: IpAddr,
     headers: &HeaderMap,
     body: &[u8],
 ) -> Result<Recorded, Problem> {
@@ -152,9 +157,6 @@ async fn accept(
     let (payload, endpoint) = match (verified, endpoint) {
         (Ok(payload), Some(endpoint)) => (payload, endpoint),
         (verified, endpoint) => {
-            let forwarded: Vec<&str> =
-                headers.get_all("x-forwarded-for").iter().filter_map(|value| value.to_str().ok()).collect();
-            let caller = budget_key(peer, &forwarded, webhook.trusted_proxy_hops);
             let reason = match (verified, endpoint) {
                 (_, None) => "unknown endpoint".to_owned(),
                 (Err(rejection), _) => rejection.to_string(),

@@ -74,6 +74,11 @@ pub struct MemberAnswer {
 pub struct NoTime;
 
 impl Answer {
+    /// To a call that nobody waits for any more: it may have happened.
+    pub fn missed() -> Self {
+        Self::without_call(CallOutcome::Transient(Transient::TimedOut))
+    }
+
     fn without_call(outcome: CallOutcome) -> Self {
         Self { outcome, bucket_wait: None, body: Vec::new() }
     }

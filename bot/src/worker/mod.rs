@@ -31,9 +31,11 @@ const SWEEP: i64 = 500;
 /// Beyond a lease, for a database that does not answer.
 const DATABASE_SILENT: Duration = Duration::from_secs(30);
 /// At the end, for leases that are just being asked for: nobody would give them back.
-const LAST_LEASES: Duration = Duration::from_secs(2);
-/// At the end, for turns: a call ends within 8 seconds, and settling takes milliseconds, unless the database is silent.
-const LAST_TURNS: Duration = Duration::from_secs(10);
+const LAST_LEASES: Duration = Duration::from_secs(1);
+/// At the end, for a call under way: then it counts as one whose answer was missed. Platforms kill after three seconds.
+const LAST_CALL: Duration = Duration::from_secs(1);
+/// At the end, for turns: settling takes milliseconds, unless the database is silent.
+const LAST_TURNS: Duration = Duration::from_secs(2);
 
 /// What the worker needs.
 pub struct Worker {

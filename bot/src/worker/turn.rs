@@ -27,8 +27,11 @@ use shared::{
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
-use super::books::{self, Page};
-use crate::discord::client::{MemberAnswer, RoleCall, RoleClient};
+use super::{
+    LAST_CALL, after,
+    books::{self, Page},
+};
+use crate::discord::client::{Answer, MemberAnswer, NoTime, RoleCall, RoleClient};
 
 /// Members per turn: as many as fit a lease at Discord's usual speed.
 const MEMBERS: usize = 10;
@@ -184,7 +187,8 @@ impl Turn<'_> {
         if self.stop.is_cancelled() {
             return Ok(Flow::Stop);
         }
-        let looked = self.discord.member(self.lease.guild, work.user, self.lease.calls_until()).await;
+        let looking = self.discord.member(self.lease.guild, work.user, self.lease.calls_until());
+        let Some(looked) = self.unless_stopped(looking).await else { return Ok(Flow::Stop) };
         let Ok(MemberAnswer { member, bucket_wait }) = looked else { return Ok(Flow::Stop) };
         let member = match member {
             Ok(member) => member,
@@ -229,8 +233,12 @@ impl Turn<'_> {
             return Flow::Stop;
         }
         let reason = format!("Nexrole: {}", books::cause(work));
-        let answer = self.discord.change(call, guild, user, role, &reason, self.lease.calls_until()).await;
-        let Ok(answer) = answer else { return Flow::Stop };
+        let changing = self.discord.change(call, guild, user, role, &reason, self.lease.calls_until());
+        let answer = match self.unless_stopped(changing).await {
+            Some(Ok(answer)) => answer,
+            Some(Err(NoTime)) => return Flow::Stop,
+            None => Answer::missed(),
+        };
         notes.called.push((user, role));
         let verdict = verdict(&answer.outcome, books::failures(work), shared::clock::jitter());
         tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?verdict, "role call");
@@ -238,6 +246,15 @@ impl Turn<'_> {
             notes.add(page);
         }
         Flow::after(&verdict, answer.bucket_wait)
+    }
+
+    /// The answer of a call, unless we are to stop and it does not come soon.
+    async fn unless_stopped<T>(&self, call: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            biased;
+            answer = call => Some(answer),
+            () = after(self.stop, LAST_CALL) => None,
+        }
     }
 
     /// Durable before the first call, so that a crash after it leaves a trace.

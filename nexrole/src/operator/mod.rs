@@ -2,6 +2,7 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
@@ -22,6 +23,8 @@ use time::{OffsetDateTime, macros::format_description};
 use crate::database::Published;
 
 mod catalogue;
+mod connect;
+mod export;
 mod map;
 
 /// What an operator can do.
@@ -50,8 +53,19 @@ pub enum Command {
         #[arg(long)]
         member: UserId,
     },
+    /// Connect a server's Stripe account; the secrets are sealed with ENCRYPTION_KEYS
+    Connect(connect::Arguments),
     /// List the Stripe connections
     Connections,
+    /// Write a server's audit log to stdout
+    Export {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// How to write it
+        #[arg(long, value_enum, default_value = "jsonl")]
+        format: export::Format,
+    },
     /// List what the server's owner sells at Stripe, and which roles it gives
     Catalogue {
         /// The server's id
@@ -86,15 +100,24 @@ pub enum LinkCommand {
     },
 }
 
-/// Runs a command.
-pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
+/// `DATABASE_URL`, or the database of a `nexrole up` in this folder.
+pub(crate) fn database_url(env: &Env) -> anyhow::Result<String> {
     let mut reader = Reader::new(env);
-    let url = if reader.given("DATABASE_URL") { reader.text("DATABASE_URL") } else { Published::read(env) };
+    let url = if reader.given("DATABASE_URL") {
+        reader.database().map(|url| url.expose_secret().to_owned())
+    } else {
+        Published::read(env)
+    };
     if url.is_none() && !reader.given("DATABASE_URL") {
         let wrong = "is not set, and no `nexrole up` with its own database runs in this folder";
         reader.problem("DATABASE_URL", wrong, "postgres://nexrole@localhost/nexrole");
     }
-    let url = reader.finish(url)?;
+    Ok(reader.finish(url)?)
+}
+
+/// Runs a command.
+pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
+    let url = database_url(env)?;
     let pool = database::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;
     match command {
         Command::Migrate => {
@@ -110,7 +133,9 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
             unlink(&pool, guild, &customer).await
         }
         Command::Why { guild, member } => explain(&pool, guild, member).await,
+        Command::Connect(arguments) => connect::run(env, &pool, &arguments).await,
         Command::Connections => list(&pool).await,
+        Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }
 }

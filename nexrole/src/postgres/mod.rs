@@ -277,6 +277,8 @@ fn server_arguments(home: &Home, durability: Durability) -> Vec<OsString> {
             "autovacuum=off",
             "wal_level=minimal",
             "max_wal_senders=0",
+            // Tells our services that this is on purpose (`shared::store::database`).
+            "nexrole.may_lose_data=on",
         ],
     };
     settings.extend(common.iter().chain(by_durability).map(OsString::from));

@@ -91,21 +91,39 @@ async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
 
 #[tokio::test]
 async fn a_service_stops_at_once_whatever_it_was_doing() {
-    // At once after the start, when no connection to the Gateway is up, and while Discord hangs.
-    for hang in [false, true] {
-        let mut world = World::start().await;
-        if hang {
-            world.discord.fault(Fault::hang().on("GET", "/members/").times(10)).await.unwrap();
-            let ana = world.fan().await;
+    // At once after the start, when no connection to the Gateway is up; while Discord hangs; and when it hangs after it acted.
+    let (looks, acts) = (Fault::hang().on("GET", "/members/"), Fault::apply_then_hang().on("PUT", "/roles/"));
+    for fault in [None, Some(looks), Some(acts)] {
+        let mut world = World::without_services().await;
+        world.set("LEASE_SECONDS", "30");
+        world.map("price", &world.price.clone(), world.vip).await;
+        world.start_gateway().await;
+        world.start_bot().await;
+        let ana = world.fan().await;
+        let hangs = fault.is_some();
+        if let Some(fault) = fault {
+            world.discord.fault(fault.times(10)).await.unwrap();
             world.subscribes(&ana).await;
-            let leased = "SELECT count(*) FROM guild_gates WHERE owner IS NOT NULL";
-            world.until("the worker is calling", async || world.number(leased).await == 1).await;
+            let called = async || {
+                let calls = world.discord.requests().await.unwrap();
+                calls.iter().any(|call| call.path.contains("/members/") && call.status.is_none())
+            };
+            world.until("the worker is calling", called).await;
         }
-        let stopped = tokio::time::timeout(std::time::Duration::from_secs(10), world.stop_bot()).await;
-        stopped.expect("it stops within its lease").unwrap();
-        tokio::time::timeout(std::time::Duration::from_secs(10), world.stop_gateway())
+        let stopped = tokio::time::timeout(std::time::Duration::from_secs(5), world.stop_bot()).await;
+        stopped.expect("the bot stops in seconds").unwrap();
+        let leased = "SELECT count(*) FROM guild_gates WHERE owner IS NOT NULL";
+        assert_eq!(world.number(leased).await, 0, "the lease is given back");
+        if hangs {
+            // The next bot finishes it, once.
+            world.discord.clear_faults().await.unwrap();
+            world.start_bot().await;
+            world.until_vip(&ana).await;
+            assert_eq!(world.number("SELECT count(*) FROM audit_log WHERE action = 'role.granted'").await, 1);
+        }
+        tokio::time::timeout(std::time::Duration::from_secs(5), world.stop_gateway())
             .await
-            .expect("it stops");
+            .expect("the gateway stops in seconds");
         world.close().await;
     }
 }

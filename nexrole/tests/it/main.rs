@@ -3,23 +3,33 @@
 
 mod bad_input;
 mod catalogue;
+mod ci;
 mod cluster;
+mod controls;
 mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod durability;
+mod export;
 mod gateway;
+mod http;
+mod keys;
 mod metrics;
 mod migrations;
 mod observe;
+mod policy;
 mod postgres;
 mod reconcile;
+mod retention;
 mod scenarios;
+mod secrets;
 mod silence;
 mod store;
 mod stripe_side;
 mod tenancy;
 mod tidy;
+mod tls;
 mod up;
 mod waiting;
 mod world;

@@ -69,7 +69,7 @@ async fn every_grant_and_policy_is_on_the_list() {
               WHERE c.relnamespace = 'public'::regnamespace AND a.grantee <> c.relowner
          ), on_columns AS (
              SELECT c.relname, a.grantee, a.privilege_type, string_agg(t.attname, ', ' ORDER BY t.attnum) AS columns
-               FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid AND t.attnum > 0 CROSS JOIN aclexplode(t.attacl) a
+               FROM pg_class c JOIN pg_attribute t ON t.attrelid = c.oid CROSS JOIN aclexplode(t.attacl) a
               WHERE c.relnamespace = 'public'::regnamespace AND a.grantee <> c.relowner GROUP BY 1, 2, 3
          ), listed AS (
              SELECT relname, grantee, privilege_type AS what FROM on_tables
@@ -82,7 +82,8 @@ async fn every_grant_and_policy_is_on_the_list() {
     .await;
     let policies = lines(
         &mut db,
-        "SELECT format('policy %s on %s for %s to %s using %s', policyname, tablename, cmd, array_to_string(roles, ', '), qual)
+        "SELECT format('policy %s on %s for %s to %s using %s%s%s', policyname, tablename, cmd, array_to_string(roles, ', '), qual,
+                       ' check ' || with_check, CASE permissive WHEN 'RESTRICTIVE' THEN ', restrictive' END)
                 COLLATE \"C\" FROM pg_policies WHERE policyname <> 'of_the_tenant' ORDER BY 1",
     )
     .await;

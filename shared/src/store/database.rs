@@ -3,7 +3,7 @@
 use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, SqlSafeStr, Transaction,
+    AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, Row, SqlSafeStr, Transaction,
     migrate::Migrator,
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
@@ -33,10 +33,17 @@ async fn is_of_use(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
     Ok(!read_only)
 }
 
-/// Whether the connection answers at all.
-async fn answers(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    tokio::time::timeout(ALIVE, connection.ping()).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
-    Ok(true)
+/// Whether the connection answers at all, and is outside a transaction. sqlx 0.9.0 can put one back that is inside: its
+/// `begin()`, dropped between BEGIN and the answer, does not know that it began. What is written there later is never committed.
+async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    // In one simple query outside a transaction both are the same moment; inside, the transaction is older.
+    let outside = sqlx::raw_sql("SELECT now() = statement_timestamp()").fetch_one(connection);
+    let outside = tokio::time::timeout(ALIVE, outside).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))?;
+    let outside = outside.try_get::<bool, _>(0)?;
+    if !outside {
+        tracing::warn!("a connection came back inside a transaction and is closed");
+    }
+    Ok(outside)
 }
 
 /// A pool for one service. Time limits guard against a forgotten transaction, which would hold back vacuum.
@@ -48,6 +55,10 @@ pub fn pool(url: &str, connections: u32, login: Login) -> Result<Pool, sqlx::Err
     let role = login.across_tenants();
     let prepare = format!(
         "SET statement_timeout = '15s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s';
+         -- What was answered must survive a crash of Postgres, whatever the server's own setting is.
+         SELECT set_config('synchronous_commit', 'on', false)
+          WHERE current_setting('synchronous_commit') = 'off'
+            AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on';
          SET ROLE {role}"
     );
     let pool = PgPoolOptions::new()
@@ -67,7 +78,7 @@ pub fn pool(url: &str, connections: u32, login: Login) -> Result<Pool, sqlx::Err
         .test_before_acquire(false)
         .before_acquire(|connection, _| Box::pin(is_of_use(connection)))
         // sqlx pings what is given back, without a limit: a dead connection would keep its place in the pool.
-        .after_release(|connection, _| Box::pin(answers(connection)))
+        .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_lazy_with(options);
     Ok(Pool { connections: pool, login })
 }
@@ -149,6 +160,8 @@ pub enum Readiness {
     Ready,
     /// Reachable; `nexrole migrate` has not been run for this release.
     SchemaBehind,
+    /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can mend that.
+    MayLoseData,
     /// Not reachable, with the reason.
     Away(String),
 }
@@ -159,6 +172,13 @@ impl Readiness {
         match self {
             Self::Ready => None,
             Self::SchemaBehind => Some("the schema is behind this release: run `nexrole migrate`"),
+            Self::MayLoseData => {
+                tracing::error!(
+                    "fsync or full_page_writes is off: a crash may lose what Stripe was told is recorded. Switch them on, or set \
+                     nexrole.may_lose_data = on in postgresql.conf if all of it may go"
+                );
+                Some("the database may lose data: its fsync or full_page_writes is off")
+            }
             Self::Away(error) => {
                 tracing::warn!(error, "the database does not answer");
                 Some("the database does not answer")
@@ -174,7 +194,9 @@ pub async fn readiness(pool: &Pool) -> Readiness {
     )
     .await;
     match applied {
-        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => Readiness::Ready,
+        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => {
+            durability(pool).await
+        }
         Ok(_) => Readiness::SchemaBehind,
         // 42P01: the table does not exist, so nothing was ever migrated.
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
@@ -196,4 +218,15 @@ async fn roles_are_missing(pool: &Pool) -> Result<bool, sqlx::Error> {
         Ok(missing)
     })
     .await
+}
+
+/// Whether what is committed stays. Tests and the demo say of their own Postgres that it need not.
+async fn durability(pool: &Pool) -> Readiness {
+    let may_lose = "SELECT 'off' IN (current_setting('fsync'), current_setting('full_page_writes'))
+                       AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'";
+    match within(sqlx::query_scalar(may_lose).fetch_one(&pool.connections)).await {
+        Ok(false) => Readiness::Ready,
+        Ok(true) => Readiness::MayLoseData,
+        Err(error) => Readiness::Away(error.to_string()),
+    }
 }

@@ -91,13 +91,14 @@ pub fn parse_listed(event: &RawValue) -> Result<StripeEvent, NotAnEvent> {
     translate(event.get().as_bytes())
 }
 
-fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
+pub(super) fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
     let wire: Wire = serde_json::from_slice(body).map_err(|error| {
         // Line and column only: the message of a type error quotes the value.
         NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
     })?;
     let id = wire.id.parse().map_err(|error| NotAnEvent(format!("id: {error}")))?;
-    let type_is_word = wire.event_type.bytes().all(|b| b.is_ascii_graphic());
+    // It is stored and logged: nothing that could be an address or a name.
+    let type_is_word = wire.event_type.bytes().all(|b| b.is_ascii_alphanumeric() || b"._[]-".contains(&b));
     if !type_is_word || !(1..=255).contains(&wire.event_type.len()) {
         return Err(NotAnEvent("type is not a word".to_owned()));
     }

@@ -38,7 +38,7 @@ fn which_object_is_read_again() {
     check("invoice.paid", r#"{"id":"in_1","subscription":{"id":"sub_1"}}"#, "subscription:sub_1");
     check("invoice.paid", r#"{"id":"in_1","subscription":null,"parent":null}"#, "-");
     check("checkout.session.completed", r#"{"id":"cs_1","subscription":"sub_1"}"#, "subscription:sub_1");
-    check("price.updated", r#"{"id":"price_1"}"#, "-");
+    check("price.updated", r#"{"id":"price_1"}"#, "catalogue:catalogue");
     check("a.type.invented.tomorrow", r#"{"id":"new_1"}"#, "-");
 }
 

@@ -2,6 +2,7 @@
 
 pub mod api;
 pub mod event;
+pub mod fuzz;
 pub mod object;
 mod shop;
 pub mod signature;

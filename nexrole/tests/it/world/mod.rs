@@ -18,7 +18,11 @@ use sandbox::{
     discord::{self, Action, Actor, Limits},
     stripe,
 };
-use shared::{config::Env, ids::GuildId, store::tenant::Tenant};
+use shared::{
+    config::Env,
+    ids::GuildId,
+    store::{database::Pool, roles::Login, tenant::Tenant},
+};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -165,8 +169,12 @@ impl World {
         &self.database.url
     }
 
+    pub(crate) fn gateway_config(&self) -> webhook_gateway::config::Config {
+        webhook_gateway::config::Config::read(&self.env).expect("the configuration is good")
+    }
+
     pub(crate) async fn start_gateway(&mut self) {
-        let config = webhook_gateway::config::Config::read(&self.env).expect("the configuration is good");
+        let config = self.gateway_config();
         let stop = CancellationToken::new();
         let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
         self.gateway = Some(Service { stop, task });
@@ -210,6 +218,11 @@ impl World {
 
     pub(crate) fn db(&self) -> &PgPool {
         &self.database.pool
+    }
+
+    /// Connections as a service has them.
+    pub(crate) fn login(&self, login: Login) -> Pool {
+        self.database.login(login)
     }
 
     /// A transaction of the gateway's for any guild.

@@ -1,0 +1,61 @@
+//! What Discord, or a proxy in between, can answer. In: any bytes. Out: nothing, or a panic that names a broken promise. A plain
+//! function, for proptest and for any fuzzer.
+
+use std::time::Duration;
+
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use shared::domain::outcome::CallOutcome;
+
+use super::outcome::{bucket_wait, classify, counts_as_invalid};
+
+const LONGEST: Duration = Duration::from_secs(3600);
+
+/// Two bytes of status, header lines, an empty line, a body: no wait is longer than an hour, none after a 429 shorter than a
+/// second.
+pub fn answer(data: &[u8]) {
+    let [high, low, rest @ ..] = data else { return };
+    let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
+    let mut headers = HeaderMap::new();
+    let mut rest = rest;
+    while let Some(end) = rest.iter().position(|byte| *byte == b'\n') {
+        let (line, after) = (&rest[..end], &rest[end + 1..]);
+        rest = after;
+        let Some(colon) = line.iter().position(|byte| *byte == b':') else { break };
+        let name = HeaderName::from_bytes(&line[..colon]);
+        if let (Ok(name), Ok(value)) = (name, HeaderValue::from_bytes(&line[colon + 1..])) {
+            headers.append(name, value);
+        }
+    }
+    if let CallOutcome::RateLimited { after, .. } = classify(status, &headers, rest) {
+        assert!(status == 429 && after >= Duration::from_secs(1) && after <= LONGEST, "{status}: {after:?}");
+    }
+    assert!(bucket_wait(&headers).is_none_or(|wait| wait <= LONGEST));
+    assert!(!counts_as_invalid(status, &headers) || matches!(status, 401 | 403 | 429));
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn answers() -> impl Strategy<Value = Vec<u8>> {
+        let number = "(-?[0-9]{1,20}(\\.[0-9]{1,20})?(e-?[0-9]{1,3})?|nan|inf|-inf|)";
+        let header = format!("(retry-after|x-ratelimit-(remaining|reset-after|scope|global)):{number}\n");
+        let body = format!(r#"\{{"code":{number},"retry_after":{number},"global":(true|false|null|1)\}}"#);
+        let near = proptest::string::string_regex(&format!("({header}){{0,6}}\n{body}")).expect("a pattern");
+        // 429 is 100 + 329.
+        let near = (prop_oneof![Just(329_u16), any::<u16>()], near)
+            .prop_map(|(status, text)| [&status.to_be_bytes()[..], text.as_bytes()].concat());
+        prop_oneof![proptest::collection::vec(any::<u8>(), 0..300), near]
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        #[test]
+        fn no_answer_makes_the_bot_panic_or_wait_for_ever(data in answers()) {
+            answer(&data);
+        }
+    }
+}

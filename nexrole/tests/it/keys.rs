@@ -1,0 +1,333 @@
+//! Secrets at rest: `nexrole keys` and `nexrole connect` as processes, and a gateway that lacks a key.
+
+use std::{
+    process::{Output, Stdio},
+    sync::{
+        Arc,
+        atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
+    },
+    time::Duration,
+};
+
+use secrecy::ExposeSecret;
+use serde_json::json;
+use shared::{
+    config::Env,
+    crypto::{CryptoError, Keyring},
+    ids::GuildId,
+    store::{
+        connections::{self, Connection},
+        database::Pool,
+        roles::Login,
+        sealed::{self, Column, Sealed},
+        tenant,
+    },
+};
+use sqlx::PgPool;
+use tokio::{io::AsyncWriteExt as _, process::Command};
+
+use crate::{
+    bad_input::{ENCRYPTION_KEYS, event, sign},
+    cluster::Database,
+    postgres::machine::{NEXROLE, Scratch},
+    world::World,
+};
+
+const OLD: &str = "old:AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA=";
+const NEW: &str = "new:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+
+fn ring(keys: &str) -> Keyring {
+    Keyring::parse(keys).expect("good keys")
+}
+
+fn nexrole(database: &str, keys: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(NEXROLE);
+    command.args(arguments).env_clear().env("DATABASE_URL", database).env("ENCRYPTION_KEYS", keys);
+    command.current_dir(std::env::temp_dir()).stdin(Stdio::null()).kill_on_drop(true);
+    command
+}
+
+async fn run(database: &str, keys: &str, arguments: &[&str]) -> Output {
+    nexrole(database, keys, arguments).output().await.expect("nexrole starts")
+}
+
+fn text(output: &Output) -> String {
+    format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+}
+
+/// A server with both secrets sealed.
+async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
+    let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
+    let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
+    connections::ensure_guild(&mut tenant).await.expect("made");
+    let id = connections::ensure(&mut tenant, "sealed", false, false).await.expect("made");
+    let connection = Connection { guild, id };
+    let seal = |column: Column, text: &str| {
+        keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
+    };
+    let (key, secrets) =
+        (seal(Column::ApiKey, &format!("rk_test_{number}")), seal(Column::WebhookSecrets, "whsec_a"));
+    connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.expect("stored");
+    tenant.commit().await.expect("committed");
+    connection
+}
+
+async fn all(pool: &PgPool) -> Vec<Sealed> {
+    let mut db = pool.acquire().await.expect("a connection");
+    let mut all: Vec<Sealed> = Vec::new();
+    loop {
+        let page = sealed::page(&mut db, all.last()).await.expect("a page");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+/// Whoever adds a sealed column must tell `keys rotate` of it.
+#[tokio::test]
+async fn every_column_of_bytes_is_known_to_be_sealed() {
+    let database = Database::create().await;
+    let columns: Vec<String> = sqlx::query_scalar(
+        "SELECT table_name || '.' || column_name FROM information_schema.columns
+          WHERE data_type = 'bytea' AND table_schema = 'public' AND table_name <> '_sqlx_migrations' ORDER BY 1",
+    )
+    .fetch_all(&database.pool)
+    .await
+    .unwrap();
+    let known = Column::ALL.map(|column| format!("stripe_connections.{}", column.name()));
+    assert_eq!(columns, known);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_sealed_value_opens_nowhere_but_in_its_own_column_of_its_own_tenants_row() {
+    let database = Database::create().await;
+    let keyring = ring(OLD);
+    let operator = database.login(Login::Operator);
+    for number in 0..2 {
+        connect(&operator, &keyring, number).await;
+    }
+    let nobodys = "UPDATE stripe_connections a SET api_key = b.api_key FROM stripe_connections b WHERE a.guild_id <> b.guild_id";
+    let columns = "UPDATE stripe_connections SET api_key = webhook_secrets, webhook_secrets = api_key";
+    for swap in [nobodys, columns] {
+        let mut tx = database.pool.begin().await.unwrap();
+        sqlx::query(swap).execute(&mut *tx).await.unwrap();
+        let swapped = sealed::page(&mut tx, None).await.unwrap();
+        let keys = swapped.iter().filter(|value| value.column == Column::ApiKey);
+        let errors: Vec<_> = keys.map(|value| value.opens(&keyring).unwrap_err()).collect();
+        assert_eq!(errors, [0, 1].map(|_| CryptoError::Refused("old".into())), "{swap}");
+        tx.rollback().await.unwrap();
+    }
+    assert!(all(&database.pool).await.iter().all(|value| value.opens(&keyring).is_ok()));
+    let known = all(&database.pool).await;
+    let place = known[0].connection.place("api_key");
+    for part in
+        ["stripe_connections", &known[0].connection.guild.to_string(), &known[0].connection.id.to_string()]
+    {
+        assert!(place.split('/').any(|word| word == part), "{place} does not name {part}");
+    }
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn status_says_what_each_key_is_needed_for_and_fails_when_one_is_missing() {
+    let database = Database::create().await;
+    let generated = run(&database.url, OLD, &["keys", "generate"]).await;
+    let line = String::from_utf8(generated.stdout.clone()).unwrap();
+    ring(line.trim());
+    assert!(text(&generated).contains("nexrole keys rotate"));
+    let empty = run(&database.url, OLD, &["keys", "status"]).await;
+    assert!(empty.status.success() && text(&empty).contains("nothing is sealed with it"), "{}", text(&empty));
+
+    let operator = database.login(Login::Operator);
+    connect(&operator, &ring(OLD), 1).await;
+    connect(&operator, &ring(NEW), 2).await;
+    let both = run(&database.url, &format!("{NEW},{OLD}"), &["keys", "status"]).await;
+    let said = text(&both);
+    assert!(both.status.success() && said.contains("new  seals and opens"), "{said}");
+    assert!(said.contains("old  opens, of unknown age: 1 × stripe_connections.api_key, 1 ×"), "{said}");
+
+    let another = "old:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+    for (keys, fix) in [
+        (NEW.to_owned(), "2 sealed with 'old' cannot be opened: add the key 'old' to ENCRYPTION_KEYS again"),
+        (format!("{NEW},{another}"), "the key of that id in ENCRYPTION_KEYS is another one"),
+        (String::new(), "2 sealed with 'new' cannot be opened"),
+    ] {
+        for command in ["status", "rotate"] {
+            let output = run(&database.url, &keys, &["keys", command]).await;
+            let said = text(&output);
+            if keys.is_empty() && command == "rotate" {
+                assert_eq!(output.status.code(), Some(78), "{said}");
+                continue;
+            }
+            assert_eq!(output.status.code(), Some(1), "{command}: {said}");
+            assert!(command == "rotate" || said.contains(fix), "{said}");
+            assert!(said.contains("'old'") && said.contains("ENCRYPTION_KEYS"), "{said}");
+            assert!(!said.contains("AAAAAAAA") && !said.contains("AQEBAQ"), "{said}");
+        }
+    }
+    database.remove().await;
+}
+
+/// Somebody reads all the time, somebody connects all the time, and the command dies again and again.
+#[tokio::test]
+async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_old_key() {
+    let full = Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full");
+    let (kills, servers) = if full { (20, 3_000) } else { (4, 700) };
+    let database = Database::create().await;
+    let operator = database.login(Login::Operator);
+    for number in 0..servers {
+        connect(&operator, &ring(OLD), number).await;
+    }
+    let both = format!("{NEW},{OLD}");
+    let (over, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
+    let reader = tokio::spawn({
+        let (pool, keyring, over, opened) =
+            (database.pool.clone(), ring(&both), Arc::clone(&over), Arc::clone(&opened));
+        async move {
+            while !over.load(SeqCst) {
+                for value in all(&pool).await {
+                    value.opens(&keyring).expect("it opens, sealed by whichever key");
+                    opened.fetch_add(1, SeqCst);
+                }
+            }
+        }
+    });
+    let writer = tokio::spawn({
+        let (pool, keyring, over) = (operator.clone(), ring(&both), Arc::clone(&over));
+        async move {
+            let mut number = 0;
+            while !over.load(SeqCst) {
+                connect(&pool, &keyring, number % servers).await;
+                number += 7;
+                tokio::time::sleep(Duration::from_millis(2)).await;
+            }
+        }
+    });
+    let on_old = "SELECT count(*) FROM stripe_connections
+                   WHERE substr(api_key, 3, 3) = 'old'::bytea OR substr(webhook_secrets, 3, 3) = 'old'::bytea";
+    let left = async || -> i64 { sqlx::query_scalar(on_old).fetch_one(&database.pool).await.unwrap() };
+    let mut interrupted = 0;
+    for kill in 0..kills {
+        let before = left().await;
+        let mut running =
+            nexrole(&database.url, &both, &["keys", "rotate"]).stdout(Stdio::null()).spawn().unwrap();
+        // Somewhere in the middle of what is left: some have nothing left to do.
+        let some = before / (kills - kill + 1) + 1;
+        while left().await > before - some && running.try_wait().unwrap().is_none() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        running.kill().await.unwrap();
+        interrupted += i32::from(left().await > 0);
+    }
+    let last = run(&database.url, &both, &["keys", "rotate"]).await;
+    assert!(last.status.success(), "{}", text(&last));
+    over.store(true, SeqCst);
+    reader.await.expect("no value failed to open");
+    writer.await.expect("every connection was made");
+    println!(
+        "{kills} kills, {interrupted} of them half way; {} values opened meanwhile",
+        opened.load(SeqCst)
+    );
+    assert!(interrupted > 0, "no kill was half way");
+    assert_eq!(left().await, 0);
+    let values = all(&database.pool).await;
+    assert_eq!(values.len() as u64, servers * 2);
+    assert!(values.iter().all(|value| value.opens(&ring(NEW)).is_ok()), "the old key is not needed any more");
+    let again = run(&database.url, NEW, &["keys", "rotate"]).await;
+    assert!(text(&again).contains(&format!("0 anew, {} before", servers * 2)), "{}", text(&again));
+    let status = run(&database.url, &both, &["keys", "status"]).await;
+    assert!(
+        status.status.success()
+            && text(&status)
+                .contains("old  opens, of unknown age: nothing is sealed with it; it can be removed")
+    );
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
+    let mut world = World::without_services().await;
+    let (good, lost) = (ring(ENCRYPTION_KEYS), ring(OLD));
+    let mut endpoints = Vec::new();
+    for (number, keyring) in [(1, &good), (2, &lost)] {
+        let connection = connect(&world.login(Login::Operator), keyring, number).await;
+        let mut tenant = world.tenant(connection.guild).await;
+        endpoints.push(connections::endpoint_id(&mut tenant, connection.id).await.unwrap());
+    }
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let body = event("evt_1", "new.type", &json!({}), false);
+    for (endpoint, expected) in endpoints.iter().zip([200, 503]) {
+        let url = format!("{}/webhooks/stripe/{endpoint}", world.gateway_url);
+        let signature = sign(&body, "whsec_a");
+        let answer = world
+            .http
+            .post(url)
+            .header("Stripe-Signature", signature)
+            .body(body.clone())
+            .send()
+            .await
+            .unwrap();
+        assert_eq!(answer.status(), expected, "{}", answer.text().await.unwrap());
+    }
+    let ready = world.http.get(format!("{}/readyz", world.gateway_url)).send().await.unwrap();
+    assert_eq!(ready.status(), 200, "one server's key is no reason to serve nobody");
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
+    let (database, scratch) = (Database::create().await, Scratch::new("connect"));
+    let file = |name: &str, content: &str| {
+        let path = scratch.0.join(name);
+        std::fs::write(&path, content).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let (key, secret) = (file("key", "rk_test_canary\n"), file("secret", "whsec_canary\n"));
+    let (sk, none) = (file("sk", "sk_live_canary"), file("none", "canary"));
+    let guild = "200000000000000001";
+    let connect = ["connect", "--guild", guild, "--key-file"];
+    for (more, wrong) in [
+        (&[sk.as_str()][..], "is a secret key, which could move money"),
+        (&[none.as_str()], "is not a restricted key"),
+        (&[&key, "--webhook-secret-file", &none], "is not a list of whsec_"),
+        (&[&key, "--label", "environment"], "taken"),
+        (&["-", "--webhook-secret-file", "-"], "only one"),
+    ] {
+        let refused = run(&database.url, OLD, &[&connect[..], more].concat()).await;
+        assert_eq!(refused.status.code(), Some(1));
+        assert!(text(&refused).contains(wrong) && !text(&refused).contains("canary"), "{}", text(&refused));
+    }
+    let keyless = run(&database.url, "", &[&connect[..], &[&key]].concat()).await;
+    assert_eq!(keyless.status.code(), Some(78), "{}", text(&keyless));
+    assert!(all(&database.pool).await.is_empty(), "nothing was stored by what was refused");
+
+    let arguments = [&connect[..], &["-", "--webhook-secret-file", &secret]].concat();
+    let mut child = nexrole(&database.url, OLD, &arguments);
+    let mut child =
+        child.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(b"rk_test_canary\n").await.unwrap();
+    let done = child.wait_with_output().await.unwrap();
+    assert!(done.status.success() && !text(&done).contains("canary"), "{}", text(&done));
+    let values = all(&database.pool).await;
+    let opened: Vec<String> = values
+        .iter()
+        .map(|value| {
+            let place = value.connection.place(value.column.name());
+            ring(OLD).open(&place, &value.bytes).unwrap().expose_secret().to_owned()
+        })
+        .collect();
+    assert_eq!(opened, ["rk_test_canary", "whsec_canary"]);
+    let Connection { guild, id } = values[0].connection;
+    let mut tenant = database.tenant(guild).await;
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    assert!(text(&done).contains(&format!("/webhooks/stripe/{endpoint}")));
+    drop(tenant);
+    database.remove().await;
+}

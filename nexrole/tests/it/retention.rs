@@ -1,0 +1,99 @@
+//! Nothing is kept longer than it is needed, and every column says how long that is.
+
+use std::collections::BTreeMap;
+
+use shared::store::{retention, roles::Login};
+use sqlx::{AssertSqlSafe, Row};
+
+use crate::cluster::Database;
+
+#[tokio::test]
+async fn finished_work_goes_after_ninety_days_and_open_work_never() {
+    let database = Database::create().await;
+    for statement in [
+        "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, livemode, received_at, state)
+         SELECT 1, 1, 'evt_' || d || s, 'x', false, now() - make_interval(days => d), s
+           FROM generate_series(0, 120) AS d, unnest(ARRAY['processed', 'ignored', 'recorded']) AS s",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state, created_at, finished_at)
+         SELECT 1, 1, 1, 'grant', 'x', s, now() - make_interval(days => d),
+                CASE WHEN s = 'applied' THEN now() - make_interval(days => d) END
+           FROM generate_series(0, 120) AS d, unnest(ARRAY['applied', 'pending', 'parked']) AS s",
+        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, changed_at)
+         SELECT 1, d, 1, 'stripe', 1, 'sub_' || s, s, 'x', now() - make_interval(days => d)
+           FROM generate_series(1, 120) AS d, unnest(ARRAY['live', 'ended']) AS s",
+    ] {
+        sqlx::query(statement).execute(&database.pool).await.unwrap();
+    }
+    // In small batches, as if it were killed again and again.
+    let retention = database.login(Login::Retention);
+    let mut db = retention.across().await.unwrap();
+    while retention::sweep(&mut db, 7).await.unwrap().is_more(7) {}
+    drop(db);
+    for (left, expected) in [
+        // Day 0 to 90, of each state that is not open; open ones all.
+        ("SELECT count(*) FROM stripe_events WHERE state <> 'recorded'", 2 * 90),
+        ("SELECT count(*) FROM stripe_events WHERE state = 'recorded'", 121),
+        ("SELECT count(*) FROM role_jobs WHERE state = 'applied'", 90),
+        ("SELECT count(*) FROM role_jobs WHERE state <> 'applied'", 2 * 121),
+        ("SELECT count(*) FROM access_sources WHERE state = 'ended'", 89),
+        ("SELECT count(*) FROM access_sources WHERE state = 'live'", 120),
+    ] {
+        let found: i64 = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
+        assert_eq!(found, expected, "{left}");
+    }
+    // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
+    let mut db = retention.across().await.unwrap();
+    for table in ["stripe_events", "role_jobs", "access_sources"] {
+        let all =
+            sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}"))).execute(&mut *db).await.unwrap();
+        assert_eq!(all.rows_affected(), 0, "{table}");
+        let of_one = format!("BEGIN; SET LOCAL nexrole.guild = '1'; DELETE FROM {table}; COMMIT");
+        let of_one = sqlx::raw_sql(AssertSqlSafe(of_one)).execute(&mut *db).await.unwrap();
+        assert_eq!(of_one.rows_affected(), 0, "{table}, as if for one tenant");
+    }
+    drop(db);
+    // Not even what is old: locking it takes a right that would otherwise let it be changed.
+    let old =
+        "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, livemode, received_at, state)
+               VALUES (1, 1, 'evt_old', 'x', false, now() - interval '99 days', 'processed')";
+    sqlx::query(old).execute(&database.pool).await.unwrap();
+    let change = "UPDATE stripe_events SET received_at = received_at - interval '1 day'";
+    let refused = sqlx::query(change).execute(&mut *retention.across().await.unwrap()).await.unwrap_err();
+    assert!(refused.to_string().contains("row-level security"), "{refused}");
+    retention.close().await;
+    database.remove().await;
+}
+
+/// A column that nobody gave a class is kept for ever by oversight.
+#[tokio::test]
+async fn every_column_has_a_retention_class() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../security/retention.toml");
+    let file: toml::Table = std::fs::read_to_string(path).unwrap().parse().unwrap();
+    let mut said: BTreeMap<String, String> = BTreeMap::new();
+    for table in file["table"].as_array().unwrap() {
+        let name = table["name"].as_str().unwrap();
+        for (class, columns) in table["columns"].as_table().unwrap() {
+            let known = file["class"].as_table().unwrap().contains_key(class);
+            assert!(known, "{name}: there is no class {class}");
+            for column in columns.as_array().unwrap() {
+                let twice = said.insert(format!("{name}.{}", column.as_str().unwrap()), class.clone());
+                assert!(twice.is_none(), "{name}.{column:?} has two classes");
+            }
+        }
+    }
+    let database = Database::create().await;
+    let columns = sqlx::query(
+        "SELECT table_name || '.' || column_name AS name FROM information_schema.columns
+          WHERE table_schema = 'public' AND table_name NOT LIKE '\\_%'",
+    )
+    .fetch_all(&database.pool)
+    .await
+    .unwrap();
+    assert!(columns.len() > 80, "{} columns", columns.len());
+    for column in columns {
+        let name: String = column.get("name");
+        assert!(said.remove(&name).is_some(), "{name} has no class in security/retention.toml");
+    }
+    assert!(said.is_empty(), "there is no such column: {said:?}");
+    database.remove().await;
+}

@@ -1,0 +1,164 @@
+//! The accept loop. In: a listener, a router, limits. Out: runs until `stop`, then lets what is in flight end, and returns.
+//!
+//! `axum::serve` gives hyper no timer, so that a client which never finishes its headers keeps its socket for ever.
+
+use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
+
+use axum::Router;
+use hyper::{server::conn::http1, service::service_fn};
+use hyper_util::rt::TokioIo;
+use tokio::{
+    io::AsyncWriteExt,
+    net::{TcpListener, TcpStream},
+    task::JoinSet,
+    time::Instant,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{
+    Limits,
+    answer::Answers,
+    guests::Guests,
+    network,
+    problem::HEAD_TOO_SLOW,
+    watch::{Phase, Watch},
+    wire::Wire,
+};
+
+/// How exactly time limits of connections are kept.
+const LOOK_EVERY: Duration = Duration::from_millis(500);
+/// When no file can be opened, or memory is short: not a hot loop.
+const AFTER_ERROR: Duration = Duration::from_millis(50);
+const HEADERS: usize = 64;
+const HEAD_BYTES: usize = 16 * 1024;
+const BUFFER: usize = 64 * 1024;
+
+/// Serves until `stop`, and for at most [`Limits::drain`] longer.
+pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
+    let answers = Answers::new(router, limits);
+    let mut guests = Guests::new(limits);
+    let mut connections = JoinSet::new();
+    let mut failing = false;
+    loop {
+        let accepted = tokio::select! {
+            () = stop.cancelled() => break,
+            Some(ended) = connections.join_next_with_id() => {
+                let id = match ended {
+                    Ok((id, ())) => id,
+                    Err(error) => {
+                        if error.is_panic() {
+                            tracing::error!("a connection's task panicked");
+                        }
+                        error.id()
+                    }
+                };
+                guests.left(id);
+                continue;
+            }
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                failing = false;
+                let network = network(peer.ip());
+                // Everybody is busy: the socket is closed, and the client will come again.
+                if !guests.make_room(network) {
+                    tracing::warn!("a connection was refused: all others are in the middle of a request");
+                    continue;
+                }
+                let watch = Arc::new(Watch::new());
+                let answers = answers.clone();
+                let connection = connection(stream, peer, answers, Arc::clone(&watch), limits, stop.clone());
+                guests.arrived(network, watch, connections.spawn(connection));
+            }
+            // The client went away before we came.
+            Err(error) if is_the_clients(&error) => {}
+            Err(error) => {
+                // Once per trouble: it would come some twenty times a second.
+                if !failing {
+                    tracing::error!(%error, "connections cannot be accepted; idle ones are closed to make room");
+                }
+                failing = true;
+                guests.close_longest_waiting();
+                tokio::time::sleep(AFTER_ERROR).await;
+            }
+        }
+    }
+    drop(listener);
+    let ended = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(limits.drain, ended).await.is_err() {
+        tracing::debug!(connections = connections.len(), "connections are closed in the middle of a request");
+    }
+    connections.shutdown().await;
+}
+
+fn is_the_clients(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset, Interrupted};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset | Interrupted)
+}
+
+async fn connection(
+    stream: TcpStream,
+    peer: SocketAddr,
+    answers: Answers,
+    watch: Arc<Watch>,
+    limits: Limits,
+    stop: CancellationToken,
+) {
+    // Answers are small; without this the second one on a connection may wait 40 ms for an acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a socket is gone already");
+    }
+    let service = service_fn(|request| {
+        Box::pin(async {
+            watch.busy();
+            let response = answers.answer(request, peer).await;
+            watch.answered();
+            Ok::<_, Infallible>(response)
+        })
+    });
+    let io = TokioIo::new(Wire::new(stream, Arc::clone(&watch)));
+    let mut serving = http1::Builder::new()
+        // `watch` keeps the time: hyper's one limit would not tell a slow head from an idle connection.
+        .header_read_timeout(None)
+        .max_headers(HEADERS)
+        .max_header_size(HEAD_BYTES)
+        .max_buf_size(BUFFER)
+        .serve_connection(io, service);
+    let mut stopping = false;
+    loop {
+        tokio::select! {
+            ended = &mut serving => {
+                if let Err(error) = ended {
+                    tracing::debug!(%error, "a connection ended early");
+                }
+                return;
+            }
+            () = stop.cancelled(), if !stopping => {
+                stopping = true;
+                // Whose request is not even whole has nothing to lose.
+                if let Phase::New(_) | Phase::Head(_) = watch.phase() {
+                    return;
+                }
+                std::pin::Pin::new(&mut serving).graceful_shutdown();
+            }
+            () = tokio::time::sleep(LOOK_EVERY) => {
+                let phase = watch.phase();
+                if phase.is_over(&limits, Instant::now()) {
+                    let slow = matches!(phase, Phase::Head(_));
+                    let stream = serving.into_parts().io.into_inner().into_inner();
+                    return if slow { say_too_slow(stream).await };
+                }
+            }
+        }
+    }
+}
+
+/// A last word to a client whose head did not become whole. It is not waited for: whoever does not read does not hear it.
+async fn say_too_slow(mut stream: TcpStream) {
+    let words = HEAD_TOO_SLOW.last_words();
+    let said = tokio::time::timeout(LOOK_EVERY, stream.write_all(&words)).await;
+    if !matches!(said, Ok(Ok(()))) {
+        tracing::debug!("a slow client did not hear why it was disconnected");
+    }
+}

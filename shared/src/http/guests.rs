@@ -1,0 +1,57 @@
+//! Who may stay when it is crowded. In: connections that come and go. Out: room for each newcomer, made by closing the
+//! connection that has waited longest without a request; none is closed in the middle of one.
+//!
+//! Turning newcomers away instead would let whoever opens sockets first, and says nothing, lock everybody else out.
+
+use std::{net::IpAddr, sync::Arc};
+
+use tokio::task::{AbortHandle, Id};
+
+use super::{Limits, watch::Watch};
+
+struct Guest {
+    network: IpAddr,
+    watch: Arc<Watch>,
+    task: AbortHandle,
+}
+
+/// The open connections, oldest first.
+pub(super) struct Guests {
+    limits: Limits,
+    open: Vec<Guest>,
+}
+
+impl Guests {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self { limits, open: Vec::new() }
+    }
+
+    /// Makes room for one more from `network`; `false` if everybody is busy.
+    pub(super) fn make_room(&mut self, network: IpAddr) -> bool {
+        let of_it = self.open.iter().filter(|guest| guest.network == network).count();
+        if self.limits.per_network.is_some_and(|most| of_it >= most) {
+            return self.close_one(|guest| guest.network == network);
+        }
+        self.open.len() < self.limits.connections || self.close_one(|_| true)
+    }
+
+    /// Closes the connection that has waited longest without a request; `false` if there is none.
+    pub(super) fn close_longest_waiting(&mut self) -> bool {
+        self.close_one(|_| true)
+    }
+
+    fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {
+        let can_go = |guest: &Guest| which(guest) && guest.watch.phase().can_be_asked_to_go();
+        let Some(place) = self.open.iter().position(can_go) else { return false };
+        self.open.remove(place).task.abort();
+        true
+    }
+
+    pub(super) fn arrived(&mut self, network: IpAddr, watch: Arc<Watch>, task: AbortHandle) {
+        self.open.push(Guest { network, watch, task });
+    }
+
+    pub(super) fn left(&mut self, task: Id) {
+        self.open.retain(|guest| guest.task.id() != task);
+    }
+}

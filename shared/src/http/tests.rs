@@ -1,0 +1,298 @@
+//! The door, on real sockets: slow, many, malformed and panicking visitors.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering::SeqCst},
+    },
+    time::{Duration, Instant},
+};
+
+use axum::{
+    Router,
+    body::Bytes,
+    routing::{get, post},
+};
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::{TcpListener, TcpSocket, TcpStream},
+    task::JoinHandle,
+};
+use tokio_util::sync::CancellationToken;
+
+use super::{Limits, headers, headers::Surface, network, serve};
+
+const SOON: Duration = Duration::from_secs(10);
+
+struct Door {
+    address: SocketAddr,
+    stop: CancellationToken,
+    task: JoinHandle<()>,
+    finished: Arc<AtomicUsize>,
+}
+
+impl Door {
+    async fn open(limits: Limits) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let finished = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&finished);
+        let slow = move || {
+            let count = Arc::clone(&count);
+            async move {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+                count.fetch_add(1, SeqCst);
+                "done"
+            }
+        };
+        let router = Router::new()
+            .route("/", get(|| async { "hello" }))
+            .route("/echo", post(|body: Bytes| async { body }))
+            .route("/panic", get(|| async { panic!("sk_live_canary") as &str }))
+            .route("/slow", get(slow))
+            .route("/never", get(std::future::pending::<&str>));
+        let stop = CancellationToken::new();
+        let task = tokio::spawn(serve(listener, router, limits, stop.clone()));
+        Self { address, stop, task, finished }
+    }
+
+    async fn dial(&self) -> TcpStream {
+        TcpStream::connect(self.address).await.unwrap()
+    }
+
+    /// From another of this machine's addresses.
+    async fn dial_from(&self, address: &str) -> TcpStream {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(address.parse().unwrap(), 0)).unwrap();
+        socket.connect(self.address).await.unwrap()
+    }
+
+    /// What comes back until the connection ends.
+    async fn all(&self, said: &str) -> String {
+        rest(said_on(self.dial().await, said).await).await
+    }
+}
+
+async fn said_on(mut stream: TcpStream, said: &str) -> TcpStream {
+    // The other side may have closed already.
+    drop(stream.write_all(said.as_bytes()).await);
+    stream
+}
+
+async fn rest(mut stream: TcpStream) -> String {
+    let mut heard = Vec::new();
+    let reading = async {
+        let mut part = [0; 4096];
+        while let Ok(n @ 1..) = stream.read(&mut part).await {
+            heard.extend_from_slice(&part[..n]);
+        }
+    };
+    tokio::time::timeout(SOON, reading).await.expect("the connection ends");
+    String::from_utf8(heard).unwrap()
+}
+
+async fn some(stream: &mut TcpStream) -> String {
+    let mut part = [0; 4096];
+    let n = tokio::time::timeout(SOON, stream.read(&mut part)).await.expect("an answer").unwrap();
+    String::from_utf8(part[..n].to_vec()).unwrap()
+}
+
+#[track_caller]
+fn assert_problem(answer: &str, status: u16) {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    assert!(answer.contains("content-type: application/problem+json\r\n"), "{answer}");
+    assert!(answer.contains(&format!("\"status\":{status}")), "{answer}");
+    assert_stamped(answer);
+}
+
+#[track_caller]
+fn assert_stamped(answer: &str) {
+    for (name, value) in headers::of(Surface::Api) {
+        assert_eq!(answer.matches(&format!("\r\n{name}: {value}\r\n")).count(), 1, "{name} in {answer}");
+    }
+    assert!(!answer.to_ascii_lowercase().contains("\r\nserver:"), "{answer}");
+}
+
+#[tokio::test]
+async fn an_answer_and_the_errors_that_no_handler_sees_have_all_headers() {
+    let door = Door::open(Limits::default()).await;
+    let fine = door.all("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    assert!(fine.starts_with("HTTP/1.1 200 OK") && fine.ends_with("\r\n\r\nhello"), "{fine}");
+    assert_stamped(&fine);
+    for (said, status) in [
+        ("nonsense\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/9.9\r\n\r\n".to_owned(), 400),
+        ("G\u{1}T / HTTP/1.1\r\n\r\n".to_owned(), 400),
+        ("GET / HTTP/1.1\r\nbad header\r\n\r\n".to_owned(), 400),
+        ("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: x\r\n\r\n".to_owned(), 400),
+        ("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\n".to_owned(), 400),
+        (format!("GET / HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(65)), 431),
+        (format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(17_000)), 431),
+        (format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(2048)), 414),
+        (format!("GET /?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(2048)), 414),
+    ] {
+        assert_problem(&door.all(&said).await, status);
+    }
+}
+
+#[tokio::test]
+async fn a_panic_is_a_500_without_its_message_and_costs_nobody_else_anything() {
+    let door = Door::open(Limits::default()).await;
+    let mut stream = said_on(door.dial().await, "GET /panic HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    let answer = some(&mut stream).await;
+    assert_problem(&answer, 500);
+    assert!(!answer.contains("canary"), "{answer}");
+    // Not even the same connection.
+    let mut stream = said_on(stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(some(&mut stream).await.starts_with("HTTP/1.1 200"));
+}
+
+#[tokio::test]
+async fn slow_heads_are_closed_in_time_while_others_are_served() {
+    let limits = Limits { head: Duration::from_secs(1), ..Limits::default() };
+    let door = Door::open(limits).await;
+    let began = Instant::now();
+    let mut slow = Vec::new();
+    for n in 0..100 {
+        let stream = door.dial_from("127.0.0.2").await;
+        // Some say nothing, some drip a byte now and then.
+        slow.push(tokio::spawn(async move {
+            if n % 2 == 0 {
+                return rest(stream).await;
+            }
+            let (mut read, mut write) = stream.into_split();
+            let drip = async {
+                for byte in b"GET / HTTP/1.1\r\nhost: xxxxxxxxxxxxxxxxxxxxxxxxxxx".iter().cycle() {
+                    if write.write_all(&[*byte]).await.is_err() {
+                        break;
+                    }
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                }
+            };
+            let mut heard = String::new();
+            let hear = async {
+                let mut part = [0; 4096];
+                while let Ok(n @ 1..) = read.read(&mut part).await {
+                    heard.push_str(std::str::from_utf8(&part[..n]).unwrap());
+                }
+            };
+            tokio::select! { () = drip => {} () = hear => {} }
+            heard
+        }));
+    }
+    for _ in 0..20 {
+        let asked = Instant::now();
+        door.all("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        assert!(asked.elapsed() < Duration::from_millis(500), "an honest client waited");
+    }
+    for (n, stream) in slow.into_iter().enumerate() {
+        let heard = stream.await.unwrap();
+        if n % 2 == 0 { assert_eq!(heard, "") } else { assert_problem(&heard, 408) }
+    }
+    assert!(began.elapsed() < Duration::from_secs(4), "{:?}", began.elapsed());
+}
+
+#[tokio::test]
+async fn an_idle_connection_is_kept_for_longer_than_a_slow_head_and_not_for_ever() {
+    let limits =
+        Limits { head: Duration::from_millis(500), idle: Duration::from_secs(2), ..Limits::default() };
+    let door = Door::open(limits).await;
+    let mut stream = door.dial().await;
+    for _ in 0..2 {
+        stream = said_on(stream, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        assert!(some(&mut stream).await.starts_with("HTTP/1.1 200"));
+        tokio::time::sleep(Duration::from_millis(1100)).await;
+    }
+    let began = Instant::now();
+    assert_eq!(rest(stream).await, "");
+    assert!(began.elapsed() < Duration::from_secs(3));
+}
+
+#[tokio::test]
+async fn when_it_is_full_whoever_says_nothing_makes_room() {
+    let limits = Limits { connections: 10, per_network: Some(6), ..Limits::default() };
+    let door = Door::open(limits).await;
+    let mut silent = Vec::new();
+    for n in 0..40 {
+        silent.push(door.dial_from(&format!("127.0.0.{}", 2 + n % 4)).await);
+    }
+    let busy = said_on(door.dial().await, "GET /slow HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    for _ in 0..20 {
+        silent.push(door.dial_from("127.0.0.9").await);
+    }
+    assert!(door.all("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello"));
+    assert!(rest(busy).await.ends_with("done"), "who is being answered is never closed for others");
+    // The first to come were the first to go.
+    assert_eq!(rest(silent.remove(0)).await, "");
+}
+
+#[tokio::test]
+async fn a_client_that_goes_away_cancels_nothing() {
+    let door = Door::open(Limits::default()).await;
+    for _ in 0..10 {
+        let stream = said_on(door.dial().await, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop(stream);
+    }
+    let began = Instant::now();
+    while door.finished.load(SeqCst) < 10 {
+        assert!(began.elapsed() < SOON, "{} of 10 ended", door.finished.load(SeqCst));
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_not_answered_in_time_and_what_is_too_much_is_503() {
+    let limits = Limits { request: Duration::from_millis(300), requests: 2, ..Limits::default() };
+    let door = Door::open(limits).await;
+    let never = "GET /never HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
+    for _ in 0..2 {
+        let answer = door.all(never).await;
+        assert_problem(&answer, 503);
+        assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
+    }
+    // Both still run: the third is refused at once.
+    let began = Instant::now();
+    assert_problem(&door.all(never).await, 503);
+    assert!(began.elapsed() < Duration::from_millis(200));
+}
+
+#[tokio::test]
+async fn it_stops_at_once_if_nobody_is_served_and_in_time_if_somebody_is() {
+    let limits = Limits { drain: Duration::from_secs(1), ..Limits::default() };
+    for (said, longest) in [
+        ("", 300),
+        ("GET / HT", 300),
+        ("GET / HTTP/1.1\r\nhost: x\r\n\r\n", 300),
+        ("GET /never HTTP/1.1\r\nhost: x\r\n\r\n", 1500),
+        ("POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{", 1500),
+    ] {
+        let door = Door::open(limits).await;
+        let stream = said_on(door.dial().await, said).await;
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        door.stop.cancel();
+        tokio::time::timeout(SOON, door.task).await.expect("it stops").unwrap();
+        assert!(began.elapsed() < Duration::from_millis(longest), "{said:?}: {:?}", began.elapsed());
+        drop(stream);
+    }
+    let door = Door::open(limits).await;
+    let stream = said_on(door.dial().await, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    door.stop.cancel();
+    assert!(rest(stream).await.ends_with("done"), "what is in flight is answered");
+    door.task.await.unwrap();
+}
+
+#[test]
+fn a_network_is_an_ipv4_address_or_an_ipv6_64() {
+    for (address, expected) in [
+        ("1.2.3.4", "1.2.3.4"),
+        ("::ffff:1.2.3.4", "1.2.3.4"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::"),
+    ] {
+        assert_eq!(network(address.parse().unwrap()), expected.parse::<IpAddr>().unwrap());
+    }
+}

@@ -1,0 +1,42 @@
+//! The audit log of one guild, for its owner: page by page, oldest first.
+
+use super::tenant::Tenant;
+use crate::{
+    clock::Timestamp,
+    ids::{RoleId, UserId},
+};
+
+/// One line of the audit log.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Line {
+    /// Its number; grows with time, with gaps.
+    pub audit_id: i64,
+    /// When.
+    pub at: Timestamp,
+    /// Who.
+    pub actor: String,
+    /// What.
+    pub action: String,
+    /// Whom it concerns.
+    pub user_id: Option<UserId>,
+    /// Which role.
+    pub role_id: Option<RoleId>,
+    /// Why.
+    pub cause: String,
+}
+
+/// Lines per page.
+pub const PAGE: i64 = 1000;
+
+/// The page behind `after` (0: the first).
+pub async fn page(tenant: &mut Tenant, after: i64) -> Result<Vec<Line>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT audit_id, at, actor, action, user_id, role_id, cause FROM audit_log
+          WHERE guild_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3",
+    )
+    .bind(tenant.guild())
+    .bind(after)
+    .bind(PAGE)
+    .fetch_all(tenant.db())
+    .await
+}

@@ -1,0 +1,57 @@
+//! Nothing is kept longer than it is needed. In: a batch size. Out: how many rows went. `security/retention.toml` has the
+//! class of every column.
+
+use sqlx::PgConnection;
+
+/// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
+/// The policies of the role that sweeps say the same number: nothing younger can go.
+pub const DAYS: i32 = 90;
+
+/// How many rows one sweep removed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Swept {
+    /// Events that were answered or ignored.
+    pub events: u64,
+    /// Role jobs that are finished.
+    pub jobs: u64,
+    /// Reasons for access that ended.
+    pub sources: u64,
+}
+
+impl Swept {
+    /// Whether a batch was full: there may be more.
+    pub fn is_more(&self, batch: i64) -> bool {
+        [self.events, self.jobs, self.sources].iter().any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
+    }
+}
+
+/// Removes up to `batch` rows of each kind that nothing needs any more. What is still open is never old. Any number of
+/// callers may do so at once.
+pub async fn sweep(db: &mut PgConnection, batch: i64) -> Result<Swept, sqlx::Error> {
+    let mut swept = Swept::default();
+    for (statement, count) in [
+        (
+            "DELETE FROM stripe_events WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM stripe_events
+                  WHERE received_at < now() - make_interval(days => $1) AND state <> 'recorded'
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            &mut swept.events,
+        ),
+        (
+            "DELETE FROM role_jobs WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM role_jobs WHERE finished_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            &mut swept.jobs,
+        ),
+        (
+            "DELETE FROM access_sources WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM access_sources
+                  WHERE state = 'ended' AND changed_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            &mut swept.sources,
+        ),
+    ] {
+        *count = sqlx::query(statement).bind(DAYS).bind(batch).execute(&mut *db).await?.rows_affected();
+    }
+    Ok(swept)
+}

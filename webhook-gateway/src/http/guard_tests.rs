@@ -1,0 +1,160 @@
+//! The table against the router, and the guard against what it is there for.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use axum::{
+    Router,
+    body::Body,
+    http::{Method, StatusCode, header},
+    routing::{MethodRouter, any},
+};
+use shared::{
+    http::{Limits, headers},
+    store::{database, roles::Login},
+};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+
+use super::*;
+use crate::{
+    endpoints::Endpoints,
+    http::routes::{self, Name, ROUTES, guarded},
+    ingest,
+    webhook::Webhook,
+};
+
+fn app(hops: usize) -> Router {
+    let pool = database::pool("postgres://nobody@127.0.0.1:1/x", 1, Login::Gateway).unwrap();
+    let (recorder, _) = ingest::start(pool.clone(), Arc::default(), CancellationToken::new());
+    let endpoints = Arc::new(Endpoints::new(pool.clone(), None, false));
+    let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));
+    let guard = Arc::new(Guard::new(hops, None));
+    routes::app(routes::State { webhook, pool, security_txt: None, guard })
+}
+
+/// What axum itself says it routes: it has no other way to be asked.
+fn paths(router: &Router) -> BTreeSet<String> {
+    let shown = format!("{router:?}");
+    let quoted = shown.split("paths: {").skip(1).filter_map(|part| part.split('}').next().map(|_| part));
+    quoted
+        .flat_map(|part| part.split('"').skip(1).step_by(2).map(str::to_owned).collect::<Vec<_>>())
+        .collect()
+}
+
+#[tokio::test]
+async fn the_router_has_what_the_table_names_and_nothing_else() {
+    let mut routed = paths(&app(0));
+    // axum's own, for the fallback.
+    routed.retain(|path| path.starts_with('/') && path != "/" && !path.contains("__private"));
+    let named: BTreeSet<String> = ROUTES.iter().map(|route| route.path.to_owned()).collect();
+    assert_eq!(routed, named);
+    assert_eq!(named.len(), ROUTES.len(), "a path is named once");
+    // The check itself sees a route that was smuggled in.
+    let smuggled = app(0).route("/smuggled", any(async || "hello"));
+    assert!(paths(&smuggled).contains("/smuggled"));
+}
+
+#[test]
+fn what_the_table_says_of_a_route_is_what_its_kind_needs() {
+    for Route { name, method, access, limit, path } in ROUTES {
+        match access {
+            Access::Signed => assert!(method == Method::POST && limit == Limit::Failures, "{path}"),
+            Access::Public => assert!(method == Method::GET && limit != Limit::Failures, "{path}: {name:?}"),
+            Access::Page => panic!("{path}: pages have no sessions yet"),
+        }
+    }
+}
+
+async fn serve(router: Router) -> (reqwest::Client, String) {
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(shared::http::serve(listener, router, Limits::default(), CancellationToken::new()));
+    let http = reqwest::Client::builder().timeout(Duration::from_secs(10)).no_proxy().build().unwrap();
+    (http, url)
+}
+
+/// Any route, with every method it does not take: 405 with `Allow`; every path that is none: 404; all with their headers.
+#[tokio::test]
+async fn every_route_refuses_other_methods_and_says_which_it_takes() {
+    let (http, url) = serve(app(0)).await;
+    for route in &ROUTES {
+        for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
+            let method = Method::from_bytes(method.as_bytes()).unwrap();
+            let answer = http.request(method.clone(), format!("{url}{}", route.path)).send().await.unwrap();
+            for (name, value) in headers::of(headers::Surface::Api) {
+                assert_eq!(answer.headers()[name], value, "{method} {}", route.path);
+            }
+            assert_eq!(answer.status() == StatusCode::METHOD_NOT_ALLOWED, !route.takes(&method));
+            if !route.takes(&method) {
+                assert_eq!(answer.headers()[header::ALLOW], route.allows());
+                assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+            }
+            assert!(!answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+        }
+    }
+}
+
+#[tokio::test]
+async fn strangers_have_a_budget_per_address_and_are_told_the_truth_about_it() {
+    let (http, url) = serve(app(1)).await;
+    let ask = async |from: &str| {
+        http.get(format!("{url}/nowhere")).header("x-forwarded-for", from).send().await.unwrap()
+    };
+    let mut answer = ask("1.1.1.1").await;
+    for _ in 0..400 {
+        answer = ask("1.1.1.1").await;
+        if answer.status() == StatusCode::TOO_MANY_REQUESTS {
+            break;
+        }
+    }
+    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
+    let wait: u64 = answer.headers()[header::RETRY_AFTER].to_str().unwrap().parse().unwrap();
+    assert_eq!(ask("2.2.2.2").await.status(), StatusCode::NOT_FOUND, "another address");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    assert_eq!(ask("1.1.1.1").await.status(), StatusCode::NOT_FOUND);
+}
+
+#[tokio::test]
+async fn plain_http_is_refused_when_our_proxy_says_so() {
+    let (http, url) = serve(app(1)).await;
+    let (direct, direct_url) = serve(app(0)).await;
+    for path in ["/healthz", "/webhooks/stripe", "/nowhere"] {
+        let ask = async |http: &reqwest::Client, url: &str, proto: &str| {
+            http.get(format!("{url}{path}")).header("x-forwarded-proto", proto).send().await.unwrap()
+        };
+        let refused = ask(&http, &url, "http").await;
+        assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+        assert_eq!(refused.headers()[header::CONTENT_TYPE], "application/problem+json");
+        assert_ne!(ask(&http, &url, "https").await.status(), StatusCode::FORBIDDEN);
+        // Nobody in front of us is believed.
+        assert_ne!(ask(&direct, &direct_url, "http").await.status(), StatusCode::FORBIDDEN);
+    }
+}
+
+/// There are no pages yet; what will stand before them is tried on one that exists here only.
+#[tokio::test]
+async fn a_page_takes_changes_from_our_own_origin_only() {
+    let page = Route {
+        name: Name::Alive,
+        method: Method::POST,
+        path: "/page",
+        access: Access::Page,
+        limit: Limit::Public,
+    };
+    let guard = Arc::new(Guard::new(0, Some("https://roles.example.com".to_owned())));
+    let handler = |_| -> MethodRouter<()> { any(async || Body::from("changed")) };
+    let (http, url) = serve(guarded(&[page], handler, &guard)).await;
+    for (name, value, status) in [
+        ("origin", "https://roles.example.com", StatusCode::OK),
+        ("origin", "https://evil.example", StatusCode::FORBIDDEN),
+        ("sec-fetch-site", "same-origin", StatusCode::OK),
+        ("sec-fetch-site", "cross-site", StatusCode::FORBIDDEN),
+        ("x-nothing", "x", StatusCode::FORBIDDEN),
+    ] {
+        let answer = http.post(format!("{url}/page")).header(name, value).send().await.unwrap();
+        assert_eq!(answer.status(), status, "{name}: {value}");
+        let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("script-src 'self'"), "{policy}");
+    }
+}

@@ -1,0 +1,34 @@
+//! Forgetting, once an hour: what is finished for 90 days goes, in small batches.
+
+use std::time::Duration;
+
+use shared::store::{
+    database::{Pool, within},
+    retention,
+};
+use tokio_util::sync::CancellationToken;
+
+const EVERY: Duration = Duration::from_secs(3600);
+/// Rows per statement: each is done in milliseconds, and no vacuum waits for it.
+const BATCH: i64 = 1000;
+/// Between two batches.
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Sweeps until `stop`. A sweep that is cut off goes on an hour later.
+pub async fn run(pool: Pool, stop: CancellationToken) {
+    loop {
+        let wait = match within(async { retention::sweep(&mut *pool.across().await?, BATCH).await }).await {
+            Ok(swept) => {
+                tracing::debug!(?swept, "what is old is forgotten");
+                if swept.is_more(BATCH) { PAUSE } else { EVERY }
+            }
+            Err(error) => {
+                tracing::debug!(%error, "nothing could be forgotten now");
+                EVERY
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
+    }
+}
