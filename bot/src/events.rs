@@ -7,11 +7,12 @@ use std::{
 
 use anyhow::Context;
 use serenity::all::FullEvent;
+use shared::store::database::Pool;
 use shared::{
     ids::{GuildId, UserId},
-    store::{database::within, members, role_jobs},
+    store::{database::within, members, role_jobs, tenant},
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgConnection;
 use tokio::sync::Semaphore;
 
 use crate::role_changes::RoleChanges;
@@ -29,14 +30,14 @@ const WAITS: [Duration; 5] = [
 
 /// Takes events.
 pub struct Events {
-    pool: PgPool,
+    pool: Pool,
     turns: Semaphore,
     role_changes: Mutex<RoleChanges>,
 }
 
 impl Events {
     /// Into this database.
-    pub fn new(pool: PgPool) -> Self {
+    pub fn new(pool: Pool) -> Self {
         Self { pool, turns: Semaphore::new(AT_ONCE), role_changes: Mutex::default() }
     }
 
@@ -65,13 +66,13 @@ impl Events {
         // Never closed; without a permit it would only be busier.
         let _turn = self.turns.acquire().await;
         within(async {
-            let mut tx = self.pool.begin().await?;
-            let jobs = take(&mut tx, event).await?;
+            let mut tenant = tenant::begin(&self.pool, event.guild()).await?;
+            let jobs = take(tenant.db(), event).await?;
             // These events are rare, unlike Stripe's: the wake-up may ride in their transaction.
             if jobs > 0 {
-                role_jobs::announce(&mut tx).await?;
+                role_jobs::announce(tenant.db()).await?;
             }
-            tx.commit().await
+            tenant.commit().await
         })
         .await
     }
@@ -86,6 +87,13 @@ enum Event {
     Available(GuildId),
     /// The order or the permissions of roles, or the bot's own roles, changed: what Discord refused may work now.
     RolesChanged(GuildId),
+}
+
+impl Event {
+    fn guild(self) -> GuildId {
+        let (Self::Moved(guild, ..) | Self::Available(guild) | Self::RolesChanged(guild)) = self;
+        guild
+    }
 }
 
 /// `None`: nothing.

@@ -9,7 +9,7 @@ use serenity::{
     all::{ClientBuilder, GatewayIntents, HttpBuilder},
     gateway::GatewayError,
 };
-use sqlx::PgPool;
+use shared::store::database::Pool;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -26,7 +26,7 @@ const REST_TIMEOUT: Duration = Duration::from_secs(10);
 /// What the connection needs.
 pub struct Gateway {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// The bot token.
     pub token: SecretString,
     /// Scheme and host.
@@ -81,7 +81,7 @@ async fn connect(gateway: &Gateway, intents: GatewayIntents, stop: &Cancellation
     Ok(ended?)
 }
 
-fn framework(pool: &PgPool) -> Framework<Data, anyhow::Error> {
+fn framework(pool: &Pool) -> Framework<Data, anyhow::Error> {
     let data = Data { pool: pool.clone(), events: Events::new(pool.clone()) };
     Framework::builder()
         .options(FrameworkOptions {

@@ -5,14 +5,14 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::Router;
 use secrecy::ExposeSecret;
+use shared::store::database::Pool;
 use shared::{
     health,
     http::{self, Limits},
     ids::GuildId,
     metrics,
-    store::{connections, database},
+    store::{connections, database, roles::Login, tenant},
 };
-use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -34,7 +34,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS)
+    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Bot)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -86,7 +86,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
 /// Waits for the schema, and until the configured guild is written: a database that is read-only for a moment, as during a
 /// failover, is no reason to give up.
-async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>) {
+async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
     let mut said = None;
     loop {
         let waits_for = match (database::readiness(pool).await.waits_for(), guild) {
@@ -105,6 +105,11 @@ async fn wait_for_database(pool: &PgPool, guild: Option<GuildId>) {
     }
 }
 
-async fn introduce(pool: &PgPool, guild: GuildId) -> Result<(), sqlx::Error> {
-    database::within(async { connections::ensure_guild(&mut *pool.acquire().await?, guild).await }).await
+async fn introduce(pool: &Pool, guild: GuildId) -> Result<(), sqlx::Error> {
+    database::within(async {
+        let mut tenant = tenant::begin(pool, guild).await?;
+        connections::ensure_guild(&mut tenant).await?;
+        tenant.commit().await
+    })
+    .await
 }

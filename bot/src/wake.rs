@@ -2,11 +2,11 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::store::{database::within, role_jobs::CHANNEL};
-use sqlx::{
-    PgPool,
-    postgres::{PgListener, PgPoolOptions},
+use shared::store::{
+    database::{Pool, within},
+    role_jobs::CHANNEL,
 };
+use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -15,7 +15,7 @@ const RECONNECT: Duration = Duration::from_secs(2);
 const SILENCE: Duration = Duration::from_secs(20);
 
 /// Listens until `stop`.
-pub async fn run(pool: PgPool, wake: Arc<Notify>, stop: CancellationToken) {
+pub async fn run(pool: Pool, wake: Arc<Notify>, stop: CancellationToken) {
     let listening = async {
         loop {
             if let Err(error) = listen(&pool, &wake).await {
@@ -27,12 +27,10 @@ pub async fn run(pool: PgPool, wake: Arc<Notify>, stop: CancellationToken) {
     stop.run_until_cancelled(listening).await;
 }
 
-async fn listen(pool: &PgPool, wake: &Notify) -> Result<(), sqlx::Error> {
+async fn listen(pool: &Pool, wake: &Notify) -> Result<(), sqlx::Error> {
     // Not one of the pool's connections: a listener takes leave of its own without a time limit, also of a dead one.
-    let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-    let own = own.connect_lazy_with((*pool.connect_options()).clone());
     let connected = within(async {
-        let mut listener = PgListener::connect_with(&own).await?;
+        let mut listener = PgListener::connect_with(&pool.listener()).await?;
         listener.listen(CHANNEL).await?;
         Ok(listener)
     });

@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use crate::store::database::Pool;
 use axum::{
     Json, Router,
     http::StatusCode,
@@ -12,7 +13,6 @@ use axum::{
     routing::{MethodRouter, get},
 };
 use serde_json::json;
-use sqlx::PgPool;
 use tokio::sync::Mutex;
 
 use crate::store::database::readiness;
@@ -21,7 +21,7 @@ use crate::store::database::readiness;
 const STANDS: Duration = Duration::from_millis(500);
 
 /// Both routes, for any router.
-pub fn routes<S: Clone + Send + Sync + 'static>(pool: PgPool) -> Router<S> {
+pub fn routes<S: Clone + Send + Sync + 'static>(pool: Pool) -> Router<S> {
     Router::new().route("/healthz", alive()).route("/readyz", ready(pool))
 }
 
@@ -31,7 +31,7 @@ pub fn alive<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
 }
 
 /// `/readyz`.
-pub fn ready<S: Clone + Send + Sync + 'static>(pool: PgPool) -> MethodRouter<S> {
+pub fn ready<S: Clone + Send + Sync + 'static>(pool: Pool) -> MethodRouter<S> {
     let last = Arc::new(Mutex::new(None));
     get(move || async move { look(&pool, &last).await })
 }
@@ -39,7 +39,7 @@ pub fn ready<S: Clone + Send + Sync + 'static>(pool: PgPool) -> MethodRouter<S> 
 type Answer = (Instant, Option<&'static str>);
 
 /// Ready, or 503 with the reason. The reason names no host: the gateway's route is public.
-async fn look(pool: &PgPool, last: &Mutex<Option<Answer>>) -> Response {
+async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
     // Whoever comes while one looks waits for that one's answer.
     let mut last = last.lock().await;
     let waits_for = match *last {

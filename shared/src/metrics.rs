@@ -6,6 +6,7 @@
 
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
+use crate::store::database::Pool;
 use axum::{
     Router,
     http::header,
@@ -14,7 +15,6 @@ use axum::{
 };
 use metrics::{Unit, describe_counter, describe_gauge, describe_histogram, gauge};
 use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
-use sqlx::PgPool;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
@@ -57,7 +57,7 @@ pub enum MetricsBind {
 }
 
 /// Answers `/metrics` until `stop`. Fails at once if the chosen address cannot be had.
-pub async fn start(bind: MetricsBind, pool: PgPool, stop: CancellationToken) -> std::io::Result<()> {
+pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> std::io::Result<()> {
     let (MetricsBind::Default(address) | MetricsBind::Chosen(address)) = bind;
     let listener = match (TcpListener::bind(address).await, bind) {
         (Ok(listener), _) => listener,
@@ -121,8 +121,8 @@ fn describe() {
 
 /// The counters, and the queues as they are now. When the database is away its gauges are not a number, never old.
 #[expect(clippy::cast_precision_loss, reason = "counts up to 100,000")]
-async fn scrape(handle: &PrometheusHandle, pool: &PgPool) -> Response {
-    let looked = async { queues::depth(&mut *pool.acquire().await?).await };
+async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
+    let looked = async { queues::depth(&mut *pool.across().await?).await };
     let found = match looked.await {
         Ok(queues) => Some(queues),
         Err(error) => {

@@ -9,11 +9,11 @@ use std::{
 
 use moka::future::Cache;
 use secrecy::SecretString;
+use shared::store::database::Pool;
 use shared::{
     crypto::Keyring,
     store::connections::{self, Connection},
 };
-use sqlx::PgPool;
 use tokio::sync::Semaphore;
 
 use crate::{config::split_secrets, http::budget::Budget};
@@ -89,7 +89,7 @@ enum Environment {
 
 /// Finds endpoints.
 pub struct Endpoints {
-    pool: PgPool,
+    pool: Pool,
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
@@ -105,7 +105,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// Looks in `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, which
     /// [`Endpoints::introduce`] will tell of.
-    pub fn new(pool: PgPool, keyring: Option<Keyring>, configured: bool) -> Self {
+    pub fn new(pool: Pool, keyring: Option<Keyring>, configured: bool) -> Self {
         let remembered = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER_FOR).build();
         let environment = if configured { Environment::One(OnceLock::new()) } else { Environment::None };
         Self {
@@ -188,7 +188,7 @@ impl Endpoints {
     }
 
     async fn read(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
-        let mut db = self.pool.acquire().await?;
+        let mut db = self.pool.across().await?;
         let Some(stored) = connections::endpoint(&mut db, id).await? else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {
             // Secrets held by the environment: only the connection that it describes has any.

@@ -4,13 +4,13 @@
 //! timer, so an idle gateway adds no delay. A client that disconnects leaves nothing behind, because no request ever
 //! writes by itself.
 
-use std::{collections::BTreeSet, sync::Arc};
+use std::{collections::BTreeSet, sync::Arc, time::Duration};
 
+use shared::store::database::Pool;
 use shared::store::{
     database::within,
     events::{self, NewEvent, Recorded},
 };
-use sqlx::PgPool;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
@@ -18,6 +18,8 @@ use tokio_util::sync::CancellationToken;
 const WAITING: usize = 1024;
 /// Events per statement.
 const BATCH: usize = 128;
+/// For a lock, of an event that is recorded by itself: others wait behind it.
+const PATIENCE: Duration = Duration::from_millis(300);
 
 /// The event was not stored; the cause was logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +52,7 @@ impl Recorder {
 
 /// Starts the writer. It ends when it is told to, or every [`Recorder`] is gone, and all that they sent is answered.
 pub fn start(
-    pool: PgPool,
+    pool: Pool,
     dirty: Arc<Notify>,
     end: CancellationToken,
 ) -> (Recorder, tokio::task::JoinHandle<()>) {
@@ -58,12 +60,7 @@ pub fn start(
     (Recorder(sender), tokio::spawn(write(pool, receiver, dirty, end)))
 }
 
-async fn write(
-    pool: PgPool,
-    mut receiver: mpsc::Receiver<Entry>,
-    dirty: Arc<Notify>,
-    end: CancellationToken,
-) {
+async fn write(pool: Pool, mut receiver: mpsc::Receiver<Entry>, dirty: Arc<Notify>, end: CancellationToken) {
     let mut batch = Vec::with_capacity(BATCH);
     loop {
         let received = tokio::select! {
@@ -91,7 +88,7 @@ async fn write(
 
 /// One statement for all; if one event's content is refused, or its object's row is locked for long, each event by itself:
 /// that costs only its own answer, and of a locked row's guild those of the same batch.
-async fn commit(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
+async fn commit(pool: &Pool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
     match record(pool, batch).await {
         Ok(recorded) => recorded.into_iter().map(Ok).collect(),
         Err(error) if batch.len() > 1 && (is_about_content(&error) || is_about_locks(&error)) => {
@@ -105,7 +102,7 @@ async fn commit(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotSt
     }
 }
 
-async fn one_by_one(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
+async fn one_by_one(pool: &Pool, batch: &[NewEvent]) -> Vec<Result<Recorded, NotStored>> {
     let mut locked = BTreeSet::new();
     let mut results = Vec::with_capacity(batch.len());
     for event in batch {
@@ -127,17 +124,16 @@ async fn one_by_one(pool: &PgPool, batch: &[NewEvent]) -> Vec<Result<Recorded, N
 }
 
 /// With little patience for locks: others wait behind it.
-async fn record_alone(pool: &PgPool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
-    let mut tx = pool.begin().await?;
-    events::with_little_patience(&mut tx).await?;
+async fn record_alone(pool: &Pool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
+    let mut tx = pool.across_impatiently(PATIENCE).await?;
     let recorded = events::record(&mut tx, std::slice::from_ref(event)).await?;
     tx.commit().await?;
     Ok(recorded[0])
 }
 
-async fn record(pool: &PgPool, batch: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
+async fn record(pool: &Pool, batch: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
     // If it is given up and was committed all the same, Stripe's next delivery finds a duplicate.
-    within(async { events::record(&mut *pool.acquire().await?, batch).await }).await
+    within(async { events::record(&mut *pool.across().await?, batch).await }).await
 }
 
 /// 55P03: a lock was not had in time. 40P01: two waited for each other.

@@ -1,11 +1,14 @@
 //! The API key of a connection: from the environment, or sealed in the database.
 
 use secrecy::SecretString;
+use shared::store::database::Pool;
 use shared::{
     crypto::Keyring,
-    store::connections::{self, Connection, Credential},
+    store::{
+        connections::{self, Connection, Credential},
+        tenant,
+    },
 };
-use sqlx::PgPool;
 
 use crate::config::Environment;
 
@@ -42,7 +45,7 @@ pub enum NoKey {
 /// Finds keys.
 pub struct Keys {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Opens keys that are in it.
     pub keyring: Option<Keyring>,
     /// The connection whose key is not.
@@ -53,8 +56,8 @@ impl Keys {
     /// The key of a connection.
     pub async fn of(&self, connection: Connection) -> Result<Key, NoKey> {
         let stored = {
-            let mut db = self.pool.acquire().await?;
-            connections::credential(&mut db, connection).await?
+            let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
+            connections::credential(&mut tenant, connection.id).await?
         };
         let missing = |why: &str| NoKey::Missing(why.to_owned());
         let credential = stored.ok_or_else(|| missing("the connection is not active"))?;

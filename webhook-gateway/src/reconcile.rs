@@ -6,8 +6,9 @@
 
 use std::{sync::Arc, time::Duration};
 
+use shared::store::database::Pool;
 use shared::{
-    ids::EventId,
+    ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
         catalogue,
@@ -16,9 +17,9 @@ use shared::{
         database::within,
         events::ObjectKind,
         mirror, sync,
+        tenant::{self, Tenant},
     },
 };
-use sqlx::PgPool;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -40,7 +41,7 @@ const SPACING: Duration = Duration::from_millis(100);
 /// What reconciling needs.
 pub struct Reconcile {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Stripe.
     pub stripe: ReadClient,
     /// The keys to it.
@@ -97,7 +98,7 @@ pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
 impl Reconcile {
     /// Brings one connection up to date, if one is due.
     pub async fn tick(&self) -> bool {
-        let taken = within(async { cursors::take(&mut *self.pool.acquire().await?, self.every).await });
+        let taken = within(async { cursors::take(&mut *self.pool.across().await?, self.every).await });
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
@@ -144,16 +145,19 @@ impl Reconcile {
     }
 
     async fn mark(&self, connection: Connection, mut ids: Vec<String>) -> Result<usize, sqlx::Error> {
-        let mut db = self.pool.acquire().await?;
+        let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
+        let connection = connection.id;
         let catalogue = [catalogue::OBJECT.to_owned()];
-        sync::mark_dirty(&mut db, connection, ObjectKind::Catalogue, &catalogue).await?;
-        ids.extend(mirror::running(&mut db, connection).await?);
+        sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue).await?;
+        ids.extend(mirror::running(&mut tenant, connection).await?);
         ids.sort_unstable();
         ids.dedup();
         for chunk in ids.chunks(CHUNK) {
-            sync::mark_dirty_slowly(&mut db, connection, ObjectKind::Subscription, chunk, SPACING).await?;
+            sync::mark_dirty_slowly(&mut tenant, connection, ObjectKind::Subscription, chunk, SPACING)
+                .await?;
         }
-        cursors::listed(&mut db, connection).await?;
+        cursors::listed(&mut tenant, connection).await?;
+        tenant.commit().await?;
         Ok(ids.len())
     }
 
@@ -168,9 +172,7 @@ impl Reconcile {
             };
             let EventPage { events, has_more } = page;
             let Some(newest) = events.first().map(|event| event.id.clone()) else {
-                let polled =
-                    async { cursors::polled(&mut *self.pool.acquire().await?, cursor.connection).await };
-                return Ok(within(polled).await?);
+                return Ok(self.write(cursor, async |tenant, id| cursors::polled(tenant, id).await).await?);
             };
             let settled_before = shared::clock::now() - SETTLED;
             let settled =
@@ -195,14 +197,26 @@ impl Reconcile {
     }
 
     async fn advance(&self, cursor: &Cursor, newest: &EventId) -> Result<(), sqlx::Error> {
-        within(async { cursors::advance(&mut *self.pool.acquire().await?, cursor.connection, newest).await })
-            .await
+        self.write(cursor, async |tenant, id| cursors::advance(tenant, id, newest).await).await
+    }
+
+    /// One transaction of the cursor's tenant.
+    async fn write(
+        &self,
+        cursor: &Cursor,
+        step: impl AsyncFnOnce(&mut Tenant, ConnectionId) -> Result<(), sqlx::Error>,
+    ) -> Result<(), sqlx::Error> {
+        within(async {
+            let mut tenant = tenant::begin(&self.pool, cursor.connection.guild).await?;
+            step(&mut tenant, cursor.connection.id).await?;
+            tenant.commit().await
+        })
+        .await
     }
 
     async fn begin_again(&self, cursor: &Cursor) -> Result<(), Failed> {
         tracing::warn!(guild.id = %cursor.connection.guild, "Stripe's events do not reach back far enough; reading all subscriptions");
-        let reset = async { cursors::reset(&mut *self.pool.acquire().await?, cursor.connection).await };
-        Ok(within(reset).await?)
+        Ok(self.write(cursor, async |tenant, id| cursors::reset(tenant, id).await).await?)
     }
 
     async fn put_back(&self, cursor: &Cursor, error: &Failed) {
@@ -210,11 +224,9 @@ impl Reconcile {
             Failed::Stripe(ReadError::Busy(after)) => *after,
             _ => RETRY,
         };
-        let put = async {
-            cursors::retry(&mut *self.pool.acquire().await?, cursor.connection, wait, &error.to_string())
-                .await
-        };
-        if let Err(error) = within(put).await {
+        let why = error.to_string();
+        let put = self.write(cursor, async |tenant, id| cursors::retry(tenant, id, wait, &why).await);
+        if let Err(error) = put.await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }
     }

@@ -2,8 +2,10 @@
 
 use std::time::Duration;
 
-use shared::store::{database::within, retention};
-use sqlx::PgPool;
+use shared::store::{
+    database::{Pool, within},
+    retention,
+};
 use tokio_util::sync::CancellationToken;
 
 const EVERY: Duration = Duration::from_secs(3600);
@@ -13,9 +15,9 @@ const BATCH: i64 = 1000;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Sweeps until `stop`. A sweep that is cut off goes on an hour later.
-pub async fn run(pool: PgPool, stop: CancellationToken) {
+pub async fn run(pool: Pool, stop: CancellationToken) {
     loop {
-        let wait = match within(async { retention::sweep(&mut *pool.acquire().await?, BATCH).await }).await {
+        let wait = match within(async { retention::sweep(&mut *pool.across().await?, BATCH).await }).await {
             Ok(swept) => {
                 tracing::debug!(?swept, "what is old is forgotten");
                 if swept.is_more(BATCH) { PAUSE } else { EVERY }

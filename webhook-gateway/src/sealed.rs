@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use shared::{
     crypto::Keyring,
-    store::sealed::{self, Sealed},
+    store::{
+        database::Pool,
+        sealed::{self, Sealed},
+    },
 };
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 const RETRY: Duration = Duration::from_millis(500);
@@ -18,7 +20,7 @@ const RETRY: Duration = Duration::from_millis(500);
 const NAMED: u64 = 20;
 
 /// Looks once, as soon as the database is there.
-pub async fn look(pool: PgPool, keyring: Option<Keyring>, stop: CancellationToken) {
+pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
     loop {
         match closed(&pool, keyring.as_ref()).await {
             Ok(0) => return,
@@ -39,11 +41,11 @@ pub async fn look(pool: PgPool, keyring: Option<Keyring>, stop: CancellationToke
 }
 
 /// How many do not open; the first of them are logged.
-async fn closed(pool: &PgPool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Error> {
+async fn closed(pool: &Pool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Error> {
     let mut count = 0;
     let mut last: Option<Sealed> = None;
     loop {
-        let page = sealed::page(&mut *pool.acquire().await?, last.as_ref()).await?;
+        let page = sealed::page(&mut *pool.across().await?, last.as_ref()).await?;
         for value in &page {
             let wrong = match keyring.map(|keyring| value.opens(keyring)) {
                 Some(Ok(())) => continue,

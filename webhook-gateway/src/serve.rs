@@ -4,12 +4,12 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
+use shared::store::database::Pool;
 use shared::{
     http::{self as door, Limits},
     metrics,
-    store::{connections, cursors, database},
+    store::{connections, cursors, database, roles::Login, tenant},
 };
-use sqlx::PgPool;
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
@@ -42,7 +42,10 @@ const DRAIN: Duration = Duration::from_secs(2);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS)
+    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Gateway)
+        .context("DATABASE_URL is malformed")?;
+    // A role of its own, which may do nothing but forget.
+    let forgetting = database::pool(config.database_url.expose_secret(), 1, Login::Retention)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -99,7 +102,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(look);
     tasks.spawn(keep_house(webhook, guard, stop.clone()));
-    tasks.spawn(retention::run(pool.clone(), stop.clone()));
+    tasks.spawn(retention::run(forgetting.clone(), stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
     // Behind a proxy all connections are the proxy's.
     let per_network = Limits::default().per_network.filter(|_| config.trusted_proxy_hops == 0);
@@ -119,13 +122,13 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         ended.context("the writer panicked")?;
     }
     // A connection that does not answer is not waited for.
-    drop(tokio::time::timeout(DRAIN, pool.close()).await);
+    drop(tokio::time::timeout(DRAIN, async { tokio::join!(pool.close(), forgetting.close()) }).await);
     served
 }
 
 /// Writes the guild and connection that variables describe, as soon as the database is there.
 async fn introduce(
-    pool: PgPool,
+    pool: Pool,
     endpoints: Arc<Endpoints>,
     environment: Option<Environment>,
     stop: CancellationToken,
@@ -150,18 +153,18 @@ async fn introduce(
     }
 }
 
-async fn ensure(pool: &PgPool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
-    let mut db = pool.acquire().await?;
-    connections::ensure_guild(&mut db, environment.guild).await?;
+async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
+    let mut tenant = tenant::begin(pool, environment.guild).await?;
+    connections::ensure_guild(&mut tenant).await?;
     let (label, metadata_links) = (connections::ENVIRONMENT, true);
-    let connection =
-        connections::ensure(&mut db, environment.guild, label, environment.livemode, metadata_links).await?;
-    for other in connections::disconnect_others(&mut db, connection).await? {
-        tracing::warn!(guild.id = %other.guild, connection.id = %other.id,
+    let id = connections::ensure(&mut tenant, label, environment.livemode, metadata_links).await?;
+    for other in connections::disconnect_others(&mut tenant, id).await? {
+        tracing::warn!(guild.id = %environment.guild, connection.id = %other,
             "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
     }
-    cursors::ensure(&mut db, connection).await?;
-    Ok(connection)
+    cursors::ensure(&mut tenant, id).await?;
+    tenant.commit().await?;
+    Ok(connections::Connection { guild: environment.guild, id })
 }
 
 async fn keep_house(webhook: Arc<Webhook>, guard: Arc<Guard>, stop: CancellationToken) {

@@ -4,7 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use poise::{CreateReply, FrameworkError};
 use serenity::http::Http;
-use sqlx::PgPool;
+use shared::store::database::Pool;
 
 use crate::events::Events;
 
@@ -13,7 +13,7 @@ mod status;
 /// What every command gets.
 pub struct Data {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// What takes the Gateway's events.
     pub events: Events,
 }

@@ -6,6 +6,7 @@ use shared::{
     store::{
         database::within,
         summary::{Summary, summary},
+        tenant,
     },
 };
 
@@ -33,7 +34,7 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         ctx.say("Use this in a server.").await?;
         return Ok(());
     };
-    let found = within(async { summary(&mut *ctx.data().pool.acquire().await?, guild).await }).await?;
+    let found = within(async { summary(&mut tenant::begin(&ctx.data().pool, guild).await?).await }).await?;
     let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary));
     ctx.say(text).await?;
     Ok(())

@@ -7,11 +7,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shared::store::database::Pool;
 use shared::{
     domain::enforcement::first_look,
-    store::{database::within, mapped_roles},
+    store::{database::within, mapped_roles, tenant},
 };
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
@@ -22,7 +22,7 @@ const AGAIN: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Looks until `stop`.
-pub async fn run(pool: PgPool, discord: Arc<RoleClient>, poll: Duration, stop: CancellationToken) {
+pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: CancellationToken) {
     while !stop.is_cancelled() {
         let looked = stop.run_until_cancelled(one_guild(&pool, &discord)).await;
         match looked {
@@ -35,8 +35,8 @@ pub async fn run(pool: PgPool, discord: Arc<RoleClient>, poll: Duration, stop: C
 }
 
 /// Looks at one guild's roles, if any are new.
-async fn one_guild(pool: &PgPool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
-    let taken = within(async { mapped_roles::take_unseen(&mut *pool.acquire().await?, AGAIN).await });
+async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
+    let taken = within(async { mapped_roles::take_unseen(&mut *pool.across().await?, AGAIN).await });
     let Some((guild, unseen)) = taken.await? else { return Ok(false) };
     let counted = match discord.holders(guild, Instant::now() + PATIENCE).await {
         Ok(counted) => counted,
@@ -47,16 +47,16 @@ async fn one_guild(pool: &PgPool, discord: &RoleClient) -> Result<bool, sqlx::Er
         }
     };
     let decided = within(async {
-        let mut tx = pool.begin().await?;
+        let mut tenant = tenant::begin(pool, guild).await?;
         for look in &unseen {
             // A role that nobody holds may be left out.
             let holders = counted.get(&look.role_id).copied().unwrap_or(0);
             let enforcement = first_look(holders, look.ours);
             tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
             let others = holders - look.ours;
-            mapped_roles::decide(&mut tx, guild, look.role_id, enforcement, others.max(0)).await?;
+            mapped_roles::decide(tenant.db(), guild, look.role_id, enforcement, others.max(0)).await?;
         }
-        tx.commit().await
+        tenant.commit().await
     });
     decided.await?;
     Ok(true)

@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shared::store::database::Pool;
 use shared::{
     ids::GuildId,
     store::{database::within, gates, members, role_jobs},
 };
-use sqlx::PgPool;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -40,7 +40,7 @@ const LAST_TURNS: Duration = Duration::from_secs(2);
 /// What the worker needs.
 pub struct Worker {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Discord.
     pub discord: Arc<RoleClient>,
     /// Guilds at the same time.
@@ -133,7 +133,7 @@ fn judge(ended: Result<Option<Turned>, tokio::task::JoinError>) -> Result<(), To
 async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec<Lease> {
     let (owner, until) = (Uuid::new_v4(), Instant::now() + worker.lease);
     let walked = async {
-        let mut db = worker.pool.acquire().await?;
+        let mut db = worker.pool.across().await?;
         let walk = gates::lease(&mut db, *ring, limit, owner, worker.lease).await?;
         // The end of the ring, with nothing behind the position: what is before it may have work.
         let ended = walk.leased.is_empty() && walk.position.is_none() && ring.is_some();
@@ -175,9 +175,9 @@ impl Worker {
 }
 
 /// Parked jobs whose time has come, and members nobody looked at for long.
-async fn look_again(pool: &PgPool) {
+async fn look_again(pool: &Pool) {
     let looked = async {
-        let mut db = pool.acquire().await?;
+        let mut db = pool.across().await?;
         let released = role_jobs::release_parked(&mut db).await?;
         Ok::<_, sqlx::Error>(released + members::sweep(&mut db, None, LOOK_EVERY, SWEEP).await?)
     };

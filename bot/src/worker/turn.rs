@@ -5,6 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use shared::store::database::Pool;
 use shared::{
     domain::{
         enforcement::Enforcement,
@@ -20,9 +21,9 @@ use shared::{
         grants::{self, Fence, GrantChange},
         role_jobs::{self, MemberWork, Power, RoleWork},
         settle::{self, JobUpdate, RoleHealth, Settlement},
+        tenant,
     },
 };
-use sqlx::PgPool;
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
@@ -120,7 +121,7 @@ impl Notes {
 
 /// A turn under way.
 pub(super) struct Turn<'a> {
-    pub(super) pool: &'a PgPool,
+    pub(super) pool: &'a Pool,
     pub(super) discord: &'a RoleClient,
     pub(super) lease: Lease,
     /// Between calls it is asked; what was begun is settled.
@@ -132,8 +133,8 @@ impl Turn<'_> {
     pub(super) async fn take(self) -> Result<Turned, sqlx::Error> {
         let (guild, owner) = (self.lease.guild, self.lease.owner);
         let work = within(async {
-            let mut db = self.pool.acquire().await?;
-            role_jobs::due(&mut db, guild, MEMBERS).await
+            let mut tenant = tenant::begin(self.pool, guild).await?;
+            role_jobs::due(tenant.db(), guild, MEMBERS).await
         });
         let work = work.await?;
         let mut notes = Notes::default();
@@ -157,9 +158,9 @@ impl Turn<'_> {
         let Notes { jobs, grants, roles, called, .. } = notes;
         let settlement = Settlement { guild, owner, gate, jobs, grants, roles, called };
         let release = within(async {
-            let mut tx = self.pool.begin().await?;
-            let release = settle::settle(&mut tx, &settlement).await?;
-            tx.commit().await?;
+            let mut tenant = tenant::begin(self.pool, guild).await?;
+            let release = settle::settle(tenant.db(), &settlement).await?;
+            tenant.commit().await?;
             Ok(release)
         });
         let release = release.await?;
@@ -272,8 +273,11 @@ impl Turn<'_> {
             return Ok(Fence::Held);
         }
         within(async {
-            let mut db = self.pool.acquire().await?;
-            grants::intend(&mut db, self.lease.guild, self.lease.owner, work.user, &roles).await
+            let guild = self.lease.guild;
+            let mut tenant = tenant::begin(self.pool, guild).await?;
+            let fence = grants::intend(tenant.db(), guild, self.lease.owner, work.user, &roles).await?;
+            tenant.commit().await?;
+            Ok(fence)
         })
         .await
     }

@@ -133,7 +133,7 @@ impl Stage {
             discord,
             stripe,
             http: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
-            db: store::pool(&database.url, 4)?,
+            db: store::migration_pool(&database.url)?,
             webhook_url,
             guild,
             vip,

@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use shared::{
     config::{Env, Problems, Reader},
     crypto::{self, Keyring},
-    store::database,
+    store::{database, roles::Login},
 };
 use time::macros::format_description;
 
@@ -35,7 +35,7 @@ pub async fn run(env: &Env, command: &Command) -> anyhow::Result<ExitCode> {
         generate(keyring.as_ref());
         return Ok(ExitCode::SUCCESS);
     }
-    let pool = database::pool(&operator::database_url(env)?, 1)?;
+    let pool = database::pool(&operator::database_url(env)?, 1, Login::Operator)?;
     let keyring = keyring(env)?;
     match command {
         Command::Rotate => rotate::run(&pool, &required(keyring)?).await,

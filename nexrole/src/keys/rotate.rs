@@ -8,16 +8,18 @@ use std::process::ExitCode;
 use anyhow::Context;
 use shared::{
     crypto::Keyring,
-    store::sealed::{self, Sealed},
+    store::{
+        database::Pool,
+        sealed::{self, Sealed},
+    },
 };
-use sqlx::PgPool;
 
 /// Seals everything anew; exit code 1 if something does not open.
-pub(super) async fn run(pool: &PgPool, keyring: &Keyring) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCode> {
     let (mut done, mut already, mut closed) = (0_u64, 0_u64, 0_u64);
     let mut last: Option<Sealed> = None;
     loop {
-        let mut db = pool.acquire().await.context("the database cannot be reached")?;
+        let mut db = pool.across().await.context("the database cannot be reached")?;
         let page = sealed::page(&mut db, last.as_ref()).await?;
         for value in &page {
             if value.key_id() == Some(keyring.first()) && value.opens(keyring).is_ok() {

@@ -5,9 +5,11 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use shared::{
     crypto::Keyring,
-    store::sealed::{self, Column, Sealed},
+    store::{
+        database::Pool,
+        sealed::{self, Column, Sealed},
+    },
 };
-use sqlx::PgPool;
 use time::{Date, macros::format_description};
 
 /// Keys should be changed this often.
@@ -21,7 +23,7 @@ struct Count {
 }
 
 /// Prints it; exit code 1 if something does not open.
-pub(super) async fn run(pool: &PgPool, keyring: Option<&Keyring>) -> anyhow::Result<ExitCode> {
+pub(super) async fn run(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Result<ExitCode> {
     let counts = count(pool, keyring).await?;
     let today = shared::clock::now().date();
     let ring: Vec<&str> = keyring.map(|keyring| keyring.ids().collect()).unwrap_or_default();
@@ -41,11 +43,11 @@ pub(super) async fn run(pool: &PgPool, keyring: Option<&Keyring>) -> anyhow::Res
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn count(pool: &PgPool, keyring: Option<&Keyring>) -> anyhow::Result<BTreeMap<String, Count>> {
+async fn count(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Result<BTreeMap<String, Count>> {
     let mut counts = BTreeMap::<String, Count>::new();
     let mut last: Option<Sealed> = None;
     loop {
-        let mut db = pool.acquire().await.context("the database cannot be reached")?;
+        let mut db = pool.across().await.context("the database cannot be reached")?;
         let page = sealed::page(&mut db, last.as_ref()).await?;
         for value in &page {
             let count = counts.entry(value.key_id().unwrap_or(DAMAGED).to_owned()).or_default();

@@ -1,20 +1,18 @@
 //! `nexrole catalogue`: what a server's owner sells at Stripe, and which roles it gives. Text on stdout.
 
-use anyhow::Context;
+use shared::store::database::Pool;
 use shared::{
     domain::{catalogue::in_words, enforcement::Enforcement},
     ids::GuildId,
     store::catalogue::{self, Offer},
 };
-use sqlx::PgPool;
 
 use super::known;
 
 /// Prints the catalogue.
-pub(super) async fn show(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    known(&mut db, guild).await?;
-    let offers = catalogue::offers(&mut db, guild).await?;
+pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
+    let mut tenant = known(pool, guild).await?;
+    let offers = catalogue::offers(&mut tenant).await?;
     if offers.is_empty() {
         println!(
             "No active price is known. It is read from Stripe at first contact; the key needs Read on Prices,"
@@ -32,7 +30,7 @@ pub(super) async fn show(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
         }
         println!("    {}  {}  {}", offer.price_id, price(offer), gives(offer));
     }
-    let links = catalogue::links(&mut db, guild).await?;
+    let links = catalogue::links(&mut tenant).await?;
     if !links.is_empty() {
         println!("\nPayment links");
     }

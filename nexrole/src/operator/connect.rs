@@ -12,9 +12,14 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::{
     config::Env,
     ids::GuildId,
-    store::{connections, cursors, sealed::Column},
+    store::{
+        connections::{self, Connection},
+        cursors,
+        database::Pool,
+        sealed::Column,
+        tenant,
+    },
 };
-use sqlx::PgPool;
 use webhook_gateway::config::{mode, split_secrets};
 
 use crate::keys;
@@ -43,7 +48,7 @@ pub struct Arguments {
 }
 
 /// Connects; the same again replaces the secrets.
-pub(super) async fn run(env: &Env, pool: &PgPool, arguments: &Arguments) -> anyhow::Result<()> {
+pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
     let keyring = keys::required(keys::keyring(env)?)?;
     let Arguments { guild, key_file, webhook_secret_file, label, metadata_links } = arguments;
     ensure!(label != connections::ENVIRONMENT, "the label '{label}' is taken by what variables describe");
@@ -61,18 +66,19 @@ pub(super) async fn run(env: &Env, pool: &PgPool, arguments: &Arguments) -> anyh
         bail!("what is in --webhook-secret-file is not a list of whsec_… separated by commas");
     }
 
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    connections::ensure_guild(&mut tx, *guild).await?;
-    let connection = connections::ensure(&mut tx, *guild, label, livemode, *metadata_links).await?;
-    cursors::ensure(&mut tx, connection).await?;
+    let mut tenant = tenant::begin(pool, *guild).await.context("the database cannot be reached")?;
+    connections::ensure_guild(&mut tenant).await?;
+    let id = connections::ensure(&mut tenant, label, livemode, *metadata_links).await?;
+    cursors::ensure(&mut tenant, id).await?;
+    let connection = Connection { guild: *guild, id };
     let seal = |column: Column, secret: &SecretString| {
         keyring.seal(&connection.place(column.name()), secret.expose_secret().as_bytes())
     };
     let key = seal(Column::ApiKey, &key)?;
     let secrets = secrets.map(|secrets| seal(Column::WebhookSecrets, &secrets)).transpose()?;
-    connections::seal(&mut tx, connection, Some(&key), secrets.as_deref()).await?;
-    let endpoint = connections::endpoint_id(&mut tx, connection).await?;
-    tx.commit().await?;
+    connections::seal(&mut tenant, id, Some(&key), secrets.as_deref()).await?;
+    let endpoint = connections::endpoint_id(&mut tenant, id).await?;
+    tenant.commit().await?;
     println!("Connected server {guild} ({}).", if livemode { "live" } else { "test" });
     println!("Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{endpoint}");
     if secrets.is_none() {

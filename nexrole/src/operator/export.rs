@@ -7,9 +7,12 @@ use clap::ValueEnum;
 use serde_json::json;
 use shared::{
     ids::GuildId,
-    store::export::{self, Line},
+    store::{
+        database::Pool,
+        export::{self, Line},
+        tenant,
+    },
 };
-use sqlx::PgPool;
 use time::format_description::well_known::Rfc3339;
 
 use super::known;
@@ -24,16 +27,18 @@ pub enum Format {
 }
 
 /// Writes the whole log.
-pub(super) async fn run(pool: &PgPool, guild: GuildId, format: Format) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    known(&mut db, guild).await?;
+pub(super) async fn run(pool: &Pool, guild: GuildId, format: Format) -> anyhow::Result<()> {
+    known(pool, guild).await?;
     let mut out = std::io::stdout().lock();
     if format == Format::Csv {
         write!(out, "audit_id,at,actor,action,user_id,role_id,cause\r\n")?;
     }
     let mut after = 0;
     loop {
-        let page = export::page(&mut db, guild, after).await?;
+        // A transaction for each page: whoever reads stdout may take their time.
+        let mut tenant = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
+        let page = export::page(&mut tenant, after).await?;
+        drop(tenant);
         let Some(last) = page.last() else { return Ok(()) };
         after = last.audit_id;
         for line in &page {

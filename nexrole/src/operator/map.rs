@@ -2,15 +2,16 @@
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
+use shared::store::database::Pool;
 use shared::{
     domain::enforcement::Enforcement,
     ids::{GuildId, RoleId},
     store::{
         connections, mapped_roles,
         mappings::{self, Sold},
+        tenant,
     },
 };
-use sqlx::PgPool;
 
 use super::{known, lines};
 
@@ -62,7 +63,7 @@ pub enum MapCommand {
 }
 
 /// Runs a command.
-pub(super) async fn run(pool: &PgPool, command: MapCommand) -> anyhow::Result<()> {
+pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
     match command {
         MapCommand::Add { guild, price, product, role } => add(pool, guild, price, product, role).await,
         MapCommand::List { guild } => list(pool, guild).await,
@@ -75,7 +76,7 @@ pub(super) async fn run(pool: &PgPool, command: MapCommand) -> anyhow::Result<()
 }
 
 async fn add(
-    pool: &PgPool,
+    pool: &Pool,
     guild: GuildId,
     price: Option<String>,
     product: Option<String>,
@@ -89,9 +90,9 @@ async fn add(
     if role.get() == guild.get() {
         bail!("role {role} is @everyone, which every member has; give the id of another role");
     }
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    connections::ensure_guild(&mut tx, guild).await?;
-    let added = mappings::add(&mut tx, guild, &sold, role).await?;
+    let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
+    connections::ensure_guild(&mut tx).await?;
+    let added = mappings::add(&mut tx, &sold, role).await?;
     tx.commit().await?;
     match added {
         Some(0) => println!("Mapped. Nobody is known to pay for it yet."),
@@ -104,10 +105,9 @@ async fn add(
     Ok(())
 }
 
-async fn list(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    known(&mut db, guild).await?;
-    let roles = mapped_roles::list(&mut db, guild).await?;
+async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
+    let mut tenant = known(pool, guild).await?;
+    let roles = mapped_roles::list(&mut tenant).await?;
     if roles.is_empty() {
         println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
     }
@@ -130,13 +130,12 @@ async fn list(pool: &PgPool, guild: GuildId) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn preview(pool: &PgPool, guild: GuildId, role: RoleId) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    known(&mut db, guild).await?;
-    if !mapped_roles::list(&mut db, guild).await?.iter().any(|mapped| mapped.role_id == role) {
+async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()> {
+    let mut tenant = known(pool, guild).await?;
+    if !mapped_roles::list(&mut tenant).await?.iter().any(|mapped| mapped.role_id == role) {
         bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are");
     }
-    let preview = mapped_roles::preview(&mut db, guild, role).await?;
+    let preview = mapped_roles::preview(&mut tenant, role).await?;
     println!("Pay, and would have role {role} (who has it by hand already keeps it)");
     lines(&preview.gain, "nobody", |user| format!("member {user}"));
     println!("\nHave it from Nexrole and do not pay any more: would lose it");
@@ -147,10 +146,9 @@ async fn preview(pool: &PgPool, guild: GuildId, role: RoleId) -> anyhow::Result<
     Ok(())
 }
 
-async fn enforce(pool: &PgPool, guild: GuildId, role: RoleId, wanted: Enforcement) -> anyhow::Result<()> {
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    known(&mut tx, guild).await?;
-    let concerned = mapped_roles::set(&mut tx, guild, role, wanted).await?;
+async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement) -> anyhow::Result<()> {
+    let mut tx = known(pool, guild).await?;
+    let concerned = mapped_roles::set(&mut tx, role, wanted).await?;
     tx.commit().await?;
     match (concerned, wanted) {
         (None, _) => {

@@ -3,19 +3,21 @@
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
+use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
     domain::enforcement::Enforcement,
-    ids::{CustomerId, GuildId, UserId},
+    ids::{ConnectionId, CustomerId, GuildId, UserId},
     store::{
-        connections::{self, Connection},
-        database,
+        connections, database,
         events::ObjectKind,
         links::{self, Linking, Proof},
-        sync, why,
+        roles::Login,
+        sync,
+        tenant::{self, Tenant},
+        why,
     },
 };
-use sqlx::{PgConnection, PgPool};
 use time::{OffsetDateTime, macros::format_description};
 
 use crate::database::Published;
@@ -116,7 +118,7 @@ pub(crate) fn database_url(env: &Env) -> anyhow::Result<String> {
 /// Runs a command.
 pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let url = database_url(env)?;
-    let pool = database::pool(&url, 2).context("DATABASE_URL is malformed")?;
+    let pool = database::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;
     match command {
         Command::Migrate => {
             crate::database::migrate(&database::migration_pool(&url)?).await?;
@@ -138,16 +140,18 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     }
 }
 
-async fn known(db: &mut PgConnection, guild: GuildId) -> anyhow::Result<()> {
-    if !connections::knows_guild(db, guild).await? {
+/// Begins the guild's transaction; fails for one that does not use us.
+async fn known(pool: &Pool, guild: GuildId) -> anyhow::Result<Tenant> {
+    let mut tenant = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
+    if !connections::knows_guild(&mut tenant).await? {
         bail!("server {guild} does not use Nexrole; is the id right?");
     }
-    Ok(())
+    Ok(tenant)
 }
 
-async fn link(pool: &PgPool, guild: GuildId, customer: &CustomerId, user: UserId) -> anyhow::Result<()> {
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    let connection = the_connection(&mut tx, guild).await?;
+async fn link(pool: &Pool, guild: GuildId, customer: &CustomerId, user: UserId) -> anyhow::Result<()> {
+    let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
+    let connection = the_connection(&mut tx).await?;
     // First the object's row, then the link: the order in which the gateway locks them too.
     sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
     let linking = links::link(&mut tx, connection, customer, user, Proof::Owner).await?;
@@ -163,9 +167,9 @@ async fn link(pool: &PgPool, guild: GuildId, customer: &CustomerId, user: UserId
     Ok(())
 }
 
-async fn unlink(pool: &PgPool, guild: GuildId, customer: &CustomerId) -> anyhow::Result<()> {
-    let mut tx = pool.begin().await.context("the database cannot be reached")?;
-    let connection = the_connection(&mut tx, guild).await?;
+async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::Result<()> {
+    let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
+    let connection = the_connection(&mut tx).await?;
     // First the object's row, then the link, as above.
     sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
     let holder = links::unlink(&mut tx, connection, customer).await?;
@@ -180,12 +184,13 @@ async fn unlink(pool: &PgPool, guild: GuildId, customer: &CustomerId) -> anyhow:
 }
 
 /// The guild's one active connection.
-async fn the_connection(db: &mut PgConnection, guild: GuildId) -> anyhow::Result<Connection> {
-    let mut active: Vec<_> = connections::list(db).await?;
-    active.retain(|connection| connection.guild_id == guild && connection.state == "active");
+async fn the_connection(tenant: &mut Tenant) -> anyhow::Result<ConnectionId> {
+    let guild = tenant.guild();
+    let mut active: Vec<_> = connections::list(tenant.db()).await?;
+    active.retain(|connection| connection.state == "active");
     match &active[..] {
         [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
-        [one] => Ok(Connection { guild, id: one.connection_id }),
+        [one] => Ok(one.connection_id),
         several => bail!(
             "server {guild} has {} Stripe connections; linking by hand takes exactly one so far",
             several.len()
@@ -193,8 +198,8 @@ async fn the_connection(db: &mut PgConnection, guild: GuildId) -> anyhow::Result
     }
 }
 
-async fn list(pool: &PgPool) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
+async fn list(pool: &Pool) -> anyhow::Result<()> {
+    let mut db = pool.across().await.context("the database cannot be reached")?;
     let connections = connections::list(&mut db).await?;
     if connections.is_empty() {
         println!(
@@ -211,10 +216,9 @@ async fn list(pool: &PgPool) -> anyhow::Result<()> {
     Ok(())
 }
 
-async fn explain(pool: &PgPool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
-    let mut db = pool.acquire().await.context("the database cannot be reached")?;
-    known(&mut db, guild).await?;
-    let story = why::story(&mut db, guild, member).await?;
+async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
+    let mut tenant = known(pool, guild).await?;
+    let story = why::story(&mut tenant, member).await?;
     println!("Member {member} of server {guild}");
     println!("\nStripe customers that are this member");
     lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);

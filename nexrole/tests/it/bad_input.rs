@@ -2,7 +2,11 @@
 
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::{crypto::Keyring, ids::GuildId, store::connections};
+use shared::{
+    crypto::Keyring,
+    ids::GuildId,
+    store::connections::{self, Connection},
+};
 
 use sqlx::{Connection as _, PgConnection};
 
@@ -267,13 +271,14 @@ async fn each_tenant_has_its_own_address_and_secret() {
     // A second server, its secrets sealed in the database.
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut db = world.db().acquire().await.unwrap();
-    connections::ensure_guild(&mut db, guild).await.unwrap();
-    let connection = connections::ensure(&mut db, guild, "second", false, false).await.unwrap();
+    let mut tenant = world.tenant(guild).await;
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = connections::ensure(&mut tenant, "second", false, false).await.unwrap();
+    let connection = Connection { guild, id };
     let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
-    connections::seal(&mut db, connection, None, Some(&sealed)).await.unwrap();
-    let endpoint = connections::endpoint_id(&mut db, connection).await.unwrap();
-    drop(db);
+    connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    tenant.commit().await.unwrap();
     let post = async |body: &[u8], secret: &str| {
         let signature = sign(body, secret);
         let url = format!("{}/webhooks/stripe/{endpoint}", world.gateway_url);

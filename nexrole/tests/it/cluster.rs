@@ -13,8 +13,16 @@ use nexrole::{
     database::Server,
     postgres::{Durability, StartError},
 };
-use shared::{config::Env, store::database};
-use sqlx::PgPool;
+use shared::{
+    config::Env,
+    ids::GuildId,
+    store::{
+        database::{self, Pool},
+        roles::Login,
+        tenant::{self, Tenant},
+    },
+};
+use sqlx::{PgPool, postgres::PgPoolOptions};
 
 /// Runs of the tests that may happen at the same time on this machine.
 const SLOTS: u32 = 16;
@@ -38,16 +46,26 @@ impl Database {
         let shared = shared();
         let name = format!("nexrole_test_{}_{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
         let url = shared.server.create(&name, Some(&shared.template)).await.expect("a database is made");
-        let pool = database::pool(&url, 6).expect("the address is good");
+        let pool = owner(&url, 6).expect("the address is good");
         Self { url, pool, name: Some(name) }
     }
 
     /// An empty, migrated database on a server that the test made, and may kill.
     pub(crate) async fn on(server: &Server) -> Self {
         let url = server.ensure("nexrole_test").await.expect("a database is made");
-        let pool = database::pool(&url, 6).expect("the address is good");
+        let pool = owner(&url, 6).expect("the address is good");
         database::migrate(&pool).await.expect("the migrations apply");
         Self { url, pool, name: None }
+    }
+
+    /// Connections as a service has them.
+    pub(crate) fn login(&self, login: Login) -> Pool {
+        database::pool(&self.url, 4, login).expect("the address is good")
+    }
+
+    /// A transaction of the gateway's for one guild.
+    pub(crate) async fn tenant(&self, guild: GuildId) -> Tenant {
+        tenant::begin(&self.login(Login::Gateway), guild).await.expect("it begins")
     }
 
     pub(crate) async fn remove(self) {
@@ -56,6 +74,11 @@ impl Database {
             shared().server.drop_database(&name).await.expect("the database is dropped");
         }
     }
+}
+
+/// Sees and changes everything, like whoever made the cluster: for what a test prepares and looks at.
+fn owner(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+    Ok(PgPoolOptions::new().max_connections(connections).connect_lazy_with(url.parse()?))
 }
 
 /// Starts on first use; the kernel ends it with this process.
@@ -98,7 +121,7 @@ fn start() -> Shared {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     runtime.block_on(async {
         let url = server.create(&template, None).await.expect("the template is made");
-        let pool = database::pool(&url, 1).expect("the address is good");
+        let pool = owner(&url, 1).expect("the address is good");
         database::migrate(&pool).await.expect("the migrations apply");
         // A database with a session cannot be copied.
         pool.close().await;

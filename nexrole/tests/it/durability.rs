@@ -1,20 +1,27 @@
 //! A database that may forget: what the services say to it. In: settings of the server. Out: ready or not, and why.
 
-use shared::store::database::{self, Readiness};
-use sqlx::{AssertSqlSafe, PgPool};
+use shared::{
+    ids::GuildId,
+    store::{
+        database::{self, Pool, Readiness},
+        roles::Login,
+        tenant,
+    },
+};
+use sqlx::{AssertSqlSafe, PgExecutor, PgPool};
 
 use crate::{cluster::Database, world::World};
 
 /// The tests' own server keeps nothing safe, and says so. From here on this database of it does not say so any more.
-async fn pretend_to_matter(database_url: &str, pool: &PgPool) -> PgPool {
+async fn pretend_to_matter(database_url: &str, pool: &PgPool) -> Pool {
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.expect("a name");
     let statement = format!("ALTER DATABASE {name} SET nexrole.may_lose_data = off");
     sqlx::query(AssertSqlSafe(statement)).execute(pool).await.expect("altered");
-    database::pool(database_url, 2).expect("the address is good")
+    database::pool(database_url, 2, Login::Gateway).expect("the address is good")
 }
 
-async fn setting(pool: &PgPool, name: &str) -> String {
-    sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(pool).await.expect("it is known")
+async fn setting(db: impl PgExecutor<'_>, name: &str) -> String {
+    sqlx::query_scalar("SELECT current_setting($1)").bind(name).fetch_one(db).await.expect("it is known")
 }
 
 #[tokio::test]
@@ -25,7 +32,11 @@ async fn a_commit_is_durable_even_where_the_servers_default_is_not() {
     }
     assert_eq!(setting(&database.pool, "synchronous_commit").await, "off", "as the tests want it");
     let pool = pretend_to_matter(&database.url, &database.pool).await;
-    assert_eq!(setting(&pool, "synchronous_commit").await, "on");
+    assert_eq!(setting(&mut *pool.across().await.unwrap(), "synchronous_commit").await, "on");
+    let guild: GuildId = "222222222222222222".parse().unwrap();
+    let mut tenant = tenant::begin(&pool, guild).await.unwrap();
+    assert_eq!(setting(tenant.db(), "synchronous_commit").await, "on");
+    drop(tenant);
     pool.close().await;
     database.remove().await;
 }
@@ -36,7 +47,7 @@ async fn a_server_that_may_lose_data_is_not_ready_unless_it_says_that_it_is_mean
     if setting(world.db(), "fsync").await == "on" {
         return println!("SKIPPED: the tests run on somebody else's Postgres, which is durable");
     }
-    assert_eq!(database::readiness(world.db()).await, Readiness::Ready);
+    assert_eq!(database::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
     world.start_gateway().await;
     let pool = pretend_to_matter(world.database_url(), world.db()).await;
     assert_eq!(database::readiness(&pool).await, Readiness::MayLoseData);

@@ -4,7 +4,12 @@ use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{config::Env, http::headers, store::database};
+use shared::{
+    config::Env,
+    http::headers,
+    ids::GuildId,
+    store::{database, roles::Login, tenant},
+};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
@@ -187,20 +192,23 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
 #[tokio::test]
 async fn a_begin_that_is_dropped_half_way_costs_no_later_write() {
     let world = World::without_services().await;
-    let pool = database::pool(world.database_url(), 1).unwrap();
-    sqlx::query("CREATE TABLE kept (n bigint)").execute(&pool).await.unwrap();
+    let pool = database::pool(world.database_url(), 1, Login::Gateway).unwrap();
+    let guild: GuildId = "222222222222222222".parse().unwrap();
+    let table = "CREATE TABLE kept (n bigint); GRANT INSERT ON kept TO nexrole_ingest";
+    sqlx::raw_sql(table).execute(world.db()).await.unwrap();
     let mut random = StdRng::seed_from_u64(7);
     let rounds = scaled(300, 10_000);
     for n in 0..rounds {
         let micros = random.random_range(0..800);
         let begin = async {
-            let tx = pool.begin().await.unwrap();
+            let tenant = tenant::begin(&pool, guild).await.unwrap();
             tokio::time::sleep(Duration::from_secs(1)).await;
-            drop(tx);
+            drop(tenant);
         };
         drop(tokio::time::timeout(Duration::from_micros(micros), begin).await);
         let insert = sqlx::query("INSERT INTO kept VALUES ($1)").bind(i64::try_from(n).unwrap());
-        insert.execute(&pool).await.unwrap();
+        // As the role across tenants, and with no tenant: the other may not insert here.
+        insert.execute(&mut *pool.across().await.unwrap()).await.unwrap();
     }
     let kept = world.number("SELECT count(*) FROM kept").await;
     assert_eq!(kept, i64::try_from(rounds).unwrap(), "seen by another connection");

@@ -17,7 +17,10 @@ use shared::{
     ids::GuildId,
     store::{
         connections::{self, Connection},
+        database::Pool,
+        roles::Login,
         sealed::{self, Column, Sealed},
+        tenant,
     },
 };
 use sqlx::PgPool;
@@ -53,18 +56,19 @@ fn text(output: &Output) -> String {
 }
 
 /// A server with both secrets sealed.
-async fn connect(pool: &PgPool, keyring: &Keyring, number: u64) -> Connection {
-    let mut db = pool.begin().await.expect("a connection");
+async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
     let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
-    connections::ensure_guild(&mut db, guild).await.expect("made");
-    let connection = connections::ensure(&mut db, guild, "sealed", false, false).await.expect("made");
+    let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
+    connections::ensure_guild(&mut tenant).await.expect("made");
+    let id = connections::ensure(&mut tenant, "sealed", false, false).await.expect("made");
+    let connection = Connection { guild, id };
     let seal = |column: Column, text: &str| {
         keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
     };
     let (key, secrets) =
         (seal(Column::ApiKey, &format!("rk_test_{number}")), seal(Column::WebhookSecrets, "whsec_a"));
-    connections::seal(&mut db, connection, Some(&key), Some(&secrets)).await.expect("stored");
-    db.commit().await.expect("committed");
+    connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.expect("stored");
+    tenant.commit().await.expect("committed");
     connection
 }
 
@@ -100,8 +104,9 @@ async fn every_column_of_bytes_is_known_to_be_sealed() {
 async fn a_sealed_value_opens_nowhere_but_in_its_own_column_of_its_own_tenants_row() {
     let database = Database::create().await;
     let keyring = ring(OLD);
+    let operator = database.login(Login::Operator);
     for number in 0..2 {
-        connect(&database.pool, &keyring, number).await;
+        connect(&operator, &keyring, number).await;
     }
     let nobodys = "UPDATE stripe_connections a SET api_key = b.api_key FROM stripe_connections b WHERE a.guild_id <> b.guild_id";
     let columns = "UPDATE stripe_connections SET api_key = webhook_secrets, webhook_secrets = api_key";
@@ -135,8 +140,9 @@ async fn status_says_what_each_key_is_needed_for_and_fails_when_one_is_missing()
     let empty = run(&database.url, OLD, &["keys", "status"]).await;
     assert!(empty.status.success() && text(&empty).contains("nothing is sealed with it"), "{}", text(&empty));
 
-    connect(&database.pool, &ring(OLD), 1).await;
-    connect(&database.pool, &ring(NEW), 2).await;
+    let operator = database.login(Login::Operator);
+    connect(&operator, &ring(OLD), 1).await;
+    connect(&operator, &ring(NEW), 2).await;
     let both = run(&database.url, &format!("{NEW},{OLD}"), &["keys", "status"]).await;
     let said = text(&both);
     assert!(both.status.success() && said.contains("new  seals and opens"), "{said}");
@@ -170,8 +176,9 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
     let full = Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full");
     let (kills, servers) = if full { (20, 3_000) } else { (4, 700) };
     let database = Database::create().await;
+    let operator = database.login(Login::Operator);
     for number in 0..servers {
-        connect(&database.pool, &ring(OLD), number).await;
+        connect(&operator, &ring(OLD), number).await;
     }
     let both = format!("{NEW},{OLD}");
     let (over, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -188,7 +195,7 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
         }
     });
     let writer = tokio::spawn({
-        let (pool, keyring, over) = (database.pool.clone(), ring(&both), Arc::clone(&over));
+        let (pool, keyring, over) = (operator.clone(), ring(&both), Arc::clone(&over));
         async move {
             let mut number = 0;
             while !over.load(SeqCst) {
@@ -245,9 +252,9 @@ async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
     let (good, lost) = (ring(ENCRYPTION_KEYS), ring(OLD));
     let mut endpoints = Vec::new();
     for (number, keyring) in [(1, &good), (2, &lost)] {
-        let connection = connect(world.db(), keyring, number).await;
-        let mut db = world.db().acquire().await.unwrap();
-        endpoints.push(connections::endpoint_id(&mut db, connection).await.unwrap());
+        let connection = connect(&world.login(Login::Operator), keyring, number).await;
+        let mut tenant = world.tenant(connection.guild).await;
+        endpoints.push(connections::endpoint_id(&mut tenant, connection.id).await.unwrap());
     }
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
@@ -317,9 +324,10 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
         })
         .collect();
     assert_eq!(opened, ["rk_test_canary", "whsec_canary"]);
-    let mut db = database.pool.acquire().await.unwrap();
-    let endpoint = connections::endpoint_id(&mut db, values[0].connection).await.unwrap();
+    let Connection { guild, id } = values[0].connection;
+    let mut tenant = database.tenant(guild).await;
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
     assert!(text(&done).contains(&format!("/webhooks/stripe/{endpoint}")));
-    drop(db);
+    drop(tenant);
     database.remove().await;
 }

@@ -27,6 +27,7 @@ mod secrets;
 mod silence;
 mod store;
 mod stripe_side;
+mod tenancy;
 mod tidy;
 mod tls;
 mod up;

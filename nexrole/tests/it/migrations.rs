@@ -1,5 +1,6 @@
 //! The schema: applied to an empty database by the template; applied again here, and checked for its rules.
 
+use shared::store::roles::Login;
 use sqlx::Row;
 
 use crate::cluster::Database;
@@ -9,7 +10,7 @@ async fn migrating_again_changes_nothing() {
     let database = Database::create().await;
     shared::store::database::migrate(&database.pool).await.unwrap();
     assert_eq!(
-        shared::store::database::readiness(&database.pool).await,
+        shared::store::database::readiness(&database.login(Login::Bot)).await,
         shared::store::database::Readiness::Ready
     );
     database.remove().await;

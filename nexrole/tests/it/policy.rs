@@ -68,8 +68,15 @@ fn what_the_policy_links_to_is_there() {
 /// sqlx takes fixed texts only, unless it is told that a made one is safe.
 #[test]
 fn no_statement_is_made_of_what_somebody_wrote() {
-    // A table's name out of two that stand there; commands about databases, by their checked names.
-    let known = ["shared/src/store/catalogue.rs", "nexrole/src/database.rs"];
+    // A table's name out of two that stand there; commands about databases, by their checked names; roles, whose names stand
+    // there, milliseconds, and a guild's id, whose type is a number: SET and BEGIN take no parameters.
+    let known = [
+        "shared/src/store/catalogue.rs",
+        "nexrole/src/database.rs",
+        "shared/src/store/database.rs",
+        "shared/src/store/roles.rs",
+        "shared/src/store/tenant.rs",
+    ];
     for (file, line) in statements().filter(|(file, _)| !known.contains(&file.as_str())) {
         for word in ["AssertSqlSafe", "QueryBuilder", ".leak()", "Box::leak"] {
             assert!(!line.contains(word), "{file}: {line}");

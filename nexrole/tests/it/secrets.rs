@@ -16,7 +16,7 @@ use shared::{
     config::Env,
     crypto::Keyring,
     ids::GuildId,
-    store::connections::{self},
+    store::connections::{self, Connection},
 };
 use sqlx::AssertSqlSafe;
 
@@ -192,15 +192,18 @@ impl Process {
 async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     let guild: GuildId = "222222222222222222".parse().expect("an id");
     let keyring = Keyring::parse(keys).expect("a key");
-    let mut db = world.db().acquire().await.expect("a connection");
-    connections::ensure_guild(&mut db, guild).await.expect("made");
-    let connection = connections::ensure(&mut db, guild, "sealed", false, true).await.expect("made");
-    shared::store::cursors::ensure(&mut db, connection).await.expect("made");
+    let mut tenant = world.tenant(guild).await;
+    connections::ensure_guild(&mut tenant).await.expect("made");
+    let id = connections::ensure(&mut tenant, "sealed", false, true).await.expect("made");
+    let connection = Connection { guild, id };
+    shared::store::cursors::ensure(&mut tenant, id).await.expect("made");
     let key = keyring.seal(&connection.place("api_key"), api_key.as_bytes()).expect("sealed");
     let secret =
         keyring.seal(&connection.place("webhook_secrets"), SEALED_WEBHOOK_SECRET.as_bytes()).expect("sealed");
-    connections::seal(&mut db, connection, Some(&key), Some(&secret)).await.expect("stored");
-    connections::endpoint_id(&mut db, connection).await.expect("known")
+    connections::seal(&mut tenant, id, Some(&key), Some(&secret)).await.expect("stored");
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.expect("known");
+    tenant.commit().await.expect("committed");
+    endpoint
 }
 
 /// The password is not asked for by the tests' Postgres; it is in the address all the same.

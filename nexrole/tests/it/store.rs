@@ -12,13 +12,16 @@ use shared::{
     ids::{GuildId, RoleId, UserId},
     store::{
         connections::{self, Connection},
+        database::Pool,
         events::{self, NewEvent, Object, ObjectKind, Recorded},
         gates::{self, Gate, Release},
         grants::{self, Change, Fence, GrantChange},
         mappings, members,
         role_jobs::{self, Power},
+        roles::Login,
         settle::{self, JobUpdate, RoleHealth, Settlement},
-        sync::{self, Settled},
+        sync::{self, Failure, Leased, Settled},
+        tenant,
     },
 };
 use sqlx::{PgConnection, PgPool};
@@ -42,15 +45,39 @@ fn role(n: u64) -> RoleId {
 
 async fn with_jobs(pool: &PgPool, guilds: u64) {
     let mut db = pool.acquire().await.unwrap();
+    introduce(&mut db, guilds).await;
     for n in 1..=guilds {
-        connections::ensure_guild(&mut db, guild(n)).await.unwrap();
         role_jobs::enqueue(&mut db, guild(n), user(1), role(7), JobAction::Grant, "test").await.unwrap();
     }
 }
 
-async fn connection(db: &mut PgConnection) -> Connection {
-    connections::ensure_guild(db, guild(1)).await.unwrap();
-    connections::ensure(db, guild(1), "environment", false, true).await.unwrap()
+/// Guilds 1 to `count`, with their gates.
+async fn introduce(db: &mut PgConnection, count: u64) {
+    let guilds =
+        "WITH made AS (INSERT INTO guilds (guild_id) SELECT generate_series(1, $1) RETURNING guild_id)
+                  INSERT INTO guild_gates (guild_id) SELECT generate_series(1, $1)";
+    sqlx::query(guilds).bind(i64::try_from(count).unwrap()).execute(db).await.unwrap();
+}
+
+async fn connection(database: &Database) -> Connection {
+    let mut tenant = database.tenant(guild(1)).await;
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = connections::ensure(&mut tenant, "environment", false, true).await.unwrap();
+    tenant.commit().await.unwrap();
+    Connection { guild: guild(1), id }
+}
+
+async fn settle_read(database: &Database, leased: &Leased) -> Settled {
+    let mut tenant = database.tenant(guild(1)).await;
+    let settled = sync::settle(&mut tenant, leased).await.unwrap();
+    tenant.commit().await.unwrap();
+    settled
+}
+
+async fn read_failed(database: &Database, leased: &Leased, failure: Failure, wait: Duration) {
+    let mut tenant = database.tenant(guild(1)).await;
+    sync::retry(&mut tenant, leased, failure, wait, "test").await.unwrap();
+    tenant.commit().await.unwrap();
 }
 
 fn event(connection: Connection, id: &str, object: Option<&str>) -> NewEvent {
@@ -79,10 +106,12 @@ async fn text(pool: &PgPool, query: &'static str) -> String {
 #[tokio::test]
 async fn a_read_only_connection_is_not_used_again() {
     let database = Database::create().await;
-    let pool = shared::store::database::pool(&database.url, 1).unwrap();
+    let pool = shared::store::database::pool(&database.url, 1, Login::Bot).unwrap();
     let read_only = "SET default_transaction_read_only = on";
-    sqlx::query(read_only).execute(&mut *pool.acquire().await.unwrap()).await.unwrap();
-    connections::ensure_guild(&mut pool.acquire().await.unwrap(), guild(1)).await.unwrap();
+    sqlx::query(read_only).execute(&mut *pool.across().await.unwrap()).await.unwrap();
+    let mut tenant = tenant::begin(&pool, guild(1)).await.unwrap();
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    tenant.commit().await.unwrap();
     pool.close().await;
     database.remove().await;
 }
@@ -228,7 +257,7 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
 async fn of_a_refused_roles_jobs_one_probes() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    connections::ensure_guild(&mut db, guild(1)).await.unwrap();
+    introduce(&mut db, 1).await;
     for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
         role_jobs::enqueue(&mut db, guild(1), user(n), role(role_id), JobAction::Grant, "test")
             .await
@@ -276,9 +305,7 @@ async fn a_refused_role_that_nothing_waits_for_is_forgotten() {
 async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    for n in 1..=2 {
-        connections::ensure_guild(&mut db, guild(n)).await.unwrap();
-    }
+    introduce(&mut db, 2).await;
     let sources = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
         SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
           FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
@@ -342,7 +369,7 @@ async fn an_invitation_during_a_turn_is_not_lost() {
 #[tokio::test]
 async fn mapping_and_ingest_mark_objects_in_one_order() {
     let database = Database::create().await;
-    let at = connection(&mut database.pool.acquire().await.unwrap()).await;
+    let at = connection(&database).await;
     // Subscriptions on disk in the reverse order of their ids.
     let known =
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
@@ -361,16 +388,16 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
             }
         })
     };
-    let map = async |pool: PgPool| {
+    let map = async |pool: Pool| {
         for n in 1..=60 {
             let sold = mappings::Sold::Price("price_1".parse().unwrap());
-            let mut tx = pool.begin().await.unwrap();
-            assert_eq!(mappings::add(&mut tx, guild(1), &sold, role(n)).await.unwrap(), Some(200));
+            let mut tx = tenant::begin(&pool, guild(1)).await.unwrap();
+            assert_eq!(mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Some(200));
             tx.commit().await.unwrap();
         }
     };
     let writers = [ingest(1), ingest(2)];
-    map(database.pool.clone()).await;
+    map(database.login(Login::Operator)).await;
     for writer in writers {
         writer.await.unwrap();
     }
@@ -381,7 +408,7 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
 async fn one_batch_records_each_event_once_and_marks_each_object_once() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    let at = connection(&mut db).await;
+    let at = connection(&database).await;
     let batch = [
         event(at, "evt_1", Some("sub_1")),
         event(at, "evt_2", Some("sub_1")),
@@ -405,7 +432,7 @@ async fn one_batch_records_each_event_once_and_marks_each_object_once() {
 #[tokio::test]
 async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
     let database = Database::create().await;
-    let at = connection(&mut database.pool.acquire().await.unwrap()).await;
+    let at = connection(&database).await;
     let writers = (0..4).map(|writer| {
         let pool = database.pool.clone();
         tokio::spawn(async move {
@@ -436,15 +463,15 @@ async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
 async fn a_hint_during_a_read_is_never_lost() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    let at = connection(&mut db).await;
+    let at = connection(&database).await;
     events::record(&mut db, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
     let leased = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
     // While Stripe is being asked, a second hint comes; nobody else may read the object meanwhile.
     events::record(&mut db, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
     assert!(sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
-    assert_eq!(sync::settle(&mut db, &leased[0]).await.unwrap(), Settled::StillDirty);
+    assert_eq!(settle_read(&database, &leased[0]).await, Settled::StillDirty);
     let again = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
-    assert_eq!(sync::settle(&mut db, &again[0]).await.unwrap(), Settled::Clean);
+    assert_eq!(settle_read(&database, &again[0]).await, Settled::Clean);
     assert!(sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
     drop(db);
     database.remove().await;
@@ -454,14 +481,14 @@ async fn a_hint_during_a_read_is_never_lost() {
 async fn a_reader_that_lost_its_lease_settles_nothing() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    let at = connection(&mut db).await;
+    let at = connection(&database).await;
     events::record(&mut db, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
     let slow = sync::claim(&mut db, 9, Uuid::new_v4(), NO_LEASE).await.unwrap();
     let quick = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(quick.len(), 1, "the lease had run out");
-    assert_eq!(sync::settle(&mut db, &slow[0]).await.unwrap(), Settled::LostLease);
-    sync::retry(&mut db, &slow[0], sync::Failure::Other, LEASE, "late").await.unwrap();
-    assert_eq!(sync::settle(&mut db, &quick[0]).await.unwrap(), Settled::Clean, "untouched by the late one");
+    assert_eq!(settle_read(&database, &slow[0]).await, Settled::LostLease);
+    read_failed(&database, &slow[0], Failure::Other, LEASE).await;
+    assert_eq!(settle_read(&database, &quick[0]).await, Settled::Clean, "untouched by the late one");
     drop(db);
     database.remove().await;
 }
@@ -470,7 +497,7 @@ async fn a_reader_that_lost_its_lease_settles_nothing() {
 async fn a_hint_during_a_read_that_fails_is_soon_read_and_a_missing_object_is_counted_by_itself() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
-    let connection = connection(&mut db).await;
+    let connection = connection(&database).await;
     let one = async |db: &mut PgConnection| {
         sqlx::query("UPDATE stripe_sync SET next_at = now()").execute(&mut *db).await.unwrap();
         sync::claim(db, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
@@ -479,11 +506,11 @@ async fn a_hint_during_a_read_that_fails_is_soon_read_and_a_missing_object_is_co
     let due = "SELECT (next_at < now() + interval '10 s')::text FROM stripe_sync";
     events::record(&mut db, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
     let leased = one(&mut db).await;
-    sync::retry(&mut db, &leased, sync::Failure::Other, wait, "down").await.unwrap();
+    read_failed(&database, &leased, Failure::Other, wait).await;
     assert_eq!(text(&database.pool, due).await, "false", "nothing new: as long as was said");
     let leased = one(&mut db).await;
     events::record(&mut db, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
-    sync::retry(&mut db, &leased, sync::Failure::Missing, wait, "gone").await.unwrap();
+    read_failed(&database, &leased, Failure::Missing, wait).await;
     assert_eq!(text(&database.pool, due).await, "true", "the hint is not put off");
     let leased = one(&mut db).await;
     assert_eq!((leased.attempts, leased.missing), (2, 1));

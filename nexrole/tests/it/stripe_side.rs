@@ -8,7 +8,11 @@ use serde_json::json;
 use shared::{
     crypto::Keyring,
     ids::GuildId,
-    store::{connections, events::ObjectKind, sync},
+    store::{
+        connections::{self, Connection},
+        events::ObjectKind,
+        sync,
+    },
 };
 
 use crate::{
@@ -168,14 +172,15 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let world = World::start().await;
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut db = world.db().acquire().await.unwrap();
-    connections::ensure_guild(&mut db, guild).await.unwrap();
-    let second = connections::ensure(&mut db, guild, "second", false, false).await.unwrap();
+    let mut tenant = world.tenant(guild).await;
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = connections::ensure(&mut tenant, "second", false, false).await.unwrap();
+    let second = Connection { guild, id };
     let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
-    connections::seal(&mut db, second, None, Some(&sealed)).await.unwrap();
-    let endpoint = connections::endpoint_id(&mut db, second).await.unwrap();
-    sync::mark_dirty(&mut db, second, ObjectKind::Subscription, &["sub_held".to_owned()]).await.unwrap();
-    drop(db);
+    connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    sync::mark_dirty(&mut tenant, id, ObjectKind::Subscription, &["sub_held".to_owned()]).await.unwrap();
+    tenant.commit().await.unwrap();
     // Somebody holds the second tenant's object for long.
     let mut holder = world.db().begin().await.unwrap();
     sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *holder).await.unwrap();

@@ -13,7 +13,10 @@ use nexrole::{
     postgres::{self, Durability},
 };
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use shared::store::database;
+use shared::store::{
+    database::{self, Readiness},
+    roles::Login,
+};
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::{Child, Command};
 
@@ -113,8 +116,9 @@ async fn a_verified_way_takes_the_right_certificate_only_and_is_never_downgraded
     let mut server = made.serve(port, &["ssl=on"]);
     until_up(&url("localhost", "sslmode=disable")).await;
     assert_eq!(answers(&url("localhost", &verified(&good))).await, Ok(true));
-    let pool = database::pool(&url("localhost", &verified(&good)), 1).unwrap();
-    sqlx::query("SELECT 1").execute(&pool).await.unwrap();
+    let pool = database::pool(&url("localhost", &verified(&good)), 1, Login::Gateway).unwrap();
+    // It was asked, and said that nothing was ever migrated there.
+    assert_eq!(database::readiness(&pool).await, Readiness::SchemaBehind);
     pool.close().await;
     for (host, query, why) in [
         ("localhost", verified(&other), "an authority that nobody named"),

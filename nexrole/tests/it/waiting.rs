@@ -79,9 +79,9 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
     let other = world.discord.create_guild(None, "Another server").await.unwrap();
     let role = world.discord.create_role(other, "VIP").await.unwrap();
     let user = world.discord.join(other, "payer").await.unwrap();
-    let mut db = world.db().acquire().await.unwrap();
-    connections::ensure_guild(&mut db, GuildId::from_u64(other).unwrap()).await.unwrap();
-    drop(db);
+    let mut tenant = world.tenant(GuildId::from_u64(other).unwrap()).await;
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    tenant.commit().await.unwrap();
     pays(&world, other, user, role, "0", 0).await;
     world
         .until("the other guild's payer has the role", async || {
@@ -166,7 +166,7 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     // As a crowded pool does, or a failover: twice.
     for statement in [
         "CREATE SEQUENCE refusals",
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
          $$ BEGIN IF nextval('refusals') <= 2 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$",
         "CREATE TRIGGER refuse BEFORE UPDATE ON guild_gates FOR EACH ROW
          WHEN (OLD.away AND NOT NEW.away) EXECUTE FUNCTION refuse()",

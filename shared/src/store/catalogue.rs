@@ -1,11 +1,9 @@
 //! The mirror of what an owner sells.
 
-use sqlx::PgConnection;
-
-use super::connections::Connection;
+use super::tenant::Tenant;
 use crate::{
     domain::{catalogue::Catalogue, enforcement::Enforcement},
-    ids::{GuildId, RoleId},
+    ids::{ConnectionId, RoleId},
 };
 
 /// The whole catalogue is one object to the queue of reads.
@@ -13,16 +11,16 @@ pub const OBJECT: &str = "catalogue";
 
 /// Replaces the mirror by what was read.
 pub async fn replace(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     read: &Catalogue,
 ) -> Result<(), sqlx::Error> {
     for table in ["DELETE FROM prices", "DELETE FROM payment_links"] {
         let statement = format!("{table} WHERE guild_id = $1 AND connection_id = $2");
         sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(connection.guild)
-            .bind(connection.id)
-            .execute(&mut *db)
+            .bind(tenant.guild())
+            .bind(connection)
+            .execute(tenant.db())
             .await?;
     }
     for price in &read.prices {
@@ -31,8 +29,8 @@ pub async fn replace(
                                  interval, interval_count)
              VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
         )
-        .bind(connection.guild)
-        .bind(connection.id)
+        .bind(tenant.guild())
+        .bind(connection)
         .bind(&price.id)
         .bind(&price.product)
         .bind(&price.product_name)
@@ -40,7 +38,7 @@ pub async fn replace(
         .bind(price.unit_amount)
         .bind(&price.interval)
         .bind(price.interval_count)
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     }
     for link in &read.payment_links {
@@ -48,13 +46,13 @@ pub async fn replace(
             "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids, redirect_url)
              VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
         )
-        .bind(connection.guild)
-        .bind(connection.id)
+        .bind(tenant.guild())
+        .bind(connection)
         .bind(&link.id)
         .bind(&link.url)
         .bind(link.prices.iter().map(ToString::to_string).collect::<Vec<_>>())
         .bind(&link.redirect_url)
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     }
     Ok(())
@@ -84,7 +82,7 @@ pub struct Offer {
 }
 
 /// What a guild's owner sells, by product, and which role each price gives.
-pub async fn offers(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Offer>, sqlx::Error> {
+pub async fn offers(tenant: &mut Tenant) -> Result<Vec<Offer>, sqlx::Error> {
     sqlx::query_as(
         "SELECT DISTINCT p.product_id, p.product_name, p.price_id, p.currency, p.unit_amount, p.interval,
                 p.interval_count, m.role_id, r.enforcement
@@ -95,8 +93,8 @@ pub async fn offers(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Offer>,
           WHERE p.guild_id = $1
           ORDER BY p.product_name, p.product_id, p.unit_amount, p.price_id, m.role_id",
     )
-    .bind(guild)
-    .fetch_all(db)
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
     .await
 }
 
@@ -112,9 +110,9 @@ pub struct Link {
 }
 
 /// A guild's payment links.
-pub async fn links(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Link>, sqlx::Error> {
+pub async fn links(tenant: &mut Tenant) -> Result<Vec<Link>, sqlx::Error> {
     sqlx::query_as("SELECT url, price_ids, redirect_url FROM payment_links WHERE guild_id = $1 ORDER BY url")
-        .bind(guild)
-        .fetch_all(db)
+        .bind(tenant.guild())
+        .fetch_all(tenant.db())
         .await
 }

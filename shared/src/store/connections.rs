@@ -2,6 +2,8 @@
 
 use sqlx::PgConnection;
 
+use super::tenant::Tenant;
+
 use crate::ids::{ConnectionId, GuildId};
 
 /// A connection's place in every key.
@@ -48,97 +50,94 @@ pub struct Credential {
 pub const ENVIRONMENT: &str = "environment";
 
 /// Makes the guild and its gate; idempotent.
-pub async fn ensure_guild(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+pub async fn ensure_guild(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO guilds (guild_id) VALUES ($1) ON CONFLICT DO NOTHING")
-        .bind(guild)
-        .execute(&mut *db)
+        .bind(tenant.guild())
+        .execute(tenant.db())
         .await?;
     // A guild without a gate would never be claimed: the two rows are made together.
     sqlx::query("INSERT INTO guild_gates (guild_id) VALUES ($1) ON CONFLICT DO NOTHING")
-        .bind(guild)
-        .execute(db)
+        .bind(tenant.guild())
+        .execute(tenant.db())
         .await?;
     Ok(())
 }
 
 /// Does this guild use us?
-pub async fn knows_guild(db: &mut PgConnection, guild: GuildId) -> Result<bool, sqlx::Error> {
+pub async fn knows_guild(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar("SELECT EXISTS (SELECT FROM guilds WHERE guild_id = $1)")
-        .bind(guild)
-        .fetch_one(db)
+        .bind(tenant.guild())
+        .fetch_one(tenant.db())
         .await
 }
 
 /// Makes or finds the connection `label` of a guild in one mode. The endpoint id is made once and kept.
 pub async fn ensure(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     label: &str,
     livemode: bool,
     metadata_links: bool,
-) -> Result<Connection, sqlx::Error> {
+) -> Result<ConnectionId, sqlx::Error> {
     let endpoint = uuid::Uuid::new_v4().simple().to_string();
-    let id = sqlx::query_scalar(
+    sqlx::query_scalar(
         "INSERT INTO stripe_connections (guild_id, label, livemode, endpoint_id, metadata_links)
          VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (guild_id, livemode, label) DO UPDATE SET metadata_links = excluded.metadata_links, state = 'active'
          RETURNING connection_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(label)
     .bind(livemode)
     .bind(endpoint)
     .bind(metadata_links)
-    .fetch_one(db)
-    .await?;
-    Ok(Connection { guild, id })
+    .fetch_one(tenant.db())
+    .await
 }
 
 /// Disconnects what variables described before for this guild, in the other mode. Nothing is revoked by it.
 pub async fn disconnect_others(
-    db: &mut PgConnection,
-    described: Connection,
-) -> Result<Vec<Connection>, sqlx::Error> {
-    let rows: Vec<(GuildId, ConnectionId)> = sqlx::query_as(
+    tenant: &mut Tenant,
+    described: ConnectionId,
+) -> Result<Vec<ConnectionId>, sqlx::Error> {
+    sqlx::query_scalar(
         "UPDATE stripe_connections SET state = 'disconnected'
           WHERE label = $1 AND api_key IS NULL AND state = 'active' AND guild_id = $2 AND connection_id <> $3
-         RETURNING guild_id, connection_id",
+         RETURNING connection_id",
     )
     .bind(ENVIRONMENT)
-    .bind(described.guild)
-    .bind(described.id)
-    .fetch_all(db)
-    .await?;
-    Ok(rows.into_iter().map(|(guild, id)| Connection { guild, id }).collect())
+    .bind(tenant.guild())
+    .bind(described)
+    .fetch_all(tenant.db())
+    .await
 }
 
 /// Stores a connection's sealed secrets.
 pub async fn seal(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     api_key: Option<&[u8]>,
     webhook_secrets: Option<&[u8]>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_connections SET api_key = $3, webhook_secrets = $4 WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(api_key)
     .bind(webhook_secrets)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// The endpoint id of a connection's webhook address.
-pub async fn endpoint_id(db: &mut PgConnection, connection: Connection) -> Result<String, sqlx::Error> {
+pub async fn endpoint_id(tenant: &mut Tenant, connection: ConnectionId) -> Result<String, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT endpoint_id FROM stripe_connections WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .fetch_one(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_one(tenant.db())
     .await
 }
 
@@ -160,16 +159,16 @@ pub async fn endpoint(db: &mut PgConnection, endpoint_id: &str) -> Result<Option
 
 /// The credential of a connection that is active.
 pub async fn credential(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
 ) -> Result<Option<Credential>, sqlx::Error> {
     let row: Option<(Option<Vec<u8>>, String, bool, bool)> = sqlx::query_as(
         "SELECT api_key, label, livemode, metadata_links FROM stripe_connections
           WHERE guild_id = $1 AND connection_id = $2 AND state = 'active'",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .fetch_optional(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_optional(tenant.db())
     .await?;
     Ok(row.map(|(api_key, label, livemode, metadata_links)| Credential {
         api_key,

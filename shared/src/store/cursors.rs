@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
+use super::tenant::Tenant;
+
 use super::connections::Connection;
 use crate::ids::{ConnectionId, EventId, GuildId};
 
@@ -30,13 +32,13 @@ pub enum Listed {
 }
 
 /// Makes the cursor of a connection, due at once; idempotent.
-pub async fn ensure(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO stripe_cursors (guild_id, connection_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .execute(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
@@ -68,64 +70,64 @@ pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Curso
 }
 
 /// The poll went through.
-pub async fn polled(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET last_error = NULL
           WHERE guild_id = $1 AND connection_id = $2 AND last_error IS NOT NULL",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .execute(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Events up to this one are recorded.
 pub async fn advance(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     event: &EventId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET last_event_id = $3, last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(event)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// All subscriptions were listed.
-pub async fn listed(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+pub async fn listed(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .execute(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// The list of events does not reach back to the cursor: begin again, with the whole state.
-pub async fn reset(db: &mut PgConnection, connection: Connection) -> Result<(), sqlx::Error> {
+pub async fn reset(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET last_event_id = NULL, listed_at = NULL, next_poll_at = now()
           WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .execute(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// The poll failed; again after `wait`.
 pub async fn retry(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     wait: Duration,
     error: &str,
 ) -> Result<(), sqlx::Error> {
@@ -133,11 +135,11 @@ pub async fn retry(
         "UPDATE stripe_cursors SET next_poll_at = clock_timestamp() + make_interval(secs => $3), last_error = $4
           WHERE guild_id = $1 AND connection_id = $2",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(wait.as_secs_f64())
     .bind(error)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }

@@ -3,10 +3,13 @@
 use std::{future::Future, str::FromStr, time::Duration};
 
 use sqlx::{
-    PgPool, Row,
+    AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, Row, SqlSafeStr, Transaction,
     migrate::Migrator,
+    pool::PoolConnection,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
+
+use super::roles::{self, Login, RolesError};
 
 /// Every migration, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -47,26 +50,27 @@ async fn is_clean(connection: &mut PgConnection) -> Result<bool, sqlx::Error> {
 ///
 /// `connections`: 8 to 16; more only costs. Fails only when the address itself is malformed: connections are made when
 /// they are needed, so that a service can start before its database.
-pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+pub fn pool(url: &str, connections: u32, login: Login) -> Result<Pool, sqlx::Error> {
     let options = PgConnectOptions::from_str(url)?.application_name("nexrole");
+    let role = login.across_tenants();
+    let prepare = format!(
+        "SET statement_timeout = '15s'; SET lock_timeout = '10s'; SET idle_in_transaction_session_timeout = '10s';
+         -- What was answered must survive a crash of Postgres, whatever the server's own setting is.
+         SELECT set_config('synchronous_commit', 'on', false)
+          WHERE current_setting('synchronous_commit') = 'off'
+            AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on';
+         SET ROLE {role}"
+    );
     let pool = PgPoolOptions::new()
         .max_connections(connections)
         .acquire_timeout(Duration::from_secs(3))
         .idle_timeout(Duration::from_secs(300))
         .max_lifetime(Duration::from_secs(1800))
-        .after_connect(|connection, _| {
+        .after_connect(move |connection, _| {
+            // By SET, not as startup options: poolers refuse unknown startup parameters.
+            let prepare = sqlx::raw_sql(AssertSqlSafe(prepare.clone()));
             Box::pin(async move {
-                // By SET, not as startup options: poolers refuse unknown startup parameters.
-                sqlx::raw_sql(
-                    "SET statement_timeout = '15s'; SET lock_timeout = '10s';
-                     SET idle_in_transaction_session_timeout = '10s';
-                     -- What was answered must survive a crash of Postgres, whatever the server's own setting is.
-                     SELECT set_config('synchronous_commit', 'on', false)
-                      WHERE current_setting('synchronous_commit') = 'off'
-                        AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'",
-                )
-                .execute(connection)
-                .await?;
+                prepare.execute(connection).await?;
                 Ok(())
             })
         })
@@ -76,7 +80,52 @@ pub fn pool(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
         // sqlx pings what is given back, without a limit: a dead connection would keep its place in the pool.
         .after_release(|connection, _| Box::pin(is_clean(connection)))
         .connect_lazy_with(options);
-    Ok(pool)
+    Ok(Pool { connections: pool, login })
+}
+
+/// A service's connections. There are two ways to use one: for one tenant ([`super::tenant::begin`]), or across tenants.
+#[derive(Debug, Clone)]
+pub struct Pool {
+    connections: PgPool,
+    login: Login,
+}
+
+impl Pool {
+    /// A connection for the few store functions that work across tenants; it may do nothing else.
+    pub async fn across(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
+        self.connections.acquire().await
+    }
+
+    /// The same for several statements, with so much patience for each lock.
+    pub async fn across_impatiently(
+        &self,
+        patience: Duration,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        let begin = format!("BEGIN; SET LOCAL lock_timeout = '{}ms'", patience.as_millis());
+        self.begin_with(AssertSqlSafe(begin)).await
+    }
+
+    pub(super) async fn begin_with(
+        &self,
+        begin: impl SqlSafeStr,
+    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+        self.connections.begin_with(begin).await
+    }
+
+    pub(super) fn login(&self) -> Login {
+        self.login
+    }
+
+    /// One connection to listen on; it takes no role, since it asks for nothing.
+    pub fn listener(&self) -> PgPool {
+        let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
+        own.connect_lazy_with((*self.connections.connect_options()).clone())
+    }
+
+    /// Closes every connection.
+    pub async fn close(&self) {
+        self.connections.close().await;
+    }
 }
 
 /// A connection for migrations: they may take as long as they need, and wait for each other.
@@ -85,9 +134,23 @@ pub fn migration_pool(url: &str) -> Result<PgPool, sqlx::Error> {
     Ok(PgPoolOptions::new().max_connections(1).connect_lazy_with(options))
 }
 
-/// Brings the schema up to date. Any number of callers may do so at once.
-pub async fn migrate(pool: &PgPool) -> Result<(), sqlx::migrate::MigrateError> {
-    MIGRATOR.run(pool).await
+/// Why the database is not up to date.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrationError {
+    /// The roles.
+    #[error(transparent)]
+    Roles(#[from] RolesError),
+    /// The schema.
+    #[error(transparent)]
+    Schema(#[from] sqlx::migrate::MigrateError),
+}
+
+/// Brings roles and schema up to date. Any number of callers may do so at once.
+pub async fn migrate(pool: &PgPool) -> Result<(), MigrationError> {
+    let mut db = pool.acquire().await.map_err(RolesError::from)?;
+    roles::ensure(&mut db).await?;
+    drop(db);
+    Ok(MIGRATOR.run(pool).await?)
 }
 
 /// Where the database stands.
@@ -125,10 +188,11 @@ impl Readiness {
 }
 
 /// Looks.
-pub async fn readiness(pool: &PgPool) -> Readiness {
-    let applied: Result<Vec<i64>, sqlx::Error> =
-        within(sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(pool))
-            .await;
+pub async fn readiness(pool: &Pool) -> Readiness {
+    let applied: Result<Vec<i64>, sqlx::Error> = within(
+        sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(&pool.connections),
+    )
+    .await;
     match applied {
         Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => {
             durability(pool).await
@@ -138,15 +202,29 @@ pub async fn readiness(pool: &PgPool) -> Readiness {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
             Readiness::SchemaBehind
         }
-        Err(error) => Readiness::Away(error.to_string()),
+        // A session that cannot have its role is closed again by the pool, which keeps the reason to itself.
+        Err(error) => match roles_are_missing(pool).await {
+            Ok(true) => Readiness::SchemaBehind,
+            Ok(false) | Err(_) => Readiness::Away(error.to_string()),
+        },
     }
 }
 
+async fn roles_are_missing(pool: &Pool) -> Result<bool, sqlx::Error> {
+    within(async {
+        let mut db = pool.connections.connect_options().connect().await?;
+        let missing = roles::are_missing(&mut db).await?;
+        db.close().await?;
+        Ok(missing)
+    })
+    .await
+}
+
 /// Whether what is committed stays. Tests and the demo say of their own Postgres that it need not.
-async fn durability(pool: &PgPool) -> Readiness {
+async fn durability(pool: &Pool) -> Readiness {
     let may_lose = "SELECT 'off' IN (current_setting('fsync'), current_setting('full_page_writes'))
                        AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'";
-    match within(sqlx::query_scalar(may_lose).fetch_one(pool)).await {
+    match within(sqlx::query_scalar(may_lose).fetch_one(&pool.connections)).await {
         Ok(false) => Readiness::Ready,
         Ok(true) => Readiness::MayLoseData,
         Err(error) => Readiness::Away(error.to_string()),

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 
 use sqlx::PgConnection;
 
+use super::tenant::Tenant;
+
 use super::connections::Connection;
 use crate::{
     clock::Timestamp,
@@ -70,12 +72,6 @@ pub enum Recorded {
     Duplicate,
 }
 
-/// Until the transaction ends, waits for locks 300 ms at most: others wait behind it.
-pub async fn with_little_patience(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SET LOCAL lock_timeout = '300ms'").execute(db).await?;
-    Ok(())
-}
-
 /// Records events once and marks their objects dirty, in one statement. Answers in the order of `events`.
 pub async fn record(db: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
     let column = |of: fn(&NewEvent) -> Option<String>| events.iter().map(of).collect::<Vec<_>>();
@@ -130,8 +126,8 @@ pub async fn record(db: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<Re
 
 /// The newest event that no read has answered yet: the cause shown to people.
 pub async fn latest_open(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     object_id: &str,
 ) -> Result<Option<String>, sqlx::Error> {
     sqlx::query_scalar(
@@ -139,28 +135,28 @@ pub async fn latest_open(
           WHERE guild_id = $1 AND connection_id = $2 AND object_id = $3 AND state = 'recorded'
           ORDER BY received_at DESC LIMIT 1",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(object_id)
-    .fetch_optional(db)
+    .fetch_optional(tenant.db())
     .await
 }
 
 /// Marks the object's recorded events processed. Only right while the caller holds the object's `stripe_sync` row
 /// with an unchanged `dirty_seq`: then every committed event was answered by the read.
 pub async fn mark_processed(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     object_id: &str,
 ) -> Result<u64, sqlx::Error> {
     let done = sqlx::query(
         "UPDATE stripe_events SET state = 'processed'
           WHERE guild_id = $1 AND connection_id = $2 AND object_id = $3 AND state = 'recorded'",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(object_id)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(done.rows_affected())
 }

@@ -1,10 +1,9 @@
 //! The audit log of one guild, for its owner: page by page, oldest first.
 
-use sqlx::PgConnection;
-
+use super::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    ids::{GuildId, RoleId, UserId},
+    ids::{RoleId, UserId},
 };
 
 /// One line of the audit log.
@@ -30,14 +29,14 @@ pub struct Line {
 pub const PAGE: i64 = 1000;
 
 /// The page behind `after` (0: the first).
-pub async fn page(db: &mut PgConnection, guild: GuildId, after: i64) -> Result<Vec<Line>, sqlx::Error> {
+pub async fn page(tenant: &mut Tenant, after: i64) -> Result<Vec<Line>, sqlx::Error> {
     sqlx::query_as(
         "SELECT audit_id, at, actor, action, user_id, role_id, cause FROM audit_log
           WHERE guild_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(after)
     .bind(PAGE)
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await
 }

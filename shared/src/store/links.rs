@@ -1,11 +1,9 @@
 //! Which Discord user a Stripe customer is. One user per customer and guild; a link never moves by itself.
 
-use sqlx::PgConnection;
-
-use super::{audit, connections::Connection};
+use super::{audit, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry},
-    ids::{CustomerId, UserId},
+    ids::{ConnectionId, CustomerId, UserId},
 };
 
 /// How a link was proven.
@@ -39,25 +37,26 @@ pub enum Linking {
 
 /// Links a customer, if it is nobody's yet.
 pub async fn link(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     customer: &CustomerId,
     user: UserId,
     proof: Proof,
 ) -> Result<Linking, sqlx::Error> {
+    let guild = tenant.guild();
     let inserted = sqlx::query(
         "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(customer)
     .bind(user)
     .bind(proof.as_str())
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if inserted.rows_affected() == 0 {
-        return Ok(match linked_user(db, connection, customer).await? {
+        return Ok(match linked_user(tenant, connection, customer).await? {
             Some(holder) if holder != user => Linking::TakenBy(holder),
             _ => Linking::AlreadySo,
         });
@@ -72,23 +71,24 @@ pub async fn link(
         role: None,
         cause: format!("{customer} by {}", proof.as_str()),
     };
-    audit::record(db, connection.guild, &entry).await?;
+    audit::record(tenant.db(), guild, &entry).await?;
     Ok(Linking::Linked)
 }
 
 /// Removes a customer's link. Answers whose it was. What the customer pays for is the caller's to have read again.
 pub async fn unlink(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     customer: &CustomerId,
 ) -> Result<Option<UserId>, sqlx::Error> {
+    let guild = tenant.guild();
     let holder: Option<UserId> = sqlx::query_scalar(
         "DELETE FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 RETURNING user_id",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(customer)
-    .fetch_optional(&mut *db)
+    .fetch_optional(tenant.db())
     .await?;
     if holder.is_some() {
         let entry = AuditEntry {
@@ -98,23 +98,23 @@ pub async fn unlink(
             role: None,
             cause: customer.to_string(),
         };
-        audit::record(db, connection.guild, &entry).await?;
+        audit::record(tenant.db(), guild, &entry).await?;
     }
     Ok(holder)
 }
 
 /// Whose this customer is.
 pub async fn linked_user(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     customer: &CustomerId,
 ) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT user_id FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(customer)
-    .fetch_optional(db)
+    .fetch_optional(tenant.db())
     .await
 }

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
+use super::tenant::Tenant;
+
 use super::{audit, role_jobs};
 use crate::{
     domain::{
@@ -14,11 +16,11 @@ use crate::{
 };
 
 /// Makes the row of a role that is being mapped; one that was mapped before keeps its state.
-pub(super) async fn ensure(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+pub(super) async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO mapped_roles (guild_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(guild)
+        .bind(tenant.guild())
         .bind(role)
-        .execute(db)
+        .execute(tenant.db())
         .await?;
     Ok(())
 }
@@ -95,33 +97,33 @@ pub async fn decide(
 /// The owner turns a role on, or has it only observed. Turned on, every member it concerns is looked at. Answers how
 /// many those are; `None` if the role is not mapped.
 pub async fn set(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     role: RoleId,
     enforcement: Enforcement,
 ) -> Result<Option<u64>, sqlx::Error> {
+    let guild = tenant.guild();
     let was: Option<Enforcement> = sqlx::query_scalar(
         "SELECT enforcement FROM mapped_roles WHERE guild_id = $1 AND role_id = $2 FOR NO KEY UPDATE",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .fetch_optional(&mut *db)
+    .fetch_optional(tenant.db())
     .await?;
     let Some(was) = was else { return Ok(None) };
     if was == enforcement {
         return Ok(Some(0));
     }
     sqlx::query("UPDATE mapped_roles SET enforcement = $3 WHERE guild_id = $1 AND role_id = $2")
-        .bind(guild)
+        .bind(tenant.guild())
         .bind(role)
         .bind(enforcement.as_str())
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     let action = match enforcement {
         Enforcement::On => AuditAction::RoleEnforced,
         Enforcement::Observe | Enforcement::Unseen => AuditAction::RoleObserved,
     };
-    record(db, guild, role, Actor::Operator, action, format!("was {}", was.as_str())).await?;
+    record(tenant.db(), guild, role, Actor::Operator, action, format!("was {}", was.as_str())).await?;
     if enforcement != Enforcement::On {
         return Ok(Some(0));
     }
@@ -134,11 +136,11 @@ pub async fn set(
                  SELECT user_id, false FROM role_grants WHERE guild_id = $1 AND role_id = $2) AS concerned
           GROUP BY user_id ORDER BY user_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
-    role_jobs::announce(db).await?;
+    role_jobs::announce(tenant.db()).await?;
     Ok(Some(made.rows_affected()))
 }
 
@@ -168,15 +170,15 @@ pub struct MappedRole {
 }
 
 /// The mapped roles of a guild.
-pub async fn list(db: &mut PgConnection, guild: GuildId) -> Result<Vec<MappedRole>, sqlx::Error> {
+pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
     sqlx::query_as(
         "SELECT r.role_id, r.enforcement, r.holders,
                 array_agg(m.source_kind || ' ' || m.source_id ORDER BY m.source_kind, m.source_id) AS sold
            FROM mapped_roles r JOIN role_mappings m USING (guild_id, role_id)
           WHERE r.guild_id = $1 GROUP BY r.role_id, r.enforcement, r.holders ORDER BY r.role_id",
     )
-    .bind(guild)
-    .fetch_all(db)
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
     .await
 }
 
@@ -192,7 +194,7 @@ pub struct Preview {
 }
 
 /// Computes the preview of a role.
-pub async fn preview(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<Preview, sqlx::Error> {
+pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx::Error> {
     let gain = sqlx::query_scalar(
         "SELECT DISTINCT user_id FROM access_sources s
           WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
@@ -201,9 +203,9 @@ pub async fn preview(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Res
                                AND g.state = 'confirmed')
           ORDER BY user_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let lose = sqlx::query_scalar(
         "SELECT user_id FROM role_grants g
@@ -213,9 +215,9 @@ pub async fn preview(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Res
                                AND s.state = 'live')
           ORDER BY user_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let unlinked = sqlx::query_scalar(
         "SELECT DISTINCT s.customer_id FROM subscriptions s JOIN role_mappings m USING (guild_id)
@@ -226,9 +228,9 @@ pub async fn preview(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Res
                                  = (s.guild_id, s.connection_id, s.customer_id))
           ORDER BY s.customer_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await?;
     Ok(Preview { gain, lose, unlinked })
 }

@@ -2,15 +2,13 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
-
-use super::{audit, connections::Connection, events::ObjectKind, mapped_roles, sync};
+use super::{audit, events::ObjectKind, mapped_roles, sync, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
         billing::Items,
     },
-    ids::{ConnectionId, GuildId, PriceId, ProductId, RoleId},
+    ids::{ConnectionId, PriceId, ProductId, RoleId},
 };
 
 /// What is sold.
@@ -40,34 +38,30 @@ impl Sold {
 
 /// Keeps mappings from changing until the transaction ends. Whoever reads them to decide holds this; whoever changes them
 /// waits for those, so that no read falls between "which subscriptions are concerned" and the change.
-pub async fn hold(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock_shared($1)").bind(guild).execute(db).await?;
+pub async fn hold(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock_shared($1)").bind(tenant.guild()).execute(tenant.db()).await?;
     Ok(())
 }
 
 /// Adds a mapping, and has every known subscription that it concerns read again. Answers how many those are;
 /// `None` if the mapping was there.
-pub async fn add(
-    db: &mut PgConnection,
-    guild: GuildId,
-    sold: &Sold,
-    role: RoleId,
-) -> Result<Option<usize>, sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(guild).execute(&mut *db).await?;
+pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Option<usize>, sqlx::Error> {
+    let guild = tenant.guild();
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(tenant.guild()).execute(tenant.db()).await?;
     let inserted = sqlx::query(
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(sold.kind())
     .bind(sold.id())
     .bind(role)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if inserted.rows_affected() == 0 {
         return Ok(None);
     }
-    mapped_roles::ensure(db, guild, role).await?;
+    mapped_roles::ensure(tenant, role).await?;
     let cause = format!("{} {}", sold.kind(), sold.id());
     let entry = AuditEntry {
         actor: Actor::Operator,
@@ -76,42 +70,38 @@ pub async fn add(
         role: Some(role),
         cause,
     };
-    audit::record(db, guild, &entry).await?;
+    audit::record(tenant.db(), guild, &entry).await?;
     let concerned: Vec<(ConnectionId, Vec<String>)> = sqlx::query_as(
         "SELECT connection_id, array_agg(subscription_id) FROM subscriptions
           WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]
           GROUP BY connection_id ORDER BY connection_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(sold.kind())
     .bind(sold.id())
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let mut count = 0;
     // Connections in order, and ids in order within each: like everybody who marks objects.
     for (id, subscriptions) in concerned {
         count += subscriptions.len();
-        sync::mark_dirty(db, Connection { guild, id }, ObjectKind::Subscription, &subscriptions).await?;
+        sync::mark_dirty(tenant, id, ObjectKind::Subscription, &subscriptions).await?;
     }
     Ok(Some(count))
 }
 
 /// The roles that these items give.
-pub async fn roles_of(
-    db: &mut PgConnection,
-    guild: GuildId,
-    items: &Items,
-) -> Result<BTreeSet<RoleId>, sqlx::Error> {
+pub async fn roles_of(tenant: &mut Tenant, items: &Items) -> Result<BTreeSet<RoleId>, sqlx::Error> {
     let items = items.as_slice();
     let roles: Vec<RoleId> = sqlx::query_scalar(
         "SELECT role_id FROM role_mappings
           WHERE guild_id = $1 AND ((source_kind = 'price' AND source_id = ANY ($2))
                                 OR (source_kind = 'product' AND source_id = ANY ($3)))",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
     .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await?;
     Ok(roles.into_iter().collect())
 }

@@ -1,17 +1,15 @@
 //! The mirror of Stripe's objects: only what we use.
 
-use sqlx::PgConnection;
-
-use super::connections::Connection;
+use super::tenant::Tenant;
 use crate::{
     domain::billing::{CustomerFact, SubscriptionFact},
-    ids::CustomerId,
+    ids::{ConnectionId, CustomerId},
 };
 
 /// Writes a customer as read.
 pub async fn customer(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     fact: &CustomerFact,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
@@ -19,19 +17,19 @@ pub async fn customer(
          ON CONFLICT (guild_id, connection_id, customer_id)
              DO UPDATE SET deleted = excluded.deleted, synced_at = now()",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(&fact.id)
     .bind(fact.deleted)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Writes a subscription as read.
 pub async fn subscription(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     fact: &SubscriptionFact,
 ) -> Result<(), sqlx::Error> {
     let items = fact.items.as_slice();
@@ -44,8 +42,8 @@ pub async fn subscription(
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
              cancel_at_period_end = excluded.cancel_at_period_end, synced_at = now()",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(&fact.id)
     .bind(&fact.customer.id)
     .bind(fact.status.as_str())
@@ -53,34 +51,34 @@ pub async fn subscription(
     .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
     .bind(fact.current_period_end)
     .bind(fact.cancel_at_period_end)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// The subscriptions that give access as far as we know: a list of Stripe's that lacks one of them says that it ended.
-pub async fn running(db: &mut PgConnection, connection: Connection) -> Result<Vec<String>, sqlx::Error> {
+pub async fn running(tenant: &mut Tenant, connection: ConnectionId) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT DISTINCT source_id FROM access_sources WHERE guild_id = $1 AND connection_id = $2 AND state = 'live'",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
-    .fetch_all(db)
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_all(tenant.db())
     .await
 }
 
 /// The subscriptions that we know of a customer.
 pub async fn subscriptions_of(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     customer: &CustomerId,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT subscription_id FROM subscriptions WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(customer)
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await
 }

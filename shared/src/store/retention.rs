@@ -4,6 +4,7 @@
 use sqlx::PgConnection;
 
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
+/// The policies of the role that sweeps say the same number: nothing younger can go.
 pub const DAYS: i32 = 90;
 
 /// How many rows one sweep removed.

@@ -2,32 +2,30 @@
 
 use std::collections::BTreeSet;
 
-use sqlx::PgConnection;
-
-use super::{audit, connections::Connection};
+use super::{audit, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
         job::JobAction,
         transition::{Gift, Transition},
     },
-    ids::{RoleId, SubscriptionId, UserId},
+    ids::{ConnectionId, RoleId, SubscriptionId, UserId},
 };
 
 /// What this subscription gives now, in our books.
 pub async fn live(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     subscription: &SubscriptionId,
 ) -> Result<BTreeSet<Gift>, sqlx::Error> {
     let rows: Vec<(UserId, RoleId)> = sqlx::query_as(
         "SELECT user_id, role_id FROM access_sources
           WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND state = 'live'",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(subscription)
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await?;
     Ok(rows.into_iter().map(|(user, role)| Gift { user, role }).collect())
 }
@@ -37,8 +35,8 @@ pub async fn live(
 /// The job is written for every change of a source, not only when the union of sources changes: two concurrent
 /// cancels would each see the other as live, and nobody would revoke. The bot looks at the union when it acts.
 pub async fn apply(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     subscription: &SubscriptionId,
     transition: Transition,
     evidence: &str,
@@ -54,16 +52,17 @@ pub async fn apply(
          ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
              DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now()",
     )
-    .bind(connection.guild)
+    .bind(tenant.guild())
     .bind(gift.user)
     .bind(gift.role)
-    .bind(connection.id)
+    .bind(connection)
     .bind(subscription)
     .bind(state)
     .bind(evidence)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
-    super::role_jobs::enqueue(db, connection.guild, gift.user, gift.role, action, cause).await?;
+    let guild = tenant.guild();
+    super::role_jobs::enqueue(tenant.db(), guild, gift.user, gift.role, action, cause).await?;
     let entry = AuditEntry {
         actor: Actor::Stripe,
         action: audited,
@@ -71,5 +70,5 @@ pub async fn apply(
         role: Some(gift.role),
         cause: cause.to_owned(),
     };
-    audit::record(db, connection.guild, &entry).await
+    audit::record(tenant.db(), guild, &entry).await
 }

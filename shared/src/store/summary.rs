@@ -1,8 +1,7 @@
 //! How a guild is doing, in numbers: what `/status` shows. Each count walks one guild's rows.
 
-use sqlx::PgConnection;
-
-use crate::{clock::Timestamp, ids::GuildId};
+use super::tenant::Tenant;
+use crate::clock::Timestamp;
 
 /// A guild at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -34,7 +33,7 @@ pub struct Summary {
 }
 
 /// Looks; `None` for a guild that does not use us.
-pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Summary>, sqlx::Error> {
+pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error> {
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM stripe_connections WHERE guild_id = $1 AND state = 'active') AS connections,
                 (SELECT count(*) FROM role_mappings WHERE guild_id = $1) AS mappings,
@@ -61,7 +60,7 @@ pub async fn summary(db: &mut PgConnection, guild: GuildId) -> Result<Option<Sum
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )
-    .bind(guild)
-    .fetch_optional(db)
+    .bind(tenant.guild())
+    .fetch_optional(tenant.db())
     .await
 }

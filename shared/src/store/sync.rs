@@ -4,6 +4,8 @@
 use std::time::Duration;
 
 use sqlx::PgConnection;
+
+use super::tenant::Tenant;
 use uuid::Uuid;
 
 use super::{
@@ -79,20 +81,20 @@ pub async fn claim(
 
 /// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that
 /// no hint can slip between the check and the commit.
-pub async fn settle(db: &mut PgConnection, leased: &Leased) -> Result<Settled, sqlx::Error> {
+pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
     let clean: Option<bool> = sqlx::query_scalar(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
                 synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
          RETURNING dirty_seq = $6",
     )
-    .bind(leased.connection.guild)
+    .bind(tenant.guild())
     .bind(leased.connection.id)
     .bind(leased.object.kind.as_str())
     .bind(&leased.object.id)
     .bind(leased.owner)
     .bind(leased.dirty_seq)
-    .fetch_optional(db)
+    .fetch_optional(tenant.db())
     .await?;
     Ok(match clean {
         Some(true) => Settled::Clean,
@@ -112,7 +114,7 @@ pub enum Failure {
 
 /// Ends a lease after a failed read: again after `wait`, or soon if new hints came meanwhile.
 pub async fn retry(
-    db: &mut PgConnection,
+    tenant: &mut Tenant,
     leased: &Leased,
     failure: Failure,
     wait: Duration,
@@ -125,7 +127,7 @@ pub async fn retry(
                           + make_interval(secs => CASE WHEN dirty_seq = $8 THEN $6 ELSE least($6, 1) END)
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
     )
-    .bind(leased.connection.guild)
+    .bind(tenant.guild())
     .bind(leased.connection.id)
     .bind(leased.object.kind.as_str())
     .bind(&leased.object.id)
@@ -134,31 +136,31 @@ pub async fn retry(
     .bind(error)
     .bind(leased.dirty_seq)
     .bind(failure == Failure::Missing)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Ends a lease without a read: the next worker may begin at once.
-pub async fn give_back(db: &mut PgConnection, leased: &Leased) -> Result<(), sqlx::Error> {
+pub async fn give_back(tenant: &mut Tenant, leased: &Leased) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
     )
-    .bind(leased.connection.guild)
+    .bind(tenant.guild())
     .bind(leased.connection.id)
     .bind(leased.object.kind.as_str())
     .bind(&leased.object.id)
     .bind(leased.owner)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Marks very many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
 pub async fn mark_dirty_slowly(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     kind: ObjectKind,
     ids: &[String],
     spacing: Duration,
@@ -170,20 +172,20 @@ pub async fn mark_dirty_slowly(
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
              SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at)",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(kind.as_str())
     .bind(ids)
     .bind(spacing.as_secs_f64())
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Marks objects dirty without an event: something of ours changed that the read feeds.
 pub async fn mark_dirty(
-    db: &mut PgConnection,
-    connection: Connection,
+    tenant: &mut Tenant,
+    connection: ConnectionId,
     kind: ObjectKind,
     ids: &[String],
 ) -> Result<(), sqlx::Error> {
@@ -193,11 +195,11 @@ pub async fn mark_dirty(
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
              SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now()",
     )
-    .bind(connection.guild)
-    .bind(connection.id)
+    .bind(tenant.guild())
+    .bind(connection)
     .bind(kind.as_str())
     .bind(ids)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }

@@ -1,11 +1,10 @@
 //! Why a member has, or lacks, a role: evidence, books, jobs and history, as our database has them.
 
-use sqlx::PgConnection;
-
+use super::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     domain::enforcement::Enforcement,
-    ids::{GuildId, JobId, RoleId, UserId},
+    ids::{JobId, RoleId, UserId},
 };
 
 /// A reason for access, past or present.
@@ -86,45 +85,45 @@ pub struct Story {
 }
 
 /// Collects the story.
-pub async fn story(db: &mut PgConnection, guild: GuildId, user: UserId) -> Result<Story, sqlx::Error> {
+pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Error> {
     let customers = sqlx::query_scalar(
         "SELECT customer_id FROM member_links WHERE guild_id = $1 AND user_id = $2 ORDER BY 1",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let sources = sqlx::query_as(
         "SELECT role_id, source_id, state, evidence, changed_at, enforcement
            FROM access_sources LEFT JOIN mapped_roles USING (guild_id, role_id)
           WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id, changed_at DESC",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let held = sqlx::query_as(
         "SELECT role_id, state, confirmed_at FROM role_grants WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let jobs = sqlx::query_as(
         "SELECT job_id, role_id, action, state, outcome, due_at, attempts FROM role_jobs
           WHERE guild_id = $1 AND user_id = $2 AND state IN ('pending', 'parked') ORDER BY job_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     let history = sqlx::query_as(
         "SELECT at, actor, action, role_id, cause FROM audit_log
           WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id DESC LIMIT 50",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await?;
     Ok(Story { customers, sources, held, jobs, history })
 }

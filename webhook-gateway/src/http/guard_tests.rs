@@ -10,7 +10,7 @@ use axum::{
 };
 use shared::{
     http::{Limits, headers},
-    store::database,
+    store::{database, roles::Login},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -24,7 +24,7 @@ use crate::{
 };
 
 fn app(hops: usize) -> Router {
-    let pool = database::pool("postgres://nobody@127.0.0.1:1/x", 1).unwrap();
+    let pool = database::pool("postgres://nobody@127.0.0.1:1/x", 1, Login::Gateway).unwrap();
     let (recorder, _) = ingest::start(pool.clone(), Arc::default(), CancellationToken::new());
     let endpoints = Arc::new(Endpoints::new(pool.clone(), None, false));
     let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));

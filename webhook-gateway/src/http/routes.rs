@@ -9,8 +9,7 @@ use axum::{
     middleware,
     routing::{MethodRouter, any},
 };
-use shared::health;
-use sqlx::PgPool;
+use shared::{health, store::database::Pool};
 
 use super::{
     guard::{self, Guard},
@@ -107,7 +106,7 @@ pub struct State {
     /// Takes events.
     pub webhook: Arc<Webhook>,
     /// Asked whether it is ready.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Whom to tell of a vulnerability.
     pub security_txt: Option<SecurityTxt>,
     /// Stands before all of them.

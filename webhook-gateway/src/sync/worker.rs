@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
+use shared::store::database::Pool;
 use shared::{
     domain::billing::BillingFact,
     metrics::STRIPE_READS,
@@ -10,9 +11,9 @@ use shared::{
         database::within,
         events::ObjectKind,
         sync::{self, Failure, Leased},
+        tenant,
     },
 };
-use sqlx::PgPool;
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
@@ -47,7 +48,7 @@ const WAITS: [Duration; 5] = [
 /// What reading needs.
 pub struct Sync {
     /// The database.
-    pub pool: PgPool,
+    pub pool: Pool,
     /// Stripe.
     pub stripe: ReadClient,
     /// The keys to it.
@@ -92,7 +93,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
     let claimed = async {
-        let mut db = sync.pool.acquire().await?;
+        let mut db = sync.pool.across().await?;
         sync::claim(&mut db, free, Uuid::new_v4(), sync.lease).await
     };
     within(claimed).await.unwrap_or_else(|error| {
@@ -196,7 +197,11 @@ impl Sync {
     }
 
     async fn give_back(&self, leased: &Leased) {
-        let given = async { sync::give_back(&mut *self.pool.acquire().await?, leased).await };
+        let given = async {
+            let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
+            sync::give_back(&mut tenant, leased).await?;
+            tenant.commit().await
+        };
         if let Err(error) = within(given).await {
             tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
         }
@@ -208,8 +213,9 @@ impl Sync {
             _ => Failure::Other,
         };
         let put = async {
-            let mut db = self.pool.acquire().await?;
-            sync::retry(&mut db, leased, failure, wait, &error.to_string()).await
+            let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
+            sync::retry(&mut tenant, leased, failure, wait, &error.to_string()).await?;
+            tenant.commit().await
         };
         if let Err(error) = within(put).await {
             tracing::warn!(%error, "the lease could not be given back; it runs out by itself");

@@ -18,7 +18,11 @@ use sandbox::{
     discord::{self, Action, Actor, Limits},
     stripe,
 };
-use shared::config::Env;
+use shared::{
+    config::Env,
+    ids::GuildId,
+    store::{database::Pool, roles::Login, tenant::Tenant},
+};
 use sqlx::PgPool;
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
@@ -214,6 +218,16 @@ impl World {
 
     pub(crate) fn db(&self) -> &PgPool {
         &self.database.pool
+    }
+
+    /// Connections as a service has them.
+    pub(crate) fn login(&self, login: Login) -> Pool {
+        self.database.login(login)
+    }
+
+    /// A transaction of the gateway's for any guild.
+    pub(crate) async fn tenant(&self, guild: GuildId) -> Tenant {
+        self.database.tenant(guild).await
     }
 
     /// Runs one of nexrole's own commands; stdout, or stderr of a failure.

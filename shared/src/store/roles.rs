@@ -1,0 +1,143 @@
+//! The database roles: what each part of Nexrole may do in Postgres. In: the login that migrates. Out: every role is there, and
+//! the login may become each of them.
+//!
+//! Roles belong to the whole cluster, so they are not made by migrations: another database may have made them already.
+//! What each may do with a table is granted by the migrations, and listed in `nexrole/tests/it/privileges.txt`.
+
+use sqlx::{AssertSqlSafe, PgConnection};
+
+/// Who connects. Each begins its sessions as one role, and does a tenant's work as another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Login {
+    /// `webhook-gateway`.
+    Gateway,
+    /// `bot`.
+    Bot,
+    /// `nexrole`'s own commands.
+    Operator,
+    /// What drops old data.
+    Retention,
+}
+
+impl Login {
+    /// The role of a session, across tenants: it may do what no tenant's role can, and nothing else.
+    pub(super) fn across_tenants(self) -> &'static str {
+        match self {
+            Self::Gateway => "nexrole_ingest",
+            Self::Bot => "nexrole_worker",
+            Self::Operator => "nexrole_operator",
+            Self::Retention => "nexrole_retention",
+        }
+    }
+
+    /// The role of a transaction for one tenant.
+    pub(super) fn for_one_tenant(self) -> &'static str {
+        match self {
+            Self::Gateway => "nexrole_gateway",
+            Self::Bot => "nexrole_bot",
+            Self::Operator => "nexrole_operator",
+            Self::Retention => "nexrole_retention",
+        }
+    }
+}
+
+/// Every role. None may log in, own anything, or pass by row-level security.
+pub const ROLES: [&str; 6] = [
+    "nexrole_gateway",
+    "nexrole_ingest",
+    "nexrole_bot",
+    "nexrole_worker",
+    "nexrole_operator",
+    "nexrole_retention",
+];
+
+/// Two who make the same role at once: one of them is refused, and looks again.
+const TRIES: u32 = 10;
+
+/// Why the roles are not as they must be.
+#[derive(Debug, thiserror::Error)]
+pub enum RolesError {
+    /// An administrator has to act, once per cluster.
+    #[error(
+        "this login may not make Nexrole's database roles ({why}). An administrator runs once, on any database of the cluster:\n{}",
+        by_hand(login)
+    )]
+    NotAllowed {
+        /// What Postgres said.
+        why: String,
+        /// Who migrates.
+        login: String,
+    },
+    /// Somebody gave a role more than it may have.
+    #[error(
+        "the role {0} may log in, or pass by row-level security: ALTER ROLE {0} NOLOGIN NOSUPERUSER NOBYPASSRLS"
+    )]
+    TooMighty(String),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// What an administrator runs where the migrating login lacks CREATEROLE.
+fn by_hand(login: &str) -> String {
+    let made: Vec<_> = ROLES.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
+    format!("{}\nGRANT {} TO {login};", made.join(" "), ROLES.join(", "))
+}
+
+/// Makes the roles that are missing, and lets this login become each. Any number of callers may do so at once, on any
+/// databases of the cluster.
+pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
+    for role in ROLES {
+        let mut tries = 1;
+        while let Err(error) = ensure_one(db, role).await {
+            let code = error.as_database_error().and_then(|error| error.code()).unwrap_or_default();
+            match &*code {
+                // 42710, 23505, XX000: made or granted by somebody else in this moment.
+                "42710" | "23505" | "XX000" if tries < TRIES => tries += 1,
+                "42501" => {
+                    let login =
+                        sqlx::query_scalar("SELECT quote_ident(session_user)").fetch_one(&mut *db).await?;
+                    return Err(RolesError::NotAllowed { why: error.to_string(), login });
+                }
+                _ => return Err(error.into()),
+            }
+        }
+    }
+    let mighty: Option<String> = sqlx::query_scalar(
+        "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1) AND (rolcanlogin OR rolsuper OR rolbypassrls)",
+    )
+    .bind(ROLES.as_slice())
+    .fetch_optional(db)
+    .await?;
+    mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
+}
+
+/// Whether roles are missing: then nothing was ever migrated on this cluster.
+pub(super) async fn are_missing(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT count(*) < cardinality($1) FROM pg_roles WHERE rolname = ANY ($1)")
+        .bind(ROLES.as_slice())
+        .fetch_one(db)
+        .await
+}
+
+async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+    let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
+        .bind(role)
+        .fetch_one(&mut *db)
+        .await?;
+    if !there {
+        run(db, &format!("CREATE ROLE {role} NOLOGIN")).await?;
+    }
+    // Becoming it is the test: since Postgres 16, to be a member, or to have made it, is not enough.
+    match run(db, &format!("SET ROLE {role}; RESET ROLE")).await {
+        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42501") => {
+            run(db, &format!("GRANT {role} TO CURRENT_USER")).await
+        }
+        became => became,
+    }
+}
+
+async fn run(db: &mut PgConnection, statement: &str) -> Result<(), sqlx::Error> {
+    sqlx::raw_sql(AssertSqlSafe(statement.to_owned())).execute(db).await?;
+    Ok(())
+}
