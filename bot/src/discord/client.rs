@@ -1,4 +1,4 @@
-//! The three calls that the worker makes. In: ids and a reason. Out: what it came to, and how long the bucket is empty.
+//! The four calls that the worker makes. In: ids and a reason. Out: what it came to, and how long the bucket is empty.
 //!
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
 //! headers of errors and its limiter sleeps while it holds a bucket's lock.
