@@ -23,7 +23,7 @@ pub async fn run(pool: Pool, stop: CancellationToken) {
                 if swept.is_more(BATCH) { PAUSE } else { EVERY }
             }
             Err(error) => {
-                tracing::debug!(%error, "nothing could be forgotten now");
+                tracing::warn!(%error, "what is old could not be forgotten; trying again in an hour");
                 EVERY
             }
         };

@@ -68,10 +68,9 @@ fn what_the_policy_links_to_is_there() {
 /// sqlx takes fixed texts only, unless it is told that a made one is safe.
 #[test]
 fn no_statement_is_made_of_what_somebody_wrote() {
-    // A table's name out of two that stand there; commands about databases, by their checked names; roles, whose names stand
-    // there, milliseconds, and a guild's id, whose type is a number: SET and BEGIN take no parameters.
+    // Commands about databases, by their checked names; roles, whose names stand there, milliseconds, and a guild's id, whose
+    // type is a number: SET and BEGIN take no parameters.
     let known = [
-        "shared/src/store/catalogue.rs",
         "nexrole/src/database.rs",
         "shared/src/store/database.rs",
         "shared/src/store/roles.rs",

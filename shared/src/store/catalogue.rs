@@ -15,13 +15,11 @@ pub async fn replace(
     connection: ConnectionId,
     read: &Catalogue,
 ) -> Result<(), sqlx::Error> {
-    for table in ["DELETE FROM prices", "DELETE FROM payment_links"] {
-        let statement = format!("{table} WHERE guild_id = $1 AND connection_id = $2");
-        sqlx::query(sqlx::AssertSqlSafe(statement))
-            .bind(tenant.guild())
-            .bind(connection)
-            .execute(tenant.db())
-            .await?;
+    for statement in [
+        "DELETE FROM prices WHERE guild_id = $1 AND connection_id = $2",
+        "DELETE FROM payment_links WHERE guild_id = $1 AND connection_id = $2",
+    ] {
+        sqlx::query(statement).bind(tenant.guild()).bind(connection).execute(tenant.db()).await?;
     }
     for price in &read.prices {
         sqlx::query(
