@@ -16,6 +16,10 @@ use aes_gcm::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::SecretString;
 
+mod fingerprint;
+
+pub use fingerprint::Fingerprint;
+
 const VERSION: u8 = 1;
 const NONCE: usize = 12;
 

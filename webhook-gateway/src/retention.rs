@@ -1,8 +1,9 @@
-//! Forgetting, once an hour: what is finished for 90 days goes, in small batches.
+//! Forgetting, once an hour: what is finished for 90 days goes, in small batches, and the activity log's oldest day whole.
 
 use std::time::Duration;
 
 use shared::store::{
+    activity,
     database::{Pool, within},
     retention,
 };
@@ -17,18 +18,28 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Sweeps until `stop`. A sweep that is cut off goes on an hour later.
 pub async fn run(pool: Pool, stop: CancellationToken) {
     loop {
-        let wait = match within(async { retention::sweep(&mut *pool.across().await?, BATCH).await }).await {
-            Ok(swept) => {
-                tracing::debug!(?swept, "what is old is forgotten");
-                if swept.is_more(BATCH) { PAUSE } else { EVERY }
+        if let Err(error) = within(async { activity::turn_days(&mut *pool.across().await?).await }).await {
+            tracing::warn!(%error, "the days of the activity log could not be turned; trying again in an hour");
+        }
+        loop {
+            let swept = within(async { retention::sweep(&mut *pool.across().await?, BATCH).await }).await;
+            let is_more = match swept {
+                Ok(swept) => {
+                    tracing::debug!(?swept, "what is old is forgotten");
+                    swept.is_more(BATCH)
+                }
+                Err(error) => {
+                    tracing::warn!(%error, "what is old could not be forgotten; trying again in an hour");
+                    false
+                }
+            };
+            let wait = if is_more { PAUSE } else { EVERY };
+            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+                return;
             }
-            Err(error) => {
-                tracing::warn!(%error, "what is old could not be forgotten; trying again in an hour");
-                EVERY
+            if !is_more {
+                break;
             }
-        };
-        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-            return;
         }
     }
 }

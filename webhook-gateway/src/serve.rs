@@ -6,6 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
+    domain::audit::Actor,
     http::{self as door, Limits},
     metrics,
     store::{connections, cursors, database, roles::Login, tenant},
@@ -156,8 +157,8 @@ async fn introduce(
 async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
     let mut tenant = tenant::begin(pool, environment.guild).await?;
     connections::ensure_guild(&mut tenant).await?;
-    let (label, metadata_links) = (connections::ENVIRONMENT, true);
-    let id = connections::ensure(&mut tenant, label, environment.livemode, metadata_links).await?;
+    let (actor, label) = (Actor::Environment, connections::ENVIRONMENT);
+    let id = connections::ensure(&mut tenant, actor, label, environment.livemode, Some(true)).await?;
     for other in connections::disconnect_others(&mut tenant, id).await? {
         tracing::warn!(guild.id = %environment.guild, connection.id = %other,
             "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");

@@ -2,8 +2,10 @@
 
 use serenity::all::Permissions;
 use shared::{
-    ids::GuildId,
+    domain::activity::{Activity, ActivityEntry},
+    ids::{GuildId, UserId},
     store::{
+        activity,
         database::within,
         summary::{Summary, summary},
         tenant,
@@ -34,7 +36,16 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         ctx.say("Use this in a server.").await?;
         return Ok(());
     };
-    let found = within(async { summary(&mut tenant::begin(&ctx.data().pool, guild).await?).await }).await?;
+    let found = within(async {
+        let mut tenant = tenant::begin(&ctx.data().pool, guild).await?;
+        let found = summary(&mut tenant).await?;
+        let user = UserId::from_u64(ctx.author().id.get());
+        let entry = ActivityEntry { user, ..Activity::StatusRead.into() };
+        activity::record(tenant.db(), guild, entry).await?;
+        tenant.commit().await?;
+        Ok(found)
+    })
+    .await?;
     let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary));
     ctx.say(text).await?;
     Ok(())

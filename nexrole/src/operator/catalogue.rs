@@ -2,17 +2,19 @@
 
 use shared::store::database::Pool;
 use shared::{
-    domain::{catalogue::in_words, enforcement::Enforcement},
+    domain::{activity::Activity, catalogue::in_words, enforcement::Enforcement},
     ids::GuildId,
     store::catalogue::{self, Offer},
 };
 
-use super::known;
+use super::{activity::write_down, known};
 
 /// Prints the catalogue.
 pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let offers = catalogue::offers(&mut tenant).await?;
+    let links = catalogue::links(&mut tenant).await?;
+    write_down(tenant, Activity::CatalogueRead, None).await?;
     if offers.is_empty() {
         println!(
             "No active price is known. It is read from Stripe at first contact; the key needs Read on Prices,"
@@ -30,7 +32,6 @@ pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
         }
         println!("    {}  {}  {}", offer.price_id, price(offer), gives(offer));
     }
-    let links = catalogue::links(&mut tenant).await?;
     if !links.is_empty() {
         println!("\nPayment links");
     }

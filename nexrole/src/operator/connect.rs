@@ -11,8 +11,11 @@ use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
     config::Env,
+    crypto::Fingerprint,
+    domain::audit::{Actor, AuditAction, AuditEntry, Change},
     ids::GuildId,
     store::{
+        audit,
         connections::{self, Connection},
         cursors,
         database::Pool,
@@ -42,12 +45,12 @@ pub struct Arguments {
     /// A name, if the server has several accounts
     #[arg(long, default_value = "stripe")]
     label: String,
-    /// Believe the user id in a customer's metadata
-    #[arg(long)]
-    metadata_links: bool,
+    /// Believe the user id in a customer's metadata; without it, this stays as it is: no, at first
+    #[arg(long, num_args = 0..=1, default_missing_value = "true")]
+    metadata_links: Option<bool>,
 }
 
-/// Connects; the same again replaces the secrets.
+/// Connects; the same again replaces what is given, and keeps the rest.
 pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
     let keyring = keys::required(keys::keyring(env)?)?;
     let Arguments { guild, key_file, webhook_secret_file, label, metadata_links } = arguments;
@@ -68,23 +71,55 @@ pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow
 
     let mut tenant = tenant::begin(pool, *guild).await.context("the database cannot be reached")?;
     connections::ensure_guild(&mut tenant).await?;
-    let id = connections::ensure(&mut tenant, label, livemode, *metadata_links).await?;
+    let id = connections::ensure(&mut tenant, Actor::Operator, label, livemode, *metadata_links).await?;
     cursors::ensure(&mut tenant, id).await?;
     let connection = Connection { guild: *guild, id };
     let seal = |column: Column, secret: &SecretString| {
         keyring.seal(&connection.place(column.name()), secret.expose_secret().as_bytes())
     };
+    let (key_before, secrets_before) = connections::sealed(&mut tenant, id).await?;
+    let opened = |column: Column, sealed: Option<&Vec<u8>>| {
+        sealed.and_then(|sealed| keyring.open(&connection.place(column.name()), sealed).ok())
+    };
+    let change = Change::default().secrets(
+        Column::ApiKey.name(),
+        &prints(opened(Column::ApiKey, key_before.as_ref()).as_ref()),
+        &prints(Some(&key)),
+    );
+    let change = match &secrets {
+        None => change,
+        given => change.secrets(
+            Column::WebhookSecrets.name(),
+            &prints(opened(Column::WebhookSecrets, secrets_before.as_ref()).as_ref()),
+            &prints(given.as_ref()),
+        ),
+    };
     let key = seal(Column::ApiKey, &key)?;
     let secrets = secrets.map(|secrets| seal(Column::WebhookSecrets, &secrets)).transpose()?;
     connections::seal(&mut tenant, id, Some(&key), secrets.as_deref()).await?;
+    if !change.is_empty() {
+        let cause = format!("connection {id}: secrets");
+        let entry = AuditEntry::new(Actor::Operator, AuditAction::ConnectionSet, cause).change(change);
+        audit::record(tenant.db(), *guild, &entry).await?;
+    }
     let endpoint = connections::endpoint_id(&mut tenant, id).await?;
     tenant.commit().await?;
     println!("Connected server {guild} ({}).", if livemode { "live" } else { "test" });
     println!("Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{endpoint}");
-    if secrets.is_none() {
-        println!("Then connect again with --webhook-secret-file; until then events are polled.");
+    match (secrets, secrets_before) {
+        (Some(_), _) => {}
+        (None, Some(_)) => println!("Its webhook secret stays as it was."),
+        (None, None) => {
+            println!("Then connect again with --webhook-secret-file; until then events are polled.");
+        }
     }
     Ok(())
+}
+
+/// Of a list, each by itself. None for what cannot be opened any more.
+fn prints(secrets: Option<&SecretString>) -> Vec<Fingerprint> {
+    let each = |one: &str| Fingerprint::of(&SecretString::from(one.trim()));
+    secrets.map(|secrets| secrets.expose_secret().split(',').map(each).collect()).unwrap_or_default()
 }
 
 /// Trimmed: editors end files with a new line.

@@ -6,6 +6,7 @@ use anyhow::Context;
 use clap::ValueEnum;
 use serde_json::json;
 use shared::{
+    domain::activity::Activity,
     ids::GuildId,
     store::{
         database::Pool,
@@ -15,7 +16,7 @@ use shared::{
 };
 use time::format_description::well_known::Rfc3339;
 
-use super::known;
+use super::{activity::write_down, known};
 
 /// How to write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -28,10 +29,10 @@ pub enum Format {
 
 /// Writes the whole log.
 pub(super) async fn run(pool: &Pool, guild: GuildId, format: Format) -> anyhow::Result<()> {
-    known(pool, guild).await?;
+    write_down(known(pool, guild).await?, Activity::AuditExported, None).await?;
     let mut out = std::io::stdout().lock();
     if format == Format::Csv {
-        write!(out, "audit_id,at,actor,action,user_id,role_id,cause\r\n")?;
+        write!(out, "audit_id,at,actor,action,user_id,role_id,cause,address,change\r\n")?;
     }
     let mut after = 0;
     loop {
@@ -55,12 +56,12 @@ fn object(line: &Line) -> anyhow::Result<serde_json::Value> {
     Ok(json!({
         "audit_id": line.audit_id, "at": line.at.format(&Rfc3339)?, "actor": line.actor, "action": line.action,
         "user_id": line.user_id.map(|id| id.to_string()), "role_id": line.role_id.map(|id| id.to_string()),
-        "cause": line.cause,
+        "cause": line.cause, "address": line.address, "change": line.change,
     }))
 }
 
 fn row(line: &Line) -> anyhow::Result<String> {
-    let id = |id: Option<String>| id.unwrap_or_default();
+    let id = Option::unwrap_or_default;
     let cells = [
         line.audit_id.to_string(),
         line.at.format(&Rfc3339)?,
@@ -69,6 +70,8 @@ fn row(line: &Line) -> anyhow::Result<String> {
         id(line.user_id.map(|id| id.to_string())),
         id(line.role_id.map(|id| id.to_string())),
         line.cause.clone(),
+        id(line.address.clone()),
+        id(line.change.as_ref().map(ToString::to_string)),
     ];
     Ok(cells.map(|text| cell(&text)).join(","))
 }
@@ -76,7 +79,8 @@ fn row(line: &Line) -> anyhow::Result<String> {
 /// Quoted where RFC 4180 says so. A cell that a spreadsheet would take for a formula begins with an apostrophe
 /// (<https://owasp.org/www-community/attacks/CSV_Injection>).
 fn cell(text: &str) -> String {
-    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+    // Full-width forms too: some spreadsheets read them as their ASCII ones.
+    let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
     let text = if formula { format!("'{text}") } else { text.to_owned() };
     if text.contains([',', '"', '\r', '\n']) { format!("\"{}\"", text.replace('"', "\"\"")) } else { text }
 }
@@ -94,6 +98,8 @@ mod tests {
             ("=1+1", "'=1+1"),
             ("@SUM(A1),x", "\"'@SUM(A1),x\""),
             ("-2", "'-2"),
+            ("＝1+1", "'＝1+1"),
+            ("\n=1+1", "\"'\n=1+1\""),
             ("two\nlines", "\"two\nlines\""),
         ] {
             assert_eq!(cell(text), expected, "{text}");

@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use shared::store::database::Pool;
 use shared::{
-    domain::enforcement::Enforcement,
+    domain::{activity::Activity, enforcement::Enforcement},
     ids::{GuildId, RoleId},
     store::{
         connections, mapped_roles,
@@ -13,7 +13,7 @@ use shared::{
     },
 };
 
-use super::{known, lines};
+use super::{activity::write_down, known, lines};
 
 /// `nexrole map …`
 #[derive(Debug, Subcommand)]
@@ -136,6 +136,7 @@ async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()
         bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are");
     }
     let preview = mapped_roles::preview(&mut tenant, role).await?;
+    write_down(tenant, Activity::PreviewRead, None).await?;
     println!("Pay, and would have role {role} (who has it by hand already keeps it)");
     lines(&preview.gain, "nobody", |user| format!("member {user}"));
     println!("\nHave it from Nexrole and do not pay any more: would lose it");

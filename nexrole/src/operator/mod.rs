@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
-    domain::enforcement::Enforcement,
+    domain::{activity::Activity, enforcement::Enforcement},
     ids::{ConnectionId, CustomerId, GuildId, UserId},
     store::{
         connections, database,
@@ -22,8 +22,10 @@ use time::{OffsetDateTime, macros::format_description};
 
 use crate::database::Published;
 
+mod activity;
 mod catalogue;
 mod connect;
+mod erase;
 mod export;
 mod map;
 
@@ -66,6 +68,17 @@ pub enum Command {
         #[arg(long, value_enum, default_value = "jsonl")]
         format: export::Format,
     },
+    /// Show what went on in a server lately: commands, looks at its data, refusals
+    Activity {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// How many lines
+        #[arg(long, default_value_t = 50)]
+        lines: i64,
+    },
+    /// Forget a member: their roles are taken back, and everything about them goes
+    Erase(erase::Arguments),
     /// List what the server's owner sells at Stripe, and which roles it gives
     Catalogue {
         /// The server's id
@@ -136,6 +149,8 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Connect(arguments) => connect::run(env, &pool, &arguments).await,
         Command::Connections => list(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
+        Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,
+        Command::Erase(arguments) => erase::run(&pool, &arguments).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }
 }
@@ -219,6 +234,7 @@ async fn list(pool: &Pool) -> anyhow::Result<()> {
 async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let story = why::story(&mut tenant, member).await?;
+    activity::write_down(tenant, Activity::MemberRead, Some(member)).await?;
     println!("Member {member} of server {guild}");
     println!("\nStripe customers that are this member");
     lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);

@@ -4,6 +4,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     crypto::Keyring,
+    domain::audit::Actor,
     ids::GuildId,
     store::connections::{self, Connection},
 };
@@ -273,7 +274,7 @@ async fn each_tenant_has_its_own_address_and_secret() {
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
     let mut tenant = world.tenant(guild).await;
     connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, "second", false, false).await.unwrap();
+    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let connection = Connection { guild, id };
     let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
     connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();

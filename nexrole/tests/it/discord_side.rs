@@ -18,6 +18,9 @@ async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
     let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
     world.until("both jobs are parked", async || world.number(parked).await == 2).await;
     assert_eq!(world.role_calls().await, ["PUT 403"], "one probe, not one per job");
+    let said =
+        "SELECT count(*) FROM activity_log WHERE action = 'role.refused' AND detail LIKE '%code 50013'";
+    assert_eq!(world.number(said).await, 1);
     assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "the intention was dropped");
     world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
     world.until_vip(&ana).await;
@@ -171,6 +174,12 @@ async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
     world.until("the guild is left alone", async || world.number(closed).await == 1).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;
+    for action in [
+        "SELECT count(*) FROM activity_log WHERE action = 'bot.away'",
+        "SELECT count(*) FROM activity_log WHERE action = 'bot.back'",
+    ] {
+        assert_eq!(world.number(action).await, 1, "{action}");
+    }
     world.finish().await;
 }
 
@@ -200,6 +209,8 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
     let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
+    let read = "SELECT count(*) FROM activity_log WHERE action = 'status.read' AND user_id IS NOT NULL";
+    assert_eq!(world.number(read).await, 1, "who looked is written down");
     world.finish().await;
 }
 

@@ -13,7 +13,8 @@ use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::{
     config::Env,
-    crypto::{CryptoError, Keyring},
+    crypto::{CryptoError, Fingerprint, Keyring},
+    domain::audit::Actor,
     ids::GuildId,
     store::{
         connections::{self, Connection},
@@ -60,7 +61,7 @@ async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
     let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
     let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
     connections::ensure_guild(&mut tenant).await.expect("made");
-    let id = connections::ensure(&mut tenant, "sealed", false, false).await.expect("made");
+    let id = connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
     let connection = Connection { guild, id };
     let seal = |column: Column, text: &str| {
         keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
@@ -324,6 +325,27 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
         })
         .collect();
     assert_eq!(opened, ["rk_test_canary", "whsec_canary"]);
+
+    // Connected again: what is not given stays. Each change is audited, secrets by their fingerprints.
+    let renewed = file("renewed", "rk_test_canary_renewed");
+    let links = run(&database.url, OLD, &[&connect[..], &[&renewed, "--metadata-links"]].concat()).await;
+    assert!(text(&links).contains("Its webhook secret stays as it was."), "{}", text(&links));
+    let same = run(&database.url, OLD, &[&connect[..], &[&renewed]].concat()).await;
+    assert!(same.status.success(), "{}", text(&same));
+    let kept = "SELECT metadata_links AND webhook_secrets IS NOT NULL FROM stripe_connections";
+    assert!(sqlx::query_scalar::<_, bool>(kept).fetch_one(&database.pool).await.unwrap());
+    let audited = "SELECT string_agg(actor || ' ' || action || ' ' || change::text, E'\n' ORDER BY audit_id) FROM audit_log";
+    let audited: String = sqlx::query_scalar(audited).fetch_one(&database.pool).await.unwrap();
+    let prints = ["rk_test_canary", "rk_test_canary_renewed", "whsec_canary"]
+        .map(|secret| Fingerprint::of(&secret.into()).to_string());
+    let expected = [
+        r#"operator connection.set {"label": [null, "stripe"], "state": [null, "active"], "livemode": [null, "false"], "metadata_links": [null, "false"]}"#.to_owned(),
+        format!(r#"operator connection.set {{"api_key": [null, "{}"], "webhook_secrets": [null, "{}"]}}"#, prints[0], prints[2]),
+        r#"operator connection.set {"metadata_links": ["false", "true"]}"#.to_owned(),
+        format!(r#"operator connection.set {{"api_key": ["{}", "{}"]}}"#, prints[0], prints[1]),
+    ];
+    assert_eq!(audited.lines().collect::<Vec<_>>(), expected);
+    assert!(!audited.contains("canary"));
     let Connection { guild, id } = values[0].connection;
     let mut tenant = database.tenant(guild).await;
     let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();

@@ -1,6 +1,7 @@
 //! End-to-end tests: signed events in, Discord's state out, on a real Postgres. One binary, one private cluster, one
 //! database per test.
 
+mod activity;
 mod bad_input;
 mod catalogue;
 mod ci;
@@ -11,6 +12,7 @@ mod crash;
 mod described;
 mod discord_side;
 mod durability;
+mod erase;
 mod export;
 mod gateway;
 mod http;

@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 use shared::{
     config::Env,
     crypto::Keyring,
+    domain::audit::Actor,
     ids::GuildId,
     store::connections::{self, Connection},
 };
@@ -194,7 +195,8 @@ async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     let keyring = Keyring::parse(keys).expect("a key");
     let mut tenant = world.tenant(guild).await;
     connections::ensure_guild(&mut tenant).await.expect("made");
-    let id = connections::ensure(&mut tenant, "sealed", false, true).await.expect("made");
+    let id =
+        connections::ensure(&mut tenant, Actor::Operator, "sealed", false, Some(true)).await.expect("made");
     let connection = Connection { guild, id };
     shared::store::cursors::ensure(&mut tenant, id).await.expect("made");
     let key = keyring.seal(&connection.place("api_key"), api_key.as_bytes()).expect("sealed");

@@ -6,6 +6,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     domain::{
+        audit::Actor,
         job::{JobAction, JobState},
         plan::GrantState,
     },
@@ -62,7 +63,8 @@ async fn introduce(db: &mut PgConnection, count: u64) {
 async fn connection(database: &Database) -> Connection {
     let mut tenant = database.tenant(guild(1)).await;
     connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, "environment", false, true).await.unwrap();
+    let id =
+        connections::ensure(&mut tenant, Actor::Operator, "environment", false, Some(true)).await.unwrap();
     tenant.commit().await.unwrap();
     Connection { guild: guild(1), id }
 }

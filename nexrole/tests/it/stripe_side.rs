@@ -7,6 +7,7 @@ use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 use shared::{
     crypto::Keyring,
+    domain::audit::Actor,
     ids::GuildId,
     store::{
         connections::{self, Connection},
@@ -174,7 +175,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
     let mut tenant = world.tenant(guild).await;
     connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, "second", false, false).await.unwrap();
+    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let second = Connection { guild, id };
     let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
     connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();

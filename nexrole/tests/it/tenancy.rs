@@ -9,7 +9,10 @@ use std::{
 };
 
 use shared::{
-    domain::job::{JobAction, JobState},
+    domain::{
+        audit::Actor,
+        job::{JobAction, JobState},
+    },
     ids::{ConnectionId, CustomerId, GuildId, RoleId, SubscriptionId, UserId},
     store::{
         connections::{self, Connection},
@@ -283,7 +286,8 @@ impl Ids {
 async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
     let mut db = database.tenant(guild(tenant)).await;
     connections::ensure_guild(&mut db).await.unwrap();
-    let connection = connections::ensure(&mut db, "environment", false, true).await.unwrap();
+    let connection =
+        connections::ensure(&mut db, Actor::Operator, "environment", false, Some(true)).await.unwrap();
     db.commit().await.unwrap();
     let ids = Ids::new(connection, n);
     for statement in [

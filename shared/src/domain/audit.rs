@@ -1,16 +1,25 @@
 //! What is written down for people to read later. One entry per change, in the transaction that makes it.
 
-use crate::ids::{RoleId, UserId};
+use std::{collections::BTreeMap, net::IpAddr};
+
+use crate::{
+    crypto::Fingerprint,
+    ids::{RoleId, UserId},
+};
 
 /// Who did it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Actor {
     /// A fact read from Stripe.
     Stripe,
+    /// A member of the server, by a command.
+    Member,
     /// The bot's worker.
     Bot,
     /// Somebody at the command line.
     Operator,
+    /// Whoever wrote the variables that the gateway was started with.
+    Environment,
 }
 
 impl Actor {
@@ -18,8 +27,10 @@ impl Actor {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
+            Self::Member => "member",
             Self::Bot => "bot",
             Self::Operator => "operator",
+            Self::Environment => "environment",
         }
     }
 }
@@ -47,6 +58,12 @@ pub enum AuditAction {
     RoleObserved,
     /// A mapped role was turned on.
     RoleEnforced,
+    /// A Stripe account was connected, or how it is connected was changed.
+    ConnectionSet,
+    /// A connection is not used any more.
+    ConnectionEnded,
+    /// A member was forgotten: nothing here says which.
+    MemberErased,
 }
 
 impl AuditAction {
@@ -63,7 +80,47 @@ impl AuditAction {
             Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
+            Self::ConnectionSet => "connection.set",
+            Self::ConnectionEnded => "connection.ended",
+            Self::MemberErased => "member.erased",
         }
+    }
+}
+
+/// What was before and what is now, by field. Empty where the action says it all.
+///
+/// A secret goes in as its [`Fingerprint`] only: nothing here takes a `SecretString`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[serde(transparent)]
+pub struct Change(BTreeMap<&'static str, [Option<String>; 2]>);
+
+impl Change {
+    /// Adds a field, unless it stayed as it was. `None`: there was, or is, nothing.
+    #[must_use]
+    pub fn field<T: ToString>(self, name: &'static str, before: Option<T>, now: Option<T>) -> Self {
+        self.pair(name, before.map(|value| value.to_string()), now.map(|value| value.to_string()))
+    }
+
+    /// Adds a field that holds secrets, or none.
+    #[must_use]
+    pub fn secrets(self, name: &'static str, before: &[Fingerprint], now: &[Fingerprint]) -> Self {
+        let shown = |secrets: &[Fingerprint]| {
+            let shown: Vec<_> = secrets.iter().map(ToString::to_string).collect();
+            (!shown.is_empty()).then(|| shown.join(", "))
+        };
+        self.pair(name, shown(before), shown(now))
+    }
+
+    fn pair(mut self, name: &'static str, before: Option<String>, now: Option<String>) -> Self {
+        if before != now {
+            self.0.insert(name, [before, now]);
+        }
+        self
+    }
+
+    /// Whether nothing changed.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 }
 
@@ -80,4 +137,58 @@ pub struct AuditEntry {
     pub role: Option<RoleId>,
     /// Why, in words without personal data.
     pub cause: String,
+    /// From where, if somebody asked for it over a network.
+    pub address: Option<IpAddr>,
+    /// What was before, and what is now.
+    pub change: Change,
+}
+
+impl AuditEntry {
+    /// An entry that concerns nobody and no role yet.
+    pub fn new(actor: Actor, action: AuditAction, cause: impl Into<String>) -> Self {
+        let (cause, change) = (cause.into(), Change::default());
+        Self { actor, action, user: None, role: None, cause, address: None, change }
+    }
+
+    /// Whom it concerns.
+    #[must_use]
+    pub fn about(self, user: UserId) -> Self {
+        Self { user: Some(user), ..self }
+    }
+
+    /// Which role it concerns.
+    #[must_use]
+    pub fn role(self, role: RoleId) -> Self {
+        Self { role: Some(role), ..self }
+    }
+
+    /// What was before, and what is now.
+    #[must_use]
+    pub fn change(self, change: Change) -> Self {
+        Self { change, ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_has_what_differs_and_of_secrets_their_fingerprints() {
+        let (old, new) = ("rk_test_OLDOLDOLDOLD".into(), "rk_test_NEWNEWNEWNEW".into());
+        let change = Change::default()
+            .field("livemode", Some(false), Some(false))
+            .field("metadata_links", Some(false), Some(true))
+            .field("label", None, Some("shop"))
+            .secrets("api_key", &[Fingerprint::of(&old)], &[Fingerprint::of(&new)])
+            .secrets("webhook_secrets", &[], &[]);
+        let json = serde_json::to_value(&change).unwrap();
+        assert_eq!(json["metadata_links"], serde_json::json!(["false", "true"]));
+        assert_eq!(json["label"], serde_json::json!([null, "shop"]));
+        assert!(json.get("livemode").is_none() && json.get("webhook_secrets").is_none());
+        assert_ne!(json["api_key"][0], json["api_key"][1]);
+        assert!(json["api_key"][0].as_str().unwrap().starts_with("rk_test_#"), "{json}");
+        assert!(!json.to_string().contains("OLD") && !json.to_string().contains("NEW"));
+        assert!(Change::default().field("a", Some(1), Some(1)).is_empty());
+    }
 }

@@ -2,6 +2,7 @@
 //! `BillingFact → Transition → RoleJob → RolePlan → CallOutcome → Verdict → AuditEntry`.
 
 pub mod access;
+pub mod activity;
 pub mod audit;
 pub mod billing;
 pub mod catalogue;

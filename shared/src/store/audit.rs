@@ -1,4 +1,4 @@
-//! The audit log. Append-only: a trigger refuses everything else.
+//! The audit log. Append-only: triggers refuse everything else, but that a person in it is forgotten.
 
 use sqlx::PgConnection;
 
@@ -6,8 +6,10 @@ use crate::{domain::audit::AuditEntry, ids::GuildId};
 
 /// Writes one entry, in the transaction that it describes.
 pub async fn record(db: &mut PgConnection, guild: GuildId, entry: &AuditEntry) -> Result<(), sqlx::Error> {
+    let change = if entry.change.is_empty() { None } else { Some(sqlx::types::Json(&entry.change)) };
     sqlx::query(
-        "INSERT INTO audit_log (guild_id, actor, action, user_id, role_id, cause) VALUES ($1, $2, $3, $4, $5, $6)",
+        "INSERT INTO audit_log (guild_id, actor, action, user_id, role_id, cause, address, change)
+         VALUES ($1, $2, $3, $4, $5, $6, $7::inet, $8)",
     )
     .bind(guild)
     .bind(entry.actor.as_str())
@@ -15,6 +17,8 @@ pub async fn record(db: &mut PgConnection, guild: GuildId, entry: &AuditEntry) -
     .bind(entry.user)
     .bind(entry.role)
     .bind(&entry.cause)
+    .bind(entry.address.map(|address| address.to_string()))
+    .bind(change)
     .execute(db)
     .await?;
     Ok(())

@@ -2,9 +2,11 @@
 
 use sqlx::PgConnection;
 
-use super::tenant::Tenant;
-
-use crate::ids::{ConnectionId, GuildId};
+use super::{audit, tenant::Tenant};
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditEntry, Change},
+    ids::{ConnectionId, GuildId},
+};
 
 /// A connection's place in every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -71,27 +73,62 @@ pub async fn knows_guild(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
         .await
 }
 
-/// Makes or finds the connection `label` of a guild in one mode. The endpoint id is made once and kept.
+/// Makes or finds the connection `label` of a guild in one mode, and sets it to active. The endpoint id is made once and kept,
+/// and so is `metadata_links` where it is `None`.
 pub async fn ensure(
     tenant: &mut Tenant,
+    actor: Actor,
     label: &str,
     livemode: bool,
-    metadata_links: bool,
+    metadata_links: Option<bool>,
 ) -> Result<ConnectionId, sqlx::Error> {
+    let guild = tenant.guild();
     let endpoint = uuid::Uuid::new_v4().simple().to_string();
-    sqlx::query_scalar(
+    let made = sqlx::query(
         "INSERT INTO stripe_connections (guild_id, label, livemode, endpoint_id, metadata_links)
-         VALUES ($1, $2, $3, $4, $5)
-         ON CONFLICT (guild_id, livemode, label) DO UPDATE SET metadata_links = excluded.metadata_links, state = 'active'
-         RETURNING connection_id",
+         VALUES ($1, $2, $3, $4, coalesce($5, false)) ON CONFLICT (guild_id, livemode, label) DO NOTHING",
     )
     .bind(tenant.guild())
     .bind(label)
     .bind(livemode)
     .bind(endpoint)
     .bind(metadata_links)
+    .execute(tenant.db())
+    .await?
+    .rows_affected()
+        == 1;
+    let (id, links, state): (ConnectionId, bool, String) = sqlx::query_as(
+        "SELECT connection_id, metadata_links, state FROM stripe_connections
+          WHERE guild_id = $1 AND livemode = $2 AND label = $3 FOR NO KEY UPDATE",
+    )
+    .bind(tenant.guild())
+    .bind(livemode)
+    .bind(label)
     .fetch_one(tenant.db())
-    .await
+    .await?;
+    let now = metadata_links.unwrap_or(links);
+    let mut change = Change::default().field("metadata_links", (!made).then_some(links), Some(now)).field(
+        "state",
+        (!made).then_some(state.as_str()),
+        Some("active"),
+    );
+    if made {
+        change = change.field("label", None, Some(label)).field("livemode", None, Some(livemode));
+    }
+    if change.is_empty() {
+        return Ok(id);
+    }
+    sqlx::query(
+        "UPDATE stripe_connections SET metadata_links = $3, state = 'active' WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(id)
+    .bind(now)
+    .execute(tenant.db())
+    .await?;
+    let entry = AuditEntry::new(actor, AuditAction::ConnectionSet, format!("connection {id}")).change(change);
+    audit::record(tenant.db(), guild, &entry).await?;
+    Ok(id)
 }
 
 /// Disconnects what variables described before for this guild, in the other mode. Nothing is revoked by it.
@@ -99,7 +136,8 @@ pub async fn disconnect_others(
     tenant: &mut Tenant,
     described: ConnectionId,
 ) -> Result<Vec<ConnectionId>, sqlx::Error> {
-    sqlx::query_scalar(
+    let guild = tenant.guild();
+    let ended: Vec<ConnectionId> = sqlx::query_scalar(
         "UPDATE stripe_connections SET state = 'disconnected'
           WHERE label = $1 AND api_key IS NULL AND state = 'active' AND guild_id = $2 AND connection_id <> $3
          RETURNING connection_id",
@@ -108,10 +146,17 @@ pub async fn disconnect_others(
     .bind(tenant.guild())
     .bind(described)
     .fetch_all(tenant.db())
-    .await
+    .await?;
+    for id in &ended {
+        let change = Change::default().field("state", Some("active"), Some("disconnected"));
+        let cause = format!("connection {id}: variables describe another");
+        let entry = AuditEntry::new(Actor::Environment, AuditAction::ConnectionEnded, cause).change(change);
+        audit::record(tenant.db(), guild, &entry).await?;
+    }
+    Ok(ended)
 }
 
-/// Stores a connection's sealed secrets.
+/// Stores a connection's sealed secrets; `None` leaves what is there.
 pub async fn seal(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -119,7 +164,8 @@ pub async fn seal(
     webhook_secrets: Option<&[u8]>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_connections SET api_key = $3, webhook_secrets = $4 WHERE guild_id = $1 AND connection_id = $2",
+        "UPDATE stripe_connections SET api_key = coalesce($3, api_key), webhook_secrets = coalesce($4, webhook_secrets)
+          WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -128,6 +174,20 @@ pub async fn seal(
     .execute(tenant.db())
     .await?;
     Ok(())
+}
+
+/// A connection's sealed secrets: the API key, and the webhook secrets.
+pub async fn sealed(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+) -> Result<(Option<Vec<u8>>, Option<Vec<u8>>), sqlx::Error> {
+    sqlx::query_as(
+        "SELECT api_key, webhook_secrets FROM stripe_connections WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_one(tenant.db())
+    .await
 }
 
 /// The endpoint id of a connection's webhook address.

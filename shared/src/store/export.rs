@@ -23,6 +23,10 @@ pub struct Line {
     pub role_id: Option<RoleId>,
     /// Why.
     pub cause: String,
+    /// From where it was asked for, over a network.
+    pub address: Option<String>,
+    /// What was before, and what is now: `{"field": [before, now]}`.
+    pub change: Option<serde_json::Value>,
 }
 
 /// Lines per page.
@@ -31,7 +35,8 @@ pub const PAGE: i64 = 1000;
 /// The page behind `after` (0: the first).
 pub async fn page(tenant: &mut Tenant, after: i64) -> Result<Vec<Line>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT audit_id, at, actor, action, user_id, role_id, cause FROM audit_log
+        "SELECT audit_id, at, actor, action, user_id, role_id, cause, host(address) AS address, change
+           FROM audit_log
           WHERE guild_id = $1 AND audit_id > $2 ORDER BY audit_id LIMIT $3",
     )
     .bind(tenant.guild())

@@ -86,6 +86,15 @@ pub enum Release {
     FencedOut,
 }
 
+/// Whether the gate is closed because the bot is not in the guild.
+pub async fn is_away(db: &mut PgConnection, guild: GuildId) -> Result<bool, sqlx::Error> {
+    let away: Option<bool> = sqlx::query_scalar("SELECT away FROM guild_gates WHERE guild_id = $1")
+        .bind(guild)
+        .fetch_optional(db)
+        .await?;
+    Ok(away == Some(true))
+}
+
 /// Gives the lease back. First in the settling transaction.
 pub async fn release(
     db: &mut PgConnection,

@@ -114,13 +114,8 @@ pub async fn apply(db: &mut PgConnection, guild: GuildId, grant: &GrantChange) -
         return Ok(());
     }
     for &action in actions {
-        let entry = AuditEntry {
-            actor: Actor::Bot,
-            action,
-            user: Some(grant.user),
-            role: Some(grant.role),
-            cause: grant.cause.clone(),
-        };
+        let entry =
+            AuditEntry::new(Actor::Bot, action, grant.cause.clone()).about(grant.user).role(grant.role);
         audit::record(db, guild, &entry).await?;
     }
     Ok(())

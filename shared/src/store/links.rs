@@ -2,7 +2,7 @@
 
 use super::{audit, tenant::Tenant};
 use crate::{
-    domain::audit::{Actor, AuditAction, AuditEntry},
+    domain::audit::{Actor, AuditAction, AuditEntry, Change},
     ids::{ConnectionId, CustomerId, UserId},
 };
 
@@ -61,16 +61,13 @@ pub async fn link(
             _ => Linking::AlreadySo,
         });
     }
-    let entry = AuditEntry {
-        actor: match proof {
-            Proof::Metadata => Actor::Stripe,
-            Proof::Owner => Actor::Operator,
-        },
-        action: AuditAction::MemberLinked,
-        user: Some(user),
-        role: None,
-        cause: format!("{customer} by {}", proof.as_str()),
+    let actor = match proof {
+        Proof::Metadata => Actor::Stripe,
+        Proof::Owner => Actor::Operator,
     };
+    let cause = format!("{customer} by {}", proof.as_str());
+    let change = Change::default().field("user_id", None, Some(user));
+    let entry = AuditEntry::new(actor, AuditAction::MemberLinked, cause).about(user).change(change);
     audit::record(tenant.db(), guild, &entry).await?;
     Ok(Linking::Linked)
 }
@@ -90,17 +87,28 @@ pub async fn unlink(
     .bind(customer)
     .fetch_optional(tenant.db())
     .await?;
-    if holder.is_some() {
-        let entry = AuditEntry {
-            actor: Actor::Operator,
-            action: AuditAction::MemberUnlinked,
-            user: holder,
-            role: None,
-            cause: customer.to_string(),
-        };
+    if let Some(holder) = holder {
+        let entry = AuditEntry::new(Actor::Operator, AuditAction::MemberUnlinked, customer.to_string())
+            .about(holder)
+            .change(Change::default().field("user_id", Some(holder), None));
         audit::record(tenant.db(), guild, &entry).await?;
     }
     Ok(holder)
+}
+
+/// The customers that are this member, in the order in which objects are locked.
+pub async fn of_member(
+    tenant: &mut Tenant,
+    member: UserId,
+) -> Result<Vec<(ConnectionId, CustomerId)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT connection_id, customer_id FROM member_links WHERE guild_id = $1 AND user_id = $2
+          ORDER BY connection_id, customer_id COLLATE \"C\"",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .fetch_all(tenant.db())
+    .await
 }
 
 /// Whose this customer is.

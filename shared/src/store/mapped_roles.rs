@@ -9,7 +9,7 @@ use super::tenant::Tenant;
 use super::{audit, role_jobs};
 use crate::{
     domain::{
-        audit::{Actor, AuditAction, AuditEntry},
+        audit::{Actor, AuditAction, AuditEntry, Change},
         enforcement::Enforcement,
     },
     ids::{CustomerId, GuildId, RoleId, UserId},
@@ -89,7 +89,13 @@ pub async fn decide(
     .await?;
     if enforcement == Enforcement::Observe {
         let cause = format!("{holders} hold it already: nothing is changed until the owner turns it on");
-        record(db, guild, role, Actor::Bot, AuditAction::RoleObserved, cause).await?;
+        let change = Change::default().field(
+            "enforcement",
+            Some(Enforcement::Unseen.as_str()),
+            Some(enforcement.as_str()),
+        );
+        let entry = AuditEntry::new(Actor::Bot, AuditAction::RoleObserved, cause);
+        audit::record(db, guild, &entry.role(role).change(change)).await?;
     }
     role_jobs::announce(db).await
 }
@@ -123,7 +129,9 @@ pub async fn set(
         Enforcement::On => AuditAction::RoleEnforced,
         Enforcement::Observe | Enforcement::Unseen => AuditAction::RoleObserved,
     };
-    record(tenant.db(), guild, role, Actor::Operator, action, format!("was {}", was.as_str())).await?;
+    let change = Change::default().field("enforcement", Some(was.as_str()), Some(enforcement.as_str()));
+    let entry = AuditEntry::new(Actor::Operator, action, format!("was {}", was.as_str()));
+    audit::record(tenant.db(), guild, &entry.role(role).change(change)).await?;
     if enforcement != Enforcement::On {
         return Ok(Some(0));
     }
@@ -142,18 +150,6 @@ pub async fn set(
     .await?;
     role_jobs::announce(tenant.db()).await?;
     Ok(Some(made.rows_affected()))
-}
-
-async fn record(
-    db: &mut PgConnection,
-    guild: GuildId,
-    role: RoleId,
-    actor: Actor,
-    action: AuditAction,
-    cause: String,
-) -> Result<(), sqlx::Error> {
-    let entry = AuditEntry { actor, action, user: None, role: Some(role), cause };
-    audit::record(db, guild, &entry).await
 }
 
 /// One mapped role at a glance.

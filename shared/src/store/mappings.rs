@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{audit, events::ObjectKind, mapped_roles, sync, tenant::Tenant};
 use crate::{
     domain::{
-        audit::{Actor, AuditAction, AuditEntry},
+        audit::{Actor, AuditAction, AuditEntry, Change},
         billing::Items,
     },
     ids::{ConnectionId, PriceId, ProductId, RoleId},
@@ -63,13 +63,11 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Optio
     }
     mapped_roles::ensure(tenant, role).await?;
     let cause = format!("{} {}", sold.kind(), sold.id());
-    let entry = AuditEntry {
-        actor: Actor::Operator,
-        action: AuditAction::MappingAdded,
-        user: None,
-        role: Some(role),
-        cause,
-    };
+    let change = Change::default()
+        .field("source_kind", None, Some(sold.kind()))
+        .field("source_id", None, Some(sold.id()))
+        .field("role_id", None, Some(role));
+    let entry = AuditEntry::new(Actor::Operator, AuditAction::MappingAdded, cause).role(role).change(change);
     audit::record(tenant.db(), guild, &entry).await?;
     let concerned: Vec<(ConnectionId, Vec<String>)> = sqlx::query_as(
         "SELECT connection_id, array_agg(subscription_id) FROM subscriptions

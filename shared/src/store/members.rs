@@ -4,7 +4,11 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use crate::ids::{GuildId, UserId};
+use super::{activity, gates};
+use crate::{
+    domain::activity::Activity,
+    ids::{GuildId, UserId},
+};
 
 /// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
 /// for them. Answers how many jobs were made; none for a stranger.
@@ -42,6 +46,9 @@ pub async fn look_again(
 /// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, and look at newly mapped
 /// roles. A rate limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+    if gates::is_away(db, guild).await? {
+        activity::record(db, guild, Activity::BotBack).await?;
+    }
     sqlx::query(
         "UPDATE guild_gates SET invited = true, away = false,
                 open_at = CASE WHEN owner IS NULL AND away THEN now() ELSE open_at END

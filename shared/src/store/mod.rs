@@ -3,11 +3,13 @@
 //! Queries are plain text checked by the tests, each of which runs on a real Postgres
 //! (see `docs/decisions/0002-queries-as-text.md`).
 
+pub mod activity;
 pub mod audit;
 pub mod catalogue;
 pub mod connections;
 pub mod cursors;
 pub mod database;
+pub mod erasure;
 pub mod events;
 pub mod export;
 pub mod gates;

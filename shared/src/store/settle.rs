@@ -6,12 +6,16 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
+    activity,
     gates::{self, Gate, Release},
     grants::{self, GrantChange},
     role_jobs,
 };
 use crate::{
-    domain::job::{JobAction, JobState},
+    domain::{
+        activity::{Activity, ActivityEntry},
+        job::{JobAction, JobState},
+    },
     ids::{GuildId, JobId, RoleId, UserId},
 };
 
@@ -69,12 +73,16 @@ pub struct Settlement {
 /// Discord is looked at again by whoever comes next.
 pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release, sqlx::Error> {
     let guild = turn.guild;
+    let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(db, guild).await?;
     if gates::release(db, guild, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
             role_jobs::enqueue(db, guild, user, role, JobAction::Grant, "a worker lost its lease").await?;
         }
         return Ok(Release::FencedOut);
+    }
+    if left {
+        activity::record(db, guild, Activity::BotAway).await?;
     }
     // `state = 'pending'`: a job that somebody else finished meanwhile stays as it is.
     sqlx::query(
@@ -167,16 +175,21 @@ async fn park(
     probe_in: Duration,
     code: u32,
 ) -> Result<(), sqlx::Error> {
-    sqlx::query(
+    let is_new: bool = sqlx::query_scalar(
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
          VALUES ($1, $2, 'Discord answers 403 with code ' || $4, clock_timestamp() + make_interval(secs => $3))
-         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason",
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason
+         RETURNING xmax = 0",
     )
     .bind(guild)
     .bind(role)
     .bind(probe_in.as_secs_f64())
     .bind(code.to_string())
-    .execute(db)
+    .fetch_one(&mut *db)
     .await?;
-    Ok(())
+    if !is_new {
+        return Ok(());
+    }
+    let detail = Some(format!("role {role}: Discord answers 403 with code {code}"));
+    activity::record(db, guild, ActivityEntry { detail, ..Activity::RoleRefused.into() }).await
 }

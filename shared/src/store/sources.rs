@@ -63,12 +63,6 @@ pub async fn apply(
     .await?;
     let guild = tenant.guild();
     super::role_jobs::enqueue(tenant.db(), guild, gift.user, gift.role, action, cause).await?;
-    let entry = AuditEntry {
-        actor: Actor::Stripe,
-        action: audited,
-        user: Some(gift.user),
-        role: Some(gift.role),
-        cause: cause.to_owned(),
-    };
+    let entry = AuditEntry::new(Actor::Stripe, audited, cause).about(gift.user).role(gift.role);
     audit::record(tenant.db(), guild, &entry).await
 }

@@ -1,0 +1,74 @@
+//! What went on, for people to look at while it is fresh. What was changed is in the audit log.
+
+use super::audit::Actor;
+use crate::ids::UserId;
+
+/// What happened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Activity {
+    /// A member used `/status`.
+    StatusRead,
+    /// The operator asked why a member has or lacks roles.
+    MemberRead,
+    /// The operator asked what enforcing a role would change.
+    PreviewRead,
+    /// The operator read what the owner sells.
+    CatalogueRead,
+    /// The operator took the audit log.
+    AuditExported,
+    /// The operator read this log.
+    ActivityRead,
+    /// Discord refused to let us manage a role.
+    RoleRefused,
+    /// Discord says that the bot is not in the server.
+    BotAway,
+    /// The bot is in the server again.
+    BotBack,
+}
+
+impl Activity {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::StatusRead => "status.read",
+            Self::MemberRead => "member.read",
+            Self::PreviewRead => "preview.read",
+            Self::CatalogueRead => "catalogue.read",
+            Self::AuditExported => "audit.exported",
+            Self::ActivityRead => "activity.read",
+            Self::RoleRefused => "role.refused",
+            Self::BotAway => "bot.away",
+            Self::BotBack => "bot.back",
+        }
+    }
+
+    /// Who does such things.
+    pub fn actor(self) -> Actor {
+        match self {
+            Self::StatusRead => Actor::Member,
+            Self::MemberRead
+            | Self::PreviewRead
+            | Self::CatalogueRead
+            | Self::AuditExported
+            | Self::ActivityRead => Actor::Operator,
+            Self::RoleRefused | Self::BotAway | Self::BotBack => Actor::Bot,
+        }
+    }
+}
+
+/// One line of the activity log; the database adds its number and time.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ActivityEntry {
+    /// What happened.
+    pub activity: Activity,
+    /// Who did it, or whom it was about.
+    pub user: Option<UserId>,
+    /// More, in words without personal data.
+    pub detail: Option<String>,
+}
+
+impl From<Activity> for ActivityEntry {
+    fn from(activity: Activity) -> Self {
+        Self { activity, user: None, detail: None }
+    }
+}
