@@ -17,6 +17,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use secrecy::SecretString;
 
 mod fingerprint;
+pub mod token;
 
 pub use fingerprint::Fingerprint;
 
