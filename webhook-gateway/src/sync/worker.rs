@@ -66,9 +66,9 @@ pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
     let mut reading = JoinSet::new();
     loop {
         let free = AT_ONCE - reading.len();
-        let claimed =
-            if free == 0 { Some(Vec::new()) } else { stop.run_until_cancelled(claim(&sync, free)).await };
-        for leased in claimed.unwrap_or_default() {
+        // A stop does not cut it off: what it has leased by then would be nobody's until the lease runs out.
+        let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
+        for leased in claimed {
             let (sync, stop) = (Arc::clone(&sync), stop.clone());
             reading.spawn(async move { sync.one(&leased, &stop).await });
         }
