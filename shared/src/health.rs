@@ -15,10 +15,13 @@ use axum::{
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::store::database::readiness;
+use crate::store::database::{Readiness, readiness};
 
 /// How long an answer of `/readyz` stands. It is public: many who ask cost the database one query.
 const STANDS: Duration = Duration::from_millis(500);
+/// A database that takes longer to say how it is does not answer. Whoever asks meanwhile waits for the same answer, and most
+/// probes give up after ten seconds.
+const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
 /// Both routes, for any router.
 pub fn routes<S: Clone + Send + Sync + 'static>(pool: Pool) -> Router<S> {
@@ -45,7 +48,9 @@ async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
     let waits_for = match *last {
         Some((at, waits_for)) if at.elapsed() < STANDS => waits_for,
         _ => {
-            let waits_for = readiness(pool).await.waits_for();
+            let looked = tokio::time::timeout(LOOK_WITHIN, readiness(pool)).await;
+            let silent = || Readiness::Away(format!("silent for {} seconds", LOOK_WITHIN.as_secs()));
+            let waits_for = looked.unwrap_or_else(|_| silent()).waits_for();
             *last = Some((Instant::now(), waits_for));
             waits_for
         }
@@ -55,5 +60,27 @@ async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
         None => Json(json!({ "status": "ready" })).into_response(),
         Some(what) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "for": what })))
             .into_response(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::net::TcpListener;
+
+    use super::*;
+    use crate::store::{database, roles::Login};
+
+    #[tokio::test]
+    async fn a_database_that_takes_connections_and_says_nothing_is_away_within_seconds() {
+        let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("postgres://nobody@{}/x?sslmode=disable", black_hole.local_addr().unwrap());
+        let (pool, last) = (database::pool(&url, 2, Login::Gateway).unwrap(), Mutex::default());
+        let began = Instant::now();
+        // Those who come together share one look.
+        let (one, other, third) = tokio::join!(look(&pool, &last), look(&pool, &last), look(&pool, &last));
+        for answer in [one, other, third] {
+            assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
+        }
+        assert!(began.elapsed() < Duration::from_secs(7), "{:?}", began.elapsed());
     }
 }

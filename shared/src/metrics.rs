@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
-use crate::store::database::Pool;
+use crate::store::database::{Pool, within};
 use axum::{
     Router,
     http::header,
@@ -24,6 +24,8 @@ use crate::{http, store::queues};
 pub const WEBHOOKS: &str = "nexrole_webhooks_total";
 /// From a webhook's first byte to its answer, by `outcome`.
 pub const WEBHOOK_SECONDS: &str = "nexrole_webhook_seconds";
+/// Requests that the gateway's guard refused before their route, by `reason`.
+pub const HTTP_REFUSALS: &str = "nexrole_http_refusals_total";
 /// Objects read from Stripe, by `outcome`.
 pub const STRIPE_READS: &str = "nexrole_stripe_reads_total";
 /// Polls of Stripe's list of events, by `outcome`.
@@ -106,6 +108,7 @@ fn recorder() -> Option<&'static PrometheusHandle> {
 fn describe() {
     describe_counter!(WEBHOOKS, "Requests to the webhook routes, by outcome");
     describe_histogram!(WEBHOOK_SECONDS, Unit::Seconds, "From a webhook's arrival to its answer");
+    describe_counter!(HTTP_REFUSALS, "Requests refused before they reached a route, by reason");
     describe_counter!(STRIPE_READS, "Objects read from Stripe, by outcome");
     describe_counter!(EVENT_POLLS, "Polls of Stripe's list of events, by outcome");
     describe_counter!(DISCORD_CALLS, "Calls to Discord by the worker, by method and outcome");
@@ -122,7 +125,7 @@ fn describe() {
 /// The counters, and the queues as they are now. When the database is away its gauges are not a number, never old.
 #[expect(clippy::cast_precision_loss, reason = "counts up to 100,000")]
 async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
-    let looked = async { queues::depth(&mut *pool.across().await?).await };
+    let looked = within(async { queues::depth(&mut *pool.across().await?).await });
     let found = match looked.await {
         Ok(queues) => Some(queues),
         Err(error) => {

@@ -10,11 +10,13 @@ pub fn budget_key(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> 
     network(client(peer, forwarded_for, trusted_hops))
 }
 
-/// Whether our outermost proxy was called by plain http. Most proxies replace the header instead of adding to it, so there may
-/// be fewer entries than proxies: then the left-most is the outermost's.
+/// Whether our outermost proxy was called by plain http: the n-th entry from the right is its own. Many proxies replace the
+/// header instead of adding to it. Then there are fewer entries than proxies, and nobody can say what the outermost wrote:
+/// an inner one, which our own load balancer called by plain http, must not shut everybody out.
 pub fn came_in_clear(forwarded_proto: &[&str], trusted_hops: usize) -> bool {
-    let entries = forwarded_proto.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
-    entries.take(trusted_hops).last().is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
+    let Some(outermost) = trusted_hops.checked_sub(1) else { return false };
+    let mut entries = forwarded_proto.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
+    entries.nth(outermost).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
 }
 
 /// With `n` trusted proxies the n-th entry from the right was written by the outermost of them; everything left of it
@@ -42,8 +44,12 @@ mod tests {
             (&["http, https"], 1, false),
             (&["https, http"], 1, true),
             (&["http, https"], 2, true),
-            (&["http"], 3, true),
             (&["http", "https"], 1, false),
+            (&["http", "https"], 2, true),
+            (&["https, http"], 2, false),
+            // The inner proxy has replaced what the outer one wrote.
+            (&["http"], 2, false),
+            (&["http, http"], 3, false),
             (&["wss"], 1, false),
         ] {
             assert_eq!(came_in_clear(header, hops), clear, "{header:?} with {hops}");

@@ -1,15 +1,16 @@
 //! Which connection a webhook address belongs to, and its secrets. In: the last part of the path. Out: an [`Endpoint`].
 
 use std::{
+    collections::HashSet,
     net::IpAddr,
     num::NonZeroU32,
-    sync::{Arc, OnceLock},
+    sync::{Arc, OnceLock, PoisonError, RwLock},
     time::{Duration, Instant},
 };
 
 use moka::future::Cache;
 use secrecy::SecretString;
-use shared::store::database::Pool;
+use shared::store::database::{Pool, within};
 use shared::{
     crypto::Keyring,
     store::connections::{self, Connection},
@@ -22,8 +23,6 @@ use crate::{config::split_secrets, http::budget::Budget};
 /// after this long.
 const REMEMBERED: u64 = 10_000;
 const REMEMBER_FOR: Duration = Duration::from_secs(30);
-/// An address that once was a connection's stays known for so long after it was last asked for.
-const KNOWN_FOR: Duration = Duration::from_secs(86_400);
 /// Look-ups at the same time, of known addresses and of others: strangers must not take the connections that events need.
 const LOOK_UPS: usize = 2;
 /// Look-ups that wait for these. More are told to come back: a queue without end would be one that nobody leaves in time.
@@ -93,8 +92,8 @@ pub struct Endpoints {
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
-    /// Addresses that were somebody's: they are looked up again before anybody else's.
-    known: Cache<String, ()>,
+    /// Addresses that are somebody's, as far as we have heard: they are looked up before all others, for every caller.
+    known: RwLock<HashSet<u128>>,
     for_known: Lane,
     for_strangers: Lane,
     fruitless: Budget<IpAddr>,
@@ -113,7 +112,7 @@ impl Endpoints {
             keyring,
             environment,
             remembered,
-            known: Cache::builder().max_capacity(REMEMBERED).time_to_idle(KNOWN_FOR).build(),
+            known: RwLock::default(),
             for_known: Lane::new(),
             for_strangers: Lane::new(),
             fruitless: Budget::per_minute(FRUITLESS_PER_MINUTE),
@@ -124,6 +123,26 @@ impl Endpoints {
     /// Forgets callers that have their whole budget again.
     pub fn forget_old_addresses(&self) {
         self.fruitless.forget();
+    }
+
+    /// Learns which addresses are somebody's. Call it at the start and now and then: a stranger's flood must not keep out the
+    /// events of a connection that nobody has asked for yet.
+    pub async fn learn(&self) -> Result<(), sqlx::Error> {
+        let (mut known, mut last) = (HashSet::new(), String::new());
+        loop {
+            let page =
+                within(async { connections::endpoint_ids(&mut *self.pool.across().await?, &last).await });
+            let page = page.await?;
+            known.extend(page.iter().filter_map(|id| number(id)));
+            let Some(end) = page.into_iter().next_back() else { break };
+            last = end;
+        }
+        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        Ok(())
+    }
+
+    fn is_known(&self, number: u128) -> bool {
+        self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&number)
     }
 
     /// Tells of the connection that variables describe, once its row is known.
@@ -145,14 +164,11 @@ impl Endpoints {
     /// The endpoint at `/webhooks/stripe/{id}`; `None` if there is none. What is remembered is answered to everybody; what has
     /// to be looked up, only to callers that have not asked for too much that does not exist.
     pub async fn find(&self, id: &str, caller: IpAddr) -> Result<Option<Arc<Endpoint>>, NoAnswer> {
-        let word = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-        if !word {
-            return Ok(None);
-        }
+        let Some(number) = number(id) else { return Ok(None) };
         if let Some(remembered) = self.remembered.get(id).await {
             return Ok(remembered);
         }
-        let known = self.known.get(id).await.is_some();
+        let known = self.is_known(number);
         if let Some(until) = self.barred.get(&caller).await.filter(|_| !known) {
             let wait = until.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
@@ -171,7 +187,11 @@ impl Endpoints {
             NoAnswer::Unavailable
         })?;
         match &found {
-            Some(_) => self.known.insert(id.to_owned(), ()).await,
+            // Connected since we last learnt.
+            Some(_) if !known => {
+                self.known.write().unwrap_or_else(PoisonError::into_inner).insert(number);
+            }
+            Some(_) => {}
             None => {
                 if let Err(wait) = self.fruitless.take(&caller) {
                     self.barred.insert(caller, Instant::now() + wait).await;
@@ -188,8 +208,10 @@ impl Endpoints {
     }
 
     async fn read(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
-        let mut db = self.pool.across().await?;
-        let Some(stored) = connections::endpoint(&mut db, id).await? else { return Ok(None) };
+        // A hung look-up would keep its turn, and two of them everybody's.
+        let stored =
+            within(async { connections::endpoint(&mut *self.pool.across().await?, id).await }).await?;
+        let Some(stored) = stored else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {
             // Secrets held by the environment: only the connection that it describes has any.
             let configured = self
@@ -203,4 +225,10 @@ impl Endpoints {
             .ok_or_else(|| anyhow::anyhow!("the sealed secrets are no whsec_ list"))?;
         Ok(Some(Arc::new(Endpoint { connection: stored.connection, livemode: stored.livemode, secrets })))
     }
+}
+
+/// An address' last part, as the schema has it: 32 small hexadecimal digits.
+fn number(id: &str) -> Option<u128> {
+    let word = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    word.then(|| u128::from_str_radix(id, 16).ok()).flatten()
 }

@@ -1,7 +1,7 @@
 //! The API key of a connection: from the environment, or sealed in the database.
 
 use secrecy::SecretString;
-use shared::store::database::Pool;
+use shared::store::database::{Pool, within};
 use shared::{
     crypto::Keyring,
     store::{
@@ -55,10 +55,11 @@ pub struct Keys {
 impl Keys {
     /// The key of a connection.
     pub async fn of(&self, connection: Connection) -> Result<Key, NoKey> {
-        let stored = {
+        let stored = within(async {
             let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
-            connections::credential(&mut tenant, connection.id).await?
-        };
+            connections::credential(&mut tenant, connection.id).await
+        });
+        let stored = stored.await?;
         let missing = |why: &str| NoKey::Missing(why.to_owned());
         let credential = stored.ok_or_else(|| missing("the connection is not active"))?;
         let Credential { api_key, label, livemode, metadata_links } = credential;

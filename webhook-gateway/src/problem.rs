@@ -66,12 +66,13 @@ impl Problem {
             Self::TooManyBadSignatures(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many bad signatures",
-                "This address sent too many requests without a valid signature. Signed events are always accepted.",
+                "This address sent too many requests that were not signed for an endpoint of ours. Signed events are accepted \
+                 all the same; only an endpoint that was connected within the last minute may have to wait for Retry-After.",
             ),
             Self::Limited(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests",
-                "This address asks too often. Signed events are always accepted.",
+                "This address asks too often. Signed events are not counted.",
             ),
             Self::NotAnEvent => (
                 StatusCode::BAD_REQUEST,

@@ -9,7 +9,7 @@ use std::time::Duration;
 use shared::{
     crypto::Keyring,
     store::{
-        database::Pool,
+        database::{Pool, within},
         sealed::{self, Sealed},
     },
 };
@@ -22,7 +22,8 @@ const NAMED: u64 = 20;
 /// Looks once, as soon as the database is there.
 pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
     loop {
-        match closed(&pool, keyring.as_ref()).await {
+        let Some(looked) = stop.run_until_cancelled(closed(&pool, keyring.as_ref())).await else { return };
+        match looked {
             Ok(0) => return,
             Ok(closed) => {
                 tracing::error!(
@@ -45,7 +46,7 @@ async fn closed(pool: &Pool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Err
     let mut count = 0;
     let mut last: Option<Sealed> = None;
     loop {
-        let page = sealed::page(&mut *pool.across().await?, last.as_ref()).await?;
+        let page = within(async { sealed::page(&mut *pool.across().await?, last.as_ref()).await }).await?;
         for value in &page {
             let wrong = match keyring.map(|keyring| value.opens(keyring)) {
                 Some(Ok(())) => continue,

@@ -35,9 +35,15 @@ use crate::{
 /// Ingest, sync and health together; more than 16 only costs.
 const CONNECTIONS: u32 = 14;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
+/// How soon the address of a new connection is known, whether or not anybody asked for it.
+const LEARN_EVERY: Duration = Duration::from_secs(60);
+const LEARN_AGAIN: Duration = Duration::from_secs(2);
 const RETRY_START: Duration = Duration::from_millis(500);
 /// How long requests in flight may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(2);
+/// How long background work may take: what it wrote by then stays, and of the rest the leases run out. With three times
+/// [`DRAIN`] less than the 10 seconds after which `up` and most platforms kill.
+const FINISH: Duration = Duration::from_secs(3);
 
 /// Runs until `stop`, then answers what was asked, finishes reads, and returns.
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
@@ -104,6 +110,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(look);
     tasks.spawn(keep_house(webhook, guard, stop.clone()));
     tasks.spawn(retention::run(forgetting.clone(), stop.clone()));
+    tasks.spawn(learn(Arc::clone(&endpoints), stop.clone()));
     tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
     // Behind a proxy all connections are the proxy's.
     let per_network = Limits::default().per_network.filter(|_| config.trusted_proxy_hops == 0);
@@ -116,11 +123,18 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         ended = &mut writer => ended.context("the writer panicked").and(Err(anyhow::anyhow!("the writer ended"))),
     };
     stop.cancel();
-    shared::shutdown::all_end(tasks).await.context("a background task panicked")?;
+    match tokio::time::timeout(FINISH, shared::shutdown::all_end(tasks)).await {
+        Ok(ended) => ended.context("a background task panicked")?,
+        Err(_) => {
+            tracing::warn!("background work did not end in time: its leases run out, and it is done again");
+        }
+    }
     over.cancel();
     if !writer.is_finished() {
-        let ended = tokio::time::timeout(DRAIN, writer).await.context("the writer did not end")?;
-        ended.context("the writer panicked")?;
+        match tokio::time::timeout(DRAIN, writer).await {
+            Ok(ended) => ended.context("the writer panicked")?,
+            Err(_) => tracing::warn!("the last events were not answered: Stripe sends them again"),
+        }
     }
     // A connection that does not answer is not waited for.
     drop(tokio::time::timeout(DRAIN, async { tokio::join!(pool.close(), forgetting.close()) }).await);
@@ -136,7 +150,8 @@ async fn introduce(
 ) {
     let Some(environment) = environment else { return };
     loop {
-        match ensure(&pool, &environment).await {
+        let Some(ensured) = stop.run_until_cancelled(ensure(&pool, &environment)).await else { return };
+        match ensured {
             Ok(connection) => {
                 endpoints.introduce(Endpoint {
                     connection,
@@ -155,17 +170,36 @@ async fn introduce(
 }
 
 async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
-    let mut tenant = tenant::begin(pool, environment.guild).await?;
-    connections::ensure_guild(&mut tenant).await?;
-    let (actor, label) = (Actor::Environment, connections::ENVIRONMENT);
-    let id = connections::ensure(&mut tenant, actor, label, environment.livemode, Some(true)).await?;
-    for other in connections::disconnect_others(&mut tenant, id).await? {
-        tracing::warn!(guild.id = %environment.guild, connection.id = %other,
-            "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
+    database::within(async {
+        let mut tenant = tenant::begin(pool, environment.guild).await?;
+        connections::ensure_guild(&mut tenant).await?;
+        let (actor, label) = (Actor::Environment, connections::ENVIRONMENT);
+        let id = connections::ensure(&mut tenant, actor, label, environment.livemode, Some(true)).await?;
+        for other in connections::disconnect_others(&mut tenant, id).await? {
+            tracing::warn!(guild.id = %environment.guild, connection.id = %other,
+                "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
+        }
+        cursors::ensure(&mut tenant, id).await?;
+        tenant.commit().await?;
+        Ok(connections::Connection { guild: environment.guild, id })
+    })
+    .await
+}
+
+/// Keeps in mind which webhook addresses there are.
+async fn learn(endpoints: Arc<Endpoints>, stop: CancellationToken) {
+    while let Some(learnt) = stop.run_until_cancelled(endpoints.learn()).await {
+        let wait = match learnt {
+            Ok(()) => LEARN_EVERY,
+            Err(error) => {
+                tracing::debug!(%error, "which webhook addresses there are cannot be learnt yet");
+                LEARN_AGAIN
+            }
+        };
+        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+            return;
+        }
     }
-    cursors::ensure(&mut tenant, id).await?;
-    tenant.commit().await?;
-    Ok(connections::Connection { guild: environment.guild, id })
 }
 
 async fn keep_house(webhook: Arc<Webhook>, guard: Arc<Guard>, stop: CancellationToken) {

@@ -9,17 +9,18 @@ use std::{
 
 use axum::{
     Json,
-    body::{Body, Bytes, to_bytes},
+    body::Body,
     extract::{ConnectInfo, Path, State, rejection::PathRejection},
     http::{HeaderMap, header},
 };
-use http_body_util::LengthLimitError;
+use http_body_util::BodyExt as _;
 use metrics::{counter, histogram};
 use serde_json::{Value, json};
 use shared::{
     metrics::{WEBHOOK_SECONDS, WEBHOOKS},
     store::events::Recorded,
 };
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::{
     client_ip::budget_key,
@@ -32,9 +33,12 @@ use crate::{
 
 /// Stripe's largest events are some 20 kB.
 const MAX_BODY: usize = 1024 * 1024;
+/// A larger body needs one of a few places, or unverified bodies would fill the memory: at worst these take 32 MiB.
+const USUAL_BODY: usize = 64 * 1024;
+const LARGE_BODIES: usize = 32;
 /// A client has this long to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
-/// Bad signatures per address: a burst, then so many per minute. A misconfigured endpoint stays under it.
+/// Bad signatures and unfinished bodies per address: a burst, then so many per minute. A misconfigured endpoint stays under it.
 const BAD_SIGNATURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
 
 /// What the route needs.
@@ -43,13 +47,21 @@ pub struct Webhook {
     recorder: Recorder,
     trusted_proxy_hops: usize,
     bad_signatures: Budget<IpAddr>,
+    large_bodies: Semaphore,
+}
+
+/// All bytes of a body.
+struct Whole<'w> {
+    bytes: Vec<u8>,
+    _large: Option<SemaphorePermit<'w>>,
 }
 
 impl Webhook {
     /// Builds the route's state.
     pub fn new(endpoints: Arc<Endpoints>, recorder: Recorder, trusted_proxy_hops: usize) -> Self {
         let bad_signatures = Budget::per_minute(BAD_SIGNATURES_PER_MINUTE);
-        Self { endpoints, recorder, trusted_proxy_hops, bad_signatures }
+        let large_bodies = Semaphore::new(LARGE_BODIES);
+        Self { endpoints, recorder, trusted_proxy_hops, bad_signatures, large_bodies }
     }
 
     /// Forgets addresses that have their whole budget again. Call it now and then, or memory grows.
@@ -58,16 +70,47 @@ impl Webhook {
         self.endpoints.forget_old_addresses();
     }
 
-    /// Bad signatures cost the caller's budget; nothing else does, so a signed event is never limited. What is over the
-    /// budget is not logged either: a flood must not fill the disk.
-    fn refuse(&self, caller: IpAddr, reason: &str) -> Problem {
+    /// What is no signed event costs the caller's budget; nothing else does, so a signed event is never limited. What is over
+    /// the budget is not logged either: a flood must not fill the disk.
+    fn refuse(&self, caller: IpAddr, reason: &str, problem: Problem) -> Problem {
         match self.bad_signatures.take(&caller) {
             Ok(()) => {
                 tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
-                Problem::BadSignature
+                problem
             }
             Err(wait) => Problem::TooManyBadSignatures(wait),
         }
+    }
+
+    async fn whole(&self, caller: IpAddr, headers: &HeaderMap, body: Body) -> Result<Whole<'_>, Problem> {
+        let announced =
+            headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        if announced.is_some_and(|length| length > MAX_BODY) {
+            return Err(Problem::TooLarge);
+        }
+        let read = tokio::time::timeout(BODY_TIMEOUT, self.collect(body)).await;
+        match read.unwrap_or(Err(Problem::BodySlow)) {
+            Err(Problem::BodySlow) => Err(self.refuse(caller, "slow body", Problem::BodySlow)),
+            Err(Problem::BodyBroken) => Err(self.refuse(caller, "unfinished body", Problem::BodyBroken)),
+            read => read,
+        }
+    }
+
+    async fn collect(&self, mut body: Body) -> Result<Whole<'_>, Problem> {
+        let mut whole = Whole { bytes: Vec::new(), _large: None };
+        while let Some(frame) = body.frame().await {
+            // Trailers say nothing to us.
+            let Ok(part) = frame.map_err(|_| Problem::BodyBroken)?.into_data() else { continue };
+            let length = whole.bytes.len() + part.len();
+            if length > MAX_BODY {
+                return Err(Problem::TooLarge);
+            }
+            if length > USUAL_BODY && whole._large.is_none() {
+                whole._large = Some(self.large_bodies.try_acquire().map_err(|_| Problem::Unavailable)?);
+            }
+            whole.bytes.extend_from_slice(&part);
+        }
+        Ok(whole)
     }
 
     fn caller(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
@@ -83,9 +126,10 @@ pub async fn receive(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     counted(async {
-        let body = whole(&headers, body).await?;
+        let caller = webhook.caller(peer, &headers);
+        let body = webhook.whole(caller, &headers, body).await?;
         let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
-        accept(&webhook, endpoint, webhook.caller(peer, &headers), &headers, &body).await
+        accept(&webhook, endpoint, caller, &headers, &body.bytes).await
     })
     .await
 }
@@ -99,15 +143,15 @@ pub async fn receive_for(
     body: Body,
 ) -> Result<Json<Value>, Problem> {
     counted(async {
-        let body = whole(&headers, body).await?;
+        let caller = webhook.caller(peer, &headers);
+        let body = webhook.whole(caller, &headers, body).await?;
         // Not even UTF-8: unknown like any other.
         let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
-        let caller = webhook.caller(peer, &headers);
         let endpoint = webhook.endpoints.find(&endpoint_id, caller).await.map_err(|why| match why {
             NoAnswer::Unavailable => Problem::Unavailable,
             NoAnswer::OverBudget(wait) => Problem::TooManyBadSignatures(wait),
         })?;
-        accept(&webhook, endpoint, caller, &headers, &body).await
+        accept(&webhook, endpoint, caller, &headers, &body.bytes).await
     })
     .await
 }
@@ -124,20 +168,6 @@ async fn counted(request: impl Future<Output = Result<Recorded, Problem>>) -> Re
     counter!(WEBHOOKS, "outcome" => outcome).increment(1);
     histogram!(WEBHOOK_SECONDS, "outcome" => outcome).record(began.elapsed().as_secs_f64());
     Ok(Json(json!({ "received": true, "duplicate": result? == Recorded::Duplicate })))
-}
-
-async fn whole(headers: &HeaderMap, body: Body) -> Result<Bytes, Problem> {
-    let announced =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
-    if announced.is_some_and(|length| length > MAX_BODY) {
-        return Err(Problem::TooLarge);
-    }
-    let read =
-        tokio::time::timeout(BODY_TIMEOUT, to_bytes(body, MAX_BODY)).await.map_err(|_| Problem::BodySlow)?;
-    read.map_err(|error| {
-        let over = std::error::Error::source(&error).is_some_and(|cause| cause.is::<LengthLimitError>());
-        if over { Problem::TooLarge } else { Problem::BodyBroken }
-    })
 }
 
 async fn accept(
@@ -162,7 +192,7 @@ async fn accept(
                 (Err(rejection), _) => rejection.to_string(),
                 (Ok(_), Some(_)) => "accepted".to_owned(),
             };
-            return Err(webhook.refuse(caller, &reason));
+            return Err(webhook.refuse(caller, &reason, Problem::BadSignature));
         }
     };
     let event = event::parse(&payload).map_err(|error| {

@@ -11,6 +11,7 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod door;
 mod durability;
 mod erase;
 mod export;

@@ -86,12 +86,26 @@ async fn answers(url: &str) -> Result<bool, String> {
     sqlx::query_scalar(encrypted).fetch_one(&mut db).await.map_err(|error| error.to_string())
 }
 
+/// Who gets in the way the services do.
+async fn through_a_pool(url: &str) -> Readiness {
+    let pool = database::pool(url, 1, Login::Gateway).expect("the address is good");
+    let readiness = database::readiness(&pool).await;
+    pool.close().await;
+    readiness
+}
+
 async fn until_up(url: &str) {
     let began = Instant::now();
     while let Err(error) = answers(url).await {
         assert!(began.elapsed() < PATIENCE, "{error}");
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// Nor does a service get in, and it does not say the password.
+async fn refused(url: &str, why: &str) {
+    let Readiness::Away(error) = through_a_pool(url).await else { panic!("a service got in: {why}") };
+    assert!(!error.contains(PASSWORD), "{error}");
 }
 
 #[tokio::test]
@@ -116,10 +130,8 @@ async fn a_verified_way_takes_the_right_certificate_only_and_is_never_downgraded
     let mut server = made.serve(port, &["ssl=on"]);
     until_up(&url("localhost", "sslmode=disable")).await;
     assert_eq!(answers(&url("localhost", &verified(&good))).await, Ok(true));
-    let pool = database::pool(&url("localhost", &verified(&good)), 1, Login::Gateway).unwrap();
     // It was asked, and said that nothing was ever migrated there.
-    assert_eq!(database::readiness(&pool).await, Readiness::SchemaBehind);
-    pool.close().await;
+    assert_eq!(through_a_pool(&url("localhost", &verified(&good))).await, Readiness::SchemaBehind);
     for (host, query, why) in [
         ("localhost", verified(&other), "an authority that nobody named"),
         ("localhost", "sslmode=verify-full".to_owned(), "no public authority either"),
@@ -127,6 +139,7 @@ async fn a_verified_way_takes_the_right_certificate_only_and_is_never_downgraded
     ] {
         let error = answers(&url(host, &query)).await.expect_err(why);
         assert!(!error.contains(PASSWORD), "{error}");
+        refused(&url(host, &query), why).await;
     }
     server.kill().await.unwrap();
 
@@ -138,7 +151,9 @@ async fn a_verified_way_takes_the_right_certificate_only_and_is_never_downgraded
         Ok(false),
         "what a library does by default"
     );
+    assert_eq!(through_a_pool(&url("localhost", "sslmode=prefer")).await, Readiness::SchemaBehind);
     let error = answers(&url("localhost", &verified(&good))).await.expect_err("a downgrade");
     assert!(!error.contains(PASSWORD), "{error}");
+    refused(&url("localhost", &verified(&good)), "a downgrade").await;
     server.kill().await.unwrap();
 }

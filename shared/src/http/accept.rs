@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Limits,
     answer::Answers,
+    flood::Flood,
     guests::Guests,
     network,
     problem::HEAD_TOO_SLOW,
@@ -39,6 +40,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let mut guests = Guests::new(limits);
     let mut connections = JoinSet::new();
     let mut failing = false;
+    let refusals = Flood::default();
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -61,9 +63,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             Ok((stream, peer)) => {
                 failing = false;
                 let network = network(peer.ip());
-                // Everybody is busy: the socket is closed, and the client will come again.
+                // Everybody is being answered: the socket is closed, and the client will come again.
                 if !guests.make_room(network) {
-                    tracing::warn!("a connection was refused: all others are in the middle of a request");
+                    if let Some(refused) = refusals.happened(Instant::now().into_std()) {
+                        tracing::warn!(refused, "connections were refused: all others are being answered");
+                    }
                     continue;
                 }
                 let watch = Arc::new(Watch::new());
@@ -111,8 +115,7 @@ async fn connection(
     }
     let service = service_fn(|request| {
         Box::pin(async {
-            watch.busy();
-            let response = answers.answer(request, peer).await;
+            let response = answers.answer(request, &watch, peer).await;
             watch.answered();
             Ok::<_, Infallible>(response)
         })

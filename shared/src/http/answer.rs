@@ -4,7 +4,7 @@
 //! Each request runs in a task of its own. A client that goes away cancels nothing: a database call that is dropped half-way
 //! can leave a connection inside a transaction. And a handler that panics costs its own answer only.
 
-use std::{net::SocketAddr, sync::Arc};
+use std::{net::SocketAddr, sync::Arc, time::Instant};
 
 use axum::{
     Router,
@@ -18,8 +18,12 @@ use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 
 use super::{
-    Limits, headers,
+    Limits,
+    arriving::Arriving,
+    flood::Flood,
+    headers,
     problem::{BUSY, PANICKED, URI_TOO_LONG},
+    watch::Watch,
 };
 
 const LONGEST_URI: usize = 2048;
@@ -29,27 +33,36 @@ pub(super) struct Answers {
     router: TowerToHyperService<Router>,
     limits: Limits,
     in_flight: Arc<Semaphore>,
+    too_many: Arc<Flood>,
 }
 
 impl Answers {
     pub(super) fn new(router: Router, limits: Limits) -> Self {
         let in_flight = Arc::new(Semaphore::new(limits.requests));
-        Self { router: TowerToHyperService::new(router), limits, in_flight }
+        Self { router: TowerToHyperService::new(router), limits, in_flight, too_many: Arc::default() }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    pub(super) async fn answer(
+        &self,
+        request: Request<Incoming>,
+        watch: &Arc<Watch>,
+        peer: SocketAddr,
+    ) -> Response {
+        let request = request.map(|body| Arriving::new(body, Arc::clone(watch)));
         let mut response = self.unstamped(request, peer).await;
         headers::stamp(&mut response);
         response
     }
 
-    async fn unstamped(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn unstamped(&self, request: Request<Arriving>, peer: SocketAddr) -> Response {
         let uri = request.uri();
         if uri.path_and_query().map_or(0, |path| path.as_str().len()) > LONGEST_URI {
             return URI_TOO_LONG.into_response();
         }
         let Ok(permit) = Arc::clone(&self.in_flight).try_acquire_owned() else {
-            tracing::warn!(requests = self.limits.requests, "too many requests at once");
+            if let Some(refused) = self.too_many.happened(Instant::now()) {
+                tracing::warn!(refused, requests = self.limits.requests, "too many requests at once");
+            }
             return BUSY.into_response();
         };
         let mut request = request.map(Body::new);

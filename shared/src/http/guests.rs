@@ -1,7 +1,7 @@
 //! Who may stay when it is crowded. In: connections that come and go. Out: room for each newcomer, made by closing the
-//! connection that has waited longest without a request; none is closed in the middle of one.
+//! connection that has kept us waiting longest, for a request or for the rest of one; none whose whole request we have.
 //!
-//! Turning newcomers away instead would let whoever opens sockets first, and says nothing, lock everybody else out.
+//! Turning newcomers away instead would let whoever opens sockets first, and says little, lock everybody else out.
 
 use std::{net::IpAddr, sync::Arc};
 
@@ -35,14 +35,15 @@ impl Guests {
         self.open.len() < self.limits.connections || self.close_one(|_| true)
     }
 
-    /// Closes the connection that has waited longest without a request; `false` if there is none.
+    /// Closes the connection that has kept us waiting longest; `false` if there is none.
     pub(super) fn close_longest_waiting(&mut self) -> bool {
         self.close_one(|_| true)
     }
 
     fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {
-        let can_go = |guest: &Guest| which(guest) && guest.watch.phase().can_be_asked_to_go();
-        let Some(place) = self.open.iter().position(can_go) else { return false };
+        let asked = self.open.iter().enumerate().filter(|(_, guest)| which(guest));
+        let waiting = asked.filter_map(|(place, guest)| Some((guest.watch.phase().waits_since()?, place)));
+        let Some((_, place)) = waiting.min() else { return false };
         self.open.remove(place).task.abort();
         true
     }

@@ -50,7 +50,8 @@ impl Door {
             .route("/", get(|| async { "hello" }))
             .route("/echo", post(|body: Bytes| async { body }))
             .route("/panic", get(|| async { panic!("sk_live_canary") as &str }))
-            .route("/slow", get(slow))
+            .route("/slow", get(slow.clone()))
+            .route("/slow-post", post(async move |_: Bytes| slow().await))
             .route("/never", get(std::future::pending::<&str>));
         let stop = CancellationToken::new();
         let task = tokio::spawn(serve(listener, router, limits, stop.clone()));
@@ -225,6 +226,43 @@ async fn when_it_is_full_whoever_says_nothing_makes_room() {
     assert!(rest(busy).await.ends_with("done"), "who is being answered is never closed for others");
     // The first to come were the first to go.
     assert_eq!(rest(silent.remove(0)).await, "");
+}
+
+#[tokio::test]
+async fn when_it_is_full_whoever_does_not_send_its_body_makes_room() {
+    let limits = Limits { connections: 10, per_network: Some(6), ..Limits::default() };
+    let door = Door::open(limits).await;
+    let half = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
+    let mut halves = Vec::new();
+    for n in 0..40 {
+        halves.push(said_on(door.dial_from(&format!("127.0.0.{}", 2 + n % 2)).await, half).await);
+        // So that its head is heard.
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let whole = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
+    assert!(door.all(whole).await.ends_with("hello"));
+    let slow = "POST /slow-post HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1";
+    let answered = said_on(door.dial().await, slow).await;
+    for _ in 0..40 {
+        halves.push(said_on(door.dial_from("127.0.0.3").await, half).await);
+    }
+    assert!(rest(answered).await.ends_with("done"), "whose body is whole is never closed for others");
+    assert_eq!(rest(halves.remove(0)).await, "", "the first to keep us waiting was the first to go");
+}
+
+#[tokio::test]
+async fn who_has_kept_us_waiting_longest_goes_not_who_came_first() {
+    let door = Door::open(Limits { connections: 2, ..Limits::default() }).await;
+    let first = door.dial().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let second = door.dial().await;
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let mut first = said_on(first, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(some(&mut first).await.ends_with("hello"));
+    assert!(door.all("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello"));
+    assert_eq!(rest(second).await, "", "it never said anything");
+    let mut first = said_on(first, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    assert!(some(&mut first).await.ends_with("hello"));
 }
 
 #[tokio::test]

@@ -13,7 +13,9 @@ pub(super) enum Phase {
     New(Instant),
     /// A head has begun, and is not whole.
     Head(Instant),
-    /// A request is being answered.
+    /// A request's head is whole, its body is not.
+    Body(Instant),
+    /// A whole request is being answered.
     Busy,
     /// Between two requests.
     Idle(Instant),
@@ -43,12 +45,20 @@ impl Watch {
         self.change(|phase| match phase {
             Phase::New(since) => Phase::Head(since),
             Phase::Idle(_) => Phase::Head(Instant::now()),
-            Phase::Head(_) | Phase::Busy => phase,
+            Phase::Head(_) | Phase::Body(_) | Phase::Busy => phase,
         });
     }
 
-    pub(super) fn busy(&self) {
-        self.change(|_| Phase::Busy);
+    /// A head is whole. Out: the time that [`Watch::body_ended`] wants to be told.
+    pub(super) fn body_begins(&self) -> Instant {
+        let now = Instant::now();
+        self.change(|_| Phase::Body(now));
+        now
+    }
+
+    /// The body that began then is whole, or nobody wants the rest. A request that is over by now changes nothing.
+    pub(super) fn body_ended(&self, began: Instant) {
+        self.change(|phase| if phase == Phase::Body(began) { Phase::Busy } else { phase });
     }
 
     pub(super) fn answered(&self) {
@@ -57,9 +67,12 @@ impl Watch {
 }
 
 impl Phase {
-    /// Whether the connection may be closed for somebody else's sake.
-    pub(super) fn can_be_asked_to_go(self) -> bool {
-        self != Self::Busy
+    /// Since when we wait for the client; `None`: it waits for us, and is never closed for somebody else's sake.
+    pub(super) fn waits_since(self) -> Option<Instant> {
+        match self {
+            Self::New(since) | Self::Head(since) | Self::Body(since) | Self::Idle(since) => Some(since),
+            Self::Busy => None,
+        }
     }
 
     /// Whether its time is over.
@@ -67,8 +80,8 @@ impl Phase {
         match self {
             Self::New(since) | Self::Head(since) => now >= since + limits.head,
             Self::Idle(since) => now >= since + limits.idle,
-            // Its own time limit ends it.
-            Self::Busy => false,
+            // Their own time limits end them.
+            Self::Body(_) | Self::Busy => false,
         }
     }
 }

@@ -2,14 +2,17 @@
 
 use super::tenant::Tenant;
 use crate::{
-    domain::{catalogue::Catalogue, enforcement::Enforcement},
-    ids::{ConnectionId, RoleId},
+    domain::{
+        catalogue::{Catalogue, PaymentLink},
+        enforcement::Enforcement,
+    },
+    ids::{ConnectionId, PriceId, RoleId},
 };
 
 /// The whole catalogue is one object to the queue of reads.
 pub const OBJECT: &str = "catalogue";
 
-/// Replaces the mirror by what was read.
+/// Replaces the mirror by what was read. One statement per table, however much is sold: a lock that ingest needs is held meanwhile.
 pub async fn replace(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -21,38 +24,42 @@ pub async fn replace(
     ] {
         sqlx::query(statement).bind(tenant.guild()).bind(connection).execute(tenant.db()).await?;
     }
-    for price in &read.prices {
-        sqlx::query(
-            "INSERT INTO prices (guild_id, connection_id, price_id, product_id, product_name, currency, unit_amount,
-                                 interval, interval_count)
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) ON CONFLICT DO NOTHING",
-        )
-        .bind(tenant.guild())
-        .bind(connection)
-        .bind(&price.id)
-        .bind(&price.product)
-        .bind(&price.product_name)
-        .bind(&price.currency)
-        .bind(price.unit_amount)
-        .bind(&price.interval)
-        .bind(price.interval_count)
-        .execute(tenant.db())
-        .await?;
-    }
-    for link in &read.payment_links {
-        sqlx::query(
-            "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids, redirect_url)
-             VALUES ($1, $2, $3, $4, $5, $6) ON CONFLICT DO NOTHING",
-        )
-        .bind(tenant.guild())
-        .bind(connection)
-        .bind(&link.id)
-        .bind(&link.url)
-        .bind(link.prices.iter().map(ToString::to_string).collect::<Vec<_>>())
-        .bind(&link.redirect_url)
-        .execute(tenant.db())
-        .await?;
-    }
+    let prices = &read.prices;
+    sqlx::query(
+        "INSERT INTO prices (guild_id, connection_id, price_id, product_id, product_name, currency, unit_amount,
+                             interval, interval_count)
+         SELECT $1, $2, price.*
+           FROM unnest($3::text[], $4::text[], $5::text[], $6::text[], $7::bigint[], $8::text[], $9::integer[]) AS price
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(prices.iter().map(|price| price.id.as_str()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.product.as_str()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.product_name.as_deref()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.currency.as_deref()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.unit_amount).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.interval.as_deref()).collect::<Vec<_>>())
+    .bind(prices.iter().map(|price| price.interval_count).collect::<Vec<_>>())
+    .execute(tenant.db())
+    .await?;
+    let links = &read.payment_links;
+    // Arrays of arrays lose their inner borders, and an id has no space.
+    let sold = |link: &PaymentLink| link.prices.iter().map(PriceId::as_str).collect::<Vec<_>>().join(" ");
+    sqlx::query(
+        "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids, redirect_url)
+         SELECT $1, $2, link.id, link.url, string_to_array(link.sold, ' '), link.redirect_url
+           FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS link (id, url, sold, redirect_url)
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(links.iter().map(|link| link.id.as_str()).collect::<Vec<_>>())
+    .bind(links.iter().map(|link| link.url.as_str()).collect::<Vec<_>>())
+    .bind(links.iter().map(sold).collect::<Vec<_>>())
+    .bind(links.iter().map(|link| link.redirect_url.as_deref()).collect::<Vec<_>>())
+    .execute(tenant.db())
+    .await?;
     Ok(())
 }
 

@@ -217,6 +217,17 @@ pub async fn endpoint(db: &mut PgConnection, endpoint_id: &str) -> Result<Option
     }))
 }
 
+/// The endpoint ids after one, in their order: those of active connections. An empty page is the end.
+pub async fn endpoint_ids(db: &mut PgConnection, after: &str) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT endpoint_id FROM stripe_connections
+          WHERE endpoint_id > $1 AND state = 'active' ORDER BY endpoint_id LIMIT 5000",
+    )
+    .bind(after)
+    .fetch_all(db)
+    .await
+}
+
 /// The credential of a connection that is active.
 pub async fn credential(
     tenant: &mut Tenant,

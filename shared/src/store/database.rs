@@ -1,6 +1,6 @@
 //! Connecting, and the schema.
 
-use std::{future::Future, str::FromStr, time::Duration};
+use std::{future::Future, io, str::FromStr, time::Duration};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, Row, SqlSafeStr, Transaction,
@@ -22,7 +22,20 @@ const ALIVE: Duration = Duration::from_millis(1500);
 /// Runs one step of background work, and gives it up after 20 seconds. A connection whose other end vanished without a word
 /// would keep the step waiting for as long as TCP hopes, a quarter of an hour. What was given up may still have happened.
 pub async fn within<T>(step: impl Future<Output = Result<T, sqlx::Error>>) -> Result<T, sqlx::Error> {
-    tokio::time::timeout(SILENT, step).await.unwrap_or(Err(sqlx::Error::PoolTimedOut))
+    tokio::time::timeout(SILENT, step).await.unwrap_or_else(|_| Err(given_up()))
+}
+
+fn given_up() -> sqlx::Error {
+    let words = format!("no answer within {} seconds", SILENT.as_secs());
+    sqlx::Error::Io(io::Error::new(io::ErrorKind::TimedOut, words))
+}
+
+/// Whether a step was ended for taking too long, by [`within`] or by Postgres (57014): the next try may take as long.
+pub fn took_too_long(error: &sqlx::Error) -> bool {
+    match error {
+        sqlx::Error::Io(error) => error.kind() == io::ErrorKind::TimedOut,
+        error => error.as_database_error().and_then(|error| error.code()).is_some_and(|code| code == "57014"),
+    }
 }
 
 /// Whether the connection answers, and may write: one that a failover left read-only would fail every write.

@@ -1,23 +1,32 @@
 //! What a caller may cost. In: a key, an address or later an API key. Out: yes, or how long to wait; whoever waits exactly so
 //! long gets a yes.
 
-use std::{hash::Hash, num::NonZeroU32, time::Duration};
+use std::{
+    hash::Hash,
+    num::NonZeroU32,
+    sync::{Mutex, PoisonError},
+    time::Duration,
+};
 
 use governor::{
     DefaultDirectRateLimiter, DefaultKeyedRateLimiter, Quota, RateLimiter,
-    clock::{Clock, DefaultClock},
+    clock::{Clock, DefaultClock, Reference as _},
     middleware::NoOpMiddleware,
     state::{InMemoryState, NotKeyed, keyed::DefaultKeyedStateStore},
 };
 
-/// More callers than this share one bucket, or an attacker with many addresses would fill the memory.
+/// More callers than this share one bucket, or an attacker with many addresses would fill the memory. Only those count that
+/// still owe something: to keep so many owing takes as many requests in the time in which one is paid back.
 const MOST: usize = 65_536;
+/// When it is full, whoever owes nothing is forgotten, at most so often: it costs milliseconds.
+const SWEEP_EVERY: Duration = Duration::from_secs(1);
 
 /// A bucket per key.
 pub struct Budget<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
     each: RateLimiter<K, DefaultKeyedStateStore<K>, C, NoOpMiddleware<C::Instant>>,
     crowd: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
     most: usize,
+    swept: Mutex<Option<C::Instant>>,
 }
 
 impl<K: Hash + Eq + Clone> Budget<K> {
@@ -34,7 +43,7 @@ impl<K: Hash + Eq + Clone> Budget<K> {
     fn of(quota: Quota) -> Self {
         let each: DefaultKeyedRateLimiter<K> = RateLimiter::keyed(quota);
         let crowd: DefaultDirectRateLimiter = RateLimiter::direct(quota);
-        Self { each, crowd, most: MOST }
+        Self { each, crowd, most: MOST, swept: Mutex::default() }
     }
 }
 
@@ -42,10 +51,22 @@ impl<K: Hash + Eq + Clone, C: Clock> Budget<K, C> {
     /// Takes one, or says how long to wait for one.
     pub fn take(&self, key: &K) -> Result<(), Duration> {
         let now = || self.each.clock().now();
-        if self.each.len() >= self.most {
+        if self.is_full(now()) {
             return self.crowd.check().map_err(|until| until.wait_time_from(now()));
         }
         self.each.check_key(key).map_err(|until| until.wait_time_from(now()))
+    }
+
+    fn is_full(&self, now: C::Instant) -> bool {
+        if self.each.len() < self.most {
+            return false;
+        }
+        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
+        if swept.is_none_or(|swept| Duration::from(now.duration_since(swept)) >= SWEEP_EVERY) {
+            *swept = Some(now);
+            self.each.retain_recent();
+        }
+        self.each.len() >= self.most
     }
 
     /// Forgets whoever has a full bucket again. Call it now and then, or memory grows.
@@ -66,7 +87,7 @@ mod tests {
         let clock = FakeRelativeClock::default();
         let each = RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
         let crowd = RateLimiter::new(quota, InMemoryState::default(), clock.clone());
-        (Budget { each, crowd, most }, clock)
+        (Budget { each, crowd, most, swept: Mutex::default() }, clock)
     }
 
     #[test]
@@ -86,6 +107,19 @@ mod tests {
                 waited += 1;
             }
         }
+    }
+
+    #[test]
+    fn callers_who_ask_once_each_crowd_nobody_out() {
+        let quota =
+            Quota::per_second(NonZeroU32::new(10).unwrap()).allow_burst(NonZeroU32::new(100).unwrap());
+        let (budget, clock) = budget(quota, 50);
+        for caller in 1..10_000 {
+            budget.take(&caller).unwrap_or_else(|_| panic!("{caller} asks for the first time"));
+            clock.advance(Duration::from_millis(25));
+        }
+        // A burst of its own, not what others have left.
+        assert!((0..100).all(|_| budget.take(&0).is_ok()));
     }
 
     #[test]

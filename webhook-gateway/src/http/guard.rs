@@ -4,6 +4,7 @@ use std::{
     net::{IpAddr, SocketAddr},
     num::NonZeroU32,
     sync::Arc,
+    time::Instant,
 };
 
 use axum::{
@@ -12,7 +13,11 @@ use axum::{
     middleware::Next,
     response::{IntoResponse, Response},
 };
-use shared::http::{headers::Surface, origin};
+use metrics::counter;
+use shared::{
+    http::{flood::Flood, headers::Surface, origin},
+    metrics::HTTP_REFUSALS,
+};
 
 use super::{
     budget::Budget,
@@ -34,6 +39,7 @@ pub struct Guard {
     public_url: Option<String>,
     public: Budget<IpAddr>,
     probes: Budget<IpAddr>,
+    plain_http: Flood,
 }
 
 impl Guard {
@@ -44,6 +50,7 @@ impl Guard {
             public_url,
             public: Budget::per_second(PUBLIC.0, PUBLIC.1),
             probes: Budget::per_second(PROBES.0, PROBES.1),
+            plain_http: Flood::default(),
         }
     }
 
@@ -51,6 +58,21 @@ impl Guard {
     pub fn forget_old_addresses(&self) {
         self.public.forget();
         self.probes.forget();
+    }
+
+    fn refuse(&self, problem: Problem) -> Response {
+        counter!(HTTP_REFUSALS, "reason" => problem.word()).increment(1);
+        // It may be our own proxies that are set up wrongly, and then every event is refused.
+        if problem == Problem::PlainHttp
+            && let Some(refused) = self.plain_http.happened(Instant::now())
+        {
+            tracing::warn!(
+                refused,
+                "requests were refused: X-Forwarded-Proto says that they came over plain http. If Stripe's are among them, let the \
+                 outermost proxy end TLS, and let TRUSTED_PROXY_HOPS be the number of proxies"
+            );
+        }
+        problem.into_response()
     }
 
     fn check(&self, route: Option<&Route>, request: &Request, peer: IpAddr) -> Result<(), Problem> {
@@ -92,7 +114,7 @@ pub async fn stand(
 ) -> Response {
     let mut response = match guard.check(route.as_deref(), &request, peer.ip()) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => guard.refuse(problem),
     };
     if route.is_some_and(|route| route.access == Access::Page) {
         response.extensions_mut().insert(Surface::Page);

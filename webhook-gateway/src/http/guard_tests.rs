@@ -1,15 +1,22 @@
 //! The table against the router, and the guard against what it is there for.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::atomic::{AtomicUsize, Ordering::SeqCst},
+    time::Duration,
+};
 
 use axum::{
     Router,
     body::Body,
-    http::{Method, StatusCode, header},
+    http::{HeaderValue, Method, StatusCode, header},
     routing::{MethodRouter, any},
 };
 use shared::{
-    http::{Limits, headers},
+    http::{
+        Limits, headers,
+        origin::{HostCookie, SameSite, allowed_origin},
+    },
     store::{database, roles::Login},
 };
 use tokio::net::TcpListener;
@@ -157,4 +164,67 @@ async fn a_page_takes_changes_from_our_own_origin_only() {
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("script-src 'self'"), "{policy}");
     }
+}
+
+/// A page that sets a session's cookie, and a change that needs it: what a browser and a foreign site see on the wire.
+#[tokio::test]
+async fn a_session_is_set_and_used_by_our_own_pages_and_by_nobody_else() {
+    let session = HostCookie::new("session", SameSite::Strict);
+    let line = |name, method, path| Route { name, method, path, access: Access::Page, limit: Limit::Public };
+    let routes = [line(Name::Alive, Method::GET, "/page"), line(Name::Ready, Method::POST, "/change")];
+    let (changes, partners) = (Arc::new(AtomicUsize::new(0)), ["https://shop.example".to_owned()]);
+    let counted = Arc::clone(&changes);
+    let handler = |name| -> MethodRouter<()> {
+        let (changes, partners) = (Arc::clone(&counted), partners.clone());
+        match name {
+            Name::Alive => any(async move |headers: HeaderMap| {
+                let cookie = session.set("abc", Some(Duration::from_secs(60))).expect("letters");
+                let mut answer = ([(header::SET_COOKIE, cookie)], "a page").into_response();
+                let asks = headers
+                    .get(header::ORIGIN)
+                    .and_then(|origin| allowed_origin(&partners, origin.as_bytes()));
+                if let Some(origin) = asks {
+                    let origin = HeaderValue::from_str(origin).expect("an origin");
+                    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+                }
+                answer
+            }),
+            _ => any(async move |headers: HeaderMap| {
+                changes.fetch_add(1, SeqCst);
+                session.read(&headers).unwrap_or("nobody").to_owned()
+            }),
+        }
+    };
+    let guard = Arc::new(Guard::new(0, Some("https://roles.example.com".to_owned())));
+    let (http, url) = serve(guarded(&routes, handler, &guard)).await;
+
+    let get =
+        async |origin: &str| http.get(format!("{url}/page")).header("origin", origin).send().await.unwrap();
+    let page = get("https://evil.example").await;
+    assert_eq!(
+        page.headers()[header::SET_COOKIE],
+        "__Host-session=abc; Path=/; Secure; HttpOnly; SameSite=Strict; Max-Age=60"
+    );
+    assert!(!page.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
+    let partner = get("https://shop.example").await;
+    assert_eq!(partner.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
+
+    let post = async |origin: &str, cookie: &str| {
+        let request = http.post(format!("{url}/change")).header("origin", origin).header("cookie", cookie);
+        let answer = request.send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    let own = "https://roles.example.com";
+    assert_eq!(post(own, "a=b; __Host-session=abc").await, (StatusCode::OK, "abc".to_owned()));
+    assert_eq!(post(own, "session=abc").await, (StatusCode::OK, "nobody".to_owned()));
+    let planted = "__Host-session=abc; __Host-session=evil";
+    assert_eq!(post(own, planted).await, (StatusCode::OK, "nobody".to_owned()));
+    for foreign in
+        ["https://evil.example", "https://shop.example", "null", "https://roles.example.com.evil.example"]
+    {
+        let (status, body) = post(foreign, "__Host-session=abc").await;
+        assert_eq!(status, StatusCode::FORBIDDEN, "{foreign}");
+        assert!(body.contains("this site's own pages"), "{body}");
+    }
+    assert_eq!(changes.load(SeqCst), 3, "a foreign change never reached the page");
 }

@@ -8,7 +8,7 @@ use shared::{
     domain::billing::BillingFact,
     metrics::STRIPE_READS,
     store::{
-        database::within,
+        database::{took_too_long, within},
         events::ObjectKind,
         sync::{self, Failure, Leased},
         tenant,
@@ -66,9 +66,9 @@ pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
     let mut reading = JoinSet::new();
     loop {
         let free = AT_ONCE - reading.len();
-        let claimed =
-            if free == 0 { Some(Vec::new()) } else { stop.run_until_cancelled(claim(&sync, free)).await };
-        for leased in claimed.unwrap_or_default() {
+        // A stop does not cut it off: what it has leased by then would be nobody's until the lease runs out.
+        let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
+        for leased in claimed {
             let (sync, stop) = (Arc::clone(&sync), stop.clone());
             reading.spawn(async move { sync.one(&leased, &stop).await });
         }
@@ -144,7 +144,8 @@ impl Sync {
     }
 
     async fn read_and_apply(&self, leased: &Leased, stop: &CancellationToken) -> Result<Applied, NotRead> {
-        let Key { key, metadata, .. } = self.keys.of(leased.connection).await?;
+        let key = stop.run_until_cancelled(self.keys.of(leased.connection)).await.ok_or(NotRead::Stopping)?;
+        let Key { key, metadata, .. } = key?;
         let id = leased.object.id.as_str();
         let reading = async {
             match leased.object.kind {
@@ -245,6 +246,8 @@ fn wait(error: &NotRead, failures: u32, missing: u32) -> Duration {
         NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping => {
             jittered(WAITS[step(failures, WAITS.len())])
         }
+        // What takes too long once may always do, and each try reads from Stripe.
+        NotRead::Database(error) if took_too_long(error) => jittered(WAITS[step(failures, WAITS.len())]),
         // Ours, and not the object's fault: it goes on as soon as the database is back.
         NotRead::Database(_) | NotRead::Key(NoKey::Database(_)) => jittered(WAITS[0]),
     }
@@ -278,6 +281,8 @@ mod tests {
                 "{away}: soon again, however often"
             );
         }
+        let slow = NotRead::Database(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
+        assert!(wait(&slow, 0, 0) < WAITS[1] && wait(&slow, 9, 0) >= WAITS[4], "it may be too much for ever");
         let gone = NotRead::Stripe(ReadError::Missing);
         assert_eq!(
             (wait(&gone, 9, 0), wait(&gone, 0, 2)),

@@ -173,11 +173,16 @@ impl World {
         webhook_gateway::config::Config::read(&self.env).expect("the configuration is good")
     }
 
-    pub(crate) async fn start_gateway(&mut self) {
+    /// Starts it, and waits for nothing.
+    pub(crate) fn begin_gateway(&mut self) {
         let config = self.gateway_config();
         let stop = CancellationToken::new();
         let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
         self.gateway = Some(Service { stop, task });
+    }
+
+    pub(crate) async fn start_gateway(&mut self) {
+        self.begin_gateway();
         let url = format!("{}/readyz", self.gateway_url);
         self.until("the gateway is ready", async || {
             self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())

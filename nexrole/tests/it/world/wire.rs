@@ -5,8 +5,9 @@ use std::{
     str::FromStr,
     sync::{
         Arc, Mutex,
-        atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst},
+        atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering::SeqCst},
     },
+    time::Duration,
 };
 
 use sqlx::postgres::PgConnectOptions;
@@ -24,6 +25,8 @@ struct State {
     deadly: Mutex<(String, usize)>,
     silenced: AtomicUsize,
     given_up: AtomicUsize,
+    /// How many milliseconds whatever is said takes.
+    slow: AtomicU64,
 }
 
 impl State {
@@ -65,6 +68,11 @@ impl Wire {
         *self.state.deadly.lock().expect("nobody panics") = (text.to_owned(), times);
     }
 
+    /// From now on whatever a service says takes so long to arrive, as to a database that is far away.
+    pub(crate) fn slow(&self, milliseconds: u64) {
+        self.state.slow.store(milliseconds, SeqCst);
+    }
+
     /// Connections that went silent.
     pub(crate) fn silenced(&self) -> usize {
         self.state.silenced.load(SeqCst)
@@ -99,6 +107,7 @@ async fn connection(client: TcpStream, server: Box<dyn Stream>, state: Arc<State
                 silent.store(true, SeqCst);
                 state.silenced.fetch_add(1, SeqCst);
             }
+            tokio::time::sleep(Duration::from_millis(state.slow.load(SeqCst))).await;
             if !silent.load(SeqCst) && to_server.write_all(&said[..n]).await.is_err() {
                 break;
             }

@@ -1,0 +1,258 @@
+//! The gateway's door under pressure: who is let in while others hold it, and what that costs whom.
+
+use std::{
+    net::SocketAddr,
+    sync::atomic::{AtomicU64, Ordering::SeqCst},
+    time::{Duration, Instant},
+};
+
+use nexrole::children::free_port;
+use serde_json::json;
+use shared::{
+    crypto::Keyring,
+    domain::{
+        audit::Actor,
+        catalogue::{Catalogue, PaymentLink, Price},
+    },
+    ids::GuildId,
+    store::{
+        catalogue,
+        connections::{self, Connection},
+        database,
+        roles::Login,
+        tenant,
+    },
+};
+
+use tokio::{
+    io::AsyncWriteExt as _,
+    net::{TcpSocket, TcpStream},
+};
+
+use crate::{
+    bad_input::{ENCRYPTION_KEYS, event, sign},
+    world::{World, wire::Wire},
+};
+
+/// A server whose secret, `whsec_of_a_tenant`, is sealed in the database. Out: the last part of its address.
+pub(crate) async fn sealed_tenant(world: &World, guild: &str) -> String {
+    let guild: GuildId = guild.parse().expect("an id");
+    let keyring = Keyring::parse(ENCRYPTION_KEYS).expect("a key");
+    let mut tenant = world.tenant(guild).await;
+    connections::ensure_guild(&mut tenant).await.expect("made");
+    let id = connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
+    let place = Connection { guild, id }.place("webhook_secrets");
+    let sealed = keyring.seal(&place, b"whsec_of_a_tenant").expect("sealed");
+    connections::seal(&mut tenant, id, None, Some(&sealed)).await.expect("stored");
+    let endpoint = connections::endpoint_id(&mut tenant, id).await.expect("known");
+    tenant.commit().await.expect("committed");
+    endpoint
+}
+
+/// From another of this machine's addresses, with a head and the first byte of a body.
+async fn half_a_request(world: &World, from: [u8; 4]) -> Option<TcpStream> {
+    let to: SocketAddr = world.gateway_url.trim_start_matches("http://").parse().expect("an address");
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind((from, 0).into()).expect("the loopback network is ours");
+    let mut stream = socket.connect(to).await.ok()?;
+    let head = b"POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{";
+    stream.write_all(head).await.ok()?;
+    Some(stream)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signed_events_get_in_while_two_addresses_fill_every_place_with_half_bodies() {
+    let mut world = World::without_services().await;
+    world.start_gateway().await;
+    let world = std::sync::Arc::new(world);
+    // 512 places are all that one address gets; the other takes the rest, and whenever one is closed, another comes.
+    let mut attackers = tokio::task::JoinSet::new();
+    for (from, places) in [([127, 0, 0, 2], 512), ([127, 0, 0, 3], 400)] {
+        let world = std::sync::Arc::clone(&world);
+        attackers.spawn(async move {
+            let mut held = std::collections::VecDeque::new();
+            loop {
+                held.extend(half_a_request(&world, from).await);
+                if held.len() > places {
+                    held.pop_front();
+                    tokio::time::sleep(Duration::from_millis(2)).await;
+                }
+            }
+        });
+    }
+    tokio::time::sleep(Duration::from_secs(3)).await;
+    let mut longest = Duration::ZERO;
+    for n in 0..20 {
+        let asked = Instant::now();
+        // A new connection each time: what is kept open may be asked to go.
+        let one = reqwest::Client::builder().no_proxy().build().expect("a client");
+        let body = event(&format!("evt_meanwhile_{n}"), "new.type", &json!({}), false);
+        let signature = world.stripe.sign(&body).await.expect("signed");
+        let request = one.post(world.webhook()).header("Stripe-Signature", signature).body(body);
+        assert_eq!(request.send().await.expect("it gets in").status(), 200);
+        longest = longest.max(asked.elapsed());
+    }
+    println!("the slowest of 20 signed events took {} ms", longest.as_millis());
+    assert!(longest < Duration::from_secs(2), "{longest:?}");
+    attackers.shutdown().await;
+    std::sync::Arc::into_inner(world).expect("nobody else has it").close().await;
+}
+
+#[tokio::test]
+async fn half_bodies_cost_their_address_its_budget_and_no_signed_event() {
+    let mut world = World::without_services().await;
+    world.start_gateway().await;
+    for _ in 0..70 {
+        drop(half_a_request(&world, [127, 0, 0, 1]).await);
+    }
+    // A few tries, of which the budget would have had room for sixty.
+    let mut statuses = Vec::new();
+    for _ in 0..5 {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        statuses.push(world.post(b"{}", None).await.status().as_u16());
+    }
+    assert!(statuses.contains(&429), "{statuses:?}");
+    let body = event("evt_1", "new.type", &json!({}), false);
+    assert_eq!(world.post_signed(&body).await.status(), 200);
+    world.close().await;
+}
+
+/// Ingest waits for a lock that this holds.
+#[tokio::test]
+async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_long() {
+    let world = World::without_services().await;
+    let guild: GuildId = "222222222222222222".parse().unwrap();
+    let mut tenant = world.tenant(guild).await;
+    connections::ensure_guild(&mut tenant).await.unwrap();
+    let connection = connections::ensure(&mut tenant, Actor::Operator, "large", false, None).await.unwrap();
+    tenant.commit().await.unwrap();
+    let price = |n: usize| Price {
+        id: format!("price_{n:04}").parse().unwrap(),
+        product: format!("prod_{}", n / 3).parse().unwrap(),
+        product_name: n.is_multiple_of(2).then(|| format!("Gold {n}, \"{{,}}\"")),
+        currency: (!n.is_multiple_of(3)).then(|| "usd".to_owned()),
+        unit_amount: (!n.is_multiple_of(5)).then_some(i64::try_from(n).unwrap()),
+        interval: (!n.is_multiple_of(4)).then(|| "month".to_owned()),
+        interval_count: (!n.is_multiple_of(4)).then_some(1),
+    };
+    let link = |n: usize| PaymentLink {
+        id: format!("plink_{n:04}").parse().unwrap(),
+        url: format!("https://buy.stripe.com/{n:04}"),
+        prices: (0..n % 3).map(|m| format!("price_{m}").parse().unwrap()).collect(),
+        redirect_url: n.is_multiple_of(2).then(|| "https://example.com/thanks".to_owned()),
+    };
+    let read = Catalogue {
+        // The last one is there twice, as when a list changes between two of its pages.
+        prices: (0..2000).chain([1999]).map(price).collect(),
+        payment_links: (0..2000).map(link).collect(),
+    };
+    let wire = Wire::to(world.database_url()).await;
+    let pool = database::pool(&wire.url, 1, Login::Gateway).unwrap();
+    drop(pool.across().await.unwrap());
+    wire.slow(10);
+    let began = Instant::now();
+    for _ in 0..2 {
+        let mut tenant = tenant::begin(&pool, guild).await.unwrap();
+        catalogue::replace(&mut tenant, connection, &read).await.unwrap();
+        tenant.commit().await.unwrap();
+    }
+    let took = began.elapsed();
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    wire.slow(0);
+    // Only the operator's commands show it.
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
+    let mut offers = catalogue::offers(&mut tenant).await.unwrap();
+    offers.sort_by(|one, other| one.price_id.cmp(&other.price_id));
+    assert_eq!(offers.len(), 2000);
+    for (offer, price) in offers.into_iter().zip(&read.prices) {
+        assert_eq!(
+            (offer.price_id.as_str(), offer.product_id.as_str()),
+            (price.id.as_str(), price.product.as_str())
+        );
+        assert_eq!(
+            (offer.product_name, offer.currency),
+            (price.product_name.clone(), price.currency.clone())
+        );
+        assert_eq!((offer.unit_amount, offer.interval), (price.unit_amount, price.interval.clone()));
+        assert_eq!(offer.interval_count, price.interval_count);
+    }
+    let links = catalogue::links(&mut tenant).await.unwrap();
+    assert_eq!(links.len(), 2000);
+    for (link, read) in links.into_iter().zip(&read.payment_links) {
+        let sold: Vec<_> = read.prices.iter().map(ToString::to_string).collect();
+        assert_eq!(
+            (link.url, link.price_ids, link.redirect_url),
+            (read.url.clone(), sold, read.redirect_url.clone())
+        );
+    }
+    drop(tenant);
+    pool.close().await;
+    world.close().await;
+}
+
+/// As after a restart: nobody has asked for the tenant's address yet.
+#[tokio::test]
+async fn events_for_a_connected_server_get_in_though_their_sender_asked_for_too_much_that_does_not_exist() {
+    let mut world = World::without_services().await;
+    let connected = sealed_tenant(&world, "222222222222222222").await;
+    world.start_gateway().await;
+    let body = event("evt_1", "new.type", &json!({}), false);
+    let post = |endpoint: &str| {
+        let url = format!("{}/{endpoint}", world.webhook());
+        let signature = sign(&body, "whsec_of_a_tenant");
+        world.http.post(url).header("Stripe-Signature", signature).body(body.clone()).send()
+    };
+    let asked = AtomicU64::new(0);
+    let until_barred = async || loop {
+        let n = asked.fetch_add(1, SeqCst);
+        match post(&format!("{n:032x}")).await.unwrap().status().as_u16() {
+            400 => assert!(n < 500, "strangers have no budget"),
+            429 => break,
+            other => panic!("{other}"),
+        }
+    };
+    until_barred().await;
+    assert_eq!(post(&connected).await.unwrap().status(), 200);
+    // One that was connected this moment, so that nobody knows it yet, is told to come back. It is barred for a second at
+    // most, so this machine may be too slow to see it; then with another.
+    let new = ["333333333333333333", "333333333333333334", "333333333333333335", "333333333333333336"];
+    let mut told = None;
+    for guild in new {
+        let endpoint = sealed_tenant(&world, guild).await;
+        until_barred().await;
+        let answer = post(&endpoint).await.unwrap();
+        if answer.status() == 429 {
+            told = Some((endpoint, answer));
+            break;
+        }
+    }
+    let (endpoint, answer) = told.expect("a stranger's budget counts for what is not known yet");
+    let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
+    let said = answer.text().await.unwrap();
+    assert!(said.contains("connected within the last minute"), "{said}");
+    tokio::time::sleep(Duration::from_secs(wait)).await;
+    assert_eq!(post(&endpoint).await.unwrap().status(), 200);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn events_get_in_through_an_inner_proxy_that_says_http_and_refusals_are_counted() {
+    let mut world = World::without_services().await;
+    let metrics = format!("127.0.0.1:{}", free_port().unwrap());
+    world.set("TRUSTED_PROXY_HOPS", "2");
+    world.set("METRICS_BIND", &metrics);
+    world.start_gateway().await;
+    let body = event("evt_1", "new.type", &json!({}), false);
+    let signature = world.stripe.sign(&body).await.unwrap();
+    for (proto, status) in [("http", 200), ("https, http", 200), ("http, https", 403), ("http, http", 403)] {
+        let request =
+            world.http.post(world.webhook()).header("Stripe-Signature", &signature).body(body.clone());
+        let request =
+            request.header("X-Forwarded-For", "1.1.1.1, 10.0.0.1").header("X-Forwarded-Proto", proto);
+        assert_eq!(request.send().await.unwrap().status(), status, "{proto}");
+    }
+    let scraped =
+        world.http.get(format!("http://{metrics}/metrics")).send().await.unwrap().text().await.unwrap();
+    assert!(scraped.contains(r#"nexrole_http_refusals_total{reason="plain_http"}"#), "{scraped}");
+    world.close().await;
+}
