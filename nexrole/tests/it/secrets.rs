@@ -16,7 +16,11 @@ use shared::{
     config::Env,
     crypto::Keyring,
     ids::GuildId,
-    store::connections::{self, Connection},
+    store::{
+        connections::{self, Connection},
+        roles::Login,
+        tenant,
+    },
 };
 use sqlx::AssertSqlSafe;
 
@@ -192,7 +196,7 @@ impl Process {
 async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     let guild: GuildId = "222222222222222222".parse().expect("an id");
     let keyring = Keyring::parse(keys).expect("a key");
-    let mut tenant = world.tenant(guild).await;
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
     connections::ensure_guild(&mut tenant).await.expect("made");
     let id = connections::ensure(&mut tenant, "sealed", false, true).await.expect("made");
     let connection = Connection { guild, id };
