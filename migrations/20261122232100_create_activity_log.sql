@@ -18,6 +18,9 @@ CREATE TABLE activity_log_default PARTITION OF activity_log DEFAULT;
 ALTER TABLE activity_log ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURITY;
 CREATE POLICY of_the_tenant ON activity_log
     USING (guild_id = nullif(current_setting('nexrole.guild', true), '')::bigint);
+CREATE POLICY nobody_signs_for_another ON activity_log AS RESTRICTIVE FOR INSERT
+    WITH CHECK (CASE current_user WHEN 'nexrole_bot' THEN actor IN ('bot', 'member')
+                                  WHEN 'nexrole_operator' THEN actor = 'operator' ELSE true END);
 GRANT INSERT (guild_id, actor, action, user_id, detail) ON activity_log TO nexrole_bot, nexrole_operator;
 GRANT SELECT ON activity_log TO nexrole_operator;
 

@@ -8,9 +8,11 @@ use std::time::Duration;
 
 use shared::{
     crypto::Keyring,
+    ids::GuildId,
     store::{
+        connections,
         database::{Pool, within},
-        sealed::{self, Sealed},
+        sealed, tenant,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -41,29 +43,45 @@ pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken)
     }
 }
 
-/// How many do not open; the first of them are logged.
+/// How many do not open; the first of them are logged. Each tenant's in a transaction of its own: the session's role, which
+/// faces the internet, sees no API key.
 async fn closed(pool: &Pool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Error> {
     let mut count = 0;
-    let mut last: Option<Sealed> = None;
+    let mut after: Option<GuildId> = None;
     loop {
-        let page = within(async { sealed::page(&mut *pool.across().await?, last.as_ref()).await }).await?;
-        for value in &page {
-            let wrong = match keyring.map(|keyring| value.opens(keyring)) {
-                Some(Ok(())) => continue,
-                Some(Err(error)) => error.to_string(),
-                None => format!(
-                    "sealed with key '{}', but ENCRYPTION_KEYS is not set",
-                    value.key_id().unwrap_or("(damaged)")
-                ),
-            };
-            count += 1;
-            if count <= NAMED {
-                let connection = value.connection;
-                tracing::error!(guild.id = %connection.guild, connection.id = %connection.id,
-                    column = value.column.name(), wrong, "a sealed secret cannot be opened");
-            }
+        let guilds = within(async { connections::guilds(&mut *pool.across().await?, after).await }).await?;
+        for &guild in &guilds {
+            count += closed_of(pool, guild, keyring, count).await?;
         }
-        let Some(end) = page.into_iter().next_back() else { return Ok(count) };
-        last = Some(end);
+        let Some(&last) = guilds.last() else { return Ok(count) };
+        after = Some(last);
     }
+}
+
+/// The same for one tenant, where `before` were found elsewhere.
+async fn closed_of(
+    pool: &Pool,
+    guild: GuildId,
+    keyring: Option<&Keyring>,
+    before: u64,
+) -> Result<u64, sqlx::Error> {
+    let values = within(async { sealed::of_tenant(&mut tenant::begin(pool, guild).await?).await }).await?;
+    let mut count = 0;
+    for value in &values {
+        let wrong = match keyring.map(|keyring| value.opens(keyring)) {
+            Some(Ok(())) => continue,
+            Some(Err(error)) => error.to_string(),
+            None => format!(
+                "sealed with key '{}', but ENCRYPTION_KEYS is not set",
+                value.key_id().unwrap_or("(damaged)")
+            ),
+        };
+        count += 1;
+        if before + count <= NAMED {
+            let connection = value.connection;
+            tracing::error!(guild.id = %connection.guild, connection.id = %connection.id,
+                column = value.column.name(), wrong, "a sealed secret cannot be opened");
+        }
+    }
+    Ok(count)
 }

@@ -33,7 +33,11 @@ mod map;
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Bring the database's schema up to date; run it once per deploy
-    Migrate,
+    Migrate {
+        /// Make the database roles only: before a restore, which needs them
+        #[arg(long)]
+        roles_only: bool,
+    },
     /// Map a price or a product to a role
     Map {
         /// What to do with mappings
@@ -133,7 +137,12 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let url = database_url(env)?;
     let pool = database::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;
     match command {
-        Command::Migrate => {
+        Command::Migrate { roles_only: true } => {
+            database::make_roles(&database::migration_pool(&url)?).await?;
+            println!("The database roles are there.");
+            Ok(())
+        }
+        Command::Migrate { roles_only: false } => {
             crate::database::migrate(&database::migration_pool(&url)?).await?;
             println!("The schema is up to date.");
             Ok(())
@@ -202,7 +211,8 @@ async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::R
 async fn the_connection(tenant: &mut Tenant) -> anyhow::Result<ConnectionId> {
     let guild = tenant.guild();
     let mut active: Vec<_> = connections::list(tenant.db()).await?;
-    active.retain(|connection| connection.state == "active");
+    // Postgres shows this tenant's only; the statement is the list of all.
+    active.retain(|connection| connection.guild_id == guild && connection.state == "active");
     match &active[..] {
         [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
         [one] => Ok(one.connection_id),

@@ -6,7 +6,11 @@ use shared::{
     crypto::Keyring,
     domain::audit::Actor,
     ids::GuildId,
-    store::connections::{self, Connection},
+    store::{
+        connections::{self, Connection},
+        roles::Login,
+        tenant,
+    },
 };
 
 use sqlx::{Connection as _, PgConnection};
@@ -272,7 +276,7 @@ async fn each_tenant_has_its_own_address_and_secret() {
     // A second server, its secrets sealed in the database.
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut tenant = world.tenant(guild).await;
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
     connections::ensure_guild(&mut tenant).await.unwrap();
     let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let connection = Connection { guild, id };

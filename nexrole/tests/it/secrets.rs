@@ -17,7 +17,11 @@ use shared::{
     crypto::Keyring,
     domain::audit::Actor,
     ids::GuildId,
-    store::connections::{self, Connection},
+    store::{
+        connections::{self, Connection},
+        roles::Login,
+        tenant,
+    },
 };
 use sqlx::AssertSqlSafe;
 
@@ -232,7 +236,7 @@ impl Process {
 async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     let guild: GuildId = "222222222222222222".parse().expect("an id");
     let keyring = Keyring::parse(keys).expect("a key");
-    let mut tenant = world.tenant(guild).await;
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
     connections::ensure_guild(&mut tenant).await.expect("made");
     let id =
         connections::ensure(&mut tenant, Actor::Operator, "sealed", false, Some(true)).await.expect("made");

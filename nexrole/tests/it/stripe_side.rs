@@ -12,7 +12,8 @@ use shared::{
     store::{
         connections::{self, Connection},
         events::ObjectKind,
-        sync,
+        roles::Login,
+        sync, tenant,
     },
 };
 
@@ -173,7 +174,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let world = World::start().await;
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut tenant = world.tenant(guild).await;
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
     connections::ensure_guild(&mut tenant).await.unwrap();
     let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let second = Connection { guild, id };

@@ -266,6 +266,16 @@ pub struct Listed {
     pub state: String,
 }
 
+/// Tenants with a connection, after one: a page of them, in order. An empty page is the end.
+pub async fn guilds(db: &mut PgConnection, after: Option<GuildId>) -> Result<Vec<GuildId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT guild_id FROM stripe_connections WHERE guild_id > $1 ORDER BY guild_id LIMIT 200",
+    )
+    .bind(after.map_or(0, GuildId::to_i64))
+    .fetch_all(db)
+    .await
+}
+
 /// All connections, for the operator.
 pub async fn list(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
     let rows: Vec<(GuildId, ConnectionId, String, bool, String, String)> = sqlx::query_as(

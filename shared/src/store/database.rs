@@ -1,15 +1,20 @@
 //! Connecting, and the schema.
 
-use std::{future::Future, io, str::FromStr, time::Duration};
+use std::{
+    future::Future,
+    io,
+    str::FromStr,
+    time::{Duration, Instant},
+};
 
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, Row, SqlSafeStr, Transaction,
-    migrate::Migrator,
+    migrate::{MigrateError, Migrator},
     pool::PoolConnection,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
-use super::roles::{self, Login, RolesError};
+use super::roles::{self, Login, RolesError, Standing};
 
 /// Every migration, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -18,6 +23,9 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 const SILENT: Duration = Duration::from_secs(20);
 /// How long a connection may take to say that it is alive.
 const ALIVE: Duration = Duration::from_millis(1500);
+/// Between two tries of a migration that could not have a table, and how long it goes on.
+const TRY_AGAIN: Duration = Duration::from_secs(1);
+const GIVE_UP: Duration = Duration::from_secs(300);
 
 /// Runs one step of background work, and gives it up after 20 seconds. A connection whose other end vanished without a word
 /// would keep the step waiting for as long as TCP hopes, a quarter of an hour. What was given up may still have happened.
@@ -155,15 +163,70 @@ pub enum MigrationError {
     Roles(#[from] RolesError),
     /// The schema.
     #[error(transparent)]
-    Schema(#[from] sqlx::migrate::MigrateError),
+    Schema(#[from] MigrateError),
+    /// Restored without the roles.
+    #[error(
+        "the schema is there, but the roles may not use it: the database was restored before its cluster had the roles. \
+         Run `nexrole migrate --roles-only`, and restore it again into an empty database"
+    )]
+    GrantsLost,
 }
 
 /// Brings roles and schema up to date. Any number of callers may do so at once.
 pub async fn migrate(pool: &PgPool) -> Result<(), MigrationError> {
     let mut db = pool.acquire().await.map_err(RolesError::from)?;
     roles::ensure(&mut db).await?;
-    drop(db);
-    Ok(MIGRATOR.run(pool).await?)
+    apply(&mut db).await?;
+    if !roles::are_granted(&mut db).await.map_err(RolesError::from)? {
+        return Err(MigrationError::GrantsLost);
+    }
+    if !roles::close_database(&mut db).await.map_err(RolesError::from)? {
+        tracing::warn!(
+            "every login of this cluster may open this database, and this login does not own it: let its owner REVOKE CONNECT \
+             FROM PUBLIC, or keep one installation per cluster"
+        );
+    }
+    Ok(())
+}
+
+/// Only the roles: before a restore, which needs them. Any number of callers may do so at once.
+pub async fn make_roles(pool: &PgPool) -> Result<(), MigrationError> {
+    let mut db = pool.acquire().await.map_err(RolesError::from)?;
+    Ok(roles::ensure(&mut db).await?)
+}
+
+/// Applies what is missing, between the services' transactions. Whoever waits for a table holds up all who come later; and
+/// after a second Postgres looks for a deadlock, which would end a service's transaction. Before that the migration gives way.
+async fn apply(db: &mut PgConnection) -> Result<(), MigrationError> {
+    let began = Instant::now();
+    sqlx::raw_sql("SET lock_timeout = '700ms'").execute(&mut *db).await.map_err(RolesError::from)?;
+    let applied = loop {
+        let error = match MIGRATOR.run(&mut *db).await {
+            Ok(()) => break Ok(()),
+            Err(error) => error,
+        };
+        // A run that fails keeps the lock against other migrations.
+        sqlx::raw_sql("SELECT pg_advisory_unlock_all()").execute(&mut *db).await.map_err(RolesError::from)?;
+        if !is_busy(&error) || began.elapsed() > GIVE_UP {
+            break Err(error.into());
+        }
+        tracing::warn!(
+            "a migration waits for a table that somebody uses, or for another migration: trying again each second, for five \
+             minutes at most. If it goes on, stop the services"
+        );
+        tokio::time::sleep(TRY_AGAIN).await;
+    };
+    sqlx::raw_sql("RESET lock_timeout").execute(db).await.map_err(RolesError::from)?;
+    applied
+}
+
+/// 55P03: no lock in time. 40P01: a deadlock.
+fn is_busy(error: &MigrateError) -> bool {
+    let (MigrateError::Execute(cause) | MigrateError::ExecuteMigration(cause, _)) = error else {
+        return false;
+    };
+    let code = cause.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("55P03" | "40P01"))
 }
 
 /// Where the database stands.
@@ -173,6 +236,8 @@ pub enum Readiness {
     Ready,
     /// Reachable; `nexrole migrate` has not been run for this release.
     SchemaBehind,
+    /// Reachable; the login may not become these roles, which its service takes.
+    RolesRefused(Vec<String>),
     /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can mend that.
     MayLoseData,
     /// Not reachable, with the reason.
@@ -185,6 +250,13 @@ impl Readiness {
         match self {
             Self::Ready => None,
             Self::SchemaBehind => Some("the schema is behind this release: run `nexrole migrate`"),
+            Self::RolesRefused(roles) => {
+                tracing::error!(
+                    "the database login lacks roles: an administrator runs GRANT {} TO it",
+                    roles.join(", ")
+                );
+                Some("the database login lacks a role: the log says which")
+            }
             Self::MayLoseData => {
                 tracing::error!(
                     "fsync or full_page_writes is off: a crash may lose what Stripe was told is recorded. Switch them on, or set \
@@ -207,34 +279,42 @@ pub async fn readiness(pool: &Pool) -> Readiness {
     )
     .await;
     match applied {
-        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => {
-            durability(pool).await
-        }
+        Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => fitness(pool).await,
         Ok(_) => Readiness::SchemaBehind,
-        // 42P01: the table does not exist, so nothing was ever migrated.
-        Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
+        // 42P01: the table does not exist, so nothing was ever migrated. 42501: the role may not read it, so it was migrated
+        // by a release that had no roles.
+        Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "42501")) => {
             Readiness::SchemaBehind
         }
         // A session that cannot have its role is closed again by the pool, which keeps the reason to itself.
-        Err(error) => match roles_are_missing(pool).await {
-            Ok(true) => Readiness::SchemaBehind,
-            Ok(false) | Err(_) => Readiness::Away(error.to_string()),
+        Err(error) => match standing_without_a_role(pool).await {
+            Ok(Standing::Missing) => Readiness::SchemaBehind,
+            Ok(Standing::Lacks(roles)) => Readiness::RolesRefused(roles),
+            Ok(Standing::Fine) | Err(_) => Readiness::Away(error.to_string()),
         },
     }
 }
 
-async fn roles_are_missing(pool: &Pool) -> Result<bool, sqlx::Error> {
+async fn standing_without_a_role(pool: &Pool) -> Result<Standing, sqlx::Error> {
     within(async {
         let mut db = pool.connections.connect_options().connect().await?;
-        let missing = roles::are_missing(&mut db).await?;
+        let standing = roles::standing(&mut db, pool.login).await?;
         db.close().await?;
-        Ok(missing)
+        Ok(standing)
     })
     .await
 }
 
-/// Whether what is committed stays. Tests and the demo say of their own Postgres that it need not.
-async fn durability(pool: &Pool) -> Readiness {
+/// Whether every role can be had, and what is committed stays. Tests and the demo say of their own Postgres that it need not.
+async fn fitness(pool: &Pool) -> Readiness {
+    // The session has its role, or it would not be; a tenant's transaction takes another.
+    let standing = within(async { roles::standing(&mut *pool.across().await?, pool.login).await });
+    match standing.await {
+        Ok(Standing::Fine) => {}
+        Ok(Standing::Missing) => return Readiness::SchemaBehind,
+        Ok(Standing::Lacks(roles)) => return Readiness::RolesRefused(roles),
+        Err(error) => return Readiness::Away(error.to_string()),
+    }
     let may_lose = "SELECT 'off' IN (current_setting('fsync'), current_setting('full_page_writes'))
                        AND current_setting('nexrole.may_lose_data', true) IS DISTINCT FROM 'on'";
     match within(sqlx::query_scalar(may_lose).fetch_one(&pool.connections)).await {

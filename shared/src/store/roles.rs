@@ -39,6 +39,16 @@ impl Login {
             Self::Retention => "nexrole_retention",
         }
     }
+
+    /// Every role that a service with this login takes. The gateway also forgets what is old.
+    fn all(self) -> &'static [&'static str] {
+        match self {
+            Self::Gateway => &["nexrole_ingest", "nexrole_gateway", "nexrole_retention"],
+            Self::Bot => &["nexrole_worker", "nexrole_bot"],
+            Self::Operator => &["nexrole_operator"],
+            Self::Retention => &["nexrole_retention"],
+        }
+    }
 }
 
 /// Every role. None may log in, own anything, or pass by row-level security.
@@ -60,11 +70,13 @@ pub enum RolesError {
     /// An administrator has to act, once per cluster.
     #[error(
         "this login may not make Nexrole's database roles ({why}). An administrator runs once, on any database of the cluster:\n{}",
-        by_hand(login)
+        by_hand(missing, login)
     )]
     NotAllowed {
         /// What Postgres said.
         why: String,
+        /// The roles that nobody has made yet.
+        missing: Vec<String>,
         /// Who migrates.
         login: String,
     },
@@ -79,9 +91,10 @@ pub enum RolesError {
 }
 
 /// What an administrator runs where the migrating login lacks CREATEROLE.
-fn by_hand(login: &str) -> String {
-    let made: Vec<_> = ROLES.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
-    format!("{}\nGRANT {} TO {login};", made.join(" "), ROLES.join(", "))
+fn by_hand(missing: &[String], login: &str) -> String {
+    let mut lines: Vec<_> = missing.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
+    lines.push(format!("GRANT {} TO {login};", ROLES.join(", ")));
+    lines.join("\n")
 }
 
 /// Makes the roles that are missing, and lets this login become each. Any number of callers may do so at once, on any
@@ -97,7 +110,13 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
                 "42501" => {
                     let login =
                         sqlx::query_scalar("SELECT quote_ident(session_user)").fetch_one(&mut *db).await?;
-                    return Err(RolesError::NotAllowed { why: error.to_string(), login });
+                    let missing = sqlx::query_scalar(
+                        "SELECT r FROM unnest($1::text[]) r WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r)",
+                    )
+                    .bind(ROLES.as_slice())
+                    .fetch_all(&mut *db)
+                    .await?;
+                    return Err(RolesError::NotAllowed { why: error.to_string(), missing, login });
                 }
                 _ => return Err(error.into()),
             }
@@ -112,12 +131,84 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
     mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
 }
 
-/// Whether roles are missing: then nothing was ever migrated on this cluster.
-pub(super) async fn are_missing(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) < cardinality($1) FROM pg_roles WHERE rolname = ANY ($1)")
-        .bind(ROLES.as_slice())
-        .fetch_one(db)
-        .await
+/// How a session's login stands to the roles that its service takes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// It may become each.
+    Fine,
+    /// Some are missing: nothing was ever migrated on this cluster.
+    Missing,
+    /// It may not become these.
+    Lacks(Vec<String>),
+}
+
+/// Looks, whatever role the session has now.
+pub(super) async fn standing(db: &mut PgConnection, login: Login) -> Result<Standing, sqlx::Error> {
+    // Since Postgres 16 to be a member is not enough.
+    let unattainable: Vec<(String, bool)> = sqlx::query_as(
+        "SELECT needed, r.oid IS NOT NULL
+           FROM unnest($1::text[]) WITH ORDINALITY AS n (needed, nth) LEFT JOIN pg_roles r ON r.rolname = needed
+          WHERE r.oid IS NULL
+             OR NOT pg_has_role(session_user, r.oid, CASE WHEN current_setting('server_version_num')::int >= 160000
+                                                          THEN 'SET' ELSE 'MEMBER' END)
+          ORDER BY nth",
+    )
+    .bind(login.all())
+    .fetch_all(db)
+    .await?;
+    Ok(match unattainable {
+        none if none.is_empty() => Standing::Fine,
+        some if some.iter().any(|(_, exists)| !exists) => Standing::Missing,
+        all => Standing::Lacks(all.into_iter().map(|(role, _)| role).collect()),
+    })
+}
+
+/// Roles belong to the cluster, and so do logins: those of another installation beside this one may become the same roles, and
+/// would open this database too. So only logins that are named may connect to it. `false`: everybody may, and it is not ours.
+pub(super) async fn close_database(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    let mut tries = 1;
+    loop {
+        let (open, ours, name, login): (bool, bool, String, String) = sqlx::query_as(
+            "SELECT has_database_privilege('public', oid, 'CONNECT'), pg_has_role(session_user, datdba, 'USAGE'),
+                    quote_ident(datname), quote_ident(session_user)
+               FROM pg_database WHERE datname = current_database()",
+        )
+        .fetch_one(&mut *db)
+        .await?;
+        if !open || !ours {
+            return Ok(!open);
+        }
+        let close = format!(
+            "GRANT CONNECT ON DATABASE {name} TO {login}; REVOKE CONNECT ON DATABASE {name} FROM PUBLIC"
+        );
+        match run(db, &close).await {
+            // XX000: somebody else does the same in this moment.
+            Err(error)
+                if tries < TRIES
+                    && error.as_database_error().and_then(|e| e.code()).as_deref() == Some("XX000") =>
+            {
+                tries += 1;
+            }
+            closed => {
+                closed?;
+                tracing::info!(
+                    database = name,
+                    "only logins that are granted CONNECT may open this database now"
+                );
+                return Ok(true);
+            }
+        }
+    }
+}
+
+/// Whether the migrations' grants are there. A restore into a cluster without the roles loses them.
+pub(super) async fn are_granted(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT bool_and(has_table_privilege(r, '_sqlx_migrations', 'SELECT')) FROM unnest($1::text[]) r",
+    )
+    .bind(ROLES.as_slice())
+    .fetch_one(db)
+    .await
 }
 
 async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
@@ -131,7 +222,12 @@ async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error
     // Becoming it is the test: since Postgres 16, to be a member, or to have made it, is not enough.
     match run(db, &format!("SET ROLE {role}; RESET ROLE")).await {
         Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42501") => {
-            run(db, &format!("GRANT {role} TO CURRENT_USER")).await
+            let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
+                .fetch_one(&mut *db)
+                .await?;
+            // To become it, not to have what it has; before 16 Postgres knows no such difference.
+            let how = if version >= 160_000 { " WITH INHERIT FALSE, SET TRUE" } else { "" };
+            run(db, &format!("GRANT {role} TO CURRENT_USER{how}")).await
         }
         became => became,
     }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::connections::Connection;
+use super::{connections::Connection, tenant::Tenant};
 use crate::{
     crypto::{self, CryptoError, Keyring},
     ids::{ConnectionId, GuildId},
@@ -90,11 +90,30 @@ pub async fn page(db: &mut PgConnection, after: Option<&Sealed>) -> Result<Vec<S
     .bind(PAGE)
     .fetch_all(db)
     .await?;
+    Ok(named(rows))
+}
+
+/// One tenant's values.
+pub async fn of_tenant(tenant: &mut Tenant) -> Result<Vec<Sealed>, sqlx::Error> {
+    let rows = sqlx::query_as(
+        "SELECT guild_id, connection_id, place.name, place.bytes
+           FROM stripe_connections
+          CROSS JOIN LATERAL (VALUES ('api_key', api_key), ('webhook_secrets', webhook_secrets)) AS place (name, bytes)
+          WHERE guild_id = $1 AND place.bytes IS NOT NULL
+          ORDER BY connection_id, place.name",
+    )
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
+    .await?;
+    Ok(named(rows))
+}
+
+fn named(rows: Vec<(GuildId, ConnectionId, String, Vec<u8>)>) -> Vec<Sealed> {
     let sealed = rows.into_iter().filter_map(|(guild, id, name, bytes)| {
         let (connection, column) = (Connection { guild, id }, Column::named(&name)?);
         Some(Sealed { connection, column, bytes })
     });
-    Ok(sealed.collect())
+    sealed.collect()
 }
 
 /// Puts `new` where `old` still is. `false`: somebody has changed it meanwhile, and theirs stays.

@@ -1,0 +1,299 @@
+//! Ids of one tenant under another's capability. In: two furnished tenants. Out: nothing is told, nothing changed.
+//!
+//! The statements name their guild themselves, so this holds with row-level security switched off too; that row-level security
+//! holds without them is `super::without_a_tenant_nobody_sees_a_row_and_nobody_writes_anothers`.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use shared::{
+    domain::{
+        audit::Actor,
+        billing::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
+        catalogue::Catalogue,
+        enforcement::Enforcement,
+        job::JobAction,
+        transition::{Gift, Transition},
+    },
+    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    store::{
+        catalogue,
+        connections::{self, Connection},
+        cursors,
+        events::{self, Object, ObjectKind},
+        export,
+        gates::{self, Gate},
+        grants::{self, Change, GrantChange},
+        links::{self, Proof},
+        mapped_roles,
+        mappings::{self, Sold},
+        members, mirror, role_jobs,
+        roles::Login,
+        sealed,
+        settle::{self, RoleHealth, Settlement},
+        sources,
+        sync::{self, Failure, Leased},
+        tenant::{self, Tenant},
+        why,
+    },
+};
+use sqlx::{AssertSqlSafe, PgConnection};
+use uuid::Uuid;
+
+use super::{TABLES, full, guild, lines};
+use crate::cluster::Database;
+
+/// The ids of one tenant, or of nobody.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Ids {
+    pub(super) connection: ConnectionId,
+    customer: CustomerId,
+    subscription: SubscriptionId,
+    user: UserId,
+    role: RoleId,
+}
+
+impl Ids {
+    fn new(connection: ConnectionId, n: u64) -> Self {
+        Self {
+            connection,
+            customer: format!("cus_{n}").parse().unwrap(),
+            subscription: format!("sub_{n}").parse().unwrap(),
+            user: UserId::from_u64(n).unwrap(),
+            role: RoleId::from_u64(n + 1).unwrap(),
+        }
+    }
+
+    /// Each id from here or there.
+    fn mixed(&self, other: &Self, choice: u32) -> Self {
+        let pick = |bit: u32| choice & (1 << bit) != 0;
+        Self {
+            connection: if pick(0) { other.connection } else { self.connection },
+            customer: if pick(1) { other.customer.clone() } else { self.customer.clone() },
+            subscription: if pick(2) { other.subscription.clone() } else { self.subscription.clone() },
+            user: if pick(3) { other.user } else { self.user },
+            role: if pick(4) { other.role } else { self.role },
+        }
+    }
+}
+
+/// One tenant with a connection, a mapping, a link, a subscription, a source, a job, a grant, …: a row in every table.
+pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
+    let mut db = database.tenant(guild(tenant)).await;
+    connections::ensure_guild(&mut db).await.unwrap();
+    let connection =
+        connections::ensure(&mut db, Actor::Operator, "environment", false, Some(true)).await.unwrap();
+    db.commit().await.unwrap();
+    let ids = Ids::new(connection, n);
+    for statement in [
+        "INSERT INTO customers (guild_id, connection_id, customer_id) VALUES ($1, $2, $3)",
+        "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids, product_ids,
+             cancel_at_period_end) SELECT $1, $2, $4, $3, 'active', '{price_1}', '{prod_1}', false",
+        "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) SELECT $1, $2, $3, $5, 'owner'",
+        "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) SELECT $1, 'price', 'price_1', $6",
+        "INSERT INTO mapped_roles (guild_id, role_id, enforcement) SELECT $1, $6, 'on'",
+        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+         SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
+        "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
+        "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) SELECT $1, $6, 'x', now()",
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) SELECT $1, $2, 'subscription', $4",
+        "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, object_id, livemode, state)
+         SELECT $1, $2, 'evt_1', 'x', $4, false, 'recorded'",
+        "INSERT INTO prices (guild_id, connection_id, price_id, product_id) SELECT $1, $2, 'price_1', 'prod_1'",
+        "INSERT INTO stripe_cursors (guild_id, connection_id) SELECT $1, $2",
+        "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
+        "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
+        "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
+    ] {
+        // Each takes the ids that it needs; the others are named, so that all statements have the same parameters.
+        let all = format!("WITH ids AS (SELECT $1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint) {statement}");
+        sqlx::query(AssertSqlSafe(all))
+            .bind(guild(tenant))
+            .bind(ids.connection)
+            .bind(&ids.customer)
+            .bind(&ids.subscription)
+            .bind(ids.user)
+            .bind(ids.role)
+            .execute(&database.pool)
+            .await
+            .expect(statement);
+    }
+    ids
+}
+
+/// Store functions that are tried.
+const CALLS: u32 = 37;
+/// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
+const OPERATORS: [u32; 9] = [1, 11, 12, 13, 30, 31, 32, 33, 34];
+const BOTS: [u32; 10] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24];
+
+/// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
+async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
+    let Ids { connection, customer, subscription, user, role } = ids.clone();
+    let ours = tenant.guild();
+    let fence = Uuid::nil();
+    let text = |refused: sqlx::Error| match refused.as_database_error() {
+        Some(error) => format!("refused {}", error.code().unwrap_or_default()),
+        None => refused.to_string(),
+    };
+    macro_rules! said {
+        ($call:expr) => {
+            $call.await.map_or_else(text, |answer| format!("{answer:?}"))
+        };
+    }
+    // A lease that somebody else's object has.
+    let leased = Leased {
+        connection: Connection { guild: ours, id: connection },
+        object: Object { kind: ObjectKind::Subscription, id: subscription.to_string() },
+        dirty_seq: 1,
+        attempts: 0,
+        missing: 0,
+        owner: fence,
+    };
+    let item = Item { price: "price_1".parse().unwrap(), product: None };
+    let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
+    match which {
+        0 => said!(links::linked_user(tenant, connection, &customer)),
+        1 => said!(links::unlink(tenant, connection, &customer)),
+        2 => said!(links::link(tenant, connection, &customer, user, Proof::Metadata)),
+        3 => said!(sources::live(tenant, connection, &subscription)),
+        4 => said!(mirror::running(tenant, connection)),
+        5 => said!(mirror::subscriptions_of(tenant, connection, &customer)),
+        6 => said!(events::latest_open(tenant, connection, subscription.as_str())),
+        7 => said!(events::mark_processed(tenant, connection, subscription.as_str())),
+        8 => said!(cursors::reset(tenant, connection)),
+        9 => said!(connections::endpoint_id(tenant, connection)),
+        10 => said!(connections::credential(tenant, connection)),
+        11 => said!(mapped_roles::preview(tenant, role)),
+        12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
+        13 => said!(why::story(tenant, user)),
+        14 => said!(members::look_again(tenant.db(), ours, user, "x")),
+        15 => said!(role_jobs::release_role(tenant.db(), ours, role)),
+        16 => said!(sync::mark_dirty(tenant, connection, ObjectKind::Customer, &[customer.to_string()])),
+        17 => said!(grants::intend(tenant.db(), ours, fence, user, &[role])),
+        18 => said!(gates::release(tenant.db(), ours, fence, Gate::Paused(Duration::from_secs(9)))),
+        19 => said!(role_jobs::enqueue(tenant.db(), ours, user, role, JobAction::Revoke, "x")),
+        20 => {
+            let grant = GrantChange { user, role, change: Change::Revoked, cause: "x".into() };
+            let turn = Settlement {
+                guild: ours,
+                owner: fence,
+                gate: Gate::Open,
+                jobs: vec![],
+                grants: vec![grant],
+                roles: vec![RoleHealth::Works(role)],
+                called: vec![(user, role)],
+            };
+            said!(settle::settle(tenant.db(), &turn))
+        }
+        // The jobs' own ids, which the database makes, differ between two tries.
+        21 => said!(async { role_jobs::due(tenant.db(), ours, 9).await.map(|work| work.len()) }),
+        22 => said!(mapped_roles::decide(tenant.db(), ours, role, Enforcement::On, 3)),
+        23 => said!(members::guild_available(tenant.db(), ours)),
+        // It skips what the try before, which is being rolled back, has locked.
+        24 => said!(async { members::sweep(tenant.db(), Some(ours), Duration::ZERO, 9).await.map(drop) }),
+        25 => said!(sync::settle(tenant, &leased)),
+        26 => said!(sync::retry(tenant, &leased, Failure::Missing, Duration::ZERO, "x")),
+        27 => said!(sync::give_back(tenant, &leased)),
+        28 => said!(connections::disconnect_others(tenant, connection)),
+        29 => {
+            let end = Transition::End(Gift { user, role });
+            said!(sources::apply(tenant, connection, &subscription, end, "x", "x"))
+        }
+        30 => said!(connections::seal(tenant, connection, Some(b"x"), None)),
+        31 => said!(mappings::add(tenant, &Sold::Price(item.price), role)),
+        32 => said!(export::page(tenant, 0)),
+        33 => said!(catalogue::offers(tenant)),
+        34 => said!(sealed::of_tenant(tenant)),
+        35 => {
+            let read = Catalogue { prices: vec![], payment_links: vec![] };
+            said!(catalogue::replace(tenant, connection, &read))
+        }
+        _ => {
+            let fact = SubscriptionFact {
+                id: subscription,
+                customer: paid.clone(),
+                status: SubscriptionStatus::Canceled,
+                items: Items::All(vec![item]),
+                current_period_end: None,
+                cancel_at_period_end: false,
+                discord_user: None,
+            };
+            said!(async {
+                mirror::customer(tenant, connection, &paid).await?;
+                mirror::subscription(tenant, connection, &fact).await?;
+                mappings::roles_of(tenant, &fact.items).await
+            })
+        }
+    }
+}
+
+/// A number that the same seed gives again.
+fn next(seed: &mut u64) -> u32 {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    u32::try_from(*seed >> 33).unwrap()
+}
+
+/// Everything of one guild, as text.
+pub(super) async fn belongings(db: &mut PgConnection, tenant: u64) -> String {
+    let tables = lines(db, &format!("SELECT relname::text FROM pg_class WHERE {TABLES} ORDER BY 1")).await;
+    let mut all = String::new();
+    for table in tables {
+        let rows = format!("SELECT t::text FROM {table} t WHERE guild_id = {tenant} ORDER BY 1");
+        all.push_str(&lines(db, &rows).await.join("\n"));
+    }
+    all
+}
+
+/// Foreign ids under a tenant's capability, against ids of nobody.
+pub(super) async fn swap() {
+    let swaps = if full() { 10_000 } else { 400 };
+    let database = Database::create().await;
+    let (ours, theirs) = (furnish(&database, 1, 1000).await, furnish(&database, 2, 2000).await);
+    let nobody = connections_of_nobody(&database).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let before = belongings(&mut db, 2).await;
+    let (gateway, bot, operator) =
+        (database.login(Login::Gateway), database.login(Login::Bot), database.login(Login::Operator));
+    let pool_of = |which: u32| match which {
+        _ if OPERATORS.contains(&which) => &operator,
+        _ if BOTS.contains(&which) => &bot,
+        _ => &gateway,
+    };
+    let mut seed = 20_261_122;
+    let mut seen = BTreeSet::new();
+    for _ in 0..swaps {
+        // At least one id is foreign.
+        let (which, choice) = (next(&mut seed) % CALLS, next(&mut seed) % 31 + 1);
+        let mut answers = Vec::new();
+        for ids in [ours.mixed(&theirs, choice), ours.mixed(&nobody, choice)] {
+            // Not committed: each of the two finds the same.
+            let mut tenant = tenant::begin(pool_of(which), guild(1)).await.unwrap();
+            let answer = call(&mut tenant, which, &ids).await;
+            drop(tenant);
+            answers.push(answer);
+        }
+        assert_eq!(answers[0], answers[1], "call {which} with the mix {choice:b}");
+        seen.insert(which);
+    }
+    assert_eq!(seen.len(), CALLS as usize, "every function was tried");
+    // The same again, made durable: what theirs leave behind is ours.
+    for n in 0..CALLS * 31 {
+        let (which, choice) = (n % CALLS, n / CALLS + 1);
+        let mut tenant = tenant::begin(pool_of(which), guild(1)).await.unwrap();
+        let answer = call(&mut tenant, which, &ours.mixed(&theirs, choice)).await;
+        if !answer.starts_with("refused") {
+            tenant.commit().await.unwrap();
+        }
+    }
+    assert_eq!(belongings(&mut db, 2).await, before, "nothing of theirs was changed");
+    drop(db);
+    database.remove().await;
+}
+
+/// Ids that no row has.
+async fn connections_of_nobody(database: &Database) -> Ids {
+    let id: ConnectionId =
+        sqlx::query_scalar("SELECT 987654321::bigint").fetch_one(&database.pool).await.unwrap();
+    Ids::new(id, 3000)
+}

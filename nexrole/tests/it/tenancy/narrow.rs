@@ -1,0 +1,57 @@
+//! No role can do more than its statements do. In: statements that no code has. Out: a refusal, or nothing.
+
+use super::{as_role, ids::furnish, lines, run};
+use crate::cluster::Database;
+
+#[tokio::test]
+async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    furnish(&database, 2, 2000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let job =
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES (2, 7, 7, 'grant', 'x')";
+    run(&mut db, job).await.unwrap();
+    let worker = "nexrole_worker";
+    // One job of each guild is parked, one more is pending.
+    for (statement, expected) in [
+        ("UPDATE role_jobs SET state = 'applied'", Err("42501".to_owned())),
+        ("UPDATE role_jobs SET state = 'discarded' WHERE state = 'pending'", Ok(0)),
+        ("UPDATE role_jobs SET state = 'pending'", Ok(2)),
+        (job, Err("42501".to_owned())),
+        (
+            "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES (2, 7, 7, 'resync', 'x')",
+            Ok(1),
+        ),
+        ("UPDATE guild_gates SET open_at = 'infinity'", Err("42501".to_owned())),
+        ("UPDATE guild_gates SET open_at = now() + interval '1 day'", Ok(2)),
+        ("UPDATE mapped_roles SET look_at = 'infinity'", Err("42501".to_owned())),
+        ("UPDATE access_sources SET looked_at = 'infinity'", Err("42501".to_owned())),
+    ] {
+        assert_eq!(as_role(&mut db, worker, statement).await, expected, "{statement}");
+    }
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn what_faces_the_internet_neither_reads_nor_changes_a_sealed_key() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for (role, statement) in [
+        ("nexrole_ingest", "SELECT api_key FROM stripe_connections"),
+        ("nexrole_ingest", "UPDATE stripe_connections SET api_key = NULL"),
+        ("nexrole_gateway", "UPDATE stripe_connections SET api_key = NULL"),
+        ("nexrole_gateway", "UPDATE stripe_connections SET webhook_secrets = NULL"),
+        ("nexrole_bot", "SELECT api_key FROM stripe_connections"),
+        ("nexrole_worker", "SELECT guild_id FROM stripe_connections"),
+    ] {
+        assert_eq!(as_role(&mut db, role, statement).await, Err("42501".to_owned()), "{role}: {statement}");
+    }
+    // The role that reads keys does so for one tenant at a time.
+    assert_eq!(as_role(&mut db, "nexrole_gateway", "SELECT api_key FROM stripe_connections").await, Ok(1));
+    assert_eq!(lines(&mut db, "SELECT count(*)::text FROM stripe_connections").await, ["1"]);
+    drop(db);
+    database.remove().await;
+}
