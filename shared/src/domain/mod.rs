@@ -5,6 +5,7 @@ pub mod access;
 pub mod audit;
 pub mod billing;
 pub mod catalogue;
+pub mod danger;
 pub mod enforcement;
 pub mod job;
 pub mod outcome;
