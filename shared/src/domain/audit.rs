@@ -47,6 +47,10 @@ pub enum AuditAction {
     RoleObserved,
     /// A mapped role was turned on.
     RoleEnforced,
+    /// A mapped role turned out to be dangerous: nobody is given it.
+    RoleSuspended,
+    /// It is not dangerous any more.
+    RoleResumed,
 }
 
 impl AuditAction {
@@ -63,6 +67,8 @@ impl AuditAction {
             Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
+            Self::RoleSuspended => "role.suspended",
+            Self::RoleResumed => "role.resumed",
         }
     }
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
+use super::guild_roles;
 use crate::ids::{GuildId, UserId};
 
 /// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
@@ -39,8 +40,8 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, and look at newly mapped
-/// roles. A rate limit's pause stays.
+/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, look at newly mapped
+/// roles, and read what all roles may do. A rate limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE guild_gates SET invited = true, away = false,
@@ -52,9 +53,10 @@ pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<()
     .await?;
     sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
         .bind(guild)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    guild_roles::hint(db, guild).await?;
+    guild_roles::look(db, guild).await
 }
 
 /// Compares roles that are due with Discord once more: those of one guild, or of all, that nobody looked at for
