@@ -111,6 +111,19 @@ mod tests {
         }
     }
 
+    proptest::proptest! {
+        /// Law: a list that lost its end, wherever, is no list; and no bytes make the reading panic.
+        #[test]
+        fn a_list_is_whole_or_nothing(cut in 0_usize..400, noise in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..60)) {
+            let guild = GuildId::from_u64(GUILD).unwrap();
+            let whole = json!([role(GUILD, "0"), role(1, "8"), role(2, "0")]).to_string();
+            if let Some(part) = whole.get(..cut).filter(|part| part.len() < whole.len()) {
+                proptest::prop_assert_eq!(judged(guild, part.as_bytes()), None);
+            }
+            proptest::prop_assert_eq!(judged(guild, &noise), None);
+        }
+    }
+
     #[test]
     fn a_broken_list_is_no_list() {
         let whole = json!([role(GUILD, "0"), role(1, "0")]).to_string();

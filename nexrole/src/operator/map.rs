@@ -7,7 +7,7 @@ use shared::{
     domain::enforcement::Enforcement,
     ids::{GuildId, RoleId},
     store::{
-        connections, mapped_roles,
+        connections, guild_roles, mapped_roles,
         mappings::{self, Adding, Sold},
         tenant,
     },
@@ -163,6 +163,7 @@ async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()
 async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement) -> anyhow::Result<()> {
     let mut tx = known(pool, guild).await?;
     let concerned = mapped_roles::set(&mut tx, role, wanted).await?;
+    let danger = guild_roles::danger(&mut tx, role).await?;
     tx.commit().await?;
     match (concerned, wanted) {
         (None, _) => {
@@ -170,6 +171,9 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
         }
         (Some(members), Enforcement::On) => {
             println!("Role {role} follows payments. {members} member(s) are being looked at.");
+            if let Some(danger) = danger {
+                println!("But it is SUSPENDED: {danger}. Nobody is given it. {MEND}; then it goes on.");
+            }
         }
         (Some(_), _) => println!("Role {role} is only observed: nothing is changed until it is turned on."),
     }

@@ -16,7 +16,7 @@ use shared::{
         cursors,
         events::{self, NewEvent, Object, ObjectKind},
         gates::{self, Gate, Release},
-        grants,
+        grants, guild_roles,
         links::{self, Proof},
         mapped_roles, members, mirror, role_jobs,
         roles::{Login, ROLES},
@@ -293,6 +293,8 @@ async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) SELECT $1, $2, $3, $5, 'owner'",
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) SELECT $1, 'price', 'price_1', $6",
         "INSERT INTO mapped_roles (guild_id, role_id, enforcement) SELECT $1, $6, 'on'",
+        "INSERT INTO role_reads (guild_id, read_at) SELECT $1, now()",
+        "INSERT INTO guild_roles (guild_id, role_id, danger) SELECT $1, $6, 'it gives Administrator'",
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
@@ -401,7 +403,7 @@ async fn the_walls_cost_ingest_and_settling_little() {
     database.remove().await;
 }
 
-const CALLS: u32 = 20;
+const CALLS: u32 = 23;
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -437,6 +439,12 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         16 => said!(sync::mark_dirty(tenant, connection, ObjectKind::Customer, &[customer.to_string()])),
         17 => said!(grants::intend(tenant.db(), ours, fence, user, &[role])),
         18 => said!(gates::release(tenant.db(), ours, fence, Gate::Paused(Duration::from_secs(9)))),
+        19 => said!(guild_roles::danger(tenant, role)),
+        20 => said!(guild_roles::hint(tenant.db(), ours)),
+        21 => {
+            let judged = [(role, Some("x".to_owned()))].into_iter().collect();
+            said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
+        }
         _ => said!(role_jobs::enqueue(tenant.db(), ours, user, role, JobAction::Revoke, "x")),
     }
 }
@@ -489,7 +497,7 @@ async fn a_foreign_id_is_an_id_that_does_not_exist() {
         assert_eq!(answers[0], answers[1], "call {which} with the mix {choice:b}");
         seen.insert(which);
     }
-    assert_eq!(seen.len(), 20, "every function was tried");
+    assert_eq!(seen.len(), 23, "every function was tried");
     // The same again, made durable: what theirs leave behind is ours.
     for n in 0..CALLS * 31 {
         let (which, choice) = (n % CALLS, n / CALLS + 1);
