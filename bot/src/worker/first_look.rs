@@ -10,7 +10,7 @@ use std::{
 
 use shared::store::database::Pool;
 use shared::{
-    domain::{enforcement::first_look, outcome::CallOutcome},
+    domain::{enforcement::first_look, outcome::CallOutcome, verdict::PROBE_GUILD},
     ids::GuildId,
     store::{database::within, guild_roles, mapped_roles, tenant},
 };
@@ -85,10 +85,10 @@ async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool
         Reading::NoTime => None,
     };
     if outcome == Some(CallOutcome::GuildGone) {
-        // An invitation has it read again; until then each try would be a refused call.
+        // Each try would be a refused call, and Discord bans for many of those.
         within(async {
             let mut tenant = tenant::begin(pool, guild).await?;
-            guild_roles::forget_look(tenant.db(), guild).await?;
+            guild_roles::leave_alone(tenant.db(), guild, PROBE_GUILD).await?;
             tenant.commit().await
         })
         .await?;

@@ -35,9 +35,21 @@ pub async fn look(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Err
     Ok(())
 }
 
-/// Does not have them read: the bot is not in the guild.
-pub async fn forget_look(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE role_reads SET look_at = NULL WHERE guild_id = $1").bind(guild).execute(db).await?;
+/// The bot is not in the guild: an invitation has its roles looked at, or this time, since invitations may be missed.
+pub async fn leave_alone(db: &mut PgConnection, guild: GuildId, wait: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE role_reads SET look_at = now() + make_interval(secs => $2) WHERE guild_id = $1")
+        .bind(guild)
+        .bind(wait.as_secs_f64())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE mapped_roles SET look_at = now() + make_interval(secs => $2)
+          WHERE guild_id = $1 AND enforcement = 'unseen'",
+    )
+    .bind(guild)
+    .bind(wait.as_secs_f64())
+    .execute(db)
+    .await?;
     Ok(())
 }
 
