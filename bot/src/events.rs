@@ -10,7 +10,7 @@ use serenity::all::FullEvent;
 use shared::store::database::Pool;
 use shared::{
     ids::{GuildId, UserId},
-    store::{database::within, members, role_jobs, tenant},
+    store::{database::within, guild_roles, members, role_jobs, tenant},
 };
 use sqlx::PgConnection;
 use tokio::sync::Semaphore;
@@ -45,11 +45,17 @@ impl Events {
     pub async fn receive(&self, bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<()> {
         let Some(event) = ours(bot, event)? else { return Ok(()) };
         if let Event::RolesChanged(guild) = event {
+            // At once: from now on no role is given on what was read before.
+            self.persistently(Event::RolesUnsure(guild)).await?;
             let changes = &self.role_changes;
             let heard = changes.lock().unwrap_or_else(PoisonError::into_inner).heard(guild, Instant::now());
             let Some(quiet) = heard else { return Ok(()) };
             tokio::time::sleep(quiet).await;
         }
+        self.persistently(event).await
+    }
+
+    async fn persistently(&self, event: Event) -> anyhow::Result<()> {
         for wait in WAITS {
             match self.attempt(event).await {
                 Ok(()) => return Ok(()),
@@ -85,14 +91,21 @@ enum Event {
     Moved(GuildId, UserId, &'static str),
     /// The start of a session, or the bot was invited: what happened before is not told.
     Available(GuildId),
-    /// The order or the permissions of roles, or the bot's own roles, changed: what Discord refused may work now.
+    /// What the guild's roles may do must be read again before one is given.
+    RolesUnsure(GuildId),
+    /// The order or the permissions of roles, or the bot's own roles, changed: what Discord refused may work now, and what was
+    /// harmless may not be any more.
     RolesChanged(GuildId),
 }
 
 impl Event {
     fn guild(self) -> GuildId {
-        let (Self::Moved(guild, ..) | Self::Available(guild) | Self::RolesChanged(guild)) = self;
-        guild
+        match self {
+            Self::Moved(guild, ..)
+            | Self::Available(guild)
+            | Self::RolesUnsure(guild)
+            | Self::RolesChanged(guild) => guild,
+        }
     }
 }
 
@@ -129,7 +142,12 @@ async fn take(db: &mut PgConnection, event: Event) -> Result<u64, sqlx::Error> {
             members::guild_available(db, guild).await?;
             members::sweep(db, Some(guild), Duration::ZERO, i64::MAX).await
         }
+        Event::RolesUnsure(guild) => {
+            guild_roles::hint(db, guild).await?;
+            Ok(0)
+        }
         Event::RolesChanged(guild) => {
+            guild_roles::look(db, guild).await?;
             let parked = role_jobs::parked_roles(db, guild).await?;
             for &role in &parked {
                 role_jobs::release_role(db, guild, role).await?;

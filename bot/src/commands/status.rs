@@ -3,10 +3,11 @@
 use serenity::all::Permissions;
 use shared::{
     domain::activity::{Activity, ActivityEntry},
-    ids::{GuildId, UserId},
+    ids::{GuildId, RoleId, UserId},
     store::{
         activity,
         database::within,
+        guild_roles,
         summary::{Summary, summary},
         tenant,
     },
@@ -38,23 +39,26 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
     };
     let found = within(async {
         let mut tenant = tenant::begin(&ctx.data().pool, guild).await?;
-        let found = summary(&mut tenant).await?;
+        let found = (summary(&mut tenant).await?, guild_roles::suspended(&mut tenant).await?);
         let user = UserId::from_u64(ctx.author().id.get());
         let entry = ActivityEntry { user, ..Activity::StatusRead.into() };
         activity::record(tenant.db(), guild, entry).await?;
         tenant.commit().await?;
         Ok(found)
-    })
-    .await?;
-    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary));
+    });
+    let (found, suspended) = found.await?;
+    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary, &suspended));
     ctx.say(text).await?;
     Ok(())
 }
 
+/// Suspended roles that are named one by one: a message has 2,000 characters.
+const MOST: usize = 3;
+
 const NOT_SET_UP: &str = "**Nexrole is not set up in this server.**\nThe operator connects Stripe to it by setting \
                           `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET`, then maps a price to a role.";
 
-fn text(s: &Summary) -> String {
+fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
     let mut lines = vec!["**Nexrole in this server**".to_owned()];
     lines.push(match s.last_read {
         Some(at) => {
@@ -91,6 +95,15 @@ fn text(s: &Summary) -> String {
              (`nexrole map preview`, then `nexrole map enforce`).",
             if s.observed_roles == 1 { "1 role is".to_owned() } else { format!("{} roles are", s.observed_roles) }
         ));
+    }
+    for (role, danger) in suspended.iter().take(MOST) {
+        todo.push(format!(
+            "<@&{role}> is suspended: {danger}. Nobody is given it, and who has it keeps it. Take those permissions from it \
+             (Server Settings, Roles); then it goes on."
+        ));
+    }
+    if suspended.len() > MOST {
+        todo.push(format!("{} more are suspended too: `nexrole map list`.", suspended.len() - MOST));
     }
     if s.parked_roles > 0 {
         todo.push(format!(
@@ -142,7 +155,7 @@ mod tests {
     #[test]
     fn a_quiet_server() {
         assert_eq!(
-            text(&QUIET),
+            text(&QUIET, &[]),
             "**Nexrole in this server**\nStripe: 1 connection, nothing read yet\nMapped to roles: 2 prices or products\n\
              Paying: 12 subscriptions\nRoles held because of Nexrole: 12\nEverything is up to date."
         );
@@ -151,7 +164,7 @@ mod tests {
     #[test]
     fn what_needs_a_person_is_said_with_its_fix() {
         let text =
-            text(&Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET });
+            text(&Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET }, &[]);
         for part in [
             "On their way: 1 role change, 0 to read from Stripe",
             "No price is mapped",
@@ -165,10 +178,28 @@ mod tests {
     }
 
     #[test]
+    fn a_suspended_role_is_named_with_its_reason_and_many_fit_a_message() {
+        let every = "it gives Kick Members; Ban Members; Administrator; Manage Channels; Manage Server; View Audit Log; \
+                     Mention @everyone, @here, and All Roles; Manage Messages; View Server Insights; Mute Members; Deafen \
+                     Members; Move Members; Manage Nicknames; Manage Roles; Manage Webhooks; Manage Expressions; Manage Events; \
+                     Manage Threads and Posts; Timeout Members; View Server Monetization Analytics; Pin Messages";
+        let suspended: Vec<_> = (1..=250)
+            .map(|n| (RoleId::from_u64(1_100_000_000_000_000_000 + n).unwrap(), every.to_owned()))
+            .collect();
+        let text = text(&QUIET, &suspended);
+        assert!(
+            text.contains("- <@&1100000000000000001> is suspended: it gives Kick Members; Ban"),
+            "{text}"
+        );
+        assert!(text.contains("247 more") && !text.contains("up to date"), "{text}");
+        assert!(text.chars().count() <= 2000, "{} characters", text.chars().count());
+    }
+
+    #[test]
     fn what_is_on_its_way_is_not_up_to_date_and_trouble_is_said() {
-        assert!(!text(&Summary { unread: 1, ..QUIET }).contains("up to date"));
+        assert!(!text(&Summary { unread: 1, ..QUIET }, &[]).contains("up to date"));
         let trouble = Some("Stripe refused the key with status 401".to_owned());
-        let text = text(&Summary { trouble, ..QUIET });
+        let text = text(&Summary { trouble, ..QUIET }, &[]);
         assert!(
             text.contains("Stripe cannot be read: Stripe refused the key") && !text.contains("up to date")
         );

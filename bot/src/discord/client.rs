@@ -1,4 +1,4 @@
-//! The four calls that the worker makes. In: ids and a reason. Out: what it came to, and how long the bucket is empty.
+//! The five calls that the worker makes. In: ids and a reason. Out: what it came to, and how long the bucket is empty.
 //!
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
 //! headers of errors and its limiter sleeps while it holds a bucket's lock.
@@ -24,6 +24,7 @@ use shared::{
     },
     ids::{GuildId, RoleId, UserId},
     metrics::{DISCORD_CALLS, DISCORD_SECONDS},
+    store::guild_roles::Judged,
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -31,6 +32,7 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use super::{
     outcome::{bucket_wait, classify, counts_as_invalid},
     pacing::{NotBefore, Pacer},
+    roles::judged,
 };
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
@@ -128,6 +130,18 @@ impl RoleClient {
             CallOutcome::Done => holders(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             other => Err(other),
         }
+    }
+
+    /// All roles of a guild, judged; anything else is an outcome.
+    pub async fn roles(&self, guild: GuildId, until: Instant) -> Result<Result<Judged, CallOutcome>, NoTime> {
+        let route = Route::GuildRoles { guild_id: discord_guild(guild) };
+        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await?;
+        Ok(match answer.outcome {
+            CallOutcome::Done => {
+                judged(guild, &answer.body).ok_or(CallOutcome::Transient(Transient::Connection))
+            }
+            other => Err(other),
+        })
     }
 
     /// Adds or removes one role, with a reason for Discord's audit log.

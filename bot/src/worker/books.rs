@@ -19,8 +19,12 @@ use shared::{
     },
 };
 
+use super::roles::SUSPENDED;
+
 /// The first look has the job go on as soon as it is made; this is for when the two just miss each other.
 const FIRST_LOOK: Duration = Duration::from_secs(5);
+/// Somebody drags roles about.
+const CHANGING: Duration = Duration::from_secs(2);
 const NOT_MANAGEABLE: &str = "parked: Discord does not let the bot manage this role (most often it lacks Manage Roles, or the role is not below its own)";
 const NEEDS_TWO_FACTOR: &str = "parked: this server wants two-factor authentication of its moderators; the owner of the bot's application must turn it on";
 
@@ -78,6 +82,20 @@ pub(super) fn not_enforced(user: UserId, work: &RoleWork) -> Page {
 /// A step whose call Discord would refuse: it refused the same role a moment ago.
 pub(super) fn not_called(user: UserId, work: &RoleWork) -> Page {
     page(user, work, None, jobs(work, None, JobState::Parked, PROBE_ROLE, 0, NOT_MANAGEABLE))
+}
+
+/// A role that must not be given, and is to be.
+pub(super) fn suspended(user: UserId, work: &RoleWork, danger: &str) -> Page {
+    let outcome = format!(
+        "suspended: {danger}; nobody is given this role until its permissions are mended in Discord, or another is mapped"
+    );
+    page(user, work, None, jobs(work, Some(JobAction::Grant), JobState::Parked, SUSPENDED, 0, &outcome))
+}
+
+/// A role whose permissions are being changed in this moment.
+pub(super) fn changing(user: UserId, work: &RoleWork) -> Page {
+    let outcome = "waits: the roles of this server are being changed";
+    page(user, work, None, jobs(work, None, JobState::Pending, CHANGING, 0, outcome))
 }
 
 /// A step whose call was made, or tried. `None`: nothing becomes of the jobs now, they stay as they are.
@@ -152,19 +170,32 @@ fn gone(step: Step) -> Option<Change> {
     }
 }
 
-/// All jobs of a member whose roles could not be read.
-pub(super) fn unread(work: &RoleWork, verdict: &Verdict) -> Vec<JobUpdate> {
+/// What had to be read before anything could be planned, or done.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unread {
+    /// The member's roles.
+    Member,
+    /// What the server's roles may do.
+    Roles,
+}
+
+/// All jobs of a role for which something could not be read.
+pub(super) fn unread(work: &RoleWork, what: Unread, verdict: &Verdict) -> Vec<JobUpdate> {
+    let what = match what {
+        Unread::Member => "the member",
+        Unread::Roles => "the list of roles",
+    };
     let park = |why: &str| {
-        jobs(work, None, JobState::Parked, LOOK_AGAIN, 1, &format!("the member could not be read: {why}"))
+        jobs(work, None, JobState::Parked, LOOK_AGAIN, 1, &format!("{what} could not be read: {why}"))
     };
     match verdict {
         Verdict::Retry(wait, cause) => {
-            jobs(work, None, JobState::Pending, *wait, 1, &format!("the member could not be read: {cause}"))
+            jobs(work, None, JobState::Pending, *wait, 1, &format!("{what} could not be read: {cause}"))
         }
         Verdict::Park(ParkReason::Refused(status, code)) => {
             park(&format!("Discord refused with status {status}, code {code}"))
         }
-        // No answer to a look at a member; but if it were one, it must not be asked for again at once.
+        // No answer to such a look; but if it were one, it must not be asked for again at once.
         Verdict::RoleGone | Verdict::Done | Verdict::Park(ParkReason::MemberAbsent) => {
             park("Discord's answer was about something else")
         }
@@ -274,6 +305,7 @@ mod tests {
             view: RoleView { role, desired: true, grant: None, confirmed_at: None, asked: true },
             power: Power::Assumed,
             enforcement: Enforcement::On,
+            danger: None,
             jobs: jobs.collect(),
         }
     }
@@ -321,7 +353,7 @@ mod tests {
         assert_eq!(failures(&both), 0, "nor does it make the other wait longer");
         let retry = Verdict::Retry(Duration::from_secs(5), Transient::TimedOut);
         let page = after_call(user(), &both, Step::Grant(Regrant::Fresh), &retry).unwrap();
-        for updates in [page.jobs, unread(&both, &retry)] {
+        for updates in [page.jobs, unread(&both, Unread::Member, &retry)] {
             let named: Vec<_> = updates.iter().map(|job| (job.id, job.failures)).collect();
             assert_eq!(named, [(both.jobs[1].id, 1)]);
         }
@@ -349,7 +381,7 @@ mod tests {
     #[test]
     fn a_member_who_cannot_be_read_is_never_asked_for_again_at_once() {
         for verdict in [Verdict::RoleGone, Verdict::Done, Verdict::Park(ParkReason::Refused(400, 9))] {
-            let updates = unread(&work(&[JobAction::Grant]), &verdict);
+            let updates = unread(&work(&[JobAction::Grant]), Unread::Member, &verdict);
             assert_eq!((updates[0].state, updates[0].due_in), (JobState::Parked, LOOK_AGAIN), "{verdict:?}");
         }
     }

@@ -1,4 +1,5 @@
-//! The first look at a mapped role. In: roles nobody looked at. Out: whether each is enforced, or only observed.
+//! Looks at roles that no payment asks for. In: newly mapped roles, and servers whose roles changed. Out: whether each new role is
+//! enforced, or only observed; and what a server's roles may do.
 //!
 //! First contact changes nothing: who holds a role already has it for reasons that we do not know.
 
@@ -9,11 +10,13 @@ use std::{
 
 use shared::store::database::Pool;
 use shared::{
-    domain::enforcement::first_look,
-    store::{database::within, mapped_roles, tenant},
+    domain::{enforcement::first_look, outcome::CallOutcome, verdict::PROBE_GUILD},
+    ids::GuildId,
+    store::{database::within, guild_roles, mapped_roles, tenant},
 };
 use tokio_util::sync::CancellationToken;
 
+use super::roles::{self, Reading};
 use crate::discord::client::RoleClient;
 
 /// After a look that failed, or was cut off.
@@ -28,16 +31,20 @@ pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: Can
         match looked {
             Some(Ok(true)) => continue,
             Some(Ok(false)) | None => {}
-            Some(Err(error)) => tracing::warn!(%error, "newly mapped roles cannot be looked at"),
+            Some(Err(error)) => tracing::warn!(%error, "roles cannot be looked at"),
         }
         stop.run_until_cancelled(tokio::time::sleep(poll)).await;
     }
 }
 
-/// Looks at one guild's roles, if any are new.
+/// Looks at one guild's roles, if any are new, or may have changed.
 async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
     let taken = within(async { mapped_roles::take_unseen(&mut *pool.across().await?, AGAIN).await });
-    let Some((guild, unseen)) = taken.await? else { return Ok(false) };
+    let Some((guild, unseen)) = taken.await? else { return one_reading(pool, discord).await };
+    // First what it may do: a role that is enforced already could be given in between.
+    if !reads(pool, discord, guild).await? {
+        return Ok(true);
+    }
     let counted = match discord.holders(guild, Instant::now() + PATIENCE).await {
         Ok(counted) => counted,
         Err(outcome) => {
@@ -60,4 +67,33 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
     });
     decided.await?;
     Ok(true)
+}
+
+/// Reads the roles of one guild, if some may have changed.
+async fn one_reading(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
+    let taken = within(async { guild_roles::take_due(&mut *pool.across().await?, AGAIN).await });
+    let Some(guild) = taken.await? else { return Ok(false) };
+    reads(pool, discord, guild).await?;
+    Ok(true)
+}
+
+/// Whether what the guild's roles may do could be read.
+async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool, sqlx::Error> {
+    let outcome = match roles::read(pool, discord, guild, Instant::now() + PATIENCE).await? {
+        Reading::Done => return Ok(true),
+        Reading::Failed(outcome) => Some(outcome),
+        Reading::NoTime => None,
+    };
+    if outcome == Some(CallOutcome::GuildGone) {
+        // Each try would be a refused call, and Discord bans for many of those.
+        within(async {
+            let mut tenant = tenant::begin(pool, guild).await?;
+            guild_roles::leave_alone(tenant.db(), guild, PROBE_GUILD).await?;
+            tenant.commit().await
+        })
+        .await?;
+    }
+    tracing::warn!(guild.id = %guild, ?outcome,
+        "Discord does not say what roles may do; none is given on what is not known");
+    Ok(false)
 }

@@ -18,6 +18,7 @@ use crate::discord::client::RoleClient;
 
 mod books;
 pub mod first_look;
+mod roles;
 mod turn;
 
 use turn::{Lease, Turn, Turned};

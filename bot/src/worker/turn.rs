@@ -29,7 +29,8 @@ use uuid::Uuid;
 
 use super::{
     LAST_CALL, after,
-    books::{self, Page},
+    books::{self, Page, Unread},
+    roles::{self, Clearance},
 };
 use crate::discord::client::{Answer, MemberAnswer, NoTime, RoleCall, RoleClient};
 
@@ -102,6 +103,8 @@ struct Notes {
     roles: Vec<RoleHealth>,
     called: Vec<(UserId, RoleId)>,
     refused: BTreeSet<RoleId>,
+    /// This turn has read what the server's roles may do.
+    roles_read: bool,
 }
 
 impl Notes {
@@ -178,9 +181,12 @@ impl Turn<'_> {
 
     async fn one_member(&self, work: &MemberWork, notes: &mut Notes) -> Result<Flow, sqlx::Error> {
         // Nothing of it can be done: not even looking is worth a call.
-        if work.roles.iter().all(|role| notes.is_refused(role)) {
+        if work.roles.iter().all(|role| notes.is_refused(role) || suspended(role).is_some()) {
             for role in &work.roles {
-                notes.add(books::not_called(work.user, role));
+                notes.add(match suspended(role) {
+                    Some(danger) => books::suspended(work.user, role, danger),
+                    None => books::not_called(work.user, role),
+                });
             }
             return Ok(Flow::Go);
         }
@@ -192,11 +198,17 @@ impl Turn<'_> {
         let Ok(MemberAnswer { member, bucket_wait }) = looked else { return Ok(Flow::Stop) };
         let member = match member {
             Ok(member) => member,
-            Err(outcome) => return Ok(unread(work, &outcome, notes)),
+            Err(outcome) => {
+                return Ok(unread(&work.roles.iter().collect::<Vec<_>>(), Unread::Member, &outcome, notes));
+            }
         };
         let views: Vec<_> = work.roles.iter().map(|role| role.view).collect();
         let steps = plan(&views, &member);
-        if self.write_intentions(work, &steps, notes).await? == Fence::Lost {
+        let (cleared, flow) = self.cleared(work, &steps, notes).await?;
+        if flow != Flow::Go {
+            return Ok(flow);
+        }
+        if self.write_intentions(work, &steps, &cleared).await? == Fence::Lost {
             return Ok(Flow::Stop);
         }
         for (role, (_, step)) in work.roles.iter().zip(steps) {
@@ -212,12 +224,62 @@ impl Turn<'_> {
                 notes.add(books::not_called(work.user, role));
                 continue;
             }
+            // Noted already: it must not be given. What we gave is taken all the same.
+            if call == RoleCall::Add && !cleared.contains(&role.view.role) {
+                continue;
+            }
             match self.one_call(work.user, role, step, call, notes).await {
                 Flow::Go => {}
                 other => return Ok(other),
             }
         }
         Ok(bucket_wait.map_or(Flow::Go, Flow::Pause))
+    }
+
+    /// Which of the roles that are to be given may be; the others are noted. Asked before each member, because a role may become
+    /// dangerous at any time.
+    async fn cleared(
+        &self,
+        work: &MemberWork,
+        steps: &[(RoleId, Step)],
+        notes: &mut Notes,
+    ) -> Result<(BTreeSet<RoleId>, Flow), sqlx::Error> {
+        let given = work.roles.iter().zip(steps).filter(|(_, (_, step))| matches!(step, Step::Grant(_)));
+        let given: Vec<_> = given.filter(|(role, _)| !notes.is_refused(role)).collect();
+        let wanted: BTreeSet<RoleId> = given.iter().map(|(role, _)| role.view.role).collect();
+        if wanted.is_empty() {
+            return Ok((wanted, Flow::Go));
+        }
+        let (guild, until) = (self.lease.guild, self.lease.calls_until());
+        let clearing = roles::clear(self.pool, self.discord, guild, &wanted, &mut notes.roles_read, until);
+        let judged = match self.unless_stopped(clearing).await.transpose()? {
+            Some(Clearance::Known(judged)) => judged,
+            Some(Clearance::Unread(outcome)) => {
+                let roles: Vec<_> = given.into_iter().map(|(role, _)| role).collect();
+                return Ok((BTreeSet::new(), unread(&roles, Unread::Roles, &outcome, notes)));
+            }
+            Some(Clearance::Changing) => {
+                for (role, _) in given {
+                    notes.add(books::changing(work.user, role));
+                }
+                return Ok((BTreeSet::new(), Flow::Go));
+            }
+            Some(Clearance::NoTime) | None => return Ok((BTreeSet::new(), Flow::Stop)),
+        };
+        let mut cleared = BTreeSet::new();
+        for (role, (id, step)) in given {
+            match judged.get(id) {
+                Some(None) => drop(cleared.insert(*id)),
+                Some(Some(danger)) => notes.add(books::suspended(work.user, role, danger)),
+                // Just read, and not in the list.
+                None => {
+                    if let Some(page) = books::after_call(work.user, role, *step, &Verdict::RoleGone) {
+                        notes.add(page);
+                    }
+                }
+            }
+        }
+        Ok((cleared, Flow::Go))
     }
 
     async fn one_call(
@@ -262,10 +324,10 @@ impl Turn<'_> {
         &self,
         work: &MemberWork,
         steps: &[(RoleId, Step)],
-        notes: &Notes,
+        cleared: &BTreeSet<RoleId>,
     ) -> Result<Fence, sqlx::Error> {
-        let fresh = |(role, (_, step)): &(&RoleWork, &(RoleId, Step))| {
-            *step == Step::Grant(Regrant::Fresh) && role.view.grant.is_none() && !notes.is_refused(role)
+        let fresh = |(role, (id, step)): &(&RoleWork, &(RoleId, Step))| {
+            *step == Step::Grant(Regrant::Fresh) && role.view.grant.is_none() && cleared.contains(id)
         };
         let roles: Vec<RoleId> =
             work.roles.iter().zip(steps).filter(fresh).map(|(role, _)| role.view.role).collect();
@@ -294,13 +356,19 @@ fn enforced(work: MemberWork, notes: &mut Notes) -> MemberWork {
     MemberWork { user, roles }
 }
 
-/// The member's roles could not be read: nothing is planned for them.
-fn unread(work: &MemberWork, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
-    let failures = work.roles.iter().map(books::failures).max().unwrap_or(0);
+/// Why a role will not be given, whatever the member's own state is: it is to be, and we never gave it.
+fn suspended(role: &RoleWork) -> Option<&str> {
+    let waits = role.view.desired && role.view.grant.is_none();
+    role.danger.as_deref().filter(|_| waits)
+}
+
+/// What had to be read for these roles could not be: nothing is done about them.
+fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
+    let failures = roles.iter().map(|role| books::failures(role)).max().unwrap_or(0);
     let verdict = verdict(outcome, failures, shared::clock::jitter());
-    tracing::warn!(user.id = %work.user, ?verdict, "a member could not be read");
-    for role in &work.roles {
-        notes.jobs.extend(books::unread(role, &verdict));
+    tracing::warn!(?what, ?verdict, "what is to be known before a role call could not be read");
+    for role in roles {
+        notes.jobs.extend(books::unread(role, what, &verdict));
     }
     match verdict {
         // It is about the guild, not about this member: the next one would be refused too, and refusals are counted.

@@ -7,8 +7,8 @@ use shared::{
     domain::{activity::Activity, enforcement::Enforcement},
     ids::{GuildId, RoleId},
     store::{
-        connections, mapped_roles,
-        mappings::{self, Sold},
+        connections, guild_roles, mapped_roles,
+        mappings::{self, Adding, Sold},
         tenant,
     },
 };
@@ -62,6 +62,9 @@ pub enum MapCommand {
     },
 }
 
+/// What to do about a role that is too mighty to be sold.
+const MEND: &str = "Take those permissions from it in Discord (Server Settings, Roles), or map another role";
+
 /// Runs a command.
 pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
     match command {
@@ -95,12 +98,18 @@ async fn add(
     let added = mappings::add(&mut tx, &sold, role).await?;
     tx.commit().await?;
     match added {
-        Some(0) => println!("Mapped. Nobody is known to pay for it yet."),
-        Some(concerned) => println!("Mapped. {concerned} known subscription(s) are being looked at again."),
-        None => println!("It was mapped already."),
+        Adding::Added(0) => println!("Mapped. Nobody is known to pay for it yet."),
+        Adding::Added(concerned) => {
+            println!("Mapped. {concerned} known subscription(s) are being looked at again.");
+        }
+        Adding::AlreadySo => println!("It was mapped already."),
+        Adding::Dangerous(why) => {
+            bail!("role {role} must not be given to whoever pays: {why}. {MEND}; then map it again")
+        }
     }
     println!(
-        "If members hold the role already, it is only observed at first: `nexrole map list --guild {guild}`."
+        "If members hold the role already, it is only observed at first; if it gives power over the server, it is \
+         suspended: `nexrole map list --guild {guild}`."
     );
     Ok(())
 }
@@ -123,6 +132,11 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
             (Enforcement::On, _) => "follows payments".to_owned(),
         };
         println!("role {}  {state}", role.role_id);
+        if let Some(danger) = role.danger {
+            println!(
+                "    SUSPENDED: {danger}. Nobody is given it, and who has it keeps it. {MEND}; then it goes on."
+            );
+        }
         for sold in role.sold {
             println!("    {sold}");
         }
@@ -150,6 +164,7 @@ async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()
 async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement) -> anyhow::Result<()> {
     let mut tx = known(pool, guild).await?;
     let concerned = mapped_roles::set(&mut tx, role, wanted).await?;
+    let danger = guild_roles::danger(&mut tx, role).await?;
     tx.commit().await?;
     match (concerned, wanted) {
         (None, _) => {
@@ -157,6 +172,9 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
         }
         (Some(members), Enforcement::On) => {
             println!("Role {role} follows payments. {members} member(s) are being looked at.");
+            if let Some(danger) = danger {
+                println!("But it is SUSPENDED: {danger}. Nobody is given it. {MEND}; then it goes on.");
+            }
         }
         (Some(_), _) => println!("Role {role} is only observed: nothing is changed until it is turned on."),
     }

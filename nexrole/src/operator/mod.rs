@@ -250,14 +250,21 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
     lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);
     println!("\nReasons for a role");
     lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
-        let enforcement = match source.enforcement {
-            Some(Enforcement::On) => "",
-            Some(Enforcement::Unseen) => "  (waits for the bot to look who holds the role)",
-            Some(Enforcement::Observe) => "  (the role is only observed: see `nexrole map preview`)",
-            None => "  (the role is not mapped)",
+        let state = match (source.enforcement, &source.danger) {
+            (Some(_), Some(danger)) => {
+                format!("  (the role is suspended: {danger}; `nexrole map list` says what to do)")
+            }
+            (Some(Enforcement::On), None) => String::new(),
+            (Some(Enforcement::Unseen), None) => {
+                "  (waits for the bot to look who holds the role)".to_owned()
+            }
+            (Some(Enforcement::Observe), None) => {
+                "  (the role is only observed: see `nexrole map preview`)".to_owned()
+            }
+            (None, _) => "  (the role is not mapped)".to_owned(),
         };
         let since = when(source.changed_at);
-        format!("role {}  {}  {} since {since}{enforcement}", source.role_id, source.state, source.evidence)
+        format!("role {}  {}  {} since {since}{state}", source.role_id, source.state, source.evidence)
     });
     println!("\nRoles that Discord holds because of us");
     lines(&story.held, "none", |held| match held.confirmed_at {

@@ -8,6 +8,7 @@ mod ci;
 mod cluster;
 mod controls;
 mod crash;
+mod danger;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;

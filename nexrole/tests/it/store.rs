@@ -17,7 +17,8 @@ use shared::{
         events::{self, NewEvent, Object, ObjectKind, Recorded},
         gates::{self, Gate, Release},
         grants::{self, Change, Fence, GrantChange},
-        mappings, members,
+        mappings::{self, Adding},
+        members,
         role_jobs::{self, Power},
         roles::Login,
         settle::{self, JobUpdate, RoleHealth, Settlement},
@@ -394,7 +395,7 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
         for n in 1..=60 {
             let sold = mappings::Sold::Price("price_1".parse().unwrap());
             let mut tx = tenant::begin(&pool, guild(1)).await.unwrap();
-            assert_eq!(mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Some(200));
+            assert_eq!(mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Adding::Added(200));
             tx.commit().await.unwrap();
         }
     };

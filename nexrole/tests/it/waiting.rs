@@ -155,6 +155,25 @@ async fn a_storm_of_role_changes_costs_two_probes_at_most() {
     world.finish().await;
 }
 
+/// Refused calls are counted, for all servers together.
+#[tokio::test]
+async fn the_roles_of_a_server_without_the_bot_are_asked_for_once() {
+    let mut world = World::without_services().await;
+    world.discord.kick_bot(world.guild).await.unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '5 hours'";
+    world.until("the role is left alone", async || world.number(later).await == 1).await;
+    let part = format!("/guilds/{}/roles", world.guild);
+    assert_eq!(calls_to(&world, "GET", &part, 403).await, 1);
+    world.discord.invite_bot(world.guild).await.unwrap();
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn an_invitation_outlives_a_database_that_refuses_it() {
     let world = World::start().await;

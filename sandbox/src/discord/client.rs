@@ -44,7 +44,7 @@ impl Control {
         self.create(&format!("/guilds/{guild}/roles"), &json!({ "name": name })).await
     }
 
-    /// Changes a role's `name`, `position`, `permissions` or `managed`.
+    /// Changes a role's `name`, `position`, `permissions` (a decimal text), `managed` or `tags`.
     pub async fn set_role(&self, guild: u64, role: u64, change: Value) -> anyhow::Result<()> {
         self.0.tell(Method::PATCH, &format!("/guilds/{guild}/roles/{role}"), &change).await
     }

@@ -115,6 +115,8 @@ struct RoleWish {
     #[serde(default, deserialize_with = "snowflake::optional")]
     permissions: Option<u64>,
     managed: Option<bool>,
+    /// As Discord writes them: `{"premium_subscriber": null}`.
+    tags: Option<Value>,
 }
 
 impl RoleWish {
@@ -123,6 +125,7 @@ impl RoleWish {
         role.position = self.position.unwrap_or(role.position);
         role.permissions = self.permissions.unwrap_or(role.permissions);
         role.managed = self.managed.unwrap_or(role.managed);
+        role.tags = self.tags.unwrap_or_else(|| role.tags.clone());
     }
 }
 
@@ -133,7 +136,7 @@ async fn create_role(
 ) -> Answer {
     let id = discord.with(|world| {
         let id = world.create_role(guild, wish.name.as_deref().unwrap_or("new role"), wish.position)?;
-        if wish.permissions.is_some() || wish.managed.is_some() {
+        if wish.permissions.is_some() || wish.managed.is_some() || wish.tags.is_some() {
             world.set_role(guild, id, |role| wish.apply(role))?;
         }
         Ok::<_, No>(id)

@@ -56,6 +56,8 @@ pub(crate) fn role(role: &Role) -> Value {
     });
     if role.of_bot {
         shape["tags"] = json!({ "bot_id": BOT_ID.to_string() });
+    } else if !role.tags.is_null() {
+        shape["tags"] = role.tags.clone();
     }
     shape
 }

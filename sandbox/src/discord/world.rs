@@ -78,6 +78,8 @@ pub(crate) struct Role {
     pub(crate) managed: bool,
     /// Whether it came with the bot.
     pub(crate) of_bot: bool,
+    /// Discord's tags of any other role; null for none.
+    pub(crate) tags: Value,
 }
 
 /// Someone in a guild.
@@ -185,6 +187,7 @@ impl World {
             permissions: EVERYONE,
             managed: false,
             of_bot: false,
+            tags: Value::Null,
         };
         let own = Role {
             id: bot_role,
@@ -193,6 +196,7 @@ impl World {
             permissions: MANAGE_ROLES,
             managed: true,
             of_bot: true,
+            tags: Value::Null,
         };
         let guild = Guild {
             id,
@@ -253,6 +257,7 @@ impl World {
             permissions: 0,
             managed: false,
             of_bot: false,
+            tags: Value::Null,
         };
         let shape = wire::role(&role);
         place.roles.insert(id, role);

@@ -64,6 +64,10 @@ pub enum AuditAction {
     ConnectionEnded,
     /// A member was forgotten: nothing here says which.
     MemberErased,
+    /// A mapped role turned out to be dangerous: nobody is given it.
+    RoleSuspended,
+    /// It is not dangerous any more.
+    RoleResumed,
 }
 
 impl AuditAction {
@@ -83,6 +87,8 @@ impl AuditAction {
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::MemberErased => "member.erased",
+            Self::RoleSuspended => "role.suspended",
+            Self::RoleResumed => "role.resumed",
         }
     }
 }

@@ -6,6 +6,7 @@ pub mod activity;
 pub mod audit;
 pub mod billing;
 pub mod catalogue;
+pub mod danger;
 pub mod enforcement;
 pub mod job;
 pub mod outcome;

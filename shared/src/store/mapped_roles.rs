@@ -161,6 +161,8 @@ pub struct MappedRole {
     pub enforcement: Enforcement,
     /// How many had it, not by us, when we first looked.
     pub holders: Option<i64>,
+    /// Why it must not be given: it is suspended.
+    pub danger: Option<String>,
     /// What gives it, `price price_…` or `product prod_…`.
     pub sold: Vec<String>,
 }
@@ -168,10 +170,11 @@ pub struct MappedRole {
 /// The mapped roles of a guild.
 pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT r.role_id, r.enforcement, r.holders,
+        "SELECT r.role_id, r.enforcement, r.holders, g.danger,
                 array_agg(m.source_kind || ' ' || m.source_id ORDER BY m.source_kind, m.source_id) AS sold
            FROM mapped_roles r JOIN role_mappings m USING (guild_id, role_id)
-          WHERE r.guild_id = $1 GROUP BY r.role_id, r.enforcement, r.holders ORDER BY r.role_id",
+           LEFT JOIN guild_roles g USING (guild_id, role_id)
+          WHERE r.guild_id = $1 GROUP BY r.role_id, r.enforcement, r.holders, g.danger ORDER BY r.role_id",
     )
     .bind(tenant.guild())
     .fetch_all(tenant.db())

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit, events::ObjectKind, mapped_roles, sync, tenant::Tenant};
+use super::{audit, events::ObjectKind, guild_roles, mapped_roles, sync, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry, Change},
@@ -43,11 +43,25 @@ pub async fn hold(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Adds a mapping, and has every known subscription that it concerns read again. Answers how many those are;
-/// `None` if the mapping was there.
-pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Option<usize>, sqlx::Error> {
+/// What came of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Adding {
+    /// It is there now, and concerns so many known subscriptions, which are read again.
+    Added(usize),
+    /// It was there.
+    AlreadySo,
+    /// The role must not be given, for this reason; nothing is written.
+    Dangerous(String),
+}
+
+/// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has looked at yet is taken:
+/// it is not given before it was looked at.
+pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Adding, sqlx::Error> {
     let guild = tenant.guild();
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(tenant.guild()).execute(tenant.db()).await?;
+    if let Some(danger) = guild_roles::danger(tenant, role).await? {
+        return Ok(Adding::Dangerous(danger));
+    }
     let inserted = sqlx::query(
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
@@ -59,7 +73,7 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Optio
     .execute(tenant.db())
     .await?;
     if inserted.rows_affected() == 0 {
-        return Ok(None);
+        return Ok(Adding::AlreadySo);
     }
     mapped_roles::ensure(tenant, role).await?;
     let cause = format!("{} {}", sold.kind(), sold.id());
@@ -85,7 +99,7 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Optio
         count += subscriptions.len();
         sync::mark_dirty(tenant, id, ObjectKind::Subscription, &subscriptions).await?;
     }
-    Ok(Some(count))
+    Ok(Adding::Added(count))
 }
 
 /// The roles that these items give.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity, gates};
+use super::{activity, gates, guild_roles};
 use crate::{
     domain::activity::Activity,
     ids::{GuildId, UserId},
@@ -43,8 +43,8 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, and look at newly mapped
-/// roles. A rate limit's pause stays.
+/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, look at newly mapped
+/// roles, and read what all roles may do. A rate limit's pause stays.
 pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
     if gates::is_away(db, guild).await? {
         activity::record(db, guild, Activity::BotBack).await?;
@@ -59,9 +59,10 @@ pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<()
     .await?;
     sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
         .bind(guild)
-        .execute(db)
+        .execute(&mut *db)
         .await?;
-    Ok(())
+    guild_roles::hint(db, guild).await?;
+    guild_roles::look(db, guild).await
 }
 
 /// Compares roles that are due with Discord once more: those of one guild, or of all, that nobody looked at for

@@ -14,6 +14,7 @@ pub mod events;
 pub mod export;
 pub mod gates;
 pub mod grants;
+pub mod guild_roles;
 pub mod links;
 pub mod mapped_roles;
 pub mod mappings;

@@ -63,6 +63,8 @@ pub struct RoleWork {
     pub power: Power,
     /// Whether it may be changed at all.
     pub enforcement: Enforcement,
+    /// Why it must not be given, as last read; it is taken all the same.
+    pub danger: Option<String>,
     /// All pending jobs of this member and role, oldest first; at least one.
     pub jobs: Vec<ClaimedJob>,
 }
@@ -89,6 +91,7 @@ type Row = (
     Option<Timestamp>,
     Option<bool>,
     Enforcement,
+    Option<String>,
 );
 
 /// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
@@ -105,7 +108,8 @@ pub async fn due(
                 g.state, g.confirmed_at,
                 h.next_probe_at > clock_timestamp(),
                 -- Not mapped (any more): what we gave is still ours to take.
-                coalesce(e.enforcement, 'on')
+                coalesce(e.enforcement, 'on'),
+                r.danger
            FROM (SELECT DISTINCT d.user_id
                    FROM (SELECT user_id FROM role_jobs
                           WHERE state = 'pending' AND guild_id = $1 AND due_at <= clock_timestamp()
@@ -114,6 +118,7 @@ pub async fn due(
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
+           LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
           ORDER BY j.user_id, j.role_id, j.job_id",
     )
     .bind(guild)
@@ -134,6 +139,7 @@ pub async fn due(
         confirmed_at,
         refused,
         enforcement,
+        danger,
     ) in rows
     {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
@@ -154,7 +160,7 @@ pub async fn due(
                     Some(true) => Power::Refused,
                     Some(false) => Power::ProbeDue,
                 };
-                member.roles.push(RoleWork { view, power, enforcement, jobs: vec![job] });
+                member.roles.push(RoleWork { view, power, enforcement, danger, jobs: vec![job] });
             }
         }
     }

@@ -22,6 +22,8 @@ pub struct Source {
     pub changed_at: Timestamp,
     /// Whether the role follows payments; `None`: it is not mapped (any more).
     pub enforcement: Option<Enforcement>,
+    /// Why the role must not be given: it is suspended.
+    pub danger: Option<String>,
 }
 
 /// A role that Discord holds because of us.
@@ -94,8 +96,9 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let sources = sqlx::query_as(
-        "SELECT role_id, source_id, state, evidence, changed_at, enforcement
+        "SELECT role_id, source_id, state, evidence, changed_at, enforcement, danger
            FROM access_sources LEFT JOIN mapped_roles USING (guild_id, role_id)
+           LEFT JOIN guild_roles USING (guild_id, role_id)
           WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id, changed_at DESC",
     )
     .bind(tenant.guild())

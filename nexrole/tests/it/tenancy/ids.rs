@@ -16,13 +16,14 @@ use shared::{
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        catalogue,
+        activity, catalogue,
         connections::{self, Connection},
-        cursors,
+        cursors, erasure,
         events::{self, Object, ObjectKind},
         export,
         gates::{self, Gate},
         grants::{self, Change, GrantChange},
+        guild_roles,
         links::{self, Proof},
         mapped_roles,
         mappings::{self, Sold},
@@ -30,7 +31,7 @@ use shared::{
         roles::Login,
         sealed,
         settle::{self, RoleHealth, Settlement},
-        sources,
+        sources, summary,
         sync::{self, Failure, Leased},
         tenant::{self, Tenant},
         why,
@@ -91,6 +92,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) SELECT $1, $2, $3, $5, 'owner'",
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) SELECT $1, 'price', 'price_1', $6",
         "INSERT INTO mapped_roles (guild_id, role_id, enforcement) SELECT $1, $6, 'on'",
+        "INSERT INTO role_reads (guild_id, read_at) SELECT $1, now()",
+        "INSERT INTO guild_roles (guild_id, role_id, danger) SELECT $1, $6, 'it gives Administrator'",
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
@@ -122,10 +125,10 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 37;
+const CALLS: u32 = 44;
 /// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
-const OPERATORS: [u32; 9] = [1, 11, 12, 13, 30, 31, 32, 33, 34];
-const BOTS: [u32; 10] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24];
+const OPERATORS: [u32; 12] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43];
+const BOTS: [u32; 14] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -209,6 +212,16 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             let read = Catalogue { prices: vec![], payment_links: vec![] };
             said!(catalogue::replace(tenant, connection, &read))
         }
+        37 => said!(guild_roles::danger(tenant, role)),
+        38 => said!(guild_roles::hint(tenant.db(), ours)),
+        39 => {
+            let judged = [(role, Some("x".to_owned()))].into_iter().collect();
+            said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
+        }
+        40 => said!(summary::summary(tenant)),
+        41 => said!(erasure::ties(tenant, user, &[(connection, customer)])),
+        42 => said!(activity::last(tenant, 9)),
+        43 => said!(connections::sealed(tenant, connection)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

@@ -1,0 +1,266 @@
+//! No dangerous role: one that gives power over the server is refused where roles are mapped, and given to nobody.
+
+use serde_json::json;
+use shared::{
+    ids::{GuildId, RoleId},
+    store::guild_roles,
+};
+
+use crate::world::{Fan, World};
+
+const ADMINISTRATOR: &str = "8";
+const SUSPENDED: &str = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE 'suspended: it gives Administrator;%'";
+const AUDITED: &str = "SELECT count(*) FROM audit_log WHERE action = 'role.suspended'";
+
+async fn set(world: &World, role: u64, permissions: &str) {
+    let change = json!({ "permissions": permissions });
+    world.discord.set_role(world.guild, role, change).await.expect("Discord changes it");
+}
+
+/// What the bot read so far is older than it takes on trust.
+async fn time_passes(world: &World) {
+    let past = "UPDATE role_reads SET read_at = read_at - interval '6 minutes', hinted_at = hinted_at - interval '6 minutes'";
+    sqlx::query(past).execute(world.db()).await.expect("the query is good");
+}
+
+/// Has the suspended role read again, as happens every ten minutes.
+async fn the_look_is_due(world: &World) {
+    let due = "UPDATE role_reads SET look_at = now() WHERE look_at IS NOT NULL";
+    assert_eq!(
+        sqlx::query(due).execute(world.db()).await.expect("good").rows_affected(),
+        1,
+        "a look is planned"
+    );
+}
+
+async fn why(world: &World, fan: &Fan) -> String {
+    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
+    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is explained")
+}
+
+async fn list(world: &World) -> String {
+    world.nexrole(&["map", "list", "--guild", &world.guild.to_string()]).await.expect("they are listed")
+}
+
+async fn map(world: &World, price: &str, role: u64) -> Result<String, String> {
+    let (guild, role) = (world.guild.to_string(), role.to_string());
+    world.nexrole(&["map", "add", "--guild", &guild, "--price", price, "--role", &role]).await
+}
+
+async fn reads(world: &World) -> usize {
+    let requests = world.discord.requests().await.expect("Discord answers");
+    requests.iter().filter(|request| request.method == "GET" && request.path.ends_with("/roles")).count()
+}
+
+#[tokio::test]
+async fn a_role_known_to_be_dangerous_is_not_mapped() {
+    let world = World::start().await;
+    // The sandbox' own roles, and roles of every kind that is not ours to give.
+    let mut refused = vec![(world.guild, "@everyone".to_owned())];
+    for (change, said) in [
+        (json!({ "permissions": ADMINISTRATOR }), "it gives Administrator"),
+        (json!({ "permissions": "268435460" }), "it gives Ban Members; Manage Roles"),
+        (json!({ "permissions": "131072" }), "it gives Mention @everyone, @here, and All Roles"),
+        (json!({ "managed": true, "tags": { "premium_subscriber": null } }), "boost the server"),
+        (
+            json!({ "managed": true, "tags": { "integration_id": "1100000000000000077" } }),
+            "an integration gives it",
+        ),
+        (json!({ "tags": { "guild_connections": null } }), "linked account"),
+    ] {
+        let role = world.discord.create_role(world.guild, "Mighty").await.unwrap();
+        world.discord.set_role(world.guild, role, change).await.unwrap();
+        refused.push((role, said.to_owned()));
+    }
+    let harmless = world.discord.create_role(world.guild, "Supporter").await.unwrap();
+    set(&world, harmless, "104188993").await;
+    let known = "SELECT count(*) FROM guild_roles WHERE danger IS NOT NULL";
+    // The bot's own and @everyone among them.
+    world.until("the bot has read all roles", async || world.number(known).await == 8).await;
+    for (role, said) in refused {
+        let refusal = map(&world, "price_other", role).await.unwrap_err();
+        assert!(refusal.contains(&said) && refusal.contains(&role.to_string()), "{refusal}");
+    }
+    assert_eq!(world.number("SELECT count(*) FROM role_mappings").await, 1, "nothing was written");
+    map(&world, "price_other", harmless).await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_that_nobody_looked_at_is_given_only_when_it_is_mended() {
+    let mut world = World::without_services().await;
+    set(&world, world.vip, ADMINISTRATOR).await;
+    // The bot has never run: nothing is known of the role.
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let (ana, owner) = (world.fan().await, world.discord.join(world.guild, "owner").await.unwrap());
+    world.subscribes(&ana).await;
+    world.until("the job waits", async || world.number(SUSPENDED).await == 1).await;
+    assert_eq!(world.number(AUDITED).await, 1);
+    assert!(world.role_calls().await.is_empty());
+    let (listed, explained) = (list(&world).await, why(&world, &ana).await);
+    assert!(listed.contains("SUSPENDED: it gives Administrator."), "{listed}");
+    assert!(explained.contains("suspended: it gives Administrator"), "{explained}");
+    let status = world.discord.interact(world.guild, owner, "status").await.unwrap();
+    assert!(status.text().contains(&format!("<@&{}> is suspended", world.vip)), "{}", status.text());
+    // Another who pays costs Discord nothing.
+    let calls = world.discord.requests().await.unwrap().len();
+    let ben = world.fan().await;
+    world.subscribes(&ben).await;
+    world.until("Ben's job waits too", async || world.number(SUSPENDED).await == 2).await;
+    let more: Vec<_> = world.discord.requests().await.unwrap().split_off(calls);
+    assert!(!more.iter().any(|call| call.path.contains("/members/")), "{more:?}");
+
+    set(&world, world.vip, "0").await;
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+    assert_eq!(world.number(AUDITED).await, 1, "said once");
+    assert_eq!(world.number("SELECT count(*) FROM audit_log WHERE action = 'role.resumed'").await, 1);
+    assert!(!list(&world).await.contains("SUSPENDED"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_nobody() {
+    let world = World::start().await;
+    let (ana, ben, carl) = (world.fan().await, world.fan().await, world.fan().await);
+    let subscription = world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+
+    let hinted = "SELECT count(*) FROM role_reads WHERE hinted_at > read_at";
+    set(&world, world.vip, ADMINISTRATOR).await;
+    world.until("the bot has heard", async || world.number(hinted).await == 1).await;
+    // The list is not read yet: roles may still be dragged about.
+    world.subscribes(&carl).await;
+    world.until("Carl's job waits", async || world.number(SUSPENDED).await == 1).await;
+    // Ben leaves and comes back: that he had it does not give it to him again.
+    world.discord.leave(world.guild, ben.user).await.unwrap();
+    world.discord.rejoin(world.guild, ben.user).await.unwrap();
+    world.until("Ben's job waits too", async || world.number(SUSPENDED).await == 2).await;
+    assert_eq!(world.role_calls().await, ["PUT 204"; 2], "nothing since");
+    assert!(world.has(&ana, world.vip).await, "who has it keeps it");
+
+    // What we gave is taken when its time comes, however mighty it is by now.
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    assert_eq!(world.number(AUDITED).await, 1);
+
+    set(&world, world.vip, "0").await;
+    world.until_vip(&ben).await;
+    world.until_vip(&carl).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_nobody_told_is_read_before_a_role_is_given() {
+    let mut world = World::without_services().await;
+    // The Gateway stays silent for good.
+    world.discord.fault(sandbox::Fault::status(503).on("GET", "/gateway").times(100_000)).await.unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    set(&world, world.vip, ADMINISTRATOR).await;
+    time_passes(&world).await;
+    world.subscribes(&ben).await;
+    world.until("Ben's job waits", async || world.number(SUSPENDED).await == 1).await;
+    assert_eq!(world.role_calls().await, ["PUT 204"]);
+    // Nor is it told that the role was mended.
+    set(&world, world.vip, "0").await;
+    the_look_is_due(&world).await;
+    world.until_vip(&ben).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn until_discord_says_what_a_role_may_do_it_is_not_given() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    // A list that is cut off, one of another server, none at all.
+    for body in [json!([]), json!([{ "id": "7", "name": "x", "permissions": "0", "managed": false }])] {
+        let fault = sandbox::Fault::status(200).on("GET", "/roles").times(1).body(body);
+        world.discord.fault(fault).await.unwrap();
+    }
+    world.discord.fault(sandbox::Fault::status(503).on("GET", "/roles").times(100_000)).await.unwrap();
+    time_passes(&world).await;
+    world.subscribes(&ben).await;
+    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts > 0
+                    AND outcome LIKE 'the list of roles could not be read%'";
+    world.until("Ben's job waits", async || world.number(waits).await == 1).await;
+    // Meanwhile who stops paying loses the role: that needs no such list.
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until("Ana has lost it", async || !world.has(&ana, world.vip).await).await;
+    assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204"]);
+    world.discord.clear_faults().await.unwrap();
+    sqlx::query("UPDATE role_jobs SET due_at = now() WHERE state = 'pending'")
+        .execute(world.db())
+        .await
+        .unwrap();
+    world.until_vip(&ben).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn giving_a_role_to_many_costs_one_reading() {
+    let world = World::start().await;
+    world
+        .until("the session's first reading is done", async || {
+            world
+                .number("SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at")
+                .await
+                == 1
+        })
+        .await;
+    time_passes(&world).await;
+    let before = reads(&world).await;
+    let mut fans = Vec::new();
+    for _ in 0..25 {
+        let fan = world.fan().await;
+        world.subscribes(&fan).await;
+        fans.push(fan);
+    }
+    for fan in &fans {
+        world.until_vip(fan).await;
+    }
+    assert_eq!(reads(&world).await - before, 1);
+    world.finish().await;
+}
+
+/// What a call brings that was begun before a change must not hide the change.
+#[tokio::test]
+async fn an_older_list_never_replaces_a_newer_one() {
+    let world = World::start().await;
+    let (guild, role) = (GuildId::from_u64(world.guild).unwrap(), RoleId::from_u64(world.vip).unwrap());
+    let long = std::time::Duration::from_secs(600);
+    let bot = world.login(shared::store::roles::Login::Bot);
+    let write = async |danger: Option<&str>, age: u64| {
+        let judged = [(role, danger.map(str::to_owned))].into_iter().collect();
+        let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+        guild_roles::write(&mut tenant, &judged, std::time::Duration::from_secs(age), long).await.unwrap();
+        tenant.commit().await.unwrap();
+        let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+        let wanted = [role].into_iter().collect();
+        guild_roles::known(tenant.db(), guild, &wanted, long).await.unwrap()
+    };
+    let known = write(Some("it gives Administrator"), 0).await;
+    assert!(known.is_fresh && known.roles[&role].is_some());
+    let known = write(None, 30).await;
+    assert!(known.is_fresh && known.roles[&role].is_some(), "the older one is dropped");
+    let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+    guild_roles::hint(tenant.db(), guild).await.unwrap();
+    tenant.commit().await.unwrap();
+    // Newer than the last list, older than the hint: what was hinted at may be missing in it.
+    let hinted = "UPDATE role_reads SET read_at = now() - interval '1 hour'";
+    sqlx::query(hinted).execute(world.db()).await.unwrap();
+    assert!(!write(None, 30).await.is_fresh);
+    assert!(write(None, 0).await.is_fresh);
+    bot.close().await;
+    world.close().await;
+}

@@ -1,0 +1,213 @@
+//! Which roles of a server may be given, as last read from Discord, and how long ago that was.
+//!
+//! In: whole lists of roles, judged; hints that something changed. Out: what may be given now. A mapped role that turns out to be
+//! dangerous is suspended: none is given, none is taken. When it is not dangerous any more it goes on by itself.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
+
+use sqlx::PgConnection;
+
+use super::{audit, mappings, role_jobs, tenant::Tenant};
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditEntry},
+    ids::{GuildId, RoleId},
+};
+
+/// Something about the roles of a guild changed, or may have: nothing is given on what was read before.
+pub async fn hint(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+    // Only of guilds that use us; the bot may be in others.
+    sqlx::query(
+        "INSERT INTO role_reads (guild_id, hinted_at) SELECT guild_id, clock_timestamp() FROM guilds WHERE guild_id = $1
+         ON CONFLICT (guild_id) DO UPDATE SET hinted_at = excluded.hinted_at",
+    )
+    .bind(guild)
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Has the roles of a guild read again, also if nobody is to get one.
+pub async fn look(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE role_reads SET look_at = now() WHERE guild_id = $1").bind(guild).execute(db).await?;
+    Ok(())
+}
+
+/// The bot is not in the guild: an invitation has its roles looked at, or this time, since invitations may be missed.
+pub async fn leave_alone(db: &mut PgConnection, guild: GuildId, wait: Duration) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE role_reads SET look_at = now() + make_interval(secs => $2) WHERE guild_id = $1")
+        .bind(guild)
+        .bind(wait.as_secs_f64())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "UPDATE mapped_roles SET look_at = now() + make_interval(secs => $2)
+          WHERE guild_id = $1 AND enforcement = 'unseen'",
+    )
+    .bind(guild)
+    .bind(wait.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+/// Takes one guild whose roles are to be read, and moves its next read on by `again`: one that fails costs no more.
+pub async fn take_due(db: &mut PgConnection, again: Duration) -> Result<Option<GuildId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE role_reads SET look_at = clock_timestamp() + make_interval(secs => $1)
+          WHERE guild_id = (SELECT guild_id FROM role_reads WHERE look_at <= now()
+                             ORDER BY look_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED)
+         RETURNING guild_id",
+    )
+    .bind(again.as_secs_f64())
+    .fetch_optional(db)
+    .await
+}
+
+/// The whole list of a guild's roles, each with why it must not be given.
+pub type Judged = BTreeMap<RoleId, Option<String>>;
+
+/// Writes a list that Discord was asked for `age` ago; one that is older than what is known changes nothing. While a mapped role
+/// is suspended, there is another read after `suspended`: whoever mends the role may not be heard.
+pub async fn write(
+    tenant: &mut Tenant,
+    judged: &Judged,
+    age: Duration,
+    suspended: Duration,
+) -> Result<(), sqlx::Error> {
+    let guild = tenant.guild();
+    // So that no role is mapped between the reading of mapped roles below and the end.
+    mappings::hold(tenant).await?;
+    let db = tenant.db();
+    let newest = sqlx::query(
+        "INSERT INTO role_reads (guild_id, read_at) VALUES ($1, clock_timestamp() - make_interval(secs => $2))
+         ON CONFLICT (guild_id) DO UPDATE SET read_at = excluded.read_at
+          WHERE role_reads.read_at IS NULL OR role_reads.read_at < excluded.read_at",
+    )
+    .bind(guild)
+    .bind(age.as_secs_f64())
+    .execute(&mut *db)
+    .await?;
+    if newest.rows_affected() == 0 {
+        return Ok(());
+    }
+    let mapped: Vec<(RoleId, Option<String>)> = sqlx::query_as(
+        "SELECT m.role_id, r.danger FROM mapped_roles m LEFT JOIN guild_roles r USING (guild_id, role_id)
+          WHERE m.guild_id = $1 ORDER BY m.role_id",
+    )
+    .bind(guild)
+    .fetch_all(&mut *db)
+    .await?;
+    sqlx::query("DELETE FROM guild_roles WHERE guild_id = $1 AND role_id <> ALL ($2)")
+        .bind(guild)
+        .bind(judged.keys().map(|role| role.to_i64()).collect::<Vec<_>>())
+        .execute(&mut *db)
+        .await?;
+    sqlx::query(
+        "INSERT INTO guild_roles (guild_id, role_id, danger)
+         SELECT $1, role_id, danger FROM unnest($2::bigint[], $3::text[]) AS read (role_id, danger)
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET danger = excluded.danger
+          -- Most reads change nothing.
+          WHERE guild_roles.danger IS DISTINCT FROM excluded.danger",
+    )
+    .bind(guild)
+    .bind(judged.keys().map(|role| role.to_i64()).collect::<Vec<_>>())
+    .bind(judged.values().cloned().collect::<Vec<_>>())
+    .execute(&mut *db)
+    .await?;
+    let mut any_suspended = false;
+    for (role, was) in mapped {
+        let Some(is) = judged.get(&role) else { continue };
+        any_suspended |= is.is_some();
+        match (was, is) {
+            (was, Some(is)) if was.as_ref() != Some(is) => {
+                let cause = format!("{is}: nobody is given it, and who has it keeps it");
+                record(db, guild, role, AuditAction::RoleSuspended, cause).await?;
+            }
+            (Some(was), None) => {
+                record(db, guild, role, AuditAction::RoleResumed, format!("not any more: {was}")).await?;
+                role_jobs::release_role(db, guild, role).await?;
+                role_jobs::announce(db).await?;
+            }
+            _ => {}
+        }
+    }
+    // A hint that came after Discord was asked wants another read.
+    sqlx::query(
+        "UPDATE role_reads SET look_at = CASE WHEN $2 THEN clock_timestamp() + make_interval(secs => $3) END
+          WHERE guild_id = $1 AND coalesce(hinted_at < read_at, true)",
+    )
+    .bind(guild)
+    .bind(any_suspended)
+    .bind(suspended.as_secs_f64())
+    .execute(db)
+    .await?;
+    Ok(())
+}
+
+async fn record(
+    db: &mut PgConnection,
+    guild: GuildId,
+    role: RoleId,
+    action: AuditAction,
+    cause: String,
+) -> Result<(), sqlx::Error> {
+    audit::record(db, guild, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
+}
+
+/// What is known about some roles.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Known {
+    /// Read lately enough, and nothing was heard since.
+    pub is_fresh: bool,
+    /// Those of them that there are, each with why it must not be given.
+    pub roles: Judged,
+}
+
+/// Looks up roles; what was read longer than `lately` ago is not fresh.
+pub async fn known(
+    db: &mut PgConnection,
+    guild: GuildId,
+    roles: &BTreeSet<RoleId>,
+    lately: Duration,
+) -> Result<Known, sqlx::Error> {
+    let is_fresh = sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM role_reads
+                         WHERE guild_id = $1 AND read_at > clock_timestamp() - make_interval(secs => $2)
+                           AND coalesce(hinted_at < read_at, true))",
+    )
+    .bind(guild)
+    .bind(lately.as_secs_f64())
+    .fetch_one(&mut *db)
+    .await?;
+    let roles: Vec<(RoleId, Option<String>)> =
+        sqlx::query_as("SELECT role_id, danger FROM guild_roles WHERE guild_id = $1 AND role_id = ANY ($2)")
+            .bind(guild)
+            .bind(roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
+            .fetch_all(db)
+            .await?;
+    Ok(Known { is_fresh, roles: roles.into_iter().collect() })
+}
+
+/// Why a role must not be mapped, as far as is known.
+pub async fn danger(tenant: &mut Tenant, role: RoleId) -> Result<Option<String>, sqlx::Error> {
+    let known = sqlx::query_scalar("SELECT danger FROM guild_roles WHERE guild_id = $1 AND role_id = $2")
+        .bind(tenant.guild())
+        .bind(role)
+        .fetch_optional(tenant.db())
+        .await?;
+    Ok(known.flatten())
+}
+
+/// The mapped roles that are suspended, each with why.
+pub async fn suspended(tenant: &mut Tenant) -> Result<Vec<(RoleId, String)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT role_id, danger FROM guild_roles JOIN mapped_roles USING (guild_id, role_id)
+          WHERE guild_id = $1 AND danger IS NOT NULL ORDER BY role_id",
+    )
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
+    .await
+}
