@@ -15,6 +15,7 @@ mod export;
 mod gateway;
 mod http;
 mod keys;
+mod logins;
 mod metrics;
 mod migrations;
 mod observe;

@@ -9,13 +9,15 @@ use sqlx::{
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
-use super::roles::{self, Login, RolesError};
+use super::roles::{self, Login, Obstacle, RolesError};
 
 /// Every migration, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// A step that takes longer is given up: Postgres itself ends a statement after 15 seconds, so nobody is there any more.
 const SILENT: Duration = Duration::from_secs(20);
+/// A pool that has no connection after this is asked about apart: it may never get one.
+const PROMPT: Duration = Duration::from_millis(250);
 /// How long a connection may take to say that it is alive.
 const ALIVE: Duration = Duration::from_millis(1500);
 
@@ -160,6 +162,8 @@ pub enum Readiness {
     Ready,
     /// Reachable; `nexrole migrate` has not been run for this release.
     SchemaBehind,
+    /// Reachable; its login may not act as the roles that there are.
+    NotAllowed,
     /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can mend that.
     MayLoseData,
     /// Not reachable, with the reason.
@@ -172,6 +176,9 @@ impl Readiness {
         match self {
             Self::Ready => None,
             Self::SchemaBehind => Some("the schema is behind this release: run `nexrole migrate`"),
+            Self::NotAllowed => Some(
+                "its login may not act as Nexrole's database roles: run `nexrole migrate`, or ask `nexrole doctor`",
+            ),
             Self::MayLoseData => {
                 tracing::error!(
                     "fsync or full_page_writes is off: a crash may lose what Stripe was told is recorded. Switch them on, or set \
@@ -189,10 +196,17 @@ impl Readiness {
 
 /// Looks.
 pub async fn readiness(pool: &Pool) -> Readiness {
-    let applied: Result<Vec<i64>, sqlx::Error> = within(
+    let applied = within(
         sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(&pool.connections),
-    )
-    .await;
+    );
+    let applied: Result<Vec<i64>, sqlx::Error> = tokio::select! {
+        applied = applied => applied,
+        // A session that cannot have its role is closed again by the pool, which goes on trying and keeps the reason to itself.
+        Some(obstacle) = obstacle(pool) => return match obstacle {
+            Obstacle::Missing => Readiness::SchemaBehind,
+            Obstacle::NotAllowed => Readiness::NotAllowed,
+        },
+    };
     match applied {
         Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => {
             durability(pool).await
@@ -202,22 +216,21 @@ pub async fn readiness(pool: &Pool) -> Readiness {
         Err(sqlx::Error::Database(error)) if error.code().as_deref() == Some("42P01") => {
             Readiness::SchemaBehind
         }
-        // A session that cannot have its role is closed again by the pool, which keeps the reason to itself.
-        Err(error) => match roles_are_missing(pool).await {
-            Ok(true) => Readiness::SchemaBehind,
-            Ok(false) | Err(_) => Readiness::Away(error.to_string()),
-        },
+        Err(error) => Readiness::Away(error.to_string()),
     }
 }
 
-async fn roles_are_missing(pool: &Pool) -> Result<bool, sqlx::Error> {
-    within(async {
+/// What keeps this login from its roles, asked on a connection of its own, and only if the pool is slow.
+async fn obstacle(pool: &Pool) -> Option<Obstacle> {
+    tokio::time::sleep(PROMPT).await;
+    let asked = within(async {
         let mut db = pool.connections.connect_options().connect().await?;
-        let missing = roles::are_missing(&mut db).await?;
+        let obstacle = roles::obstacle(&mut db, &pool.login.roles()).await?;
         db.close().await?;
-        Ok(missing)
-    })
-    .await
+        Ok(obstacle)
+    });
+    // Not to be had either: the pool will say so.
+    Some(asked.await.ok()??.1)
 }
 
 /// Whether what is committed stays. Tests and the demo say of their own Postgres that it need not.

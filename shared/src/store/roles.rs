@@ -30,6 +30,11 @@ impl Login {
         }
     }
 
+    /// Every role that its sessions need.
+    pub(super) fn roles(self) -> [&'static str; 2] {
+        [self.across_tenants(), self.for_one_tenant()]
+    }
+
     /// The role of a transaction for one tenant.
     pub(super) fn for_one_tenant(self) -> &'static str {
         match self {
@@ -59,14 +64,14 @@ const TRIES: u32 = 10;
 pub enum RolesError {
     /// An administrator has to act, once per cluster.
     #[error(
-        "this login may not make Nexrole's database roles ({why}). An administrator runs once, on any database of the cluster:\n{}",
-        by_hand(login)
+        "this login may not make Nexrole's database roles, or not become them ({why}). An administrator runs once, on any \
+         database of the cluster:\n{by_hand}"
     )]
     NotAllowed {
         /// What Postgres said.
         why: String,
-        /// Who migrates.
-        login: String,
+        /// The statements.
+        by_hand: String,
     },
     /// Somebody gave a role more than it may have.
     #[error(
@@ -78,10 +83,36 @@ pub enum RolesError {
     Database(#[from] sqlx::Error),
 }
 
-/// What an administrator runs where the migrating login lacks CREATEROLE.
-fn by_hand(login: &str) -> String {
-    let made: Vec<_> = ROLES.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
-    format!("{}\nGRANT {} TO {login};", made.join(" "), ROLES.join(", "))
+/// Why a session cannot have a role.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// It does not exist: nothing was ever migrated on this cluster.
+    Missing,
+    /// It is not granted to the login, or (since Postgres 16) without the right to become it.
+    NotAllowed,
+}
+
+/// What an administrator runs where the migrating login lacks CREATEROLE, or the right to give a role to itself.
+pub async fn by_hand(db: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let (login, there): (String, Vec<String>) = sqlx::query_as(
+        "SELECT quote_ident(session_user),
+                ARRAY (SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1))",
+    )
+    .bind(ROLES.as_slice())
+    .fetch_one(&mut *db)
+    .await?;
+    let missing = ROLES.iter().filter(|role| !there.iter().any(|there| there == *role));
+    let made: Vec<_> = missing.map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
+    let made = if made.is_empty() { String::new() } else { format!("{}\n", made.join(" ")) };
+    Ok(format!("{made}GRANT {} TO {login}{};", ROLES.join(", "), with_set(db).await?))
+}
+
+/// Since Postgres 16 a grant that is there already keeps its options unless they are named; before, there are none.
+async fn with_set(db: &mut PgConnection) -> Result<&'static str, sqlx::Error> {
+    let named: bool = sqlx::query_scalar("SELECT current_setting('server_version_num')::integer >= 160000")
+        .fetch_one(db)
+        .await?;
+    Ok(if named { " WITH SET TRUE" } else { "" })
 }
 
 /// Makes the roles that are missing, and lets this login become each. Any number of callers may do so at once, on any
@@ -95,9 +126,8 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
                 // 42710, 23505, XX000: made or granted by somebody else in this moment.
                 "42710" | "23505" | "XX000" if tries < TRIES => tries += 1,
                 "42501" => {
-                    let login =
-                        sqlx::query_scalar("SELECT quote_ident(session_user)").fetch_one(&mut *db).await?;
-                    return Err(RolesError::NotAllowed { why: error.to_string(), login });
+                    let why = error.as_database_error().map_or_else(String::new, |e| e.message().to_owned());
+                    return Err(RolesError::NotAllowed { why, by_hand: by_hand(db).await? });
                 }
                 _ => return Err(error.into()),
             }
@@ -112,15 +142,28 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
     mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
 }
 
-/// Whether roles are missing: then nothing was ever migrated on this cluster.
-pub(super) async fn are_missing(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar("SELECT count(*) < cardinality($1) FROM pg_roles WHERE rolname = ANY ($1)")
-        .bind(ROLES.as_slice())
-        .fetch_one(db)
-        .await
+/// The first of these roles that this session cannot have.
+pub async fn obstacle(
+    db: &mut PgConnection,
+    roles: &[&'static str],
+) -> Result<Option<(&'static str, Obstacle)>, sqlx::Error> {
+    for role in roles {
+        let Err(error) = become_and_return(db, role).await else { continue };
+        match error.as_database_error().and_then(|error| error.code()).as_deref() {
+            Some("22023") => return Ok(Some((role, Obstacle::Missing))),
+            Some("42501") => return Ok(Some((role, Obstacle::NotAllowed))),
+            _ => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
-async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+/// Becoming a role is the test: since Postgres 16, to be a member, or to have made it, is not enough.
+async fn become_and_return(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+    run(db, &format!("SET ROLE {role}; RESET ROLE")).await
+}
+
+async fn ensure_one(db: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
         .bind(role)
         .fetch_one(&mut *db)
@@ -128,12 +171,13 @@ async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error
     if !there {
         run(db, &format!("CREATE ROLE {role} NOLOGIN")).await?;
     }
-    // Becoming it is the test: since Postgres 16, to be a member, or to have made it, is not enough.
-    match run(db, &format!("SET ROLE {role}; RESET ROLE")).await {
-        Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42501") => {
-            run(db, &format!("GRANT {role} TO CURRENT_USER")).await
+    match obstacle(db, &[role]).await? {
+        None => Ok(()),
+        Some(_) => {
+            let options = with_set(db).await?;
+            run(db, &format!("GRANT {role} TO CURRENT_USER{options}")).await?;
+            become_and_return(db, role).await
         }
-        became => became,
     }
 }
 
