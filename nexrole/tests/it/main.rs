@@ -10,6 +10,7 @@ mod crash;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod doctor;
 mod durability;
 mod export;
 mod gateway;

@@ -5,6 +5,7 @@
 
 pub mod audit;
 pub mod catalogue;
+pub mod checkup;
 pub mod connections;
 pub mod cursors;
 pub mod database;
