@@ -1,8 +1,11 @@
 //! What was looked at, and what came of it. In: findings. Out: text for people, or an object per line; and the exit code.
 
-use std::{io::IsTerminal, process::ExitCode};
+use std::process::ExitCode;
 
 use serde::Serialize;
+
+/// Where details begin.
+const MARGIN: usize = 17;
 
 macro_rules! checks {
     ($($(#[doc = $what:literal])* $check:ident => $name:literal,)*) => {
@@ -166,8 +169,7 @@ impl Findings {
     pub(super) fn complete(&mut self, asked: impl Iterator<Item = Check>) {
         for check in asked {
             if !self.knows(check) {
-                let fix = "put right what failed, and ask again";
-                self.ask(check, "not looked at, because of what failed", fix);
+                self.add(check, State::Ask, "not looked at, because of what failed".to_owned(), None);
             }
         }
         self.0.sort_by_key(|finding| finding.of);
@@ -186,37 +188,35 @@ impl Findings {
     }
 
     /// One object per line.
-    pub(super) fn print_json(&self) -> serde_json::Result<()> {
-        for finding in &self.0 {
-            println!("{}", serde_json::to_string(finding)?);
-        }
-        Ok(())
+    pub(super) fn json(&self) -> serde_json::Result<String> {
+        let lines: Result<Vec<_>, _> = self.0.iter().map(serde_json::to_string).collect();
+        Ok(lines?.join("\n"))
     }
 
-    pub(super) fn print(&self) {
-        let colourful = std::io::stdout().is_terminal();
+    /// For people, in groups.
+    pub(super) fn text(&self, colourful: bool) -> String {
+        let mut lines: Vec<String> = Vec::new();
         let mut last = "";
         for finding in &self.0 {
             let (group, name) = finding.of.parts();
             if group != last {
-                println!("{}{}", if last.is_empty() { "" } else { "\n" }, title(group));
+                lines.extend((!last.is_empty()).then(String::new));
+                lines.push(title(group).to_owned());
                 last = group;
             }
             let (mark, colour) = mark(finding.state);
             let mark = if colourful { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark.to_owned() };
             for (number, line) in wrapped(&finding.detail).enumerate() {
-                if number == 0 {
-                    println!("  {mark} {name:<12} {line}");
-                } else {
-                    println!("{:17}{line}", "");
-                }
+                let margin = if number == 0 { format!("  {mark} {name:<12} ") } else { " ".repeat(MARGIN) };
+                lines.push(margin + &line);
             }
             for (number, line) in finding.fix.iter().flat_map(|fix| wrapped(fix)).enumerate() {
-                println!("{:17}{} {line}", "", if number == 0 { "→" } else { " " });
+                lines.push(format!("{:MARGIN$}{} {line}", "", if number == 0 { "→" } else { " " }));
             }
         }
         let [ok, warn, fail, ask] = [State::Ok, State::Warn, State::Fail, State::Ask].map(|s| self.count(s));
-        println!("\n{ok} well, {warn} to improve, {fail} wrong, {ask} for you to answer");
+        lines.push(format!("\n{ok} well, {warn} to improve, {fail} wrong, {ask} for you to answer"));
+        lines.join("\n")
     }
 }
 
@@ -271,7 +271,7 @@ mod tests {
         assert_eq!(findings.0.len(), Check::ALL.len());
         assert_eq!((findings.count(State::Ok), findings.count(State::Ask)), (1, Check::ALL.len() - 1));
         assert!(findings.0.iter().zip(Check::ALL).all(|(finding, check)| finding.of == *check), "in order");
-        assert!(findings.0.iter().all(|finding| finding.state == State::Ok || finding.fix.is_some()));
+        assert!(findings.0[0].detail.contains("not looked at") && findings.0[0].fix.is_none());
     }
 
     #[test]

@@ -3,13 +3,14 @@
 
 use std::{
     collections::{BTreeMap, BTreeSet},
+    io::{ErrorKind, IsTerminal, Write},
     net::SocketAddr,
     process::ExitCode,
 };
 
 use anyhow::Context;
 use shared::{
-    config::{Env, Problems},
+    config::{Env, Problems, Reader},
     ids::{GuildId, RoleId},
     store::checkup::{self, Connected},
 };
@@ -108,10 +109,12 @@ fn prepare() {
 
 fn finish(findings: &mut Findings, asked: &[Check], output: Output) -> anyhow::Result<ExitCode> {
     findings.complete(asked.iter().copied());
-    if output.json {
-        findings.print_json()?;
-    } else {
-        findings.print();
+    let mut stdout = std::io::stdout();
+    let text = if output.json { findings.json()? } else { findings.text(stdout.is_terminal()) };
+    match writeln!(stdout, "{text}") {
+        // Whoever reads, as `head` does, has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written.context("stdout cannot be written")?,
     }
     Ok(findings.exit_code())
 }
@@ -131,11 +134,12 @@ fn note_problems(findings: &mut Findings, problems: &Problems) {
 async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnection> {
     match operator::database_url(env) {
         Ok(url) => database::look(findings, &url).await,
-        Err(error) => {
-            let problem = error.downcast_ref::<Problems>().and_then(|problems| problems.0.first());
-            let wrong = problem
-                .map_or_else(|| "has no address".to_owned(), |p| format!("{} {}", p.variable, p.wrong));
-            findings.fail(Check::DatabaseReachable, wrong, "start `nexrole up`, or set DATABASE_URL");
+        // What is wrong with it is one of the configuration's problems already.
+        Err(_) if Reader::new(env).given("DATABASE_URL") => None,
+        Err(_) => {
+            let detail =
+                "DATABASE_URL is not set, and no `nexrole up` with its own database runs in this folder";
+            findings.fail(Check::DatabaseReachable, detail, "start `nexrole up`, or set DATABASE_URL");
             None
         }
     }

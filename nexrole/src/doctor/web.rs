@@ -28,7 +28,14 @@ pub(super) async fn look(
     expects_webhooks: bool,
 ) {
     let Some(url) = public_url else { return without(findings, expects_webhooks) };
-    let https = url.strip_prefix("https://");
+    match url.strip_prefix("https://") {
+        Some(authority) => look_at_tls(findings, authority).await,
+        None => findings.warn(
+            Check::WebTls,
+            "PUBLIC_URL is plain http on this machine: fine for a trial",
+            format!("before others come: {PROXY}"),
+        ),
+    }
     let answer = match http.get(format!("{url}/healthz")).send().await {
         Ok(answer) => answer,
         Err(error) => {
@@ -61,14 +68,6 @@ pub(super) async fn look(
         let detail = format!("{url}/healthz is answered by something else than the gateway");
         findings.fail(Check::WebAddress, detail, "let the proxy pass everything to the gateway (BIND)");
     }
-    match https {
-        Some(authority) => look_at_tls(findings, authority).await,
-        None => findings.warn(
-            Check::WebTls,
-            "PUBLIC_URL is plain http on this machine: fine for a trial",
-            format!("before others come: {PROXY}"),
-        ),
-    }
 }
 
 fn without(findings: &mut Findings, expects_webhooks: bool) {
@@ -93,7 +92,7 @@ async fn look_at_tls(findings: &mut Findings, authority: &str) {
     };
     match tls::answer_to_old(host.trim_matches(['[', ']']), port).await {
         Ok(tls::Answer::Refused) => {
-            findings.ok(Check::WebTls, "TLS 1.0 and 1.1 are refused, newer is spoken");
+            findings.ok(Check::WebTls, "TLS 1.0 and 1.1 are refused");
         }
         Ok(tls::Answer::Spoken) => findings.fail(
             Check::WebTls,
@@ -147,9 +146,14 @@ pub(super) async fn look_at_service(
     let address =
         if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen };
     let Ok(answer) = http.get(format!("http://{address}/readyz")).send().await else {
+        let where_else = if check == Check::ServicesBot {
+            " (`nexrole up` gives it any free port, which its log names)"
+        } else {
+            ""
+        };
         return findings.ask(
             check,
-            format!("nothing answers at {address}: does it run elsewhere? (`nexrole up` gives the bot any free port)"),
+            format!("nothing answers at {address}: does it run elsewhere?{where_else}"),
             "look at its /readyz there, or start it",
         );
     };

@@ -100,12 +100,14 @@ async fn doctor(world: &World, changes: &[(&str, &str)]) -> Said {
 async fn traces(world: &World) -> Vec<String> {
     let tables =
         "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
-    let tables: Vec<String> = sqlx::query_scalar(tables).fetch_all(world.db()).await.unwrap();
+    let tables: Vec<String> =
+        sqlx::query_scalar(tables).fetch_all(world.db()).await.expect("the query is good");
     let mut traces = Vec::new();
     for table in tables {
         let rows =
             format!("SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM \"{table}\" t");
-        let rows: String = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(world.db()).await.unwrap();
+        let rows: String =
+            sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(world.db()).await.expect("the query is good");
         traces.push(format!("{table}: {rows}"));
     }
     traces
@@ -249,7 +251,8 @@ async fn what_keeps_the_bot_from_giving_roles_is_said() {
 
     let state = discord.state().await.unwrap();
     let guilds = state["guilds"].as_array().unwrap();
-    let ours = guilds.iter().find(|g| g["id"] == guild.to_string()).unwrap();
+    let id = guild.to_string();
+    let ours = guilds.iter().find(|g| g["id"] == id.as_str()).unwrap();
     let roles = ours["roles"].as_array().unwrap();
     let own = roles.iter().find(|role| role["name"] == "Nexrole").unwrap()["id"].as_str().unwrap();
     let own: u64 = own.parse().unwrap();
