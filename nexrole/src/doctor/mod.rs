@@ -61,8 +61,17 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
 
     let mut seen = Rows::default();
     if let Some(mut db) = open_database(&mut findings, env).await {
-        let looked = look_at_rows(&mut findings, &mut db, gateway.as_ref().ok()).await;
-        seen = looked.context("the database stopped answering")?;
+        match look_at_rows(&mut findings, &mut db, gateway.as_ref().ok()).await {
+            Ok(rows) => seen = rows,
+            Err(error) => {
+                let detail = format!("it answers, but a question failed: {error}");
+                findings.fail(
+                    Check::DatabaseReachable,
+                    detail,
+                    "ask again; if it stays so, please report it",
+                );
+            }
+        }
     } else if !findings.knows(Check::OperatorBackups) {
         questions::backups(&mut findings, None);
     }

@@ -9,8 +9,12 @@ use shared::store::{
     roles::{Login, ROLES, RolesError},
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use tokio::process::Command;
 
-use crate::postgres::{machine::Scratch, options};
+use crate::postgres::{
+    machine::{NEXROLE, Scratch},
+    options,
+};
 
 /// Far below what a pool waits before it gives up, and enough for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);
@@ -92,7 +96,18 @@ async fn readiness_says_at_once_that_roles_are_missing_or_not_granted() {
     let (said, took) = server.readiness("stranger").await;
     assert_eq!(said, Readiness::NotAllowed);
     assert!(took < AT_ONCE, "{took:?}");
-    assert!(said.waits_for().expect("it waits").contains("nexrole migrate"));
+    assert!(said.waits_for().expect("it waits").contains("nexrole doctor"));
+    // The doctor has the statements.
+    let doctor = Command::new(NEXROLE)
+        .args(["doctor", "--json"])
+        .env_clear()
+        .env("DATABASE_URL", server.url("stranger"))
+        .current_dir(std::env::temp_dir())
+        .output();
+    let said = String::from_utf8(doctor.await.expect("nexrole starts").stdout).expect("UTF-8");
+    let line = said.lines().find(|line| line.contains("\"database.roles\"")).expect(&said);
+    assert!(line.contains("\"fail\"") && line.contains("GRANT nexrole_gateway, "), "{line}");
+    assert!(line.contains(" TO stranger"), "{line}");
 
     // Slow is not the same: whoever has all connections in use gets theirs.
     let pool = database::pool(&server.url("plain"), 1, Login::Gateway).expect("an address");
