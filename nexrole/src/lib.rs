@@ -6,6 +6,7 @@ mod backoff;
 pub mod children;
 pub mod database;
 pub mod demo;
+pub mod doctor;
 pub mod init;
 pub mod keys;
 pub mod operator;

@@ -5,7 +5,7 @@ use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 use clap::{Parser, Subcommand};
 use nexrole::{
     children::{self, Service},
-    demo, init, keys, operator, postgres, up,
+    demo, doctor, init, keys, operator, postgres, up,
 };
 use shared::config::{EXIT_CONFIG, Env, Problems};
 
@@ -25,6 +25,10 @@ enum Command {
     Up,
     /// Write a .env to fill in, and say what to do next
     Init,
+    /// Look whether everything is as it should be, and say what helps; changes nothing, exit code 1 if something is wrong
+    Doctor(doctor::Arguments),
+    /// Look whether what must always hold does hold, in every server's rows
+    Invariants(doctor::Output),
     /// The keys that seal secrets in the database
     Keys {
         /// What to do with keys
@@ -114,6 +118,8 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
             shared::telemetry::init(env);
             runtime()?.block_on(keys::run(env, &command))
         }
+        Command::Doctor(arguments) => runtime()?.block_on(doctor::run(env, arguments)),
+        Command::Invariants(output) => runtime()?.block_on(doctor::run_invariants(env, output)),
         Command::Operator(command) => {
             shared::telemetry::init(env);
             runtime()?.block_on(operator::run(env, command))?;

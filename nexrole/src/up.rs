@@ -71,23 +71,32 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
 
 /// Where each service listens; or all problems of both.
 fn addresses(env: &Env) -> Result<[(Service, SocketAddr); 2], Problems> {
-    let ours = |env: &Env| {
-        let given = Reader::new(env).given("DATABASE_URL");
-        if given { env.clone() } else { env.clone().with("DATABASE_URL", "postgres://localhost/ours") }
-    };
-    let gateway = webhook_gateway::config::Config::read(&ours(env));
-    // PORT and BIND are the gateway's. The bot's health checks are for nobody but us: any port will do.
-    let bot = bot::config::Config::read(&ours(env).without("PORT").with("BIND", "127.0.0.1:0"));
-    match (gateway, bot) {
-        (Ok(gateway), Ok(bot)) => Ok([(Service::Gateway, gateway.listen), (Service::Bot, bot.listen)]),
-        (gateway, bot) => {
-            let mut problems: Vec<_> =
-                gateway.err().into_iter().chain(bot.err()).flat_map(|problems| problems.0).collect();
-            problems.sort_by(|a, b| a.variable.cmp(&b.variable));
-            problems.dedup();
-            Err(Problems(problems))
+    match services(env) {
+        // The bot's health checks are for nobody but us: any port will do.
+        (Ok(gateway), Ok(_)) => {
+            Ok([(Service::Gateway, gateway.listen), (Service::Bot, SocketAddr::from(([127, 0, 0, 1], 0)))])
         }
+        (gateway, bot) => Err(problems(gateway.err(), bot.err())),
     }
+}
+
+/// What each service makes of the variables; the database is ours to provide where none is named.
+pub(crate) fn services(
+    env: &Env,
+) -> (Result<webhook_gateway::config::Config, Problems>, Result<bot::config::Config, Problems>) {
+    let given = Reader::new(env).given("DATABASE_URL");
+    let env = if given { env.clone() } else { env.clone().with("DATABASE_URL", "postgres://localhost/ours") };
+    let gateway = webhook_gateway::config::Config::read(&env);
+    // PORT and BIND are the gateway's.
+    (gateway, bot::config::Config::read(&env.without("PORT").without("BIND")))
+}
+
+/// Both services' problems, each once.
+pub(crate) fn problems(gateway: Option<Problems>, bot: Option<Problems>) -> Problems {
+    let mut problems: Vec<_> = gateway.into_iter().chain(bot).flat_map(|problems| problems.0).collect();
+    problems.sort_by(|a, b| a.variable.cmp(&b.variable));
+    problems.dedup();
+    Problems(problems)
 }
 
 /// `DATABASE_URL`, or a private cluster that lives as long as we do.

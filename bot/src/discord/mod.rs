@@ -1,7 +1,9 @@
-//! Everything that calls Discord's REST API for roles: thin calls, a pure reading of answers, and pacing.
+//! Everything that calls Discord's REST API for roles: thin calls, a pure reading of answers, and pacing; and what
+//! `nexrole doctor` reads.
 
 pub mod client;
 pub mod fuzz;
+pub mod inspect;
 pub mod outcome;
 pub mod pacing;
 pub mod roles;

@@ -15,7 +15,7 @@ use time::macros::format_description;
 use crate::operator;
 
 mod rotate;
-mod status;
+pub(crate) mod status;
 
 /// `nexrole keys …`
 #[derive(Debug, Subcommand)]

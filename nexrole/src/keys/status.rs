@@ -10,21 +10,31 @@ use shared::{
         sealed::{self, Column, Sealed},
     },
 };
+use sqlx::PgConnection;
 use time::{Date, macros::format_description};
 
 /// Keys should be changed this often.
-const OLD_DAYS: i64 = 90;
+pub(crate) const OLD_DAYS: i64 = 90;
 const DAMAGED: &str = "(damaged)";
 
+/// What one key sealed.
 #[derive(Debug, Default)]
-struct Count {
+pub(crate) struct Count {
     by_column: BTreeMap<Column, u64>,
-    closed: u64,
+    pub(crate) closed: u64,
+}
+
+impl Count {
+    pub(crate) fn sealed(&self) -> u64 {
+        self.by_column.values().sum()
+    }
 }
 
 /// Prints it; exit code 1 if something does not open.
 pub(super) async fn run(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Result<ExitCode> {
-    let counts = count(pool, keyring).await?;
+    let mut db = pool.across().await.context("the database cannot be reached")?;
+    let counts = count(&mut db, keyring).await?;
+    drop(db);
     let today = shared::clock::now().date();
     let ring: Vec<&str> = keyring.map(|keyring| keyring.ids().collect()).unwrap_or_default();
     let mut ids = ring.clone();
@@ -43,12 +53,15 @@ pub(super) async fn run(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Resul
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-async fn count(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Result<BTreeMap<String, Count>> {
+/// Tries everything that is sealed, by the id of its key.
+pub(crate) async fn count(
+    db: &mut PgConnection,
+    keyring: Option<&Keyring>,
+) -> Result<BTreeMap<String, Count>, sqlx::Error> {
     let mut counts = BTreeMap::<String, Count>::new();
     let mut last: Option<Sealed> = None;
     loop {
-        let mut db = pool.across().await.context("the database cannot be reached")?;
-        let page = sealed::page(&mut db, last.as_ref()).await?;
+        let page = sealed::page(db, last.as_ref()).await?;
         for value in &page {
             let count = counts.entry(value.key_id().unwrap_or(DAMAGED).to_owned()).or_default();
             *count.by_column.entry(value.column).or_default() += 1;
@@ -83,12 +96,13 @@ fn line(id: &str, count: Option<&Count>, ring: &[&str], today: Date) -> String {
 }
 
 /// Ids that `nexrole keys generate` makes begin with their day.
-fn age_days(id: &str, today: Date) -> Option<i64> {
+pub(crate) fn age_days(id: &str, today: Date) -> Option<i64> {
     let day = Date::parse(id.get(1..9)?, format_description!("[year][month][day]")).ok()?;
     id.starts_with('k').then(|| (today - day).whole_days())
 }
 
-fn fix(id: &str, closed: u64, ring: &[&str]) -> String {
+/// What is closed, and what helps.
+pub(crate) fn fix(id: &str, closed: u64, ring: &[&str]) -> String {
     let what = format!("{closed} sealed with '{id}' cannot be opened");
     let anew = "or connect those servers anew with `nexrole connect`";
     if id == DAMAGED {

@@ -9,6 +9,7 @@ use std::{
     path::Path,
 };
 
+use nexrole::doctor::Check;
 use serde::Deserialize;
 
 use crate::{described::say, tidy::CRATES};
@@ -38,6 +39,8 @@ struct Control {
     #[serde(default)]
     tests: Vec<String>,
     doc: Option<String>,
+    /// What `nexrole doctor` looks at, or asks.
+    doctor: Option<String>,
     reason: Option<String>,
 }
 
@@ -46,6 +49,8 @@ struct Known {
     tests: BTreeSet<String>,
     /// `file#heading`.
     sections: BTreeSet<String>,
+    /// Of `nexrole doctor`.
+    checks: BTreeSet<String>,
 }
 
 impl Known {
@@ -60,7 +65,8 @@ impl Known {
                 sections.extend(headings(&text).map(|heading| format!("{file}#{heading}")));
             }
         }
-        Self { tests: tree::tests(root, &CRATES), sections }
+        let checks = Check::ALL.iter().map(|check| check.name().to_owned()).collect();
+        Self { tests: tree::tests(root, &CRATES), sections, checks }
     }
 }
 
@@ -122,8 +128,17 @@ fn problems(control: &Control, known: &Known) -> Vec<String> {
     if ["adapted", "waiting", "cannot apply"].contains(&state) && !filled(&control.reason) {
         wrong.push(format!("is {state} and says no reason"));
     }
-    if state == "operator" && !filled(&control.doc) {
-        wrong.push("is the operator's and names no section".to_owned());
+    if state == "operator" {
+        for (is_there, what) in [
+            (filled(&control.doc), "section"),
+            (filled(&control.doctor), "check of the doctor's"),
+            (!control.tests.is_empty(), "test"),
+        ] {
+            wrong.extend((!is_there).then(|| format!("is the operator's and names no {what}")));
+        }
+    }
+    for check in control.doctor.iter().filter(|check| !known.checks.contains(*check)) {
+        wrong.push(format!("names the doctor's check {check}, which does not exist"));
     }
     for test in control.tests.iter().filter(|test| !known.tests.contains(*test)) {
         wrong.push(format!("names the test {test}, which does not exist"));
@@ -204,7 +219,11 @@ fn every_test_that_the_policy_names_exists() {
 
 fn small_world() -> Known {
     let set = |words: &[&str]| words.iter().map(|&word| word.to_owned()).collect();
-    Known { tests: set(&["shared::crypto::tests::seals"]), sections: set(&["docs/a.md#backups"]) }
+    Known {
+        tests: set(&["shared::crypto::tests::seals"]),
+        sections: set(&["docs/a.md#backups"]),
+        checks: set(&["operator.disks"]),
+    }
 }
 
 /// What the checker says of one control, in a file that has no other.
@@ -217,10 +236,11 @@ fn said(lines: &str) -> Vec<String> {
 #[test]
 fn a_control_that_claims_too_much_is_found() {
     let test = "tests = [\"shared::crypto::tests::seals\"]";
+    let operator = "state = \"operator\"\ndoc = \"docs/a.md#backups\"\ndoctor = \"operator.disks\"";
     for good in [
         format!("state = \"proven\"\n{test}"),
         format!("state = \"adapted\"\nreason = \"r\"\n{test}"),
-        "state = \"operator\"\ndoc = \"docs/a.md#backups\"".into(),
+        format!("{operator}\n{test}"),
         "state = \"waiting\"\nreason = \"r\"".into(),
         "state = \"cannot apply\"\nreason = \"r\"".into(),
     ] {
@@ -233,17 +253,22 @@ fn a_control_that_claims_too_much_is_found() {
         ("state = \"waiting\"", "000-01 is waiting and says no reason"),
         ("state = \"waiting\"\nreason = \" \"", "000-01 is waiting and says no reason"),
         ("state = \"cannot apply\"", "000-01 is cannot apply and says no reason"),
-        ("state = \"operator\"", "000-01 is the operator's and names no section"),
-        (
-            "state = \"operator\"\ndoc = \"docs/a.md#nowhere\"",
-            "000-01 names the section docs/a.md#nowhere, which does not exist",
-        ),
+        (operator, "000-01 is the operator's and names no test"),
         (
             "state = \"proven\"\ntests = [\"shared::crypto::seals\"]",
             "000-01 names the test shared::crypto::seals, which does not exist",
         ),
     ] {
         assert_eq!(said(bad), [problem], "{bad}");
+    }
+    for (word, other, problem) in [
+        ("doc = \"docs/a.md#backups\"", "", "is the operator's and names no section"),
+        ("#backups", "#nowhere", "names the section docs/a.md#nowhere, which does not exist"),
+        ("doctor = \"operator.disks\"", "", "is the operator's and names no check of the doctor's"),
+        ("operator.disks", "operator.luck", "names the doctor's check operator.luck, which does not exist"),
+    ] {
+        let wrong = said(&format!("{}\n{test}", operator.replace(word, other)));
+        assert_eq!(wrong, [format!("000-01 {problem}")]);
     }
     let no_reason = format!("state = \"adapted\"\n{test}");
     assert_eq!(said(&no_reason), ["000-01 is adapted and says no reason"]);

@@ -57,7 +57,7 @@ fn text(output: &Output) -> String {
 }
 
 /// A server with both secrets sealed.
-async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
+pub(crate) async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
     let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
     let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
     connections::ensure_guild(&mut tenant).await.expect("made");

@@ -12,6 +12,7 @@ mod danger;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;
+mod doctor;
 mod door;
 mod durability;
 mod erase;
@@ -19,6 +20,7 @@ mod export;
 mod gateway;
 mod http;
 mod keys;
+mod logins;
 mod metrics;
 mod migrations;
 mod observe;

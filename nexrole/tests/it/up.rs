@@ -173,6 +173,24 @@ async fn with_its_own_database_the_operators_commands_find_it() {
     world.until("they have VIP", async || world.has(&ana, world.vip).await).await;
     let why = command(&["why", "--guild", &guild, "--member", &ana.user.to_string()]).output().await.unwrap();
     assert!(String::from_utf8_lossy(&why.stdout).contains("is active"));
+    let mut doctor = command(&["doctor", "--json"]);
+    doctor.envs(world.variables()).env_remove("DATABASE_URL").env("BIND", format!("127.0.0.1:{port}"));
+    let output = doctor.args(["--bot", &format!("127.0.0.1:{port}")]).output().await.unwrap();
+    let said = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{said}");
+    for check in [
+        "database.reachable",
+        "database.address",
+        "database.tls",
+        "database.schema",
+        "database.durability",
+        "database.checksums",
+        "discord.roles",
+        "services.gateway",
+        "invariants.changes",
+    ] {
+        assert!(said.contains(&format!("{{\"check\":\"{check}\",\"state\":\"ok\"")), "{check}: {said}");
+    }
     signal(&child, Signal::TERM);
     let status =
         tokio::time::timeout(Duration::from_secs(20), child.wait()).await.expect("it stops").unwrap();

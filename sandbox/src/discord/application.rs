@@ -42,8 +42,10 @@ async fn myself() -> Json<Value> {
 }
 
 async fn application(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    let present = |world: &mut super::World| world.guilds.values().filter(|guild| guild.bot_in_guild).count();
-    Json(wire::application(discord.with(present)))
+    discord.with(|world| {
+        let present = world.guilds.values().filter(|guild| guild.bot_in_guild).count();
+        Json(wire::application(present, world.gateway.members_intent))
+    })
 }
 
 async fn commands(State(discord): State<Arc<Discord>>) -> Json<Vec<Value>> {

@@ -33,11 +33,13 @@ pub(crate) fn myself() -> Value {
 }
 
 /// The bot's application. Its id equals the bot's user id, as for every application created since 2016.
-pub(crate) fn application(guilds: usize) -> Value {
+pub(crate) fn application(guilds: usize, members_intent: bool) -> Value {
+    // GATEWAY_GUILD_MEMBERS_LIMITED: the intent of an application in fewer than 100 guilds.
+    let flags = u64::from(members_intent) << 15;
     json!({
         "id": BOT_ID.to_string(), "name": "Nexrole", "icon": null, "description": "", "type": null,
         "bot": user(BOT_ID, "Nexrole"), "bot_public": true, "bot_require_code_grant": false,
-        "verify_key": "0".repeat(64), "flags": 0, "flags_new": "0", "redirect_uris": [],
+        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
         "interactions_endpoint_url": null, "role_connections_verification_url": null,
         "owner": user(OWNER_ID, "owner"), "approximate_guild_count": guilds,
         "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,

@@ -21,6 +21,8 @@ pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
 
 /// A step that takes longer is given up: Postgres itself ends a statement after 15 seconds, so nobody is there any more.
 const SILENT: Duration = Duration::from_secs(20);
+/// A pool that has no connection after this is asked about apart: it may never get one.
+const PROMPT: Duration = Duration::from_millis(250);
 /// How long a connection may take to say that it is alive.
 const ALIVE: Duration = Duration::from_millis(1500);
 /// Between two tries of a migration that could not have a table, and how long it goes on.
@@ -255,7 +257,9 @@ impl Readiness {
                     "the database login lacks roles: an administrator runs GRANT {} TO it",
                     roles.join(", ")
                 );
-                Some("the database login lacks a role: the log says which")
+                Some(
+                    "its login may not become Nexrole's database roles: run `nexrole migrate`, or ask `nexrole doctor`",
+                )
             }
             Self::MayLoseData => {
                 tracing::error!(
@@ -274,10 +278,14 @@ impl Readiness {
 
 /// Looks.
 pub async fn readiness(pool: &Pool) -> Readiness {
-    let applied: Result<Vec<i64>, sqlx::Error> = within(
+    let applied = within(
         sqlx::query_scalar("SELECT version FROM _sqlx_migrations WHERE success").fetch_all(&pool.connections),
-    )
-    .await;
+    );
+    let applied: Result<Vec<i64>, sqlx::Error> = tokio::select! {
+        applied = applied => applied,
+        // A session that cannot have its role is closed again by the pool, which goes on trying and keeps the reason to itself.
+        Some(refused) = refused(pool) => return refused,
+    };
     match applied {
         Ok(applied) if MIGRATOR.iter().all(|known| applied.contains(&known.version)) => fitness(pool).await,
         Ok(_) => Readiness::SchemaBehind,
@@ -286,33 +294,38 @@ pub async fn readiness(pool: &Pool) -> Readiness {
         Err(sqlx::Error::Database(error)) if matches!(error.code().as_deref(), Some("42P01" | "42501")) => {
             Readiness::SchemaBehind
         }
-        // A session that cannot have its role is closed again by the pool, which keeps the reason to itself.
-        Err(error) => match standing_without_a_role(pool).await {
-            Ok(Standing::Missing) => Readiness::SchemaBehind,
-            Ok(Standing::Lacks(roles)) => Readiness::RolesRefused(roles),
-            Ok(Standing::Fine) | Err(_) => Readiness::Away(error.to_string()),
-        },
+        Err(error) => Readiness::Away(error.to_string()),
     }
 }
 
-async fn standing_without_a_role(pool: &Pool) -> Result<Standing, sqlx::Error> {
-    within(async {
+/// What keeps this login from its roles, asked on a connection of its own, and only if the pool is slow.
+async fn refused(pool: &Pool) -> Option<Readiness> {
+    tokio::time::sleep(PROMPT).await;
+    let asked = within(async {
         let mut db = pool.connections.connect_options().connect().await?;
-        let standing = roles::standing(&mut db, pool.login).await?;
+        let standing = roles::standing(&mut db, pool.login.all()).await?;
         db.close().await?;
         Ok(standing)
-    })
-    .await
+    });
+    // Not to be had either: the pool will say so.
+    unready(asked.await.ok()?)
+}
+
+fn unready(standing: Standing) -> Option<Readiness> {
+    match standing {
+        Standing::Fine => None,
+        Standing::Missing => Some(Readiness::SchemaBehind),
+        Standing::Lacks(roles) => Some(Readiness::RolesRefused(roles)),
+    }
 }
 
 /// Whether every role can be had, and what is committed stays. Tests and the demo say of their own Postgres that it need not.
 async fn fitness(pool: &Pool) -> Readiness {
     // The session has its role, or it would not be; a tenant's transaction takes another.
-    let standing = within(async { roles::standing(&mut *pool.across().await?, pool.login).await });
-    match standing.await {
-        Ok(Standing::Fine) => {}
-        Ok(Standing::Missing) => return Readiness::SchemaBehind,
-        Ok(Standing::Lacks(roles)) => return Readiness::RolesRefused(roles),
+    let standing = within(async { roles::standing(&mut *pool.across().await?, pool.login.all()).await });
+    match standing.await.map(unready) {
+        Ok(None) => {}
+        Ok(Some(refused)) => return refused,
         Err(error) => return Readiness::Away(error.to_string()),
     }
     let may_lose = "SELECT 'off' IN (current_setting('fsync'), current_setting('full_page_writes'))

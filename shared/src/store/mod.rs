@@ -6,6 +6,7 @@
 pub mod activity;
 pub mod audit;
 pub mod catalogue;
+pub mod checkup;
 pub mod connections;
 pub mod cursors;
 pub mod database;

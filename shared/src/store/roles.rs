@@ -41,7 +41,7 @@ impl Login {
     }
 
     /// Every role that a service with this login takes. The gateway also forgets what is old.
-    fn all(self) -> &'static [&'static str] {
+    pub(super) fn all(self) -> &'static [&'static str] {
         match self {
             Self::Gateway => &["nexrole_ingest", "nexrole_gateway", "nexrole_retention"],
             Self::Bot => &["nexrole_worker", "nexrole_bot"],
@@ -69,16 +69,14 @@ const TRIES: u32 = 10;
 pub enum RolesError {
     /// An administrator has to act, once per cluster.
     #[error(
-        "this login may not make Nexrole's database roles ({why}). An administrator runs once, on any database of the cluster:\n{}",
-        by_hand(missing, login)
+        "this login may not make Nexrole's database roles, or not become them ({why}). An administrator runs once, on any \
+         database of the cluster:\n{by_hand}"
     )]
     NotAllowed {
         /// What Postgres said.
         why: String,
-        /// The roles that nobody has made yet.
-        missing: Vec<String>,
-        /// Who migrates.
-        login: String,
+        /// The statements.
+        by_hand: String,
     },
     /// Somebody gave a role more than it may have.
     #[error(
@@ -90,11 +88,28 @@ pub enum RolesError {
     Database(#[from] sqlx::Error),
 }
 
-/// What an administrator runs where the migrating login lacks CREATEROLE.
-fn by_hand(missing: &[String], login: &str) -> String {
-    let mut lines: Vec<_> = missing.iter().map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
-    lines.push(format!("GRANT {} TO {login};", ROLES.join(", ")));
-    lines.join("\n")
+/// What an administrator runs where the migrating login lacks CREATEROLE, or the right to give a role to itself.
+pub async fn by_hand(db: &mut PgConnection) -> Result<String, sqlx::Error> {
+    let (login, there): (String, Vec<String>) = sqlx::query_as(
+        "SELECT quote_ident(session_user),
+                ARRAY (SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1))",
+    )
+    .bind(ROLES.as_slice())
+    .fetch_one(&mut *db)
+    .await?;
+    let missing = ROLES.iter().filter(|role| !there.iter().any(|there| there == *role));
+    let mut lines: Vec<_> = missing.map(|role| format!("CREATE ROLE {role} NOLOGIN;")).collect();
+    lines.push(format!("GRANT {} TO {login}{};", ROLES.join(", "), to_become(db).await?));
+    Ok(lines.join("\n"))
+}
+
+/// To become a role, not to have what it has. Before 16 Postgres knows no such difference; since then a grant that is there already
+/// keeps its options unless they are named.
+async fn to_become(db: &mut PgConnection) -> Result<&'static str, sqlx::Error> {
+    let named: bool = sqlx::query_scalar("SELECT current_setting('server_version_num')::integer >= 160000")
+        .fetch_one(db)
+        .await?;
+    Ok(if named { " WITH INHERIT FALSE, SET TRUE" } else { "" })
 }
 
 /// Makes the roles that are missing, and lets this login become each. Any number of callers may do so at once, on any
@@ -108,15 +123,8 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
                 // 42710, 23505, XX000: made or granted by somebody else in this moment.
                 "42710" | "23505" | "XX000" if tries < TRIES => tries += 1,
                 "42501" => {
-                    let login =
-                        sqlx::query_scalar("SELECT quote_ident(session_user)").fetch_one(&mut *db).await?;
-                    let missing = sqlx::query_scalar(
-                        "SELECT r FROM unnest($1::text[]) r WHERE NOT EXISTS (SELECT FROM pg_roles WHERE rolname = r)",
-                    )
-                    .bind(ROLES.as_slice())
-                    .fetch_all(&mut *db)
-                    .await?;
-                    return Err(RolesError::NotAllowed { why: error.to_string(), missing, login });
+                    let why = error.as_database_error().map_or_else(String::new, |e| e.message().to_owned());
+                    return Err(RolesError::NotAllowed { why, by_hand: by_hand(db).await? });
                 }
                 _ => return Err(error.into()),
             }
@@ -131,19 +139,19 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
     mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
 }
 
-/// How a session's login stands to the roles that its service takes.
+/// How a session's login stands to roles that it needs.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Standing {
+pub enum Standing {
     /// It may become each.
     Fine,
-    /// Some are missing: nothing was ever migrated on this cluster.
+    /// Some do not exist: nothing was ever migrated on this cluster.
     Missing,
     /// It may not become these.
     Lacks(Vec<String>),
 }
 
 /// Looks, whatever role the session has now.
-pub(super) async fn standing(db: &mut PgConnection, login: Login) -> Result<Standing, sqlx::Error> {
+pub(super) async fn standing(db: &mut PgConnection, roles: &[&str]) -> Result<Standing, sqlx::Error> {
     // Since Postgres 16 to be a member is not enough.
     let unattainable: Vec<(String, bool)> = sqlx::query_as(
         "SELECT needed, r.oid IS NOT NULL
@@ -153,7 +161,7 @@ pub(super) async fn standing(db: &mut PgConnection, login: Login) -> Result<Stan
                                                           THEN 'SET' ELSE 'MEMBER' END)
           ORDER BY nth",
     )
-    .bind(login.all())
+    .bind(roles)
     .fetch_all(db)
     .await?;
     Ok(match unattainable {
@@ -211,7 +219,12 @@ pub(super) async fn are_granted(db: &mut PgConnection) -> Result<bool, sqlx::Err
     .await
 }
 
-async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+/// Becoming a role is the test: since Postgres 16, to be a member, or to have made it, is not enough.
+async fn become_and_return(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error> {
+    run(db, &format!("SET ROLE {role}; RESET ROLE")).await
+}
+
+async fn ensure_one(db: &mut PgConnection, role: &'static str) -> Result<(), sqlx::Error> {
     let there: bool = sqlx::query_scalar("SELECT EXISTS (SELECT FROM pg_roles WHERE rolname = $1)")
         .bind(role)
         .fetch_one(&mut *db)
@@ -220,14 +233,11 @@ async fn ensure_one(db: &mut PgConnection, role: &str) -> Result<(), sqlx::Error
         run(db, &format!("CREATE ROLE {role} NOLOGIN")).await?;
     }
     // Becoming it is the test: since Postgres 16, to be a member, or to have made it, is not enough.
-    match run(db, &format!("SET ROLE {role}; RESET ROLE")).await {
+    match become_and_return(db, role).await {
         Err(error) if error.as_database_error().and_then(|e| e.code()).as_deref() == Some("42501") => {
-            let version: i32 = sqlx::query_scalar("SELECT current_setting('server_version_num')::int")
-                .fetch_one(&mut *db)
-                .await?;
-            // To become it, not to have what it has; before 16 Postgres knows no such difference.
-            let how = if version >= 160_000 { " WITH INHERIT FALSE, SET TRUE" } else { "" };
-            run(db, &format!("GRANT {role} TO CURRENT_USER{how}")).await
+            let how = to_become(db).await?;
+            run(db, &format!("GRANT {role} TO CURRENT_USER{how}")).await?;
+            become_and_return(db, role).await
         }
         became => became,
     }

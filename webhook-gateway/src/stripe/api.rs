@@ -26,6 +26,8 @@ use super::{
     shop::{WireOffer, WirePage, WirePaymentLink},
 };
 
+pub mod probe;
+
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// What to wait when Stripe says 429 without saying for how long.

@@ -1,0 +1,157 @@
+//! Four reads with which an operator can be told what is wrong before it matters. In: a token and ids. Out: what Discord says
+//! of the bot, and what time it is there. Nothing here changes anything, and no service calls it.
+
+use std::{collections::BTreeSet, time::Duration};
+
+use reqwest::header::DATE;
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Deserializer, de};
+use shared::{
+    domain::outcome::{CallOutcome, Transient},
+    ids::{GuildId, RoleId, UserId},
+};
+
+use super::outcome::classify;
+
+const TIMEOUT: Duration = Duration::from_secs(8);
+
+/// What is called here, beside [`super::ROUTES`], spelt as Discord's own description spells it.
+pub const ROUTES: [(&str, &str); 4] = [
+    ("GET", "/users/@me"),
+    ("GET", "/applications/@me"),
+    ("GET", "/guilds/{guild_id}/roles"),
+    ("GET", "/guilds/{guild_id}/members/{user_id}"),
+];
+
+/// May do everything (<https://discord.com/developers/docs/topics/permissions>).
+pub const ADMINISTRATOR: u64 = 1 << 3;
+/// May give and take roles below its own.
+pub const MANAGE_ROLES: u64 = 1 << 28;
+/// Of an application: may be told of members (<https://discord.com/developers/docs/resources/application>); the second for
+/// fewer than 100 servers.
+const MEMBERS_INTENT: u64 = 1 << 14 | 1 << 15;
+
+/// An answer, and the clock of whoever gave it.
+#[derive(Debug)]
+pub struct Seen<T> {
+    /// What was asked for.
+    pub value: T,
+    /// The `Date` header.
+    pub date: Option<String>,
+}
+
+/// Who the bot is.
+#[derive(Debug, Deserialize)]
+pub struct Myself {
+    /// As a member of guilds.
+    #[serde(deserialize_with = "parsed")]
+    pub id: UserId,
+    /// As people see it.
+    pub username: String,
+}
+
+/// The bot's application.
+#[derive(Debug, Deserialize)]
+pub struct Application {
+    /// For an invitation.
+    pub id: String,
+    flags: u64,
+}
+
+impl Application {
+    /// Whether the Server Members intent is switched on.
+    pub fn may_hear_of_members(&self) -> bool {
+        self.flags & MEMBERS_INTENT != 0
+    }
+}
+
+/// A role of a guild.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Role {
+    /// Which.
+    #[serde(deserialize_with = "parsed")]
+    pub id: RoleId,
+    /// As people see it.
+    pub name: String,
+    /// Higher is more.
+    pub position: i64,
+    /// What its holders may do.
+    #[serde(deserialize_with = "parsed")]
+    pub permissions: u64,
+    /// Belongs to an integration, which alone gives it.
+    pub managed: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Held {
+    roles: Vec<String>,
+}
+
+fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> Result<T, D::Error> {
+    let text = String::deserialize(deserializer)?;
+    text.parse().map_err(|_| de::Error::custom("no id"))
+}
+
+/// Looks, and does nothing else.
+pub struct Inspector {
+    http: reqwest::Client,
+    token: SecretString,
+    base: String,
+}
+
+impl Inspector {
+    /// `api_url`: scheme and host only.
+    pub fn new(token: &SecretString, api_url: &str) -> Result<Self, reqwest::Error> {
+        let http = reqwest::Client::builder()
+            .timeout(TIMEOUT)
+            .redirect(reqwest::redirect::Policy::none())
+            .user_agent(concat!("DiscordBot (Nexrole, ", env!("CARGO_PKG_VERSION"), ")"))
+            .build()?;
+        Ok(Self { http, token: token.clone(), base: format!("{api_url}/api/v10") })
+    }
+
+    /// Whose token it is.
+    pub async fn myself(&self) -> Result<Seen<Myself>, CallOutcome> {
+        self.get("/users/@me").await
+    }
+
+    /// What the bot's application may do.
+    pub async fn application(&self) -> Result<Application, CallOutcome> {
+        Ok(self.get("/applications/@me").await?.value)
+    }
+
+    /// All roles of a guild.
+    pub async fn roles(&self, guild: GuildId) -> Result<Vec<Role>, CallOutcome> {
+        Ok(self.get(&format!("/guilds/{guild}/roles")).await?.value)
+    }
+
+    /// The roles that a member holds.
+    pub async fn held(&self, guild: GuildId, user: UserId) -> Result<BTreeSet<RoleId>, CallOutcome> {
+        let held: Held = self.get(&format!("/guilds/{guild}/members/{user}")).await?.value;
+        let roles = held.roles.iter().map(|role| role.parse().ok()).collect::<Option<_>>();
+        roles.ok_or(CallOutcome::Transient(Transient::Connection))
+    }
+
+    async fn get<T: de::DeserializeOwned>(&self, path: &str) -> Result<Seen<T>, CallOutcome> {
+        let asked = async {
+            let authorization = format!("Bot {}", self.token.expose_secret());
+            let url = format!("{}{path}", self.base);
+            let answer =
+                self.http.get(url).header(reqwest::header::AUTHORIZATION, authorization).send().await?;
+            let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+            Ok::<_, reqwest::Error>((status, headers, answer.bytes().await?))
+        };
+        let (status, headers, body) = asked.await.map_err(|error| {
+            let cause = if error.is_timeout() { Transient::TimedOut } else { Transient::Connection };
+            CallOutcome::Transient(cause)
+        })?;
+        match classify(status, &headers, &body) {
+            CallOutcome::Done => {}
+            other => return Err(other),
+        }
+        let date = headers.get(DATE).and_then(|date| Some(date.to_str().ok()?.to_owned()));
+        let value = serde_json::from_slice(&body);
+        let value = value.map_err(|_| CallOutcome::Transient(Transient::Connection))?;
+        Ok(Seen { value, date })
+    }
+}

@@ -1,0 +1,293 @@
+//! What was looked at, and what came of it. In: findings. Out: text for people, or an object per line; and the exit code.
+
+use std::process::ExitCode;
+
+use serde::Serialize;
+
+/// Where details begin.
+const MARGIN: usize = 17;
+
+macro_rules! checks {
+    ($($(#[doc = $what:literal])* $check:ident => $name:literal,)*) => {
+        /// Everything that is looked at, in the order in which it is shown.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+        pub enum Check { $($(#[doc = $what])* $check,)* }
+
+        impl Check {
+            /// All of them.
+            pub const ALL: &[Self] = &[$(Self::$check,)*];
+
+            /// `group.name`, as in JSON and in `security/controls.toml`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$check => $name,)* }
+            }
+        }
+    };
+}
+
+checks! {
+    /// All variables of both services.
+    Configuration => "configuration.variables",
+    /// Postgres answers, in a version that is supported.
+    DatabaseReachable => "database.reachable",
+    /// It is on no public address.
+    DatabaseAddress => "database.address",
+    /// The way there is encrypted and verified, or private.
+    DatabaseTls => "database.tls",
+    /// The login may act as each role.
+    DatabaseRoles => "database.roles",
+    /// Every migration is applied.
+    DatabaseSchema => "database.schema",
+    /// What is committed survives a crash.
+    DatabaseDurability => "database.durability",
+    /// A disk that lies is found out.
+    DatabaseChecksums => "database.checksums",
+    /// Every sealed value opens.
+    KeysOpen => "keys.open",
+    /// No key is old.
+    KeysAge => "keys.age",
+    /// Stripe takes each connection's key, which is restricted and of the right mode.
+    StripeKey => "stripe.key",
+    /// It may read what is read.
+    StripePermissions => "stripe.permissions",
+    /// Discord takes the token.
+    DiscordToken => "discord.token",
+    /// The bot hears who joins.
+    DiscordIntents => "discord.intents",
+    /// The bot is in every server.
+    DiscordServer => "discord.server",
+    /// It may manage roles there, and not everything.
+    DiscordPermissions => "discord.permissions",
+    /// Every mapped role is one that it can give.
+    DiscordRoles => "discord.roles",
+    /// The gateway answers from outside.
+    WebAddress => "web.address",
+    /// Browsers are told to stay with https.
+    WebHsts => "web.hsts",
+    /// TLS 1.0 and 1.1 are refused there.
+    WebTls => "web.tls",
+    /// Somebody can be told of a vulnerability.
+    WebContact => "web.contact",
+    /// The gateway is up and ready.
+    ServicesGateway => "services.gateway",
+    /// The bot is up and ready.
+    ServicesBot => "services.bot",
+    /// The database's clock.
+    ClockDatabase => "clock.database",
+    /// Stripe's.
+    ClockStripe => "clock.stripe",
+    /// Discord's.
+    ClockDiscord => "clock.discord",
+    /// Changes of a role alternate in the audit log.
+    InvariantsChanges => "invariants.changes",
+    /// No accepted event is forgotten.
+    InvariantsEvents => "invariants.events",
+    /// No job is overdue.
+    InvariantsJobs => "invariants.jobs",
+    /// Disks are encrypted.
+    OperatorDisks => "operator.disks",
+    /// Backups are made, encrypted, and can be restored.
+    OperatorBackups => "operator.backups",
+    /// Only what has to talk may talk.
+    OperatorNetwork => "operator.network",
+    /// A second factor everywhere.
+    OperatorLogins => "operator.logins",
+    /// Payment pages are Stripe's.
+    OperatorPayments => "operator.payments",
+    /// Providers were audited.
+    OperatorProviders => "operator.providers",
+}
+
+impl Check {
+    fn parts(self) -> (&'static str, &'static str) {
+        self.name().split_once('.').unwrap_or((self.name(), ""))
+    }
+}
+
+/// What came of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum State {
+    /// Seen to be right.
+    Ok,
+    /// It works, and should not stay so.
+    Warn,
+    /// It is wrong.
+    Fail,
+    /// It cannot be seen from here: a person has to answer.
+    Ask,
+}
+
+/// One line.
+#[derive(Debug, Clone, Serialize)]
+struct Finding {
+    check: &'static str,
+    state: State,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fix: Option<String>,
+    #[serde(skip)]
+    of: Check,
+}
+
+/// Everything that was found.
+#[derive(Debug, Default)]
+pub(super) struct Findings(Vec<Finding>);
+
+impl Findings {
+    pub(super) fn ok(&mut self, check: Check, detail: impl Into<String>) {
+        self.add(check, State::Ok, detail.into(), None);
+    }
+
+    pub(super) fn warn(&mut self, check: Check, detail: impl Into<String>, fix: impl Into<String>) {
+        self.add(check, State::Warn, detail.into(), Some(fix.into()));
+    }
+
+    pub(super) fn fail(&mut self, check: Check, detail: impl Into<String>, fix: impl Into<String>) {
+        self.add(check, State::Fail, detail.into(), Some(fix.into()));
+    }
+
+    pub(super) fn ask(&mut self, check: Check, detail: impl Into<String>, fix: impl Into<String>) {
+        self.add(check, State::Ask, detail.into(), Some(fix.into()));
+    }
+
+    fn add(&mut self, of: Check, state: State, detail: String, fix: Option<String>) {
+        self.0.push(Finding { check: of.name(), state, detail, fix, of });
+    }
+
+    /// Whether a check has been made.
+    pub(super) fn knows(&self, check: Check) -> bool {
+        self.0.iter().any(|finding| finding.of == check)
+    }
+
+    /// Of everything that is not asked for, only what is wrong.
+    pub(super) fn keep_wrong_or(&mut self, asked: &[Check]) {
+        self.0.retain(|finding| finding.state == State::Fail || asked.contains(&finding.of));
+    }
+
+    /// In order; what was asked for and could not be looked at says so, and is not claimed.
+    pub(super) fn complete(&mut self, asked: impl Iterator<Item = Check>) {
+        for check in asked {
+            if !self.knows(check) {
+                self.add(check, State::Ask, "not looked at, because of what failed".to_owned(), None);
+            }
+        }
+        self.0.sort_by_key(|finding| finding.of);
+    }
+
+    pub(super) fn exit_code(&self) -> ExitCode {
+        if self.has_failures() { ExitCode::FAILURE } else { ExitCode::SUCCESS }
+    }
+
+    pub(super) fn has_failures(&self) -> bool {
+        self.count(State::Fail) > 0
+    }
+
+    fn count(&self, state: State) -> usize {
+        self.0.iter().filter(|finding| finding.state == state).count()
+    }
+
+    /// One object per line.
+    pub(super) fn json(&self) -> serde_json::Result<String> {
+        let lines: Result<Vec<_>, _> = self.0.iter().map(serde_json::to_string).collect();
+        Ok(lines?.join("\n"))
+    }
+
+    /// For people, in groups.
+    pub(super) fn text(&self, colourful: bool) -> String {
+        let mut lines: Vec<String> = Vec::new();
+        let mut last = "";
+        for finding in &self.0 {
+            let (group, name) = finding.of.parts();
+            if group != last {
+                lines.extend((!last.is_empty()).then(String::new));
+                lines.push(title(group).to_owned());
+                last = group;
+            }
+            let (mark, colour) = mark(finding.state);
+            let mark = if colourful { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark.to_owned() };
+            for (number, line) in wrapped(&finding.detail).enumerate() {
+                let margin = if number == 0 { format!("  {mark} {name:<12} ") } else { " ".repeat(MARGIN) };
+                lines.push(margin + &line);
+            }
+            for (number, line) in finding.fix.iter().flat_map(|fix| wrapped(fix)).enumerate() {
+                lines.push(format!("{:MARGIN$}{} {line}", "", if number == 0 { "→" } else { " " }));
+            }
+        }
+        let [ok, warn, fail, ask] = [State::Ok, State::Warn, State::Fail, State::Ask].map(|s| self.count(s));
+        lines.push(format!("\n{ok} well, {warn} to improve, {fail} wrong, {ask} for you to answer"));
+        lines.join("\n")
+    }
+}
+
+fn title(group: &str) -> &str {
+    match group {
+        "operator" => "what no program can see",
+        "keys" => "encryption keys",
+        "web" => "public address",
+        "clock" => "clocks",
+        other => other,
+    }
+}
+
+fn mark(state: State) -> (&'static str, &'static str) {
+    match state {
+        State::Ok => ("✓", "32"),
+        State::Warn => ("!", "33"),
+        State::Fail => ("✗", "31"),
+        State::Ask => ("?", "36"),
+    }
+}
+
+/// Lines of about a hundred characters, broken at spaces; what has lines already keeps them.
+fn wrapped(text: &str) -> impl Iterator<Item = String> {
+    const WIDTH: usize = 100;
+    let mut lines: Vec<String> = Vec::new();
+    for paragraph in text.lines() {
+        let mut line = String::new();
+        for word in paragraph.split(' ') {
+            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
+                lines.push(std::mem::take(&mut line));
+            }
+            if !line.is_empty() {
+                line.push(' ');
+            }
+            line.push_str(word);
+        }
+        lines.push(line);
+    }
+    lines.into_iter()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_not_looked_at_is_asked_and_never_well() {
+        let mut findings = Findings::default();
+        findings.ok(Check::KeysAge, "young");
+        findings.complete(Check::ALL.iter().copied());
+        assert_eq!(findings.0.len(), Check::ALL.len());
+        assert_eq!((findings.count(State::Ok), findings.count(State::Ask)), (1, Check::ALL.len() - 1));
+        assert!(findings.0.iter().zip(Check::ALL).all(|(finding, check)| finding.of == *check), "in order");
+        assert!(findings.0[0].detail.contains("not looked at") && findings.0[0].fix.is_none());
+    }
+
+    #[test]
+    fn names_are_groups_and_names_and_no_two_are_the_same() {
+        let mut names: Vec<_> = Check::ALL.iter().map(|check| check.name()).collect();
+        assert!(names.iter().all(|name| name.split('.').count() == 2), "{names:?}");
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Check::ALL.len());
+    }
+
+    #[test]
+    fn lines_are_broken_at_spaces_and_kept_where_there_are_some() {
+        let long = "word ".repeat(30);
+        let lines: Vec<_> = wrapped(long.trim()).collect();
+        assert!(lines.len() == 2 && lines.iter().all(|line| line.len() <= 100), "{lines:?}");
+        assert_eq!(wrapped("a\nb c").collect::<Vec<_>>(), ["a", "b c"]);
+    }
+}

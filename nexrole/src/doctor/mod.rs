@@ -1,0 +1,186 @@
+//! `nexrole doctor`: is everything as it should be? In: the variables of both services. Out: a finding for each of
+//! [`Check::ALL`], wrong ones with what helps. It reads, at Postgres, Stripe, Discord and the gateway, and changes nothing.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    io::{ErrorKind, IsTerminal, Write},
+    net::SocketAddr,
+    process::ExitCode,
+};
+
+use anyhow::Context;
+use shared::{
+    config::{Env, Problems, Reader},
+    ids::{GuildId, RoleId},
+    store::checkup::{self, Connected},
+};
+use sqlx::PgConnection;
+
+use crate::{operator, up};
+
+mod address;
+mod clocks;
+mod database;
+mod discord;
+mod findings;
+mod invariants;
+mod questions;
+mod sealed;
+mod stripe;
+mod tls;
+mod web;
+
+use findings::Findings;
+pub use findings::{Check, State};
+
+/// Where to look, and how to say it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Arguments {
+    #[command(flatten)]
+    output: Output,
+    /// Where the bot answers health checks (its BIND), if not 127.0.0.1:8081
+    #[arg(long, value_name = "ADDRESS")]
+    bot: Option<SocketAddr>,
+}
+
+/// How to say it.
+#[derive(Debug, Clone, Copy, clap::Args)]
+pub struct Output {
+    /// One JSON object per finding
+    #[arg(long)]
+    json: bool,
+}
+
+/// Looks at everything; exit code 1 if something is wrong.
+pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
+    prepare();
+    let mut findings = Findings::default();
+    let (gateway, bot) = up::services(env);
+    note_problems(&mut findings, &up::problems(gateway.as_ref().err().cloned(), bot.as_ref().err().cloned()));
+    questions::ask(&mut findings);
+
+    let mut seen = Rows::default();
+    if let Some(mut db) = open_database(&mut findings, env).await {
+        match look_at_rows(&mut findings, &mut db, gateway.as_ref().ok()).await {
+            Ok(rows) => seen = rows,
+            Err(error) => {
+                let detail = format!("it answers, but a question failed: {error}");
+                findings.fail(
+                    Check::DatabaseReachable,
+                    detail,
+                    "ask again; if it stays so, please report it",
+                );
+            }
+        }
+    } else if !findings.knows(Check::OperatorBackups) {
+        questions::backups(&mut findings, None);
+    }
+    let http = web::client().context("no HTTP client")?;
+    if let Ok(config) = &gateway {
+        stripe::look(&mut findings, config, &seen.connected).await;
+        let stored = seen.connected.iter().any(|row| row.api_key.is_some());
+        let webhooks = config.environment.as_ref().is_some_and(|e| !e.webhook_secrets.is_empty());
+        web::look(&mut findings, &http, config.public_url.as_deref(), webhooks || stored).await;
+        web::contact(&mut findings, config.security_contact.as_deref());
+        web::look_at_service(&mut findings, Check::ServicesGateway, &http, config.listen).await;
+        if let Some(environment) = &config.environment {
+            seen.servers.entry(environment.guild).or_default();
+        }
+    }
+    if let Ok(config) = &bot {
+        if let Some(guild) = config.guild {
+            seen.servers.entry(guild).or_default();
+        }
+        discord::look(&mut findings, config, &seen.servers).await;
+        let listen = arguments.bot.unwrap_or(config.listen);
+        web::look_at_service(&mut findings, Check::ServicesBot, &http, listen).await;
+    }
+    finish(&mut findings, Check::ALL, arguments.output)
+}
+
+/// `nexrole invariants`: only what must hold whatever happened.
+pub async fn run_invariants(env: &Env, output: Output) -> anyhow::Result<ExitCode> {
+    prepare();
+    let mut findings = Findings::default();
+    let url = operator::database_url(env)?;
+    if let Some(mut db) = database::look(&mut findings, &url).await {
+        let connected = checkup::connected(&mut db).await?;
+        invariants::look(&mut findings, &mut db, &guilds(&connected)).await?;
+    }
+    findings.keep_wrong_or(&invariants::CHECKS);
+    finish(&mut findings, &invariants::CHECKS, output)
+}
+
+/// Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
+fn prepare() {
+    drop(rustls::crypto::ring::default_provider().install_default());
+}
+
+fn finish(findings: &mut Findings, asked: &[Check], output: Output) -> anyhow::Result<ExitCode> {
+    findings.complete(asked.iter().copied());
+    let mut stdout = std::io::stdout();
+    let text = if output.json { findings.json()? } else { findings.text(stdout.is_terminal()) };
+    match writeln!(stdout, "{text}") {
+        // Whoever reads, as `head` does, has read enough.
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => {}
+        written => written.context("stdout cannot be written")?,
+    }
+    Ok(findings.exit_code())
+}
+
+fn note_problems(findings: &mut Findings, problems: &Problems) {
+    if problems.0.is_empty() {
+        findings.ok(Check::Configuration, "both services accept their variables");
+    }
+    for problem in &problems.0 {
+        let detail = format!("{}: {}", problem.variable, problem.wrong);
+        let fix = format!("for example {}={}", problem.variable, problem.example);
+        findings.fail(Check::Configuration, detail, fix);
+    }
+}
+
+/// What `DATABASE_URL` names, or `nexrole up` runs in this folder.
+async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnection> {
+    match operator::database_url(env) {
+        Ok(url) => database::look(findings, &url).await,
+        // What is wrong with it is one of the configuration's problems already.
+        Err(_) if Reader::new(env).given("DATABASE_URL") => None,
+        Err(_) => {
+            let detail =
+                "DATABASE_URL is not set, and no `nexrole up` with its own database runs in this folder";
+            findings.fail(Check::DatabaseReachable, detail, "start `nexrole up`, or set DATABASE_URL");
+            None
+        }
+    }
+}
+
+/// What the database says of servers.
+#[derive(Default)]
+struct Rows {
+    connected: Vec<Connected>,
+    servers: BTreeMap<GuildId, Vec<RoleId>>,
+}
+
+async fn look_at_rows(
+    findings: &mut Findings,
+    db: &mut PgConnection,
+    gateway: Option<&webhook_gateway::config::Config>,
+) -> Result<Rows, sqlx::Error> {
+    // Without the gateway's variables nobody knows which keys there should be.
+    if let Some(config) = gateway {
+        sealed::look(findings, db, config.keyring.as_ref()).await?;
+    }
+    let connected = checkup::connected(db).await?;
+    let guilds = guilds(&connected);
+    invariants::look(findings, db, &guilds).await?;
+    let mut servers = BTreeMap::new();
+    for guild in guilds {
+        servers.insert(guild, checkup::mapped(db, guild).await?);
+    }
+    Ok(Rows { connected, servers })
+}
+
+fn guilds(connected: &[Connected]) -> Vec<GuildId> {
+    let guilds: BTreeSet<GuildId> = connected.iter().map(|row| row.guild_id).collect();
+    guilds.into_iter().collect()
+}

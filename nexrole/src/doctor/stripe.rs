@@ -1,0 +1,161 @@
+//! What Stripe says to each connection's key. In: keys. Out: whether they are taken, and what they may not read. GET alone.
+
+use secrecy::SecretString;
+use shared::{
+    crypto::Keyring,
+    store::{
+        checkup::Connected,
+        connections::{Connection, ENVIRONMENT},
+    },
+};
+use webhook_gateway::{
+    config::{self, Config},
+    stripe::api::{
+        ReadClient, ReadError,
+        probe::{NEEDED, Permission, WANTED},
+    },
+};
+
+use super::{
+    clocks,
+    findings::{Check, Findings},
+};
+
+/// More are only counted: each costs six reads.
+const MOST: usize = 20;
+const KEYS_PAGE: &str = "Stripe, Developers, API keys";
+
+struct Account {
+    name: String,
+    livemode: bool,
+    key: SecretString,
+}
+
+/// Looks at the account that variables describe, and at those in the database.
+pub(super) async fn look(findings: &mut Findings, config: &Config, connected: &[Connected]) {
+    let accounts = accounts(findings, config, connected);
+    if accounts.is_empty() {
+        // Else there are keys, which do not open.
+        if connected.is_empty() {
+            let fix = "set GUILD_ID and STRIPE_SECRET_KEY, or nexrole connect";
+            findings.warn(Check::StripeKey, "no Stripe account is connected yet", fix);
+        }
+        return;
+    }
+    let client = match ReadClient::new(&config.stripe_api_url) {
+        Ok(client) => client,
+        Err(error) => {
+            findings.fail(Check::StripeKey, format!("no HTTP client: {error}"), "report this, please");
+            return;
+        }
+    };
+    let mut seen = Seen::default();
+    for account in accounts.iter().take(MOST) {
+        look_at(findings, &client, account, &mut seen).await;
+    }
+    let more = match accounts.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!("; {more} more were not asked about"),
+    };
+    if seen.taken > 0 {
+        let taken = format!("Stripe takes the restricted key of {}{more}", counted(seen.taken, "account"));
+        findings.ok(Check::StripeKey, taken);
+    }
+    if seen.complete > 0 {
+        let detail = format!("everything may be read in {}{more}", counted(seen.complete, "account"));
+        findings.ok(Check::StripePermissions, detail);
+    }
+}
+
+/// What went well, to be said once.
+#[derive(Default)]
+struct Seen {
+    taken: usize,
+    complete: usize,
+}
+
+fn counted(number: usize, what: &str) -> String {
+    format!("{number} {what}{}", if number == 1 { "" } else { "s" })
+}
+
+fn word(livemode: bool) -> &'static str {
+    if livemode { "live" } else { "test" }
+}
+
+/// Every account whose key is at hand; what stands in the way of the others is a finding.
+fn accounts(findings: &mut Findings, config: &Config, connected: &[Connected]) -> Vec<Account> {
+    let described = config.environment.as_ref().map(|environment| Account {
+        name: "the variables' account".to_owned(),
+        livemode: environment.livemode,
+        key: environment.api_key.clone(),
+    });
+    let mut accounts: Vec<Account> = described.into_iter().collect();
+    for row in connected {
+        let name = format!("server {}, connection '{}'", row.guild_id, row.label);
+        let Some(sealed) = &row.api_key else {
+            let described = config.environment.as_ref().is_some_and(|environment| {
+                (environment.guild, environment.livemode) == (row.guild_id, row.livemode)
+            });
+            if row.label != ENVIRONMENT || !described {
+                findings.warn(
+                    Check::StripeKey,
+                    format!("{name} has no key: nothing of it is read"),
+                    format!("nexrole connect --guild {} --key-file …", row.guild_id),
+                );
+            }
+            continue;
+        };
+        let place = Connection { guild: row.guild_id, id: row.connection_id }.place("api_key");
+        // What does not open is a finding of `keys.open` already.
+        let Some(Ok(key)) = config.keyring.as_ref().map(|keyring: &Keyring| keyring.open(&place, sealed))
+        else {
+            continue;
+        };
+        accounts.push(Account { name, livemode: row.livemode, key });
+    }
+    accounts
+}
+
+async fn look_at(findings: &mut Findings, client: &ReadClient, account: &Account, seen: &mut Seen) {
+    let Account { name, livemode, key } = account;
+    let again = format!("make a restricted one ({KEYS_PAGE}), with Read on what README.md lists");
+    match config::mode(key) {
+        Err(wrong) => return findings.fail(Check::StripeKey, format!("{name}: the key {wrong}"), again),
+        Ok(mode) if mode != *livemode => {
+            let detail = format!("{name} is in {} mode, its key in {} mode", word(*livemode), word(mode));
+            return findings.fail(Check::StripeKey, detail, "connect it again with a key of its mode");
+        }
+        Ok(_) => {}
+    }
+    let (mut needed, mut wanted): (Vec<Permission>, Vec<Permission>) = (Vec::new(), Vec::new());
+    let all = NEEDED.iter().map(|p| (true, *p)).chain(WANTED.iter().map(|p| (false, *p)));
+    for (is_needed, permission) in all {
+        match client.probe(key, permission).await {
+            Ok(date) => {
+                clocks::judge_header(findings, Check::ClockStripe, "Stripe's", date.as_deref());
+            }
+            Err(ReadError::Refused(401)) => {
+                let detail = format!("{name}: Stripe does not know the key (any more)");
+                return findings.fail(Check::StripeKey, detail, again);
+            }
+            Err(ReadError::Refused(_)) if is_needed => needed.push(permission),
+            Err(ReadError::Refused(_)) => wanted.push(permission),
+            Err(error) => {
+                let fix = "try again; may this machine reach api.stripe.com:443?";
+                return findings.fail(Check::StripeKey, format!("{name}: {error}"), fix);
+            }
+        }
+    }
+    seen.taken += 1;
+    let names = |list: &[Permission]| list.iter().map(|p| p.name).collect::<Vec<_>>().join(", ");
+    let allow = |list: &[Permission]| format!("{KEYS_PAGE}, edit the key: Read on {}", names(list));
+    if !needed.is_empty() {
+        let detail = format!("{name}: the key may not read {}", names(&needed));
+        findings.fail(Check::StripePermissions, detail, allow(&needed));
+    }
+    if !wanted.is_empty() {
+        let detail = format!("{name}: the key may not read {}: what is sold is not listed", names(&wanted));
+        findings.warn(Check::StripePermissions, detail, allow(&wanted));
+    }
+    seen.complete += usize::from(needed.is_empty() && wanted.is_empty());
+}
