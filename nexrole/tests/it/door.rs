@@ -38,7 +38,7 @@ use crate::{
 pub(crate) async fn sealed_tenant(world: &World, guild: &str) -> String {
     let guild: GuildId = guild.parse().expect("an id");
     let keyring = Keyring::parse(ENCRYPTION_KEYS).expect("a key");
-    let mut tenant = world.tenant(guild).await;
+    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
     connections::ensure_guild(&mut tenant).await.expect("made");
     let id = connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
     let place = Connection { guild, id }.place("webhook_secrets");
@@ -124,7 +124,8 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let mut tenant = world.tenant(guild).await;
     connections::ensure_guild(&mut tenant).await.unwrap();
-    let connection = connections::ensure(&mut tenant, Actor::Operator, "large", false, None).await.unwrap();
+    let connection =
+        connections::ensure(&mut tenant, Actor::Environment, "large", false, None).await.unwrap();
     tenant.commit().await.unwrap();
     let price = |n: usize| Price {
         id: format!("price_{n:04}").parse().unwrap(),

@@ -65,7 +65,7 @@ async fn connection(database: &Database) -> Connection {
     let mut tenant = database.tenant(guild(1)).await;
     connections::ensure_guild(&mut tenant).await.unwrap();
     let id =
-        connections::ensure(&mut tenant, Actor::Operator, "environment", false, Some(true)).await.unwrap();
+        connections::ensure(&mut tenant, Actor::Environment, "environment", false, Some(true)).await.unwrap();
     tenant.commit().await.unwrap();
     Connection { guild: guild(1), id }
 }

@@ -39,7 +39,9 @@ fn text(output: &Output) -> String {
 
 /// Every table with its number of rows.
 async fn contents(db: &mut PgConnection) -> Vec<String> {
-    let mut all = lines(db, &format!("SELECT relname::text FROM pg_class WHERE {TABLES} ORDER BY 1")).await;
+    let tables =
+        format!("SELECT relname::text FROM pg_class WHERE {TABLES} AND NOT relispartition ORDER BY 1");
+    let mut all = lines(db, &tables).await;
     for table in &mut all {
         let count = format!("SELECT count(*)::text FROM {table}");
         *table = format!("{table}: {}", lines(db, &count).await.remove(0));

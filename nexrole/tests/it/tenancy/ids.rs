@@ -82,7 +82,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
     let mut db = database.tenant(guild(tenant)).await;
     connections::ensure_guild(&mut db).await.unwrap();
     let connection =
-        connections::ensure(&mut db, Actor::Operator, "environment", false, Some(true)).await.unwrap();
+        connections::ensure(&mut db, Actor::Environment, "environment", false, Some(true)).await.unwrap();
     db.commit().await.unwrap();
     let ids = Ids::new(connection, n);
     for statement in [
