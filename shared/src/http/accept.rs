@@ -5,7 +5,7 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Limits,
     answer::Answers,
+    body::Watched,
     guests::Guests,
     network,
     problem::HEAD_TOO_SLOW,
@@ -113,9 +114,9 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a socket is gone already");
     }
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         Box::pin(async {
-            watch.busy();
+            let request = request.map(|body| Watched::new(body, Arc::clone(&watch)));
             let response = answers.answer(request, peer).await;
             watch.answered();
             Ok::<_, Infallible>(response)

@@ -13,12 +13,14 @@ use axum::{
     http::Request,
     response::{IntoResponse, Response},
 };
-use hyper::{body::Incoming, service::Service};
+use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use tokio::sync::Semaphore;
 
 use super::{
-    Limits, headers,
+    Limits,
+    body::Watched,
+    headers,
     problem::{BUSY, PANICKED, URI_TOO_LONG},
 };
 
@@ -37,13 +39,13 @@ impl Answers {
         Self { router: TowerToHyperService::new(router), limits, in_flight }
     }
 
-    pub(super) async fn answer(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    pub(super) async fn answer(&self, request: Request<Watched>, peer: SocketAddr) -> Response {
         let mut response = self.unstamped(request, peer).await;
         headers::stamp(&mut response);
         response
     }
 
-    async fn unstamped(&self, request: Request<Incoming>, peer: SocketAddr) -> Response {
+    async fn unstamped(&self, request: Request<Watched>, peer: SocketAddr) -> Response {
         let uri = request.uri();
         if uri.path_and_query().map_or(0, |path| path.as_str().len()) > LONGEST_URI {
             return URI_TOO_LONG.into_response();

@@ -2,11 +2,12 @@
 //! response without its security headers.
 //!
 //! [`serve`] is the accept loop. `guests` says who may stay when it is crowded, `watch` how long a connection may take,
-//! `wire` dresses the errors that hyper answers by itself, `headers` and `problem` say what every answer looks like, and
+//! `body` when a request is whole, `wire` dresses the errors that hyper answers by itself, `headers` and `problem` say what every answer looks like, and
 //! `origin` holds the rules for browsers.
 
 mod accept;
 mod answer;
+mod body;
 mod guests;
 pub mod headers;
 pub mod origin;

@@ -227,6 +227,22 @@ async fn when_it_is_full_whoever_says_nothing_makes_room() {
     assert_eq!(rest(silent.remove(0)).await, "");
 }
 
+/// Each of these may take its time, and together they are more than there is room for.
+#[tokio::test]
+async fn bodies_that_come_slowly_lock_nobody_out() {
+    let door = Door::open(Limits { connections: 10, per_network: Some(6), ..Limits::default() }).await;
+    let mut slow = Vec::new();
+    for n in 0..40 {
+        let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+        slow.push(said_on(door.dial_from(&format!("127.0.0.{}", 2 + n % 4)).await, head).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let echo = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
+    for _ in 0..10 {
+        assert!(door.all(echo).await.ends_with("hello"));
+    }
+}
+
 #[tokio::test]
 async fn a_client_that_goes_away_cancels_nothing() {
     let door = Door::open(Limits::default()).await;

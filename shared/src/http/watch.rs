@@ -13,7 +13,9 @@ pub(super) enum Phase {
     New(Instant),
     /// A head has begun, and is not whole.
     Head(Instant),
-    /// A request is being answered.
+    /// A request's body is still coming.
+    Body,
+    /// A whole request is being answered.
     Busy,
     /// Between two requests.
     Idle(Instant),
@@ -43,12 +45,21 @@ impl Watch {
         self.change(|phase| match phase {
             Phase::New(since) => Phase::Head(since),
             Phase::Idle(_) => Phase::Head(Instant::now()),
-            Phase::Head(_) | Phase::Busy => phase,
+            Phase::Head(_) | Phase::Body | Phase::Busy => phase,
         });
+    }
+
+    pub(super) fn body(&self) {
+        self.change(|_| Phase::Body);
     }
 
     pub(super) fn busy(&self) {
         self.change(|_| Phase::Busy);
+    }
+
+    /// The body has ended; what was answered before that stays answered.
+    pub(super) fn whole(&self) {
+        self.change(|phase| if phase == Phase::Body { Phase::Busy } else { phase });
     }
 
     pub(super) fn answered(&self) {
@@ -57,7 +68,8 @@ impl Watch {
 }
 
 impl Phase {
-    /// Whether the connection may be closed for somebody else's sake.
+    /// Whether the connection may be closed for somebody else's sake. While a body comes, too: or a few hundred that come
+    /// slowly would lock everybody out. An honest one is whole with its first packets.
     pub(super) fn can_be_asked_to_go(self) -> bool {
         self != Self::Busy
     }
@@ -67,8 +79,8 @@ impl Phase {
         match self {
             Self::New(since) | Self::Head(since) => now >= since + limits.head,
             Self::Idle(since) => now >= since + limits.idle,
-            // Its own time limit ends it.
-            Self::Busy => false,
+            // Their own time limits end them.
+            Self::Body | Self::Busy => false,
         }
     }
 }
