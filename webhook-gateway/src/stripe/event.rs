@@ -96,7 +96,9 @@ pub(super) fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
     if !body.trim_ascii_start().starts_with(b"{") {
         return Err(NotAnEvent("no JSON object".to_owned()));
     }
-    let wire: Wire = serde_json::from_slice(body).map_err(|error| {
+    // Of what it skips, serde would not ask whether it is text.
+    let body = std::str::from_utf8(body).map_err(|_| NotAnEvent("not UTF-8".to_owned()))?;
+    let wire: Wire = serde_json::from_str(body).map_err(|error| {
         // Line and column only: the message of a type error quotes the value.
         NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
     })?;

@@ -71,6 +71,7 @@ pub fn event_body(data: &[u8]) {
     let first = event::translate(data);
     assert_eq!(first, event::translate(data), "the same bytes are the same event");
     let Ok(event) = first else { return };
+    assert!(std::str::from_utf8(data).is_ok(), "JSON is UTF-8, to its last field");
     assert!((1..=255).contains(&event.event_type.len()));
     let stored = [Some(event.event_type.as_str()), event.api_version.as_deref(), Some(event.id.as_str())];
     assert!(stored.iter().flatten().all(|text| !text.contains('\0')), "Postgres takes no NUL");
