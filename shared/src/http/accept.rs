@@ -64,7 +64,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, peer)) => {
-                failing = false;
+                failing = guests.is_short();
                 let network = network(peer.ip());
                 // Everybody is busy: the socket is closed, and the client will come again.
                 if !guests.make_room(network) {
@@ -79,7 +79,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             // The client went away before we came.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                // Once per trouble: it would come some twenty times a second.
+                // Once per trouble, until the crowd has gone: it would come some twenty times a second.
                 if !failing {
                     tracing::error!(%error, "connections cannot be accepted; idle ones are closed to make room");
                 }

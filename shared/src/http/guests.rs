@@ -38,11 +38,19 @@ impl Guests {
         self.open.len() < most || self.close_one(|_| true)
     }
 
-    /// Another connection could not even be opened. One is closed, and until half of the others have gone each newcomer takes
-    /// the place of somebody: trying whether there is room again would cost a pause each time, and pauses are what a crowd wants.
+    /// Another connection could not even be opened. A quarter is closed, for the process needs files of its own too; and until half
+    /// of the others have gone each newcomer takes somebody's place: trying whether there is room again would cost a pause each
+    /// time, and pauses are what a crowd wants.
     pub(super) fn no_more_than_now(&mut self) {
-        self.close_one(|_| true);
+        for _ in 0..=self.open.len() / 4 {
+            self.close_one(|_| true);
+        }
         self.possible = Some(self.open.len().max(1));
+    }
+
+    /// Whether that is still so.
+    pub(super) fn is_short(&self) -> bool {
+        self.possible.is_some()
     }
 
     fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {

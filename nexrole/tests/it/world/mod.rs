@@ -174,7 +174,16 @@ impl World {
     }
 
     pub(crate) async fn start_gateway(&mut self) {
-        let config = self.gateway_config();
+        self.start_gateway_with(|_| {}).await;
+    }
+
+    /// With what no variable says.
+    pub(crate) async fn start_gateway_with(
+        &mut self,
+        change: impl FnOnce(&mut webhook_gateway::config::Config),
+    ) {
+        let mut config = self.gateway_config();
+        change(&mut config);
         let stop = CancellationToken::new();
         let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
         self.gateway = Some(Service { stop, task });
