@@ -20,9 +20,9 @@ impl Watched {
     /// From here on the connection is busy, once the body is there.
     pub(super) fn new(body: Incoming, watch: Arc<Watch>) -> Self {
         if body.is_end_stream() {
-            watch.busy()
+            watch.busy();
         } else {
-            watch.body()
+            watch.body();
         }
         Self { body, watch }
     }
