@@ -126,7 +126,7 @@ async fn json_bombs_cost_no_more_than_their_size() {
         (400, format!("{head}{}", "[".repeat(room))),
         (200, format!("{head}{}{}}}", "[".repeat(room / 2), "]".repeat(room / 2))),
         (200, format!("{head}{}1{}}}", "{\"object\":".repeat(room / 12), "}".repeat(room / 12))),
-        (200, format!("{head}{{{}\"object\":{{\"id\":\"sub_1\"}}}}}}", keys)),
+        (200, format!("{head}{{{keys}\"object\":{{\"id\":\"sub_1\"}}}}}}")),
         (200, format!("{head}1{}}}", "0".repeat(room))),
         (200, format!("{head}{{\"object\":{{\"id\":1e{}}}}}}}", "9".repeat(room))),
         (400, format!("{{\"id\":{},\"type\":\"x\"}}", "9".repeat(room))),

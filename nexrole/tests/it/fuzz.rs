@@ -13,8 +13,10 @@ use shared::config::Env;
 
 use crate::kinds;
 
+type Target = (&'static str, fn(&[u8]));
+
 /// Every target: its name, and what it runs.
-const TARGETS: [(&str, fn(&[u8])); 3] = [
+const TARGETS: [Target; 3] = [
     ("discord_answer", bot::discord::fuzz::answer),
     ("event_body", webhook_gateway::stripe::fuzz::event_body),
     ("signature_header", webhook_gateway::stripe::fuzz::signature_header),
