@@ -3,7 +3,6 @@
 use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
-use axum::Router;
 use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
@@ -43,7 +42,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     metrics::start(config.metrics, pool.clone(), stop.clone())
         .await
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
-    let routes = Router::new().merge(health::routes(pool.clone()));
+    let routes = http::only(health::routes(pool.clone()));
     let health = tokio::spawn(http::serve(listener, routes, Limits::default(), stop.clone()));
 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;

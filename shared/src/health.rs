@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::store::database::Pool;
+use crate::{http::problem::Problem, store::database::Pool};
 use axum::{
     Json, Router,
     http::StatusCode,
@@ -58,8 +58,7 @@ async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
     drop(last);
     match waits_for {
         None => Json(json!({ "status": "ready" })).into_response(),
-        Some(what) => (StatusCode::SERVICE_UNAVAILABLE, Json(json!({ "status": "waiting", "for": what })))
-            .into_response(),
+        Some(what) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", what).into_response(),
     }
 }
 

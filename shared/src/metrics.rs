@@ -75,6 +75,7 @@ pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> st
         return Ok(());
     };
     let app = Router::new().route("/metrics", get(move || async move { scrape(handle, &pool).await }));
+    let app = http::only(app);
     tokio::spawn(async move {
         let served = http::serve(listener, app, http::Limits::default(), stop.clone());
         let folding = async {

@@ -12,6 +12,8 @@ use shared::{
 
 use crate::http::security_txt;
 
+const CONNECTIONS: u32 = 14;
+
 /// Everything the gateway is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -33,6 +35,8 @@ pub struct Config {
     pub environment: Option<Environment>,
     /// Opens the connections whose secrets are in the database.
     pub keyring: Option<Keyring>,
+    /// To the database, for ingest, reading and health together. No variable: more than 16 only costs, and fewer only wait.
+    pub connections: u32,
     /// How long one worker keeps an object.
     pub lease: Duration,
     /// How often each connection's list of events is read at Stripe.
@@ -82,6 +86,7 @@ impl Config {
                 stripe_api_url: stripe_api_url?,
                 environment,
                 keyring,
+                connections: CONNECTIONS,
                 lease,
                 events_poll,
                 poll,

@@ -32,8 +32,6 @@ use crate::{
     webhook::Webhook,
 };
 
-/// Ingest, sync and health together; more than 16 only costs.
-const CONNECTIONS: u32 = 14;
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
 /// How soon the address of a new connection is known, whether or not anybody asked for it.
 const LEARN_EVERY: Duration = Duration::from_secs(60);
@@ -49,7 +47,7 @@ const FINISH: Duration = Duration::from_secs(3);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Gateway)
+    let pool = database::pool(config.database_url.expose_secret(), config.connections, Login::Gateway)
         .context("DATABASE_URL is malformed")?;
     // A role of its own, which may do nothing but forget.
     let forgetting = database::pool(config.database_url.expose_secret(), 1, Login::Retention)

@@ -1,9 +1,10 @@
 //! What Discord, or a proxy in between, can answer. In: any bytes. Out: nothing, or a panic that names a broken promise. A plain
-//! function, for proptest and for any fuzzer.
+//! function, for proptest, for the seeds and for libFuzzer (docs/fuzzing.md).
 
 use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use serde_json::Value;
 use shared::domain::outcome::CallOutcome;
 
 use super::outcome::{bucket_wait, classify, counts_as_invalid};
@@ -11,7 +12,7 @@ use super::outcome::{bucket_wait, classify, counts_as_invalid};
 const LONGEST: Duration = Duration::from_secs(3600);
 
 /// Two bytes of status, header lines, an empty line, a body: no wait is longer than an hour, none after a 429 shorter than a
-/// second.
+/// second; and what is said about member, role or server is what another reader of JSON finds in the body.
 pub fn answer(data: &[u8]) {
     let [high, low, rest @ ..] = data else { return };
     let status = 100 + u16::from_be_bytes([*high, *low]) % 500;
@@ -26,8 +27,19 @@ pub fn answer(data: &[u8]) {
             headers.append(name, value);
         }
     }
-    if let CallOutcome::RateLimited { after, .. } = classify(status, &headers, rest) {
+    let outcome = classify(status, &headers, rest);
+    if let CallOutcome::RateLimited { after, .. } = outcome {
         assert!(status == 429 && after >= Duration::from_secs(1) && after <= LONGEST, "{status}: {after:?}");
+    }
+    let codes: &[u32] = match outcome {
+        CallOutcome::MemberGone => &[10_007, 10_013],
+        CallOutcome::RoleGone => &[10_011],
+        CallOutcome::GuildGone => &[10_004, 50_001],
+        CallOutcome::Forbidden { code } | CallOutcome::Refused { code, .. } => &[code],
+        _ => &[],
+    };
+    if let (false, Ok(other)) = (codes.is_empty(), serde_json::from_slice::<Value>(rest)) {
+        assert!(codes.iter().any(|code| other["code"] == *code), "{outcome:?} of {other}");
     }
     assert!(bucket_wait(&headers).is_none_or(|wait| wait <= LONGEST));
     assert!(!counts_as_invalid(status, &headers) || matches!(status, 401 | 403 | 429));
@@ -57,5 +69,13 @@ mod tests {
         fn no_answer_makes_the_bot_panic_or_wait_for_ever(data in answers()) {
             answer(&data);
         }
+    }
+
+    #[test]
+    fn a_list_is_no_error_of_discords() {
+        answer(b"\x01\x30\n[10007,1.5,false]");
+        let headers = HeaderMap::new();
+        let proxys = CallOutcome::Transient(shared::domain::outcome::Transient::Status(404));
+        assert_eq!(classify(404, &headers, b"[10007]"), proxys);
     }
 }

@@ -32,7 +32,9 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> CallOutcome {
     if (200..300).contains(&status) {
         return CallOutcome::Done;
     }
-    let error: ErrorBody = serde_json::from_slice(body).unwrap_or_default();
+    // Discord's errors are objects. serde would fill the fields from a proxy's list too, in their order.
+    let object = Some(body).filter(|body| body.trim_ascii_start().starts_with(b"{"));
+    let error: ErrorBody = object.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     match (status, error.code) {
         (429, _) => limited(headers, &error),
         (401, _) | (_, 40001 | 50014) => CallOutcome::TokenRejected,

@@ -301,8 +301,11 @@ async fn each_tenant_has_its_own_address_and_secret() {
 
 /// Stripe's scheme, written a second time, so that the gateway's is not checked against itself.
 pub(crate) fn sign(body: &[u8], secret: &str) -> String {
+    sign_at(body, secret, shared::clock::now().unix_timestamp())
+}
+
+pub(crate) fn sign_at(body: &[u8], secret: &str, t: i64) -> String {
     use hmac::{Hmac, KeyInit, Mac};
-    let t = shared::clock::now().unix_timestamp();
     let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
     mac.update(format!("{t}.").as_bytes());
     mac.update(body);

@@ -19,7 +19,7 @@ use webhook_gateway::http::routes::ROUTES;
 use crate::{bad_input::event, world::World};
 
 /// `NEXROLE_TEST_SCALE=full` multiplies what is generated.
-fn scaled(normal: usize, full: usize) -> usize {
+pub(crate) fn scaled(normal: usize, full: usize) -> usize {
     if Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full") { full } else { normal }
 }
 
@@ -127,13 +127,15 @@ fn request(random: &mut StdRng) -> (Vec<u8>, bool) {
     (head, method == "HEAD")
 }
 
-/// What is wrong with an answer; `None`: nothing.
+/// What is wrong with an answer; `None`: nothing. No answer at all is wrong: every one of these requests has an end.
 fn complaint(answer: &[u8], is_head: bool) -> Option<String> {
     // `100 Continue` before the real one.
     let text = String::from_utf8_lossy(answer);
     let text = text.strip_prefix("HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&text);
-    let (head, body) = text.split_once("\r\n\r\n")?;
-    let status: u16 = head.get(9..12)?.parse().ok()?;
+    let Some((head, body)) = text.split_once("\r\n\r\n") else { return Some("no answer".to_owned()) };
+    let Some(status) = head.get(9..12).and_then(|status| status.parse::<u16>().ok()) else {
+        return Some("no status".to_owned());
+    };
     for (name, value) in headers::of(headers::Surface::Api) {
         if !head.contains(&format!("\r\n{name}: {value}")) {
             return Some(format!("{name} is missing"));
@@ -171,7 +173,8 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
         let mut heard = Vec::new();
         let end = tokio::time::timeout(Duration::from_secs(20), stream.read_to_end(&mut heard)).await;
         end.unwrap_or_else(|_| panic!("request {n} is never answered")).ok();
-        let status = String::from_utf8_lossy(heard.get(9..12).unwrap_or(b"-")).into_owned();
+        let last = heard.strip_prefix(b"HTTP/1.1 100 Continue\r\n\r\n").unwrap_or(&heard);
+        let status = String::from_utf8_lossy(last.get(9..12).unwrap_or(b"-")).into_owned();
         *statuses.entry(status).or_default() += 1;
         if let Some(wrong) = complaint(&heard, is_head) {
             let (said, heard) = (String::from_utf8_lossy(&said), String::from_utf8_lossy(&heard));
@@ -179,8 +182,6 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
         }
     }
     println!("{total} requests: {statuses:?}");
-    let answered = total - statuses.get("-").copied().unwrap_or(0);
-    assert!(answered * 10 >= total * 8, "only {answered} of {total} were answered: {statuses:?}");
     assert!(statuses.len() >= 6, "{statuses:?}");
     assert_eq!(world.number(rows).await, before);
     let alive = world.http.get(format!("{}/healthz", world.gateway_url)).send().await.unwrap();
@@ -219,11 +220,11 @@ async fn a_begin_that_is_dropped_half_way_costs_no_later_write() {
     world.close().await;
 }
 
-/// The same of clients of the gateway, at random moments of a request.
+/// The same of clients of the gateway, at random moments of a request, when everybody shares one connection.
 #[tokio::test]
 async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
     let mut world = World::without_services().await;
-    world.start_gateway().await;
+    world.start_gateway_with(|config| config.connections = 1).await;
     let mut random = StdRng::seed_from_u64(11);
     for n in 0..scaled(300, 10_000) {
         let body = event(&format!("evt_gone_{n}"), "new.type", &json!({}), false);
@@ -240,9 +241,17 @@ async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
         tokio::time::sleep(Duration::from_micros(random.random_range(0..3000))).await;
         drop(stream);
     }
-    let body = event("evt_after", "new.type", &json!({}), false);
-    assert_eq!(world.post_signed(&body).await.status(), 200);
-    assert_eq!(world.number("SELECT count(*) FROM stripe_events WHERE event_id = 'evt_after'").await, 1);
+    // Whoever stays is served as ever, again and again: the one connection is not inside anybody's transaction.
+    for n in 0..20 {
+        let body = event(&format!("evt_after_{n}"), "new.type", &json!({}), false);
+        assert_eq!(world.post_signed(&body).await.status(), 200);
+        let ready = world.http.get(format!("{}/readyz", world.gateway_url)).send().await.unwrap();
+        assert_eq!(ready.status(), 200);
+    }
+    assert_eq!(
+        world.number("SELECT count(*) FROM stripe_events WHERE event_id LIKE 'evt_after_%'").await,
+        20
+    );
     let idle = "SELECT count(*) FROM pg_stat_activity
                  WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
     world.until("no transaction is open", async || world.number(idle).await == 0).await;

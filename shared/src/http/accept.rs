@@ -5,10 +5,10 @@
 use std::{convert::Infallible, net::SocketAddr, sync::Arc, time::Duration};
 
 use axum::Router;
-use hyper::{server::conn::http1, service::service_fn};
+use hyper::{Request, body::Incoming, server::conn::http1, service::service_fn};
 use hyper_util::rt::TokioIo;
 use tokio::{
-    io::AsyncWriteExt,
+    io::{AsyncReadExt, AsyncWriteExt},
     net::{TcpListener, TcpStream},
     task::JoinSet,
     time::Instant,
@@ -33,6 +33,10 @@ const AFTER_ERROR: Duration = Duration::from_millis(50);
 const HEADERS: usize = 64;
 const HEAD_BYTES: usize = 16 * 1024;
 const BUFFER: usize = 64 * 1024;
+/// How long, and how much, is read on after the last answer.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_PARTS: usize = 128;
+const PART: usize = 8 * 1024;
 
 /// Serves until `stop`, and for at most [`Limits::drain`] longer.
 pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: CancellationToken) {
@@ -61,7 +65,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, peer)) => {
-                failing = false;
+                failing = guests.is_short();
                 let network = network(peer.ip());
                 // Everybody is being answered: the socket is closed, and the client will come again.
                 if !guests.make_room(network) {
@@ -78,12 +82,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             // The client went away before we came.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                // Once per trouble: it would come some twenty times a second.
+                // Once per trouble, until the crowd has gone: it would come some twenty times a second.
                 if !failing {
                     tracing::error!(%error, "connections cannot be accepted; idle ones are closed to make room");
                 }
                 failing = true;
-                guests.close_longest_waiting();
+                guests.no_more_than_now();
                 tokio::time::sleep(AFTER_ERROR).await;
             }
         }
@@ -113,7 +117,7 @@ async fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!(%error, "a socket is gone already");
     }
-    let service = service_fn(|request| {
+    let service = service_fn(|request: Request<Incoming>| {
         Box::pin(async {
             let response = answers.answer(request, &watch, peer).await;
             watch.answered();
@@ -124,6 +128,8 @@ async fn connection(
     let mut serving = http1::Builder::new()
         // `watch` keeps the time: hyper's one limit would not tell a slow head from an idle connection.
         .header_read_timeout(None)
+        // Who has sent all and says so by closing that half of the connection still wants the answer.
+        .half_close(true)
         .max_headers(HEADERS)
         .max_header_size(HEAD_BYTES)
         .max_buf_size(BUFFER)
@@ -135,7 +141,10 @@ async fn connection(
                 if let Err(error) = ended {
                     tracing::debug!(%error, "a connection ended early");
                 }
-                return;
+                // From here on it may be closed for somebody else's sake.
+                watch.answered();
+                let stream = serving.into_parts().io.into_inner().into_inner();
+                return if !stopping { linger(stream).await };
             }
             () = stop.cancelled(), if !stopping => {
                 stopping = true;
@@ -154,6 +163,24 @@ async fn connection(
                 }
             }
         }
+    }
+}
+
+/// Reads on for a moment what nobody wants any more: a socket that is closed with bytes unread resets the connection, and the
+/// client may lose the answer that it was just sent (RFC 9112, 9.6).
+async fn linger(mut stream: TcpStream) {
+    let mut part = vec![0; PART];
+    let to_the_end = async {
+        stream.shutdown().await?;
+        for _ in 0..LINGER_PARTS {
+            if stream.read(&mut part).await? == 0 {
+                break;
+            }
+        }
+        Ok::<_, std::io::Error>(())
+    };
+    if !matches!(tokio::time::timeout(LINGER, to_the_end).await, Ok(Ok(()))) {
+        tracing::debug!("a client went on sending after its answer, or was gone");
     }
 }
 

@@ -19,11 +19,13 @@ struct Guest {
 pub(super) struct Guests {
     limits: Limits,
     open: Vec<Guest>,
+    /// How many the process can have just now, if that is fewer than the limit.
+    possible: Option<usize>,
 }
 
 impl Guests {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, open: Vec::new() }
+        Self { limits, open: Vec::new(), possible: None }
     }
 
     /// Makes room for one more from `network`; `false` if everybody is busy.
@@ -32,12 +34,23 @@ impl Guests {
         if self.limits.per_network.is_some_and(|most| of_it >= most) {
             return self.close_one(|guest| guest.network == network);
         }
-        self.open.len() < self.limits.connections || self.close_one(|_| true)
+        let most = self.possible.unwrap_or(self.limits.connections);
+        self.open.len() < most || self.close_one(|_| true)
     }
 
-    /// Closes the connection that has kept us waiting longest; `false` if there is none.
-    pub(super) fn close_longest_waiting(&mut self) -> bool {
-        self.close_one(|_| true)
+    /// Another connection could not even be opened. A quarter is closed, for the process needs files of its own too; and until half
+    /// of the others have gone each newcomer takes somebody's place: trying whether there is room again would cost a pause each
+    /// time, and pauses are what a crowd wants.
+    pub(super) fn no_more_than_now(&mut self) {
+        for _ in 0..=self.open.len() / 4 {
+            self.close_one(|_| true);
+        }
+        self.possible = Some(self.open.len().max(1));
+    }
+
+    /// Whether that is still so.
+    pub(super) fn is_short(&self) -> bool {
+        self.possible.is_some()
     }
 
     fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {
@@ -54,5 +67,6 @@ impl Guests {
 
     pub(super) fn left(&mut self, task: Id) {
         self.open.retain(|guest| guest.task.id() != task);
+        self.possible = self.possible.filter(|most| self.open.len() * 2 >= *most);
     }
 }

@@ -21,6 +21,7 @@ mod tests;
 
 pub use accept::serve;
 
+use axum::Router;
 use std::{
     net::{IpAddr, Ipv6Addr},
     time::Duration,
@@ -57,6 +58,13 @@ impl Default for Limits {
             drain: Duration::from_secs(2),
         }
     }
+}
+
+/// These routes and nothing else: what they do not name is a problem too, not a bare error. For listeners without a guard.
+pub fn only(routes: Router) -> Router {
+    routes
+        .fallback(async || problem::NOT_FOUND)
+        .method_not_allowed_fallback(async || problem::METHOD_NOT_ALLOWED)
 }
 
 /// What counts as one visitor: an IPv4 address, or an IPv6 /64, which is one customer's.

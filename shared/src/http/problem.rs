@@ -71,6 +71,15 @@ pub fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
+/// An address that the listener does not have.
+pub const NOT_FOUND: Problem =
+    Problem::new(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.");
+/// The address exists, the method does not.
+pub const METHOD_NOT_ALLOWED: Problem = Problem::new(
+    StatusCode::METHOD_NOT_ALLOWED,
+    "Method not allowed",
+    "This address does not take that method.",
+);
 /// Not HTTP.
 pub(super) const BAD_REQUEST: Problem =
     Problem::new(StatusCode::BAD_REQUEST, "Bad request", "This is not a request that HTTP/1.1 allows.");

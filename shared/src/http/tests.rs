@@ -21,7 +21,7 @@ use tokio::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::{Limits, headers, headers::Surface, network, serve};
+use super::{Limits, headers, headers::Surface, network, only, serve};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -228,6 +228,22 @@ async fn when_it_is_full_whoever_says_nothing_makes_room() {
     assert_eq!(rest(silent.remove(0)).await, "");
 }
 
+/// Each of these may take its time, and together they are more than there is room for.
+#[tokio::test]
+async fn bodies_that_come_slowly_lock_nobody_out() {
+    let door = Door::open(Limits { connections: 10, per_network: Some(6), ..Limits::default() }).await;
+    let mut slow = Vec::new();
+    for n in 0..40 {
+        let head = "POST /echo HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
+        slow.push(said_on(door.dial_from(&format!("127.0.0.{}", 2 + n % 4)).await, head).await);
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    let echo = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
+    for _ in 0..10 {
+        assert!(door.all(echo).await.ends_with("hello"));
+    }
+}
+
 #[tokio::test]
 async fn when_it_is_full_whoever_does_not_send_its_body_makes_room() {
     let limits = Limits { connections: 10, per_network: Some(6), ..Limits::default() };
@@ -278,6 +294,47 @@ async fn a_client_that_goes_away_cancels_nothing() {
         assert!(began.elapsed() < SOON, "{} of 10 ended", door.finished.load(SeqCst));
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
+}
+
+#[tokio::test]
+async fn who_has_sent_all_and_says_so_still_hears_the_answer() {
+    let door = Door::open(Limits::default()).await;
+    let mut stream = said_on(door.dial().await, "GET /slow HTTP/1.1\r\nhost: x\r\n\r\n").await;
+    stream.shutdown().await.unwrap();
+    assert!(rest(stream).await.ends_with("done"));
+}
+
+/// A socket that is closed with bytes unread is reset, and many clients then lose what was said last.
+#[tokio::test]
+async fn a_refusal_is_not_followed_by_a_reset_while_its_client_still_sends() {
+    let door = Door::open(Limits::default()).await;
+    let long = format!("GET / HTTP/1.1\r\na: {}\r\n\r\n", "b".repeat(17_000));
+    let odd = "POST /echo HTTP/1.1\r\ncontent-length: x\r\n\r\n".to_owned();
+    for (said, status) in [(long, 431), (odd, 400)] {
+        let mut stream = said_on(door.dial().await, &said).await;
+        assert_problem(&some(&mut stream).await, status);
+        for _ in 0..5 {
+            stream.write_all(&[b'b'; 1000]).await.expect("it is not reset");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+        assert_eq!(rest(stream).await, "", "nothing more is said, and it is closed in the end");
+    }
+}
+
+#[tokio::test]
+async fn what_a_listener_does_not_have_is_a_problem() {
+    let routes = Router::new().route("/metrics", get(|| async { "numbers" }));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let stop = CancellationToken::new();
+    tokio::spawn(serve(listener, only(routes), Limits::default(), stop.clone()));
+    for (line, status) in [("GET /", 404), ("GET /metrics/x", 404), ("PUT /x", 404), ("POST /metrics", 405)] {
+        let said = format!("{line} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n");
+        let answer = rest(said_on(TcpStream::connect(address).await.unwrap(), &said).await).await;
+        assert_problem(&answer, status);
+        assert_eq!(answer.contains("\r\nallow: GET,HEAD\r\n"), status == 405, "{answer}");
+    }
+    stop.cancel();
 }
 
 #[tokio::test]

@@ -92,7 +92,13 @@ pub fn parse_listed(event: &RawValue) -> Result<StripeEvent, NotAnEvent> {
 }
 
 pub(super) fn translate(body: &[u8]) -> Result<StripeEvent, NotAnEvent> {
-    let wire: Wire = serde_json::from_slice(body).map_err(|error| {
+    // serde would fill the fields from a list too, in their order. Nobody else reads a list as an event.
+    if !body.trim_ascii_start().starts_with(b"{") {
+        return Err(NotAnEvent("no JSON object".to_owned()));
+    }
+    // Of what it skips, serde would not ask whether it is text.
+    let body = std::str::from_utf8(body).map_err(|_| NotAnEvent("not UTF-8".to_owned()))?;
+    let wire: Wire = serde_json::from_str(body).map_err(|error| {
         // Line and column only: the message of a type error quotes the value.
         NotAnEvent(format!("{:?} at line {} column {}", error.classify(), error.line(), error.column()))
     })?;
@@ -148,9 +154,9 @@ struct Wire {
     livemode: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
     api_version: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     data: Option<WireData>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     related_object: Option<WireObject>,
 }
 
@@ -174,7 +180,7 @@ impl Created {
 
 #[derive(Deserialize)]
 struct WireData {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     object: Option<WireObject>,
 }
 
@@ -182,9 +188,9 @@ struct WireData {
 struct WireObject {
     #[serde(default, deserialize_with = "lenient")]
     id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     subscription: Option<Reference>,
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     parent: Option<WireParent>,
 }
 
@@ -201,13 +207,13 @@ impl WireObject {
 
 #[derive(Deserialize)]
 struct WireParent {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     subscription_details: Option<WireDetails>,
 }
 
 #[derive(Deserialize)]
 struct WireDetails {
-    #[serde(default, deserialize_with = "lenient")]
+    #[serde(default, deserialize_with = "no_list")]
     subscription: Option<Reference>,
 }
 
@@ -244,6 +250,17 @@ where
 {
     let raw = Box::<RawValue>::deserialize(deserializer)?;
     Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// The same, for what Stripe writes as an object, or as an id: from a list serde would fill a struct by position.
+fn no_list<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: for<'x> Deserialize<'x>,
+{
+    let raw = Box::<RawValue>::deserialize(deserializer)?;
+    let is_list = raw.get().starts_with('[');
+    Ok(serde_json::from_str(raw.get()).ok().filter(|_| !is_list))
 }
 
 #[cfg(test)]

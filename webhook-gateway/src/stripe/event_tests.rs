@@ -106,6 +106,7 @@ fn what_is_no_event() {
     let deep = format!(r#"{{"id":"evt_1","type":"x","data":{}"#, "[".repeat(100_000));
     assert!(read(&deep).is_err());
     assert!(parse(&unchecked(b"\xff\xfe{}")).is_err());
+    assert!(parse(&unchecked(b"{\"id\":\"evt_1\",\"type\":\"x\",\"skipped\":\"\xff\"}")).is_err());
 }
 
 #[test]

@@ -175,14 +175,28 @@ impl World {
 
     /// Starts it, and waits for nothing.
     pub(crate) fn begin_gateway(&mut self) {
-        let config = self.gateway_config();
+        self.begin_gateway_with(|_| {});
+    }
+
+    /// The same, with what no variable says.
+    fn begin_gateway_with(&mut self, change: impl FnOnce(&mut webhook_gateway::config::Config)) {
+        let mut config = self.gateway_config();
+        change(&mut config);
         let stop = CancellationToken::new();
         let task = tokio::spawn(webhook_gateway::run(config, stop.clone()));
         self.gateway = Some(Service { stop, task });
     }
 
     pub(crate) async fn start_gateway(&mut self) {
-        self.begin_gateway();
+        self.start_gateway_with(|_| {}).await;
+    }
+
+    /// With what no variable says.
+    pub(crate) async fn start_gateway_with(
+        &mut self,
+        change: impl FnOnce(&mut webhook_gateway::config::Config),
+    ) {
+        self.begin_gateway_with(change);
         let url = format!("{}/readyz", self.gateway_url);
         self.until("the gateway is ready", async || {
             self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
