@@ -129,10 +129,10 @@ struct Alive {
     status: String,
 }
 
+/// Why it is not ready, as `shared::health` says it (RFC 9457).
 #[derive(Deserialize)]
-struct Ready {
-    #[serde(rename = "for")]
-    waits_for: String,
+struct Waiting {
+    detail: String,
 }
 
 /// A service on this machine, if it runs here.
@@ -161,9 +161,9 @@ pub(super) async fn look_at_service(
         return findings.ok(check, format!("{address} is ready"));
     }
     let status = answer.status().as_u16();
-    match answer.json::<Ready>().await {
-        Ok(ready) => {
-            let detail = format!("{address} is not ready: {}", ready.waits_for);
+    match answer.json::<Waiting>().await {
+        Ok(waiting) => {
+            let detail = format!("{address} is not ready: {}", waiting.detail);
             findings.fail(check, detail, "put that right; it goes on by itself");
         }
         Err(_) => findings.fail(
