@@ -65,6 +65,18 @@ fn what_the_policy_links_to_is_there() {
     assert!(text_of("README.md").contains("(SECURITY.md)"));
 }
 
+#[test]
+fn what_is_planned_is_dated_and_changes_of_security_are_announced() {
+    let dated = text_of("docs/roadmap.md");
+    let date = dated.split_once("As of ").and_then(|(_, rest)| rest.get(..10)).expect("a date");
+    let format = time::macros::format_description!("[year]-[month]-[day]");
+    time::Date::parse(date, format).unwrap_or_else(|error| panic!("docs/roadmap.md, {date}: {error}"));
+    assert!(text_of("CHANGELOG.md").contains("### Security\n- "));
+    for link in ["(docs/roadmap.md)", "(CHANGELOG.md)"] {
+        assert!(text_of("README.md").contains(link), "README.md does not link to {link}");
+    }
+}
+
 /// sqlx takes fixed texts only, unless it is told that a made one is safe.
 #[test]
 fn no_statement_is_made_of_what_somebody_wrote() {
