@@ -237,8 +237,10 @@ fn present(body: &[u8]) -> Option<Member> {
 }
 
 /// Role ids and counts; `None` if the answer is anything else.
+/// `None`: no such answer, or an empty one. The bot itself has the role that lets it manage others, so that some are held.
 fn holders(body: &[u8]) -> Option<BTreeMap<RoleId, i64>> {
-    let counts: BTreeMap<String, i64> = serde_json::from_slice(body).ok()?;
+    let counts: BTreeMap<String, i64> =
+        serde_json::from_slice(body).ok().filter(|m: &BTreeMap<_, _>| !m.is_empty())?;
     counts.into_iter().map(|(role, count)| Some((role.parse().ok()?, count))).collect()
 }
 
@@ -263,6 +265,14 @@ fn encode_reason(reason: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn who_holds_roles_is_known_only_from_an_answer_that_says_so() {
+        assert_eq!(holders(br#"{"5":2,"7":1}"#).unwrap().values().sum::<i64>(), 3);
+        for nothing in [&b"{}"[..], b"[]", b"", b"null", br#"{"x":1}"#, br#"{"5":"#] {
+            assert!(holders(nothing).is_none(), "{}", String::from_utf8_lossy(nothing));
+        }
+    }
 
     #[test]
     fn a_reason_is_encoded_and_cut_at_a_character() {
