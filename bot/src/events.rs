@@ -10,9 +10,12 @@ use serenity::all::FullEvent;
 use shared::store::database::Pool;
 use shared::{
     ids::{GuildId, UserId},
-    store::{database::within, guild_roles, members, role_jobs, tenant},
+    store::{
+        database::within,
+        guild_roles, members, role_jobs,
+        tenant::{self, Tenant},
+    },
 };
-use sqlx::PgConnection;
 use tokio::sync::Semaphore;
 
 use crate::role_changes::RoleChanges;
@@ -73,10 +76,10 @@ impl Events {
         let _turn = self.turns.acquire().await;
         within(async {
             let mut tenant = tenant::begin(&self.pool, event.guild()).await?;
-            let jobs = take(tenant.db(), event).await?;
+            let jobs = take(&mut tenant, event).await?;
             // These events are rare, unlike Stripe's: the wake-up may ride in their transaction.
             if jobs > 0 {
-                role_jobs::announce(tenant.db()).await?;
+                role_jobs::announce_with(&mut tenant).await?;
             }
             tenant.commit().await
         })
@@ -129,28 +132,28 @@ fn ours(bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<Option<
 }
 
 /// Answers how many jobs there are to wake somebody for.
-async fn take(db: &mut PgConnection, event: Event) -> Result<u64, sqlx::Error> {
+async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
     match event {
         Event::Moved(guild, user, cause) => {
-            let jobs = members::look_again(db, guild, user, cause).await?;
+            let jobs = members::look_again(tenant, user, cause).await?;
             if jobs > 0 {
                 tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "looking again at a member");
             }
             Ok(jobs)
         }
-        Event::Available(guild) => {
-            members::guild_available(db, guild).await?;
-            members::sweep(db, Some(guild), Duration::ZERO, i64::MAX).await
+        Event::Available(_) => {
+            members::guild_available(tenant).await?;
+            members::sweep_guild(tenant).await
         }
-        Event::RolesUnsure(guild) => {
-            guild_roles::hint(db, guild).await?;
+        Event::RolesUnsure(_) => {
+            guild_roles::hint(tenant).await?;
             Ok(0)
         }
-        Event::RolesChanged(guild) => {
-            guild_roles::look(db, guild).await?;
-            let parked = role_jobs::parked_roles(db, guild).await?;
+        Event::RolesChanged(_) => {
+            guild_roles::look(tenant).await?;
+            let parked = role_jobs::parked_roles(tenant).await?;
             for &role in &parked {
-                role_jobs::release_role(db, guild, role).await?;
+                role_jobs::release_role(tenant, role).await?;
             }
             Ok(u64::from(!parked.is_empty()))
         }

@@ -4,9 +4,9 @@ use std::{sync::Arc, time::Duration};
 
 use shared::store::{
     database::{Pool, within},
+    listening::{self, Heard},
     role_jobs::CHANNEL,
 };
-use sqlx::postgres::PgListener;
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
@@ -28,24 +28,15 @@ pub async fn run(pool: Pool, wake: Arc<Notify>, stop: CancellationToken) {
 }
 
 async fn listen(pool: &Pool, wake: &Notify) -> Result<(), sqlx::Error> {
-    // Not one of the pool's connections: a listener takes leave of its own without a time limit, also of a dead one.
-    let connected = within(async {
-        let mut listener = PgListener::connect_with(&pool.listener()).await?;
-        listener.listen(CHANNEL).await?;
-        Ok(listener)
-    });
-    let mut listener = connected.await?;
+    let mut listening = within(listening::on(pool, CHANNEL)).await?;
     loop {
         // What came before we listened, or while we were away, is in the table.
         wake.notify_one();
-        match tokio::time::timeout(SILENCE, listener.try_recv()).await {
-            Ok(Ok(Some(_))) => {}
-            // The connection is gone.
-            Ok(Ok(None)) => return Ok(()),
+        match tokio::time::timeout(SILENCE, listening.next()).await {
+            Ok(Ok(Heard::Call)) => {}
+            Ok(Ok(Heard::Gone)) => return Ok(()),
             Ok(Err(error)) => return Err(error),
-            Err(_) => {
-                within(sqlx::query("SELECT 1").execute(&mut listener)).await?;
-            }
+            Err(_) => within(listening.ping()).await?,
         }
     }
 }

@@ -126,7 +126,7 @@ fn describe() {
 /// The counters, and the queues as they are now. When the database is away its gauges are not a number, never old.
 #[expect(clippy::cast_precision_loss, reason = "counts up to 100,000")]
 async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
-    let looked = within(async { queues::depth(&mut *pool.across().await?).await });
+    let looked = within(async { queues::depth(&mut pool.across().await?).await });
     let found = match looked.await {
         Ok(queues) => Some(queues),
         Err(error) => {

@@ -131,7 +131,7 @@ impl Endpoints {
         let (mut known, mut last) = (HashSet::new(), String::new());
         loop {
             let page =
-                within(async { connections::endpoint_ids(&mut *self.pool.across().await?, &last).await });
+                within(async { connections::endpoint_ids(&mut self.pool.across().await?, &last).await });
             let page = page.await?;
             known.extend(page.iter().filter_map(|id| number(id)));
             let Some(end) = page.into_iter().next_back() else { break };
@@ -210,7 +210,7 @@ impl Endpoints {
     async fn read(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
         // A hung look-up would keep its turn, and two of them everybody's.
         let stored =
-            within(async { connections::endpoint(&mut *self.pool.across().await?, id).await }).await?;
+            within(async { connections::endpoint(&mut self.pool.across().await?, id).await }).await?;
         let Some(stored) = stored else { return Ok(None) };
         let Some(sealed) = stored.webhook_secrets else {
             // Secrets held by the environment: only the connection that it describes has any.

@@ -125,15 +125,15 @@ async fn one_by_one(pool: &Pool, batch: &[NewEvent]) -> Vec<Result<Recorded, Not
 
 /// With little patience for locks: others wait behind it.
 async fn record_alone(pool: &Pool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
-    let mut tx = pool.across_impatiently(PATIENCE).await?;
-    let recorded = events::record(&mut tx, std::slice::from_ref(event)).await?;
-    tx.commit().await?;
+    let mut across = pool.across_impatiently(PATIENCE).await?;
+    let recorded = events::record(&mut across, std::slice::from_ref(event)).await?;
+    across.commit().await?;
     Ok(recorded[0])
 }
 
 async fn record(pool: &Pool, batch: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
     // If it is given up and was committed all the same, Stripe's next delivery finds a duplicate.
-    within(async { events::record(&mut *pool.across().await?, batch).await }).await
+    within(async { events::record(&mut pool.across().await?, batch).await }).await
 }
 
 /// 55P03: a lock was not had in time. 40P01: two waited for each other.

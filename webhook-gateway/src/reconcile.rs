@@ -98,7 +98,7 @@ pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
 impl Reconcile {
     /// Brings one connection up to date, if one is due.
     pub async fn tick(&self) -> bool {
-        let taken = within(async { cursors::take(&mut *self.pool.across().await?, self.every).await });
+        let taken = within(async { cursors::take(&mut self.pool.across().await?, self.every).await });
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {

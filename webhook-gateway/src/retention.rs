@@ -18,11 +18,11 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// Sweeps until `stop`. A sweep that is cut off goes on an hour later.
 pub async fn run(pool: Pool, stop: CancellationToken) {
     loop {
-        if let Err(error) = within(async { activity::turn_days(&mut *pool.across().await?).await }).await {
+        if let Err(error) = within(async { activity::turn_days(&mut pool.across().await?).await }).await {
             tracing::warn!(%error, "the days of the activity log could not be turned; trying again in an hour");
         }
         loop {
-            let swept = within(async { retention::sweep(&mut *pool.across().await?, BATCH).await }).await;
+            let swept = within(async { retention::sweep(&mut pool.across().await?, BATCH).await }).await;
             let is_more = match swept {
                 Ok(swept) => {
                     tracing::debug!(?swept, "what is old is forgotten");

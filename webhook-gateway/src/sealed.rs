@@ -49,7 +49,7 @@ async fn closed(pool: &Pool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Err
     let mut count = 0;
     let mut after: Option<GuildId> = None;
     loop {
-        let guilds = within(async { connections::guilds(&mut *pool.across().await?, after).await }).await?;
+        let guilds = within(async { connections::guilds(&mut pool.across().await?, after).await }).await?;
         for &guild in &guilds {
             count += closed_of(pool, guild, keyring, count).await?;
         }

@@ -42,7 +42,7 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         let found = (summary(&mut tenant).await?, guild_roles::suspended(&mut tenant).await?);
         let user = UserId::from_u64(ctx.author().id.get());
         let entry = ActivityEntry { user, ..Activity::StatusRead.into() };
-        activity::record(tenant.db(), guild, entry).await?;
+        activity::record(&mut tenant, entry).await?;
         tenant.commit().await?;
         Ok(found)
     });

@@ -39,7 +39,7 @@ pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: Can
 
 /// Looks at one guild's roles, if any are new, or may have changed.
 async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
-    let taken = within(async { mapped_roles::take_unseen(&mut *pool.across().await?, AGAIN).await });
+    let taken = within(async { mapped_roles::take_unseen(&mut pool.across().await?, AGAIN).await });
     let Some((guild, unseen)) = taken.await? else { return one_reading(pool, discord).await };
     // First what it may do: a role that is enforced already could be given in between.
     if !reads(pool, discord, guild).await? {
@@ -61,7 +61,7 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
             let enforcement = first_look(holders, look.ours);
             tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
             let others = holders - look.ours;
-            mapped_roles::decide(tenant.db(), guild, look.role_id, enforcement, others.max(0)).await?;
+            mapped_roles::decide(&mut tenant, look.role_id, enforcement, others.max(0)).await?;
         }
         tenant.commit().await
     });
@@ -71,7 +71,7 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
 
 /// Reads the roles of one guild, if some may have changed.
 async fn one_reading(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
-    let taken = within(async { guild_roles::take_due(&mut *pool.across().await?, AGAIN).await });
+    let taken = within(async { guild_roles::take_due(&mut pool.across().await?, AGAIN).await });
     let Some(guild) = taken.await? else { return Ok(false) };
     reads(pool, discord, guild).await?;
     Ok(true)
@@ -88,7 +88,7 @@ async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool
         // Each try would be a refused call, and Discord bans for many of those.
         within(async {
             let mut tenant = tenant::begin(pool, guild).await?;
-            guild_roles::leave_alone(tenant.db(), guild, PROBE_GUILD).await?;
+            guild_roles::leave_alone(&mut tenant, PROBE_GUILD).await?;
             tenant.commit().await
         })
         .await?;

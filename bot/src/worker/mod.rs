@@ -134,11 +134,11 @@ fn judge(ended: Result<Option<Turned>, tokio::task::JoinError>) -> Result<(), To
 async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec<Lease> {
     let (owner, until) = (Uuid::new_v4(), Instant::now() + worker.lease);
     let walked = async {
-        let mut db = worker.pool.across().await?;
-        let walk = gates::lease(&mut db, *ring, limit, owner, worker.lease).await?;
+        let mut across = worker.pool.across().await?;
+        let walk = gates::lease(&mut across, *ring, limit, owner, worker.lease).await?;
         // The end of the ring, with nothing behind the position: what is before it may have work.
         let ended = walk.leased.is_empty() && walk.position.is_none() && ring.is_some();
-        if ended { gates::lease(&mut db, None, limit, owner, worker.lease).await } else { Ok(walk) }
+        if ended { gates::lease(&mut across, None, limit, owner, worker.lease).await } else { Ok(walk) }
     };
     match within(walked).await {
         Ok(walk) => {
@@ -178,9 +178,9 @@ impl Worker {
 /// Parked jobs whose time has come, and members nobody looked at for long.
 async fn look_again(pool: &Pool) {
     let looked = async {
-        let mut db = pool.across().await?;
-        let released = role_jobs::release_parked(&mut db).await?;
-        Ok::<_, sqlx::Error>(released + members::sweep(&mut db, None, LOOK_EVERY, SWEEP).await?)
+        let mut across = pool.across().await?;
+        let released = role_jobs::release_parked(&mut across).await?;
+        Ok::<_, sqlx::Error>(released + members::sweep_all(&mut across, LOOK_EVERY, SWEEP).await?)
     };
     match within(looked).await {
         Ok(0) => {}

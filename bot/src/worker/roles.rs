@@ -96,7 +96,7 @@ pub(super) async fn clear(
 async fn look_up(pool: &Pool, guild: GuildId, wanted: &BTreeSet<RoleId>) -> Result<Known, sqlx::Error> {
     within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
-        guild_roles::known(tenant.db(), guild, wanted, LATELY).await
+        guild_roles::known(&mut tenant, wanted, LATELY).await
     })
     .await
 }

@@ -137,7 +137,7 @@ impl Turn<'_> {
         let (guild, owner) = (self.lease.guild, self.lease.owner);
         let work = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
-            role_jobs::due(tenant.db(), guild, MEMBERS).await
+            role_jobs::due(&mut tenant, MEMBERS).await
         });
         let work = work.await?;
         let mut notes = Notes::default();
@@ -159,10 +159,10 @@ impl Turn<'_> {
             Flow::TokenRejected => Gate::Paused(AFTER_REJECTION),
         };
         let Notes { jobs, grants, roles, called, .. } = notes;
-        let settlement = Settlement { guild, owner, gate, jobs, grants, roles, called };
+        let settlement = Settlement { owner, gate, jobs, grants, roles, called };
         let release = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
-            let release = settle::settle(tenant.db(), &settlement).await?;
+            let release = settle::settle(&mut tenant, &settlement).await?;
             tenant.commit().await?;
             Ok(release)
         });
@@ -335,9 +335,8 @@ impl Turn<'_> {
             return Ok(Fence::Held);
         }
         within(async {
-            let guild = self.lease.guild;
-            let mut tenant = tenant::begin(self.pool, guild).await?;
-            let fence = grants::intend(tenant.db(), guild, self.lease.owner, work.user, &roles).await?;
+            let mut tenant = tenant::begin(self.pool, self.lease.guild).await?;
+            let fence = grants::intend(&mut tenant, self.lease.owner, work.user, &roles).await?;
             tenant.commit().await?;
             Ok(fence)
         })

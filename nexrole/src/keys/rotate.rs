@@ -19,8 +19,8 @@ pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCo
     let (mut done, mut already, mut closed) = (0_u64, 0_u64, 0_u64);
     let mut last: Option<Sealed> = None;
     loop {
-        let mut db = pool.across().await.context("the database cannot be reached")?;
-        let page = sealed::page(&mut db, last.as_ref()).await?;
+        let mut across = pool.across().await.context("the database cannot be reached")?;
+        let page = sealed::page(&mut across, last.as_ref()).await?;
         for value in &page {
             if value.key_id() == Some(keyring.first()) && value.opens(keyring).is_ok() {
                 already += 1;
@@ -28,7 +28,7 @@ pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCo
             }
             match value.sealed_anew(keyring) {
                 // Changed meanwhile, by whoever connected the server anew: that has the first key, if it was restarted.
-                Ok(new) => done += u64::from(sealed::replace(&mut db, value, &new).await?),
+                Ok(new) => done += u64::from(sealed::replace(&mut across, value, &new).await?),
                 Err(error) => {
                     closed += 1;
                     let connection = value.connection;

@@ -10,7 +10,6 @@ use shared::{
         sealed::{self, Column, Sealed},
     },
 };
-use sqlx::PgConnection;
 use time::{Date, macros::format_description};
 
 /// Keys should be changed this often.
@@ -32,9 +31,9 @@ impl Count {
 
 /// Prints it; exit code 1 if something does not open.
 pub(super) async fn run(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Result<ExitCode> {
-    let mut db = pool.across().await.context("the database cannot be reached")?;
-    let counts = count(&mut db, keyring).await?;
-    drop(db);
+    let mut across = pool.across().await.context("the database cannot be reached")?;
+    let counts = count(async |last| sealed::page(&mut across, last).await, keyring).await?;
+    drop(across);
     let today = shared::clock::now().date();
     let ring: Vec<&str> = keyring.map(|keyring| keyring.ids().collect()).unwrap_or_default();
     let mut ids = ring.clone();
@@ -53,15 +52,15 @@ pub(super) async fn run(pool: &Pool, keyring: Option<&Keyring>) -> anyhow::Resul
     Ok(if closed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Tries everything that is sealed, by the id of its key.
+/// Tries everything that is sealed, by the id of its key. `page` reads what comes after a value.
 pub(crate) async fn count(
-    db: &mut PgConnection,
+    mut page: impl AsyncFnMut(Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error>,
     keyring: Option<&Keyring>,
 ) -> Result<BTreeMap<String, Count>, sqlx::Error> {
     let mut counts = BTreeMap::<String, Count>::new();
     let mut last: Option<Sealed> = None;
     loop {
-        let page = sealed::page(db, last.as_ref()).await?;
+        let page = page(last.as_ref()).await?;
         for value in &page {
             let count = counts.entry(value.key_id().unwrap_or(DAMAGED).to_owned()).or_default();
             *count.by_column.entry(value.column).or_default() += 1;

@@ -28,8 +28,7 @@ pub(super) async fn write_down(
     activity: Activity,
     about: Option<UserId>,
 ) -> anyhow::Result<()> {
-    let guild = tenant.guild();
     let entry = ActivityEntry { user: about, ..activity.into() };
-    activity::record(tenant.db(), guild, entry).await?;
+    activity::record(&mut tenant, entry).await?;
     Ok(tenant.commit().await?)
 }

@@ -100,7 +100,7 @@ pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow
     if !change.is_empty() {
         let cause = format!("connection {id}: secrets");
         let entry = AuditEntry::new(Actor::Operator, AuditAction::ConnectionSet, cause).change(change);
-        audit::record(tenant.db(), *guild, &entry).await?;
+        audit::record(&mut tenant, &entry).await?;
     }
     let endpoint = connections::endpoint_id(&mut tenant, id).await?;
     tenant.commit().await?;

@@ -210,9 +210,8 @@ async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::R
 /// The guild's one active connection.
 async fn the_connection(tenant: &mut Tenant) -> anyhow::Result<ConnectionId> {
     let guild = tenant.guild();
-    let mut active: Vec<_> = connections::list(tenant.db()).await?;
-    // Postgres shows this tenant's only; the statement is the list of all.
-    active.retain(|connection| connection.guild_id == guild && connection.state == "active");
+    let mut active = connections::of_guild(tenant).await?;
+    active.retain(|connection| connection.state == "active");
     match &active[..] {
         [] => bail!("server {guild} has no Stripe connection yet: start the gateway with GUILD_ID={guild}"),
         [one] => Ok(one.connection_id),
@@ -224,8 +223,8 @@ async fn the_connection(tenant: &mut Tenant) -> anyhow::Result<ConnectionId> {
 }
 
 async fn list(pool: &Pool) -> anyhow::Result<()> {
-    let mut db = pool.across().await.context("the database cannot be reached")?;
-    let connections = connections::list(&mut db).await?;
+    let mut across = pool.across().await.context("the database cannot be reached")?;
+    let connections = connections::list(&mut across).await?;
     if connections.is_empty() {
         println!(
             "No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET."

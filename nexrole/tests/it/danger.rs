@@ -249,14 +249,14 @@ async fn an_older_list_never_replaces_a_newer_one() {
         tenant.commit().await.unwrap();
         let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
         let wanted = [role].into_iter().collect();
-        guild_roles::known(tenant.db(), guild, &wanted, long).await.unwrap()
+        guild_roles::known(&mut tenant, &wanted, long).await.unwrap()
     };
     let known = write(Some("it gives Administrator"), 0).await;
     assert!(known.is_fresh && known.roles[&role].is_some());
     let known = write(None, 30).await;
     assert!(known.is_fresh && known.roles[&role].is_some(), "the older one is dropped");
     let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
-    guild_roles::hint(tenant.db(), guild).await.unwrap();
+    guild_roles::hint(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
     // Newer than the last list, older than the hint: what was hinted at may be missing in it.
     let hinted = "UPDATE role_reads SET read_at = now() - interval '1 hour'";

@@ -32,10 +32,10 @@ async fn a_commit_is_durable_even_where_the_servers_default_is_not() {
     }
     assert_eq!(setting(&database.pool, "synchronous_commit").await, "off", "as the tests want it");
     let pool = pretend_to_matter(&database.url, &database.pool).await;
-    assert_eq!(setting(&mut *pool.across().await.unwrap(), "synchronous_commit").await, "on");
+    assert_eq!(setting(pool.across().await.unwrap().unguarded(), "synchronous_commit").await, "on");
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let mut tenant = tenant::begin(&pool, guild).await.unwrap();
-    assert_eq!(setting(tenant.db(), "synchronous_commit").await, "on");
+    assert_eq!(setting(tenant.unguarded(), "synchronous_commit").await, "on");
     drop(tenant);
     pool.close().await;
     database.remove().await;

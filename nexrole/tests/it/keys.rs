@@ -24,7 +24,6 @@ use shared::{
         tenant,
     },
 };
-use sqlx::PgPool;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
@@ -73,11 +72,11 @@ pub(crate) async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Conn
     connection
 }
 
-async fn all(pool: &PgPool) -> Vec<Sealed> {
-    let mut db = pool.acquire().await.expect("a connection");
+async fn all(operator: &Pool) -> Vec<Sealed> {
+    let mut across = operator.across().await.expect("a connection");
     let mut all: Vec<Sealed> = Vec::new();
     loop {
-        let page = sealed::page(&mut db, all.last()).await.expect("a page");
+        let page = sealed::page(&mut across, all.last()).await.expect("a page");
         if page.is_empty() {
             return all;
         }
@@ -112,16 +111,16 @@ async fn a_sealed_value_opens_nowhere_but_in_its_own_column_of_its_own_tenants_r
     let nobodys = "UPDATE stripe_connections a SET api_key = b.api_key FROM stripe_connections b WHERE a.guild_id <> b.guild_id";
     let columns = "UPDATE stripe_connections SET api_key = webhook_secrets, webhook_secrets = api_key";
     for swap in [nobodys, columns] {
-        let mut tx = database.pool.begin().await.unwrap();
-        sqlx::query(swap).execute(&mut *tx).await.unwrap();
-        let swapped = sealed::page(&mut tx, None).await.unwrap();
+        sqlx::query(swap).execute(&database.pool).await.unwrap();
+        let swapped = all(&operator).await;
         let keys = swapped.iter().filter(|value| value.column == Column::ApiKey);
         let errors: Vec<_> = keys.map(|value| value.opens(&keyring).unwrap_err()).collect();
         assert_eq!(errors, [0, 1].map(|_| CryptoError::Refused("old".into())), "{swap}");
-        tx.rollback().await.unwrap();
+        // And back.
+        sqlx::query(swap).execute(&database.pool).await.unwrap();
     }
-    assert!(all(&database.pool).await.iter().all(|value| value.opens(&keyring).is_ok()));
-    let known = all(&database.pool).await;
+    assert!(all(&operator).await.iter().all(|value| value.opens(&keyring).is_ok()));
+    let known = all(&operator).await;
     let place = known[0].connection.place("api_key");
     for part in
         ["stripe_connections", &known[0].connection.guild.to_string(), &known[0].connection.id.to_string()]
@@ -185,7 +184,7 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
     let (over, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
     let reader = tokio::spawn({
         let (pool, keyring, over, opened) =
-            (database.pool.clone(), ring(&both), Arc::clone(&over), Arc::clone(&opened));
+            (operator.clone(), ring(&both), Arc::clone(&over), Arc::clone(&opened));
         async move {
             while !over.load(SeqCst) {
                 for value in all(&pool).await {
@@ -240,7 +239,7 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
     writer.await.expect("every connection was made");
     println!("{kills} kills, each half way; {} values opened meanwhile", opened.load(SeqCst));
     assert_eq!(left().await, 0);
-    let values = all(&database.pool).await;
+    let values = all(&operator).await;
     assert_eq!(values.len() as u64, servers * 2);
     assert!(values.iter().all(|value| value.opens(&ring(NEW)).is_ok()), "the old key is not needed any more");
     let again = run(&database.url, NEW, &["keys", "rotate"]).await;
@@ -292,6 +291,7 @@ async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
 #[tokio::test]
 async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     let (database, scratch) = (Database::create().await, Scratch::new("connect"));
+    let operator = database.login(Login::Operator);
     let file = |name: &str, content: &str| {
         let path = scratch.0.join(name);
         std::fs::write(&path, content).unwrap();
@@ -314,7 +314,7 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     }
     let keyless = run(&database.url, "", &[&connect[..], &[&key]].concat()).await;
     assert_eq!(keyless.status.code(), Some(78), "{}", text(&keyless));
-    assert!(all(&database.pool).await.is_empty(), "nothing was stored by what was refused");
+    assert!(all(&operator).await.is_empty(), "nothing was stored by what was refused");
 
     let arguments = [&connect[..], &["-", "--webhook-secret-file", &secret]].concat();
     let mut child = nexrole(&database.url, OLD, &arguments);
@@ -323,7 +323,7 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     child.stdin.take().unwrap().write_all(b"rk_test_canary\n").await.unwrap();
     let done = child.wait_with_output().await.unwrap();
     assert!(done.status.success() && !text(&done).contains("canary"), "{}", text(&done));
-    let values = all(&database.pool).await;
+    let values = all(&operator).await;
     let opened: Vec<String> = values
         .iter()
         .map(|value| {

@@ -13,6 +13,7 @@ use shared::{
     ids::{GuildId, RoleId, UserId},
     store::{
         connections::{self, Connection},
+        crossing::Crossing,
         database::Pool,
         events::{self, NewEvent, Object, ObjectKind, Recorded},
         gates::{self, Gate, Release},
@@ -23,10 +24,10 @@ use shared::{
         roles::Login,
         settle::{self, JobUpdate, RoleHealth, Settlement},
         sync::{self, Failure, Leased, Settled},
-        tenant,
+        tenant::{self, Tenant},
     },
 };
-use sqlx::{PgConnection, PgPool};
+use sqlx::PgPool;
 use uuid::Uuid;
 
 use crate::cluster::Database;
@@ -45,16 +46,27 @@ fn role(n: u64) -> RoleId {
     RoleId::from_u64(n).unwrap()
 }
 
-async fn with_jobs(pool: &PgPool, guilds: u64) {
-    let mut db = pool.acquire().await.unwrap();
-    introduce(&mut db, guilds).await;
+/// What the bot does in one guild's transaction.
+async fn in_guild<T>(bot: &Pool, n: u64, work: impl AsyncFnOnce(&mut Tenant) -> Result<T, sqlx::Error>) -> T {
+    let mut tenant = tenant::begin(bot, guild(n)).await.unwrap();
+    let done = work(&mut tenant).await.unwrap();
+    tenant.commit().await.unwrap();
+    done
+}
+
+/// Connections of the bot's to a database whose guilds 1 to `guilds` have a job each.
+async fn with_jobs(database: &Database, guilds: u64) -> Pool {
+    introduce(&database.pool, guilds).await;
+    let bot = database.login(Login::Bot);
     for n in 1..=guilds {
-        role_jobs::enqueue(&mut db, guild(n), user(1), role(7), JobAction::Grant, "test").await.unwrap();
+        in_guild(&bot, n, async |t| role_jobs::enqueue(t, user(1), role(7), JobAction::Grant, "test").await)
+            .await;
     }
+    bot
 }
 
 /// Guilds 1 to `count`, with their gates.
-async fn introduce(db: &mut PgConnection, count: u64) {
+async fn introduce(db: &PgPool, count: u64) {
     let guilds =
         "WITH made AS (INSERT INTO guilds (guild_id) SELECT generate_series(1, $1) RETURNING guild_id)
                   INSERT INTO guild_gates (guild_id) SELECT generate_series(1, $1)";
@@ -97,8 +109,8 @@ fn event(connection: Connection, id: &str, object: Option<&str>) -> NewEvent {
     }
 }
 
-fn settlement(guild: GuildId, owner: Uuid) -> Settlement {
-    Settlement { guild, owner, gate: Gate::Open, jobs: vec![], grants: vec![], roles: vec![], called: vec![] }
+fn settlement(owner: Uuid) -> Settlement {
+    Settlement { owner, gate: Gate::Open, jobs: vec![], grants: vec![], roles: vec![], called: vec![] }
 }
 
 async fn text(pool: &PgPool, query: &'static str) -> String {
@@ -111,7 +123,7 @@ async fn a_read_only_connection_is_not_used_again() {
     let database = Database::create().await;
     let pool = shared::store::database::pool(&database.url, 1, Login::Bot).unwrap();
     let read_only = "SET default_transaction_read_only = on";
-    sqlx::query(read_only).execute(&mut *pool.across().await.unwrap()).await.unwrap();
+    sqlx::query(read_only).execute(pool.across().await.unwrap().unguarded()).await.unwrap();
     let mut tenant = tenant::begin(&pool, guild(1)).await.unwrap();
     connections::ensure_guild(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
@@ -122,12 +134,12 @@ async fn a_read_only_connection_is_not_used_again() {
 #[tokio::test]
 async fn a_guild_is_leased_by_one_worker_at_a_time() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 40).await;
+    let bot = with_jobs(&database, 40).await;
     let claims = (0..8).map(|_| {
-        let pool = database.pool.clone();
+        let pool = bot.clone();
         tokio::spawn(async move {
-            let mut db = pool.acquire().await.unwrap();
-            gates::lease(&mut db, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
+            let mut across = pool.across().await.unwrap();
+            gates::lease(&mut across, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
         })
     });
     let mut seen = BTreeSet::new();
@@ -137,65 +149,68 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
         }
     }
     // Skipped locks may leave some; a walk around the ring finds the rest, and then none.
-    let mut db = database.pool.acquire().await.unwrap();
-    seen.extend(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
+    let mut across = bot.across().await.unwrap();
+    seen.extend(gates::lease(&mut across, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
     assert_eq!(seen.len(), 40);
-    assert!(gates::lease(&mut db, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased.is_empty());
-    drop(db);
+    assert!(gates::lease(&mut across, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased.is_empty());
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn the_ring_goes_on_behind_its_position() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 5).await;
-    let mut db = database.pool.acquire().await.unwrap();
-    let walk = gates::lease(&mut db, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let bot = with_jobs(&database, 5).await;
+    let mut across = bot.across().await.unwrap();
+    let walk = gates::lease(&mut across, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
     assert_eq!(walk.position, None, "the ring's end");
-    let walk = gates::lease(&mut db, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.position, Some(guild(2)), "as many as asked for: the next walk goes on behind them");
-    drop(db);
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 600).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 600).await;
+    let mut across = bot.across().await.unwrap();
     let pause = "UPDATE guild_gates SET open_at = 'infinity' WHERE guild_id < 600";
-    sqlx::query(pause).execute(&mut *db).await.unwrap();
-    let walk = gates::lease(&mut db, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    sqlx::query(pause).execute(&database.pool).await.unwrap();
+    let walk = gates::lease(&mut across, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert!(walk.leased.is_empty(), "the walk ends before it reaches the one that is open");
-    let walk = gates::lease(&mut db, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased, [guild(600)]);
-    drop(db);
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 1).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 1).await;
+    let mut across = bot.across().await.unwrap();
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
-    assert_eq!(gates::lease(&mut db, None, 1, slow, NO_LEASE).await.unwrap().leased, [guild(1)]);
-    let work = role_jobs::due(&mut db, guild(1), 10).await.unwrap();
-    assert_eq!(gates::lease(&mut db, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
-    let intended = grants::intend(&mut db, guild(1), slow, user(1), &[role(7)]).await.unwrap();
+    assert_eq!(gates::lease(&mut across, None, 1, slow, NO_LEASE).await.unwrap().leased, [guild(1)]);
+    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await;
+    assert_eq!(gates::lease(&mut across, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
+    let intended = in_guild(&bot, 1, async |t| grants::intend(t, slow, user(1), &[role(7)]).await).await;
     assert_eq!(intended, Fence::Lost, "and nothing was written");
-    assert_eq!(role_jobs::due(&mut db, guild(1), 10).await.unwrap()[0].roles[0].view.grant, None);
-    assert_eq!(grants::intend(&mut db, guild(1), quick, user(1), &[role(7)]).await.unwrap(), Fence::Held);
+    assert_eq!(in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await[0].roles[0].view.grant, None);
+    assert_eq!(
+        in_guild(&bot, 1, async |t| grants::intend(t, quick, user(1), &[role(7)]).await).await,
+        Fence::Held
+    );
     let job = work[0].roles[0].jobs[0].id;
-    let mut turn = settlement(guild(1), slow);
+    let mut turn = settlement(slow);
     let outcome = "granted".to_owned();
     turn.jobs = vec![JobUpdate { id: job, state: JobState::Applied, due_in: NO_LEASE, failures: 0, outcome }];
     turn.grants =
         vec![GrantChange { user: user(1), role: role(7), change: Change::Granted, cause: "test".into() }];
     turn.called = vec![(user(1), role(7))];
-    assert_eq!(settle::settle(&mut db, &turn).await.unwrap(), Release::FencedOut);
-    let work = role_jobs::due(&mut db, guild(1), 10).await.unwrap();
+    assert_eq!(in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await, Release::FencedOut);
+    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await;
     let actions: Vec<_> = work[0].roles[0].jobs.iter().map(|job| job.action).collect();
     assert_eq!(actions, [JobAction::Grant, JobAction::Grant]);
     assert_eq!(
@@ -204,8 +219,8 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
         "not confirmed by the one who was late"
     );
     turn.owner = quick;
-    assert_eq!(settle::settle(&mut db, &turn).await.unwrap(), Release::Released);
-    drop(db);
+    assert_eq!(in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await, Release::Released);
+    drop(across);
     assert_eq!(text(&database.pool, "SELECT string_agg(action, ' ') FROM audit_log").await, "role.granted");
     database.remove().await;
 }
@@ -213,20 +228,20 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
 #[tokio::test]
 async fn settling_twice_writes_one_audit_entry() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 1).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 1).await;
+    let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap();
+    gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap();
     for change in
         [Change::Granted, Change::Granted, Change::Revoked, Change::Revoked, Change::Lost, Change::Forgotten]
     {
         if change == Change::Granted {
-            grants::intend(&mut db, guild(1), owner, user(1), &[role(7)]).await.unwrap();
+            in_guild(&bot, 1, async |t| grants::intend(t, owner, user(1), &[role(7)]).await).await;
         }
         let change = GrantChange { user: user(1), role: role(7), change, cause: "test".into() };
-        grants::apply(&mut db, guild(1), &change).await.unwrap();
+        in_guild(&bot, 1, async |t| grants::apply(t, &change).await).await;
     }
-    drop(db);
+    drop(across);
     let history =
         text(&database.pool, "SELECT string_agg(action, ' ' ORDER BY audit_id) FROM audit_log").await;
     assert_eq!(history, "role.granted role.revoked");
@@ -236,47 +251,47 @@ async fn settling_twice_writes_one_audit_entry() {
 #[tokio::test]
 async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 1).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 1).await;
+    let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    let power =
-        async |db: &mut PgConnection| role_jobs::due(db, guild(1), 1).await.unwrap()[0].roles[0].power;
+    let power = async || in_guild(&bot, 1, async |t| role_jobs::due(t, 1).await).await[0].roles[0].power;
     for (health, expected) in [
         (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Power::Refused),
         (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
         (RoleHealth::Works(role(7)), Power::Assumed),
     ] {
-        gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap();
-        let mut turn = settlement(guild(1), owner);
+        gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap();
+        let mut turn = settlement(owner);
         turn.roles = vec![health];
-        settle::settle(&mut db, &turn).await.unwrap();
-        assert_eq!(power(&mut db).await, expected);
+        in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await;
+        assert_eq!(power().await, expected);
     }
-    drop(db);
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn of_a_refused_roles_jobs_one_probes() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
-    introduce(&mut db, 1).await;
+    let bot = database.login(Login::Bot);
+    let mut across = bot.across().await.unwrap();
+    introduce(&database.pool, 1).await;
     for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
-        role_jobs::enqueue(&mut db, guild(1), user(n), role(role_id), JobAction::Grant, "test")
-            .await
-            .unwrap();
+        let role = role(role_id);
+        in_guild(&bot, 1, async |t| role_jobs::enqueue(t, user(n), role, JobAction::Grant, "test").await)
+            .await;
     }
-    sqlx::query("UPDATE role_jobs SET state = 'parked'").execute(&mut *db).await.unwrap();
+    sqlx::query("UPDATE role_jobs SET state = 'parked'").execute(&database.pool).await.unwrap();
     // The oldest waits for its member, not for the role.
     let absent = "UPDATE role_jobs SET due_at = now() + interval '6 h' WHERE user_id = 1";
-    sqlx::query(absent).execute(&mut *db).await.unwrap();
+    sqlx::query(absent).execute(&database.pool).await.unwrap();
     let health = "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) VALUES (1, 7, 'x', now() + interval '1 h')";
-    sqlx::query(health).execute(&mut *db).await.unwrap();
-    assert_eq!(role_jobs::release_parked(&mut db).await.unwrap(), 1, "the other role's");
-    sqlx::query("UPDATE role_health SET next_probe_at = now()").execute(&mut *db).await.unwrap();
-    assert_eq!(role_jobs::release_parked(&mut db).await.unwrap(), 1, "the probe");
-    role_jobs::release_role(&mut db, guild(1), role(7)).await.unwrap();
-    drop(db);
+    sqlx::query(health).execute(&database.pool).await.unwrap();
+    assert_eq!(role_jobs::release_parked(&mut across).await.unwrap(), 1, "the other role's");
+    sqlx::query("UPDATE role_health SET next_probe_at = now()").execute(&database.pool).await.unwrap();
+    assert_eq!(role_jobs::release_parked(&mut across).await.unwrap(), 1, "the probe");
+    in_guild(&bot, 1, async |t| role_jobs::release_role(t, role(7)).await).await;
+    drop(across);
     assert_eq!(
         text(&database.pool, "SELECT count(*)::text FROM role_jobs WHERE state = 'pending'").await,
         "4"
@@ -287,18 +302,18 @@ async fn of_a_refused_roles_jobs_one_probes() {
 #[tokio::test]
 async fn a_refused_role_that_nothing_waits_for_is_forgotten() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 3).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 3).await;
+    let mut across = bot.across().await.unwrap();
     for statement in [
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
          SELECT n, 7, 'x', now() + interval '1 h' FROM generate_series(1, 3) n",
         "UPDATE role_jobs SET state = 'parked', due_at = now() + interval '1 h' WHERE guild_id = 1",
         "UPDATE role_jobs SET state = 'noop' WHERE guild_id = 3",
     ] {
-        sqlx::query(statement).execute(&mut *db).await.unwrap();
+        sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
-    role_jobs::release_parked(&mut db).await.unwrap();
-    drop(db);
+    role_jobs::release_parked(&mut across).await.unwrap();
+    drop(across);
     let known = "SELECT string_agg(guild_id::text, ' ' ORDER BY guild_id) FROM role_health";
     assert_eq!(text(&database.pool, known).await, "1 2", "one job is parked, one pending, one done");
     database.remove().await;
@@ -307,24 +322,25 @@ async fn a_refused_role_that_nothing_waits_for_is_forgotten() {
 #[tokio::test]
 async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
-    introduce(&mut db, 2).await;
+    let bot = database.login(Login::Bot);
+    let mut across = bot.across().await.unwrap();
+    introduce(&database.pool, 2).await;
     let sources = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
         SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
           FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
-    sqlx::query(sources).execute(&mut *db).await.unwrap();
-    assert_eq!(members::sweep(&mut db, None, LEASE, 100).await.unwrap(), 0, "looked at a moment ago");
+    sqlx::query(sources).execute(&database.pool).await.unwrap();
+    assert_eq!(members::sweep_all(&mut across, LEASE, 100).await.unwrap(), 0, "looked at a moment ago");
     assert_eq!(
-        members::sweep(&mut db, Some(guild(2)), NO_LEASE, 100).await.unwrap(),
+        in_guild(&bot, 2, async |t| members::sweep_guild(t).await).await,
         2,
         "two members, one role each"
     );
     assert_eq!(
-        members::sweep(&mut db, None, NO_LEASE, 100).await.unwrap(),
+        members::sweep_all(&mut across, NO_LEASE, 100).await.unwrap(),
         2,
         "the other guild; these wait already"
     );
-    drop(db);
+    drop(across);
     let spread =
         "SELECT (max(due_at) - min(due_at) >= interval '250 ms')::text FROM role_jobs WHERE guild_id = 1";
     assert_eq!(text(&database.pool, spread).await, "true");
@@ -334,17 +350,17 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
 #[tokio::test]
 async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 2).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 2).await;
+    let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut db, None, 2, owner, LEASE).await.unwrap();
-    gates::release(&mut db, guild(1), owner, Gate::Away(LEASE)).await.unwrap();
-    gates::release(&mut db, guild(2), owner, Gate::Paused(LEASE)).await.unwrap();
+    gates::lease(&mut across, None, 2, owner, LEASE).await.unwrap();
+    in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
+    in_guild(&bot, 2, async |t| gates::release(t, owner, Gate::Paused(LEASE)).await).await;
     for n in 1..=2 {
-        members::guild_available(&mut db, guild(n)).await.unwrap();
+        in_guild(&bot, n, async |t| members::guild_available(t).await).await;
     }
-    assert_eq!(gates::lease(&mut db, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased, [guild(1)]);
-    drop(db);
+    assert_eq!(gates::lease(&mut across, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased, [guild(1)]);
+    drop(across);
     database.remove().await;
 }
 
@@ -352,20 +368,20 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
 #[tokio::test]
 async fn an_invitation_during_a_turn_is_not_lost() {
     let database = Database::create().await;
-    with_jobs(&database.pool, 1).await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let bot = with_jobs(&database, 1).await;
+    let mut across = bot.across().await.unwrap();
     for (invited, expected) in [(true, vec![guild(1)]), (false, vec![])] {
         let owner = Uuid::new_v4();
-        assert_eq!(gates::lease(&mut db, None, 1, owner, LEASE).await.unwrap().leased, [guild(1)]);
+        assert_eq!(gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap().leased, [guild(1)]);
         if invited {
-            members::guild_available(&mut db, guild(1)).await.unwrap();
+            in_guild(&bot, 1, async |t| members::guild_available(t).await).await;
         }
-        gates::release(&mut db, guild(1), owner, Gate::Away(LEASE)).await.unwrap();
+        in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
         let next = Uuid::new_v4();
-        assert_eq!(gates::lease(&mut db, None, 1, next, LEASE).await.unwrap().leased, expected);
-        gates::release(&mut db, guild(1), next, Gate::Open).await.unwrap();
+        assert_eq!(gates::lease(&mut across, None, 1, next, LEASE).await.unwrap().leased, expected);
+        in_guild(&bot, 1, async |t| gates::release(t, next, Gate::Open).await).await;
     }
-    drop(db);
+    drop(across);
     database.remove().await;
 }
 
@@ -380,14 +396,15 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
         SELECT 1, $1, 'sub_' || lpad(n::text, 4, '0'), 'cus_1', 'active', '{price_1}', '{prod_1}', false
           FROM generate_series(200, 1, -1) n";
     sqlx::query(known).bind(at.id).execute(&database.pool).await.unwrap();
+    let gateway = database.login(Login::Gateway);
     let ingest = |writer: u64| {
-        let pool = database.pool.clone();
+        let pool = gateway.clone();
         tokio::spawn(async move {
             for round in 0..40 {
                 let batch: Vec<_> = (1..=100)
                     .map(|n| event(at, &format!("evt_{writer}_{round}_{n}"), Some(&format!("sub_{n:04}"))))
                     .collect();
-                events::record(&mut pool.acquire().await.unwrap(), &batch).await.unwrap();
+                events::record(&mut pool.across().await.unwrap(), &batch).await.unwrap();
             }
         })
     };
@@ -410,7 +427,8 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
 #[tokio::test]
 async fn one_batch_records_each_event_once_and_marks_each_object_once() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let gateway = database.login(Login::Gateway);
+    let mut across = gateway.across().await.unwrap();
     let at = connection(&database).await;
     let batch = [
         event(at, "evt_1", Some("sub_1")),
@@ -418,11 +436,11 @@ async fn one_batch_records_each_event_once_and_marks_each_object_once() {
         event(at, "evt_1", Some("sub_1")),
         event(at, "evt_3", None),
     ];
-    let recorded = events::record(&mut db, &batch).await.unwrap();
+    let recorded = events::record(&mut across, &batch).await.unwrap();
     assert_eq!(recorded, [Recorded::New, Recorded::New, Recorded::Duplicate, Recorded::New]);
-    let again = events::record(&mut db, &batch).await.unwrap();
+    let again = events::record(&mut across, &batch).await.unwrap();
     assert_eq!(again, [Recorded::Duplicate; 4]);
-    drop(db);
+    drop(across);
     assert_eq!(
         text(&database.pool, "SELECT string_agg(object_id || ' ' || dirty_seq, ',') FROM stripe_sync").await,
         "sub_1 1"
@@ -436,8 +454,9 @@ async fn one_batch_records_each_event_once_and_marks_each_object_once() {
 async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
     let database = Database::create().await;
     let at = connection(&database).await;
+    let gateway = database.login(Login::Gateway);
     let writers = (0..4).map(|writer| {
-        let pool = database.pool.clone();
+        let pool = gateway.clone();
         tokio::spawn(async move {
             let mut new = 0;
             for round in 0..25 {
@@ -447,8 +466,8 @@ async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
                 if writer % 2 == 1 {
                     batch.reverse();
                 }
-                let mut db = pool.acquire().await.unwrap();
-                let recorded = events::record(&mut db, &batch).await.unwrap();
+                let mut across = pool.across().await.unwrap();
+                let recorded = events::record(&mut across, &batch).await.unwrap();
                 new += recorded.iter().filter(|one| **one == Recorded::New).count();
             }
             new
@@ -465,58 +484,61 @@ async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
 #[tokio::test]
 async fn a_hint_during_a_read_is_never_lost() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let gateway = database.login(Login::Gateway);
+    let mut across = gateway.across().await.unwrap();
     let at = connection(&database).await;
-    events::record(&mut db, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
-    let leased = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let leased = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     // While Stripe is being asked, a second hint comes; nobody else may read the object meanwhile.
-    events::record(&mut db, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
-    assert!(sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
+    events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
+    assert!(sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
     assert_eq!(settle_read(&database, &leased[0]).await, Settled::StillDirty);
-    let again = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    let again = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(settle_read(&database, &again[0]).await, Settled::Clean);
-    assert!(sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
-    drop(db);
+    assert!(sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn a_reader_that_lost_its_lease_settles_nothing() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let gateway = database.login(Login::Gateway);
+    let mut across = gateway.across().await.unwrap();
     let at = connection(&database).await;
-    events::record(&mut db, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
-    let slow = sync::claim(&mut db, 9, Uuid::new_v4(), NO_LEASE).await.unwrap();
-    let quick = sync::claim(&mut db, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let slow = sync::claim(&mut across, 9, Uuid::new_v4(), NO_LEASE).await.unwrap();
+    let quick = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(quick.len(), 1, "the lease had run out");
     assert_eq!(settle_read(&database, &slow[0]).await, Settled::LostLease);
     read_failed(&database, &slow[0], Failure::Other, LEASE).await;
     assert_eq!(settle_read(&database, &quick[0]).await, Settled::Clean, "untouched by the late one");
-    drop(db);
+    drop(across);
     database.remove().await;
 }
 
 #[tokio::test]
 async fn a_hint_during_a_read_that_fails_is_soon_read_and_a_missing_object_is_counted_by_itself() {
     let database = Database::create().await;
-    let mut db = database.pool.acquire().await.unwrap();
+    let gateway = database.login(Login::Gateway);
+    let mut across = gateway.across().await.unwrap();
     let connection = connection(&database).await;
-    let one = async |db: &mut PgConnection| {
-        sqlx::query("UPDATE stripe_sync SET next_at = now()").execute(&mut *db).await.unwrap();
-        sync::claim(db, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
+    let one = async |across: &mut Crossing| {
+        sqlx::query("UPDATE stripe_sync SET next_at = now()").execute(&database.pool).await.unwrap();
+        sync::claim(across, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
     };
     let wait = Duration::from_secs(300);
     let due = "SELECT (next_at < now() + interval '10 s')::text FROM stripe_sync";
-    events::record(&mut db, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
-    let leased = one(&mut db).await;
+    events::record(&mut across, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
+    let leased = one(&mut across).await;
     read_failed(&database, &leased, Failure::Other, wait).await;
     assert_eq!(text(&database.pool, due).await, "false", "nothing new: as long as was said");
-    let leased = one(&mut db).await;
-    events::record(&mut db, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
+    let leased = one(&mut across).await;
+    events::record(&mut across, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
     read_failed(&database, &leased, Failure::Missing, wait).await;
     assert_eq!(text(&database.pool, due).await, "true", "the hint is not put off");
-    let leased = one(&mut db).await;
+    let leased = one(&mut across).await;
     assert_eq!((leased.attempts, leased.missing), (2, 1));
-    drop(db);
+    drop(across);
     database.remove().await;
 }

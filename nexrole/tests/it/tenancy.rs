@@ -252,8 +252,10 @@ async fn without_a_tenant_nobody_sees_a_row_and_nobody_writes_anothers() {
             sqlx::raw_sql("ROLLBACK").execute(&mut *db).await.unwrap();
         }
         let mut tenant = tenant::begin(&database.login(login), guild(1)).await.unwrap();
-        let forged =
-            sqlx::query("INSERT INTO guilds (guild_id) VALUES (9)").execute(tenant.db()).await.unwrap_err();
+        let forged = sqlx::query("INSERT INTO guilds (guild_id) VALUES (9)")
+            .execute(tenant.unguarded())
+            .await
+            .unwrap_err();
         assert!(forged.to_string().contains("row-level security"), "{forged}");
     }
     // No statement here names a guild: only the wall keeps them apart.

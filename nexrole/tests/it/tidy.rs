@@ -84,9 +84,78 @@ fn sql_is_in_the_store() {
         let allowed = ["shared/src/store", "nexrole/src/demo", "nexrole/src/database.rs"];
         !allowed.iter().any(|folder| path.starts_with(folder))
     });
-    // The listener asks its own connection whether it is alive.
-    let elsewhere = elsewhere.filter(|(path, _)| !path.ends_with("bot/src/wake.rs"));
     none_has(&["sqlx::query", "INSERT INTO", "DELETE FROM"], elsewhere, "SQL lives in shared/src/store only");
+}
+
+/// Everybody else has a `Tenant`, or a `Crossing`.
+#[test]
+fn bare_connections_stay_in_the_store() {
+    let elsewhere = product().filter(|(path, _)| {
+        let allowed = [
+            "shared/src/store",
+            // What the doctor's read-only session is asked goes through the store; it is no service's.
+            "nexrole/src/doctor",
+            // Makes databases, and migrates them.
+            "nexrole/src/database.rs",
+            // Tells its story from a database of its own, as the owner.
+            "nexrole/src/demo",
+        ];
+        !allowed.iter().any(|folder| path.starts_with(folder))
+    });
+    let bare = ["PgConnection", "PgPool", "PgListener", "PoolConnection", "sqlx::Transaction"];
+    none_has(&bare, elsewhere, "rows are reached by a Tenant or a Crossing");
+    let product = product().filter(|(path, _)| {
+        let made_in = ["shared/src/store/tenant.rs", "shared/src/store/crossing.rs"];
+        !made_in.iter().any(|file| path.starts_with(file))
+    });
+    none_has(&["unguarded"], product, "Tenant::unguarded and Crossing::unguarded are for tests");
+}
+
+/// Each function of the store, as `file::name`, with what stands before and in its signature.
+fn store_functions() -> Vec<(String, String)> {
+    let mut functions = Vec::new();
+    for (path, text) in product().filter(|(path, _)| path.starts_with("shared/src/store")) {
+        let file = path.file_stem().expect("a name").to_string_lossy().into_owned();
+        let mut before = "";
+        for part in code(&text).split("fn ") {
+            let signature = part.split('{').next().unwrap_or(part);
+            let name = signature.split(['(', '<']).next().unwrap_or(signature);
+            let visibility = before.lines().next_back().unwrap_or("").trim();
+            functions.push((format!("{file}::{name}"), format!("{visibility} {signature}")));
+            before = part;
+        }
+    }
+    assert!(functions.len() > 100, "only {} functions were found", functions.len());
+    functions
+}
+
+/// What crosses tenants is what decision 6 lists, and nothing else.
+#[test]
+fn what_crosses_tenants_is_on_the_list() {
+    let decision = root().join("docs/decisions/0006-tenants-in-the-database.md");
+    let decision = fs::read_to_string(decision).expect("decision 6");
+    let list =
+        decision.split("```text\n").nth(1).and_then(|rest| rest.split("```").next()).expect("the list");
+    let listed: Vec<&str> = list.split_whitespace().collect();
+    let functions = store_functions();
+    let crossing = functions.iter().filter(|(_, signature)| signature.contains("&mut Crossing"));
+    let mut crossing: Vec<&str> = crossing.map(|(name, _)| name.as_str()).collect();
+    crossing.sort_unstable();
+    assert_eq!(crossing, listed, "found in the store, and listed in decision 6");
+}
+
+/// A guild beside a connection, or beside a `Tenant`, could be the wrong one.
+#[test]
+fn the_store_lets_nobody_choose_the_guild_of_a_connection() {
+    // Setting up and examining databases, and the two capabilities themselves.
+    let bare = ["checkup", "roles", "tenant", "crossing"];
+    for (name, signature) in store_functions() {
+        let is_bare = signature.starts_with("pub ") && signature.contains("PgConnection");
+        let allowed = bare.iter().any(|file| name.starts_with(&format!("{file}::")));
+        assert!(!is_bare || allowed, "{name} takes a bare connection");
+        let twice = signature.contains("&mut Tenant") && signature.contains("GuildId");
+        assert!(!twice, "{name} takes a Tenant, which has its guild, and a guild");
+    }
 }
 
 #[test]

@@ -6,7 +6,7 @@ use sandbox::discord::Fault;
 use serde_json::json;
 use shared::{
     ids::GuildId,
-    store::{connections, members},
+    store::{connections, members, roles::Login},
 };
 
 use crate::world::World;
@@ -121,10 +121,11 @@ async fn an_absent_member_has_one_job_however_often_one_looks() {
     world.discord.leave(world.guild, ana.user).await.unwrap();
     let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
     world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    let bot = world.login(Login::Bot);
     for _ in 0..3 {
-        let mut db = world.db().acquire().await.unwrap();
-        assert_eq!(members::sweep(&mut db, None, Duration::ZERO, 9).await.unwrap(), 1);
-        drop(db);
+        let mut across = bot.across().await.unwrap();
+        assert_eq!(members::sweep_all(&mut across, Duration::ZERO, 9).await.unwrap(), 1);
+        drop(across);
         world.settle().await;
     }
     assert_eq!(world.number(parked).await, 1);

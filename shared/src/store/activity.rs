@@ -1,30 +1,20 @@
 //! What went on in a server: 90 days of it, a table for each day.
 
-use sqlx::PgConnection;
-
-use super::tenant::Tenant;
-use crate::{
-    clock::Timestamp,
-    domain::activity::ActivityEntry,
-    ids::{GuildId, UserId},
-};
+use super::{crossing::Crossing, tenant::Tenant};
+use crate::{clock::Timestamp, domain::activity::ActivityEntry, ids::UserId};
 
 /// Writes one line.
-pub async fn record(
-    db: &mut PgConnection,
-    guild: GuildId,
-    entry: impl Into<ActivityEntry>,
-) -> Result<(), sqlx::Error> {
+pub async fn record(tenant: &mut Tenant, entry: impl Into<ActivityEntry>) -> Result<(), sqlx::Error> {
     let entry = entry.into();
     sqlx::query(
         "INSERT INTO activity_log (guild_id, actor, action, user_id, detail) VALUES ($1, $2, $3, $4, $5)",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(entry.activity.actor().as_str())
     .bind(entry.activity.as_str())
     .bind(entry.user)
     .bind(entry.detail)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
@@ -57,6 +47,6 @@ pub async fn last(tenant: &mut Tenant, lines: i64) -> Result<Vec<Line>, sqlx::Er
 }
 
 /// Makes the tables of the next days and drops those of 90 days ago; for the retention role. Answers how many were dropped.
-pub async fn turn_days(db: &mut PgConnection) -> Result<i32, sqlx::Error> {
-    sqlx::query_scalar("SELECT turn_activity_days()").fetch_one(db).await
+pub async fn turn_days(crossing: &mut Crossing) -> Result<i32, sqlx::Error> {
+    sqlx::query_scalar("SELECT turn_activity_days()").fetch_one(crossing.db()).await
 }

@@ -1,4 +1,7 @@
 //! What `nexrole doctor` asks a database. In: a connection that can change nothing. Out: facts; what they mean is the doctor's.
+//!
+//! A bare connection, and neither [`super::tenant::Tenant`] nor [`super::crossing::Crossing`]: those are made from a service's pool,
+//! and the doctor must look at databases where no service could start. Its session is read-only, and no service's.
 
 use std::str::FromStr;
 
@@ -7,6 +10,7 @@ use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 use super::{
     database::MIGRATOR,
     roles::{self, ROLES, Standing},
+    sealed::{self, Sealed},
 };
 use crate::{
     clock::Timestamp,
@@ -123,6 +127,11 @@ pub async fn connected(db: &mut PgConnection) -> Result<Vec<Connected>, sqlx::Er
     )
     .fetch_all(db)
     .await
+}
+
+/// [`sealed::page`]; as the operator.
+pub async fn sealed_page(db: &mut PgConnection, after: Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error> {
+    sealed::page_on(db, after).await
 }
 
 /// The roles that a guild has mapped; as the operator.

@@ -1,8 +1,6 @@
 //! Guilds and their Stripe connections.
 
-use sqlx::PgConnection;
-
-use super::{audit, tenant::Tenant};
+use super::{audit, crossing::Crossing, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry, Change},
     ids::{ConnectionId, GuildId},
@@ -82,7 +80,6 @@ pub async fn ensure(
     livemode: bool,
     metadata_links: Option<bool>,
 ) -> Result<ConnectionId, sqlx::Error> {
-    let guild = tenant.guild();
     let endpoint = uuid::Uuid::new_v4().simple().to_string();
     let made = sqlx::query(
         "INSERT INTO stripe_connections (guild_id, label, livemode, endpoint_id, metadata_links)
@@ -127,7 +124,7 @@ pub async fn ensure(
     .execute(tenant.db())
     .await?;
     let entry = AuditEntry::new(actor, AuditAction::ConnectionSet, format!("connection {id}")).change(change);
-    audit::record(tenant.db(), guild, &entry).await?;
+    audit::record(tenant, &entry).await?;
     Ok(id)
 }
 
@@ -136,7 +133,6 @@ pub async fn disconnect_others(
     tenant: &mut Tenant,
     described: ConnectionId,
 ) -> Result<Vec<ConnectionId>, sqlx::Error> {
-    let guild = tenant.guild();
     let ended: Vec<ConnectionId> = sqlx::query_scalar(
         "UPDATE stripe_connections SET state = 'disconnected'
           WHERE label = $1 AND api_key IS NULL AND state = 'active' AND guild_id = $2 AND connection_id <> $3
@@ -151,7 +147,7 @@ pub async fn disconnect_others(
         let change = Change::default().field("state", Some("active"), Some("disconnected"));
         let cause = format!("connection {id}: variables describe another");
         let entry = AuditEntry::new(Actor::Environment, AuditAction::ConnectionEnded, cause).change(change);
-        audit::record(tenant.db(), guild, &entry).await?;
+        audit::record(tenant, &entry).await?;
     }
     Ok(ended)
 }
@@ -202,13 +198,13 @@ pub async fn endpoint_id(tenant: &mut Tenant, connection: ConnectionId) -> Resul
 }
 
 /// Finds an endpoint by its id.
-pub async fn endpoint(db: &mut PgConnection, endpoint_id: &str) -> Result<Option<Endpoint>, sqlx::Error> {
+pub async fn endpoint(crossing: &mut Crossing, endpoint_id: &str) -> Result<Option<Endpoint>, sqlx::Error> {
     let row: Option<(GuildId, ConnectionId, bool, Option<Vec<u8>>)> = sqlx::query_as(
         "SELECT guild_id, connection_id, livemode, webhook_secrets
            FROM stripe_connections WHERE endpoint_id = $1 AND state = 'active'",
     )
     .bind(endpoint_id)
-    .fetch_optional(db)
+    .fetch_optional(crossing.db())
     .await?;
     Ok(row.map(|(guild, id, livemode, webhook_secrets)| Endpoint {
         connection: Connection { guild, id },
@@ -218,13 +214,13 @@ pub async fn endpoint(db: &mut PgConnection, endpoint_id: &str) -> Result<Option
 }
 
 /// The endpoint ids after one, in their order: those of active connections. An empty page is the end.
-pub async fn endpoint_ids(db: &mut PgConnection, after: &str) -> Result<Vec<String>, sqlx::Error> {
+pub async fn endpoint_ids(crossing: &mut Crossing, after: &str) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT endpoint_id FROM stripe_connections
           WHERE endpoint_id > $1 AND state = 'active' ORDER BY endpoint_id LIMIT 5000",
     )
     .bind(after)
-    .fetch_all(db)
+    .fetch_all(crossing.db())
     .await
 }
 
@@ -267,25 +263,35 @@ pub struct Listed {
 }
 
 /// Tenants with a connection, after one: a page of them, in order. An empty page is the end.
-pub async fn guilds(db: &mut PgConnection, after: Option<GuildId>) -> Result<Vec<GuildId>, sqlx::Error> {
+pub async fn guilds(crossing: &mut Crossing, after: Option<GuildId>) -> Result<Vec<GuildId>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT DISTINCT guild_id FROM stripe_connections WHERE guild_id > $1 ORDER BY guild_id LIMIT 200",
     )
     .bind(after.map_or(0, GuildId::to_i64))
-    .fetch_all(db)
+    .fetch_all(crossing.db())
     .await
 }
 
 /// All connections, for the operator.
-pub async fn list(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
-    let rows: Vec<(GuildId, ConnectionId, String, bool, String, String)> = sqlx::query_as(
+pub async fn list(crossing: &mut Crossing) -> Result<Vec<Listed>, sqlx::Error> {
+    let rows = sqlx::query_as(
         "SELECT guild_id, connection_id, label, livemode, endpoint_id, state
            FROM stripe_connections ORDER BY guild_id, connection_id",
-    )
-    .fetch_all(db)
-    .await?;
-    Ok(rows
-        .into_iter()
+    );
+    Ok(listed(rows.fetch_all(crossing.db()).await?))
+}
+
+/// All connections of one guild.
+pub async fn of_guild(tenant: &mut Tenant) -> Result<Vec<Listed>, sqlx::Error> {
+    let rows = sqlx::query_as(
+        "SELECT guild_id, connection_id, label, livemode, endpoint_id, state
+           FROM stripe_connections WHERE guild_id = $1 ORDER BY guild_id, connection_id",
+    );
+    Ok(listed(rows.bind(tenant.guild()).fetch_all(tenant.db()).await?))
+}
+
+fn listed(rows: Vec<(GuildId, ConnectionId, String, bool, String, String)>) -> Vec<Listed> {
+    rows.into_iter()
         .map(|(guild_id, connection_id, label, livemode, endpoint_id, state)| Listed {
             guild_id,
             connection_id,
@@ -294,5 +300,5 @@ pub async fn list(db: &mut PgConnection) -> Result<Vec<Listed>, sqlx::Error> {
             endpoint_id,
             state,
         })
-        .collect())
+        .collect()
 }

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
-
-use super::tenant::Tenant;
-
-use super::connections::Connection;
+use super::{connections::Connection, crossing::Crossing, tenant::Tenant};
 use crate::ids::{ConnectionId, EventId, GuildId};
 
 /// A connection whose turn it is.
@@ -44,7 +40,7 @@ pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(),
 }
 
 /// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
-pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
+pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
     let row: Option<(GuildId, ConnectionId, Option<String>, Option<bool>)> = sqlx::query_as(
         "WITH due AS (
              SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
@@ -56,7 +52,7 @@ pub async fn take(db: &mut PgConnection, every: Duration) -> Result<Option<Curso
          RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days'",
     )
     .bind(every.as_secs_f64())
-    .fetch_optional(db)
+    .fetch_optional(crossing.db())
     .await?;
     Ok(row.map(|(guild, id, last_event, listed)| Cursor {
         connection: Connection { guild, id },

@@ -10,11 +10,13 @@ use std::{
 use sqlx::{
     AssertSqlSafe, ConnectOptions, Connection, PgPool, Postgres, Row, SqlSafeStr, Transaction,
     migrate::{MigrateError, Migrator},
-    pool::PoolConnection,
     postgres::{PgConnectOptions, PgConnection, PgPoolOptions},
 };
 
-use super::roles::{self, Login, RolesError, Standing};
+use super::{
+    crossing::Crossing,
+    roles::{self, Login, RolesError, Standing},
+};
 
 /// Every migration, embedded.
 pub static MIGRATOR: Migrator = sqlx::migrate!("../migrations");
@@ -114,18 +116,15 @@ pub struct Pool {
 }
 
 impl Pool {
-    /// A connection for the few store functions that work across tenants; it may do nothing else.
-    pub async fn across(&self) -> Result<PoolConnection<Postgres>, sqlx::Error> {
-        self.connections.acquire().await
+    /// A session for the few store functions that work across tenants; it may do nothing else.
+    pub async fn across(&self) -> Result<Crossing, sqlx::Error> {
+        self.connections.acquire().await.map(Crossing::on_session)
     }
 
-    /// The same for several statements, with so much patience for each lock.
-    pub async fn across_impatiently(
-        &self,
-        patience: Duration,
-    ) -> Result<Transaction<'static, Postgres>, sqlx::Error> {
+    /// The same in a transaction, with so much patience for each lock.
+    pub async fn across_impatiently(&self, patience: Duration) -> Result<Crossing, sqlx::Error> {
         let begin = format!("BEGIN; SET LOCAL lock_timeout = '{}ms'", patience.as_millis());
-        self.begin_with(AssertSqlSafe(begin)).await
+        self.begin_with(AssertSqlSafe(begin)).await.map(Crossing::in_transaction)
     }
 
     pub(super) async fn begin_with(
@@ -139,10 +138,21 @@ impl Pool {
         self.login
     }
 
-    /// One connection to listen on; it takes no role, since it asks for nothing.
-    pub fn listener(&self) -> PgPool {
-        let own = PgPoolOptions::new().max_connections(1).max_lifetime(None).idle_timeout(None);
-        own.connect_lazy_with((*self.connections.connect_options()).clone())
+    /// One connection to listen on, apart from the others.
+    pub(super) fn apart(&self) -> PgPool {
+        let role = format!("SET ROLE {}", self.login.across_tenants());
+        PgPoolOptions::new()
+            .max_connections(1)
+            .max_lifetime(None)
+            .idle_timeout(None)
+            .after_connect(move |connection, _| {
+                let take = sqlx::raw_sql(AssertSqlSafe(role.clone()));
+                Box::pin(async move {
+                    take.execute(connection).await?;
+                    Ok(())
+                })
+            })
+            .connect_lazy_with((*self.connections.connect_options()).clone())
     }
 
     /// Closes every connection.
@@ -322,7 +332,7 @@ fn unready(standing: Standing) -> Option<Readiness> {
 /// Whether every role can be had, and what is committed stays. Tests and the demo say of their own Postgres that it need not.
 async fn fitness(pool: &Pool) -> Readiness {
     // The session has its role, or it would not be; a tenant's transaction takes another.
-    let standing = within(async { roles::standing(&mut *pool.across().await?, pool.login.all()).await });
+    let standing = within(async { roles::standing(pool.across().await?.db(), pool.login.all()).await });
     match standing.await.map(unready) {
         Ok(None) => {}
         Ok(Some(refused)) => return refused,

@@ -57,8 +57,7 @@ pub async fn ties(
 /// those stay, without the person.
 pub async fn forget(tenant: &mut Tenant, member: UserId) -> Result<i64, sqlx::Error> {
     let entries = sqlx::query_scalar("SELECT forget_member($1)").bind(member).fetch_one(tenant.db()).await?;
-    let guild = tenant.guild();
     let entry = AuditEntry::new(Actor::Operator, AuditAction::MemberErased, "a member was forgotten");
-    audit::record(tenant.db(), guild, &entry).await?;
+    audit::record(tenant, &entry).await?;
     Ok(entries)
 }

@@ -2,11 +2,7 @@
 
 use std::collections::HashSet;
 
-use sqlx::PgConnection;
-
-use super::tenant::Tenant;
-
-use super::connections::Connection;
+use super::{connections::Connection, crossing::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     ids::{ConnectionId, EventId, GuildId},
@@ -73,7 +69,7 @@ pub enum Recorded {
 }
 
 /// Records events once and marks their objects dirty, in one statement. Answers in the order of `events`.
-pub async fn record(db: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
+pub async fn record(crossing: &mut Crossing, events: &[NewEvent]) -> Result<Vec<Recorded>, sqlx::Error> {
     let column = |of: fn(&NewEvent) -> Option<String>| events.iter().map(of).collect::<Vec<_>>();
     let new: Vec<(GuildId, ConnectionId, String)> = sqlx::query_as(
         "WITH batch AS (
@@ -111,7 +107,7 @@ pub async fn record(db: &mut PgConnection, events: &[NewEvent]) -> Result<Vec<Re
     .bind(events.iter().map(|e| e.created).collect::<Vec<_>>())
     .bind(events.iter().map(|e| e.livemode).collect::<Vec<_>>())
     .bind(column(|e| e.api_version.clone()))
-    .fetch_all(db)
+    .fetch_all(crossing.db())
     .await?;
     let mut new: HashSet<_> = new.into_iter().collect();
     // Two copies in one batch: the first is new, the second a duplicate.

@@ -2,9 +2,9 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
+use super::{crossing::Crossing, tenant::Tenant};
 use crate::ids::GuildId;
 
 /// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
@@ -25,7 +25,7 @@ pub struct Walk {
 /// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
 /// at most, and the position moves on past paused ones, so that those behind them are not starved.
 pub async fn lease(
-    db: &mut PgConnection,
+    crossing: &mut Crossing,
     after: Option<GuildId>,
     limit: usize,
     owner: Uuid,
@@ -59,7 +59,7 @@ pub async fn lease(
     .bind(owner)
     .bind(lease.as_secs_f64())
     .bind(STEPS)
-    .fetch_one(db)
+    .fetch_one(crossing.db())
     .await?;
     let full = leased.len() >= limit;
     let position = if full { leased.iter().max().copied() } else { walked_to };
@@ -87,21 +87,16 @@ pub enum Release {
 }
 
 /// Whether the gate is closed because the bot is not in the guild.
-pub async fn is_away(db: &mut PgConnection, guild: GuildId) -> Result<bool, sqlx::Error> {
+pub async fn is_away(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
     let away: Option<bool> = sqlx::query_scalar("SELECT away FROM guild_gates WHERE guild_id = $1")
-        .bind(guild)
-        .fetch_optional(db)
+        .bind(tenant.guild())
+        .fetch_optional(tenant.db())
         .await?;
     Ok(away == Some(true))
 }
 
 /// Gives the lease back. First in the settling transaction.
-pub async fn release(
-    db: &mut PgConnection,
-    guild: GuildId,
-    owner: Uuid,
-    gate: Gate,
-) -> Result<Release, sqlx::Error> {
+pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: Gate) -> Result<Release, sqlx::Error> {
     let (closed_for, away) = match gate {
         Gate::Open => (Duration::ZERO, false),
         Gate::Paused(pause) => (pause, false),
@@ -112,11 +107,11 @@ pub async fn release(
                 open_at = clock_timestamp() + CASE WHEN $4 AND invited THEN interval '0' ELSE make_interval(secs => $3) END
           WHERE guild_id = $1 AND owner = $2",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(owner)
     .bind(closed_for.as_secs_f64())
     .bind(away)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(if released.rows_affected() == 1 { Release::Released } else { Release::FencedOut })
 }

@@ -1,12 +1,11 @@
 //! What Discord holds because of us.
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
-use super::audit;
+use super::{audit, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry},
-    ids::{GuildId, RoleId, UserId},
+    ids::{RoleId, UserId},
 };
 
 /// Whether the lease still holds.
@@ -21,8 +20,7 @@ pub enum Fence {
 /// Writes down, before the calls, that these roles are about to be given. After a crash this tells a role that we
 /// gave from one that a human gave. A confirmed grant stays confirmed.
 pub async fn intend(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     owner: Uuid,
     user: UserId,
     roles: &[RoleId],
@@ -38,11 +36,11 @@ pub async fn intend(
          )
          SELECT EXISTS (SELECT FROM lease)",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(owner)
     .bind(user)
     .bind(roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
-    .fetch_one(db)
+    .fetch_one(tenant.db())
     .await?;
     Ok(if held { Fence::Held } else { Fence::Lost })
 }
@@ -78,7 +76,7 @@ pub enum Change {
 }
 
 /// Writes a change with its audit entries. Repeating it writes nothing: entries belong to changes of the books.
-pub async fn apply(db: &mut PgConnection, guild: GuildId, grant: &GrantChange) -> Result<(), sqlx::Error> {
+pub async fn apply(tenant: &mut Tenant, grant: &GrantChange) -> Result<(), sqlx::Error> {
     let actions: &[AuditAction] = match grant.change {
         Change::Granted => &[AuditAction::RoleGranted],
         Change::GrantedAgain => &[AuditAction::RoleLost, AuditAction::RoleGranted],
@@ -104,10 +102,10 @@ pub async fn apply(db: &mut PgConnection, guild: GuildId, grant: &GrantChange) -
         }
     };
     let changed = sqlx::query(statement)
-        .bind(guild)
+        .bind(tenant.guild())
         .bind(grant.user)
         .bind(grant.role)
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?
         .rows_affected();
     if changed == 0 {
@@ -116,7 +114,7 @@ pub async fn apply(db: &mut PgConnection, guild: GuildId, grant: &GrantChange) -
     for &action in actions {
         let entry =
             AuditEntry::new(Actor::Bot, action, grant.cause.clone()).about(grant.user).role(grant.role);
-        audit::record(db, guild, &entry).await?;
+        audit::record(tenant, &entry).await?;
     }
     Ok(())
 }

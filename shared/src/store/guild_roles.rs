@@ -8,53 +8,54 @@ use std::{
     time::Duration,
 };
 
-use sqlx::PgConnection;
-
-use super::{audit, mappings, role_jobs, tenant::Tenant};
+use super::{audit, crossing::Crossing, mappings, role_jobs, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry},
     ids::{GuildId, RoleId},
 };
 
 /// Something about the roles of a guild changed, or may have: nothing is given on what was read before.
-pub async fn hint(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+pub async fn hint(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     // Only of guilds that use us; the bot may be in others.
     sqlx::query(
         "INSERT INTO role_reads (guild_id, hinted_at) SELECT guild_id, clock_timestamp() FROM guilds WHERE guild_id = $1
          ON CONFLICT (guild_id) DO UPDATE SET hinted_at = excluded.hinted_at",
     )
-    .bind(guild)
-    .execute(db)
+    .bind(tenant.guild())
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Has the roles of a guild read again, also if nobody is to get one.
-pub async fn look(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE role_reads SET look_at = now() WHERE guild_id = $1").bind(guild).execute(db).await?;
+pub async fn look(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE role_reads SET look_at = now() WHERE guild_id = $1")
+        .bind(tenant.guild())
+        .execute(tenant.db())
+        .await?;
     Ok(())
 }
 
 /// The bot is not in the guild: an invitation has its roles looked at, or this time, since invitations may be missed.
-pub async fn leave_alone(db: &mut PgConnection, guild: GuildId, wait: Duration) -> Result<(), sqlx::Error> {
+pub async fn leave_alone(tenant: &mut Tenant, wait: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE role_reads SET look_at = now() + make_interval(secs => $2) WHERE guild_id = $1")
-        .bind(guild)
+        .bind(tenant.guild())
         .bind(wait.as_secs_f64())
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     sqlx::query(
         "UPDATE mapped_roles SET look_at = now() + make_interval(secs => $2)
           WHERE guild_id = $1 AND enforcement = 'unseen'",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(wait.as_secs_f64())
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Takes one guild whose roles are to be read, and moves its next read on by `again`: one that fails costs no more.
-pub async fn take_due(db: &mut PgConnection, again: Duration) -> Result<Option<GuildId>, sqlx::Error> {
+pub async fn take_due(crossing: &mut Crossing, again: Duration) -> Result<Option<GuildId>, sqlx::Error> {
     sqlx::query_scalar(
         "UPDATE role_reads SET look_at = clock_timestamp() + make_interval(secs => $1)
           WHERE guild_id = (SELECT guild_id FROM role_reads WHERE look_at <= now()
@@ -62,7 +63,7 @@ pub async fn take_due(db: &mut PgConnection, again: Duration) -> Result<Option<G
          RETURNING guild_id",
     )
     .bind(again.as_secs_f64())
-    .fetch_optional(db)
+    .fetch_optional(crossing.db())
     .await
 }
 
@@ -80,7 +81,6 @@ pub async fn write(
     let guild = tenant.guild();
     // So that no role is mapped between the reading of mapped roles below and the end.
     mappings::hold(tenant).await?;
-    let db = tenant.db();
     let newest = sqlx::query(
         "INSERT INTO role_reads (guild_id, read_at) VALUES ($1, clock_timestamp() - make_interval(secs => $2))
          ON CONFLICT (guild_id) DO UPDATE SET read_at = excluded.read_at
@@ -88,7 +88,7 @@ pub async fn write(
     )
     .bind(guild)
     .bind(age.as_secs_f64())
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if newest.rows_affected() == 0 {
         return Ok(());
@@ -98,12 +98,12 @@ pub async fn write(
           WHERE m.guild_id = $1 ORDER BY m.role_id",
     )
     .bind(guild)
-    .fetch_all(&mut *db)
+    .fetch_all(tenant.db())
     .await?;
     sqlx::query("DELETE FROM guild_roles WHERE guild_id = $1 AND role_id <> ALL ($2)")
         .bind(guild)
         .bind(judged.keys().map(|role| role.to_i64()).collect::<Vec<_>>())
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     sqlx::query(
         "INSERT INTO guild_roles (guild_id, role_id, danger)
@@ -115,7 +115,7 @@ pub async fn write(
     .bind(guild)
     .bind(judged.keys().map(|role| role.to_i64()).collect::<Vec<_>>())
     .bind(judged.values().cloned().collect::<Vec<_>>())
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     let mut any_suspended = false;
     for (role, was) in mapped {
@@ -124,12 +124,12 @@ pub async fn write(
         match (was, is) {
             (was, Some(is)) if was.as_ref() != Some(is) => {
                 let cause = format!("{is}: nobody is given it, and who has it keeps it");
-                record(db, guild, role, AuditAction::RoleSuspended, cause).await?;
+                record(tenant, role, AuditAction::RoleSuspended, cause).await?;
             }
             (Some(was), None) => {
-                record(db, guild, role, AuditAction::RoleResumed, format!("not any more: {was}")).await?;
-                role_jobs::release_role(db, guild, role).await?;
-                role_jobs::announce(db).await?;
+                record(tenant, role, AuditAction::RoleResumed, format!("not any more: {was}")).await?;
+                role_jobs::release_role(tenant, role).await?;
+                role_jobs::announce_with(tenant).await?;
             }
             _ => {}
         }
@@ -142,19 +142,18 @@ pub async fn write(
     .bind(guild)
     .bind(any_suspended)
     .bind(suspended.as_secs_f64())
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 async fn record(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     role: RoleId,
     action: AuditAction,
     cause: String,
 ) -> Result<(), sqlx::Error> {
-    audit::record(db, guild, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
+    audit::record(tenant, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
 }
 
 /// What is known about some roles.
@@ -168,8 +167,7 @@ pub struct Known {
 
 /// Looks up roles; what was read longer than `lately` ago is not fresh.
 pub async fn known(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     roles: &BTreeSet<RoleId>,
     lately: Duration,
 ) -> Result<Known, sqlx::Error> {
@@ -178,15 +176,15 @@ pub async fn known(
                          WHERE guild_id = $1 AND read_at > clock_timestamp() - make_interval(secs => $2)
                            AND coalesce(hinted_at < read_at, true))",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(lately.as_secs_f64())
-    .fetch_one(&mut *db)
+    .fetch_one(tenant.db())
     .await?;
     let roles: Vec<(RoleId, Option<String>)> =
         sqlx::query_as("SELECT role_id, danger FROM guild_roles WHERE guild_id = $1 AND role_id = ANY ($2)")
-            .bind(guild)
+            .bind(tenant.guild())
             .bind(roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
-            .fetch_all(db)
+            .fetch_all(tenant.db())
             .await?;
     Ok(Known { is_fresh, roles: roles.into_iter().collect() })
 }

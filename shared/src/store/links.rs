@@ -43,7 +43,6 @@ pub async fn link(
     user: UserId,
     proof: Proof,
 ) -> Result<Linking, sqlx::Error> {
-    let guild = tenant.guild();
     let inserted = sqlx::query(
         "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT DO NOTHING",
@@ -68,7 +67,7 @@ pub async fn link(
     let cause = format!("{customer} by {}", proof.as_str());
     let change = Change::default().field("user_id", None, Some(user));
     let entry = AuditEntry::new(actor, AuditAction::MemberLinked, cause).about(user).change(change);
-    audit::record(tenant.db(), guild, &entry).await?;
+    audit::record(tenant, &entry).await?;
     Ok(Linking::Linked)
 }
 
@@ -78,7 +77,6 @@ pub async fn unlink(
     connection: ConnectionId,
     customer: &CustomerId,
 ) -> Result<Option<UserId>, sqlx::Error> {
-    let guild = tenant.guild();
     let holder: Option<UserId> = sqlx::query_scalar(
         "DELETE FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 RETURNING user_id",
     )
@@ -91,7 +89,7 @@ pub async fn unlink(
         let entry = AuditEntry::new(Actor::Operator, AuditAction::MemberUnlinked, customer.to_string())
             .about(holder)
             .change(Change::default().field("user_id", Some(holder), None));
-        audit::record(tenant.db(), guild, &entry).await?;
+        audit::record(tenant, &entry).await?;
     }
     Ok(holder)
 }

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
-
-use super::tenant::Tenant;
-
-use super::{audit, role_jobs};
+use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry, Change},
@@ -36,13 +32,13 @@ pub struct Unseen {
 
 /// Takes one guild with roles to be looked at, and moves their next look on by `again`: a look that fails costs no more.
 pub async fn take_unseen(
-    db: &mut PgConnection,
+    crossing: &mut Crossing,
     again: Duration,
 ) -> Result<Option<(GuildId, Vec<Unseen>)>, sqlx::Error> {
     let guild: Option<GuildId> = sqlx::query_scalar(
         "SELECT guild_id FROM mapped_roles WHERE enforcement = 'unseen' AND look_at <= now() ORDER BY look_at LIMIT 1",
     )
-    .fetch_optional(&mut *db)
+    .fetch_optional(crossing.db())
     .await?;
     let Some(guild) = guild else { return Ok(None) };
     let roles = sqlx::query_as(
@@ -53,7 +49,7 @@ pub async fn take_unseen(
     )
     .bind(guild)
     .bind(again.as_secs_f64())
-    .fetch_all(db)
+    .fetch_all(crossing.db())
     .await?;
     Ok(Some((guild, roles)))
 }
@@ -61,8 +57,7 @@ pub async fn take_unseen(
 /// Writes what the first look at a role came to, and has what waited for it go on. Somebody else may have looked before:
 /// then that stands.
 pub async fn decide(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     role: RoleId,
     enforcement: Enforcement,
     holders: i64,
@@ -71,11 +66,11 @@ pub async fn decide(
         "UPDATE mapped_roles SET enforcement = $3, holders = $4
           WHERE guild_id = $1 AND role_id = $2 AND enforcement = 'unseen'",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
     .bind(enforcement.as_str())
     .bind(holders)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if decided.rows_affected() == 0 {
         return Ok(());
@@ -83,9 +78,9 @@ pub async fn decide(
     sqlx::query(
         "UPDATE role_jobs SET due_at = now() WHERE guild_id = $1 AND role_id = $2 AND state = 'pending' AND due_at > now()",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if enforcement == Enforcement::Observe {
         let cause = format!("{holders} hold it already: nothing is changed until the owner turns it on");
@@ -95,9 +90,9 @@ pub async fn decide(
             Some(enforcement.as_str()),
         );
         let entry = AuditEntry::new(Actor::Bot, AuditAction::RoleObserved, cause);
-        audit::record(db, guild, &entry.role(role).change(change)).await?;
+        audit::record(tenant, &entry.role(role).change(change)).await?;
     }
-    role_jobs::announce(db).await
+    role_jobs::announce_with(tenant).await
 }
 
 /// The owner turns a role on, or has it only observed. Turned on, every member it concerns is looked at. Answers how
@@ -107,7 +102,6 @@ pub async fn set(
     role: RoleId,
     enforcement: Enforcement,
 ) -> Result<Option<u64>, sqlx::Error> {
-    let guild = tenant.guild();
     let was: Option<Enforcement> = sqlx::query_scalar(
         "SELECT enforcement FROM mapped_roles WHERE guild_id = $1 AND role_id = $2 FOR NO KEY UPDATE",
     )
@@ -131,7 +125,7 @@ pub async fn set(
     };
     let change = Change::default().field("enforcement", Some(was.as_str()), Some(enforcement.as_str()));
     let entry = AuditEntry::new(Actor::Operator, action, format!("was {}", was.as_str()));
-    audit::record(tenant.db(), guild, &entry.role(role).change(change)).await?;
+    audit::record(tenant, &entry.role(role).change(change)).await?;
     if enforcement != Enforcement::On {
         return Ok(Some(0));
     }
@@ -148,7 +142,7 @@ pub async fn set(
     .bind(role)
     .execute(tenant.db())
     .await?;
-    role_jobs::announce(tenant.db()).await?;
+    role_jobs::announce_with(tenant).await?;
     Ok(Some(made.rows_affected()))
 }
 

@@ -57,7 +57,6 @@ pub enum Adding {
 /// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has looked at yet is taken:
 /// it is not given before it was looked at.
 pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Adding, sqlx::Error> {
-    let guild = tenant.guild();
     sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(tenant.guild()).execute(tenant.db()).await?;
     if let Some(danger) = guild_roles::danger(tenant, role).await? {
         return Ok(Adding::Dangerous(danger));
@@ -82,7 +81,7 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Addin
         .field("source_id", None, Some(sold.id()))
         .field("role_id", None, Some(role));
     let entry = AuditEntry::new(Actor::Operator, AuditAction::MappingAdded, cause).role(role).change(change);
-    audit::record(tenant.db(), guild, &entry).await?;
+    audit::record(tenant, &entry).await?;
     let concerned: Vec<(ConnectionId, Vec<String>)> = sqlx::query_as(
         "SELECT connection_id, array_agg(subscription_id) FROM subscriptions
           WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]

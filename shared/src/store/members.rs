@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity, gates, guild_roles};
+use super::{activity, crossing::Crossing, gates, guild_roles, tenant::Tenant};
 use crate::{
     domain::activity::Activity,
     ids::{GuildId, UserId},
@@ -12,21 +12,16 @@ use crate::{
 
 /// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
 /// for them. Answers how many jobs were made; none for a stranger.
-pub async fn look_again(
-    db: &mut PgConnection,
-    guild: GuildId,
-    user: UserId,
-    cause: &str,
-) -> Result<u64, sqlx::Error> {
+pub async fn look_again(tenant: &mut Tenant, user: UserId, cause: &str) -> Result<u64, sqlx::Error> {
     // What waited for the member is answered by the new jobs.
     sqlx::query(
         "UPDATE role_jobs SET state = 'superseded', outcome = $3, finished_at = now()
           WHERE guild_id = $1 AND user_id = $2 AND state = 'parked'",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
     .bind(cause)
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     let made = sqlx::query(
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause)
@@ -35,40 +30,50 @@ pub async fn look_again(
              UNION
              SELECT role_id FROM role_grants WHERE guild_id = $1 AND user_id = $2) AS ours",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
     .bind(cause)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(made.rows_affected())
 }
 
 /// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, look at newly mapped
 /// roles, and read what all roles may do. A rate limit's pause stays.
-pub async fn guild_available(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
-    if gates::is_away(db, guild).await? {
-        activity::record(db, guild, Activity::BotBack).await?;
+pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    if gates::is_away(tenant).await? {
+        activity::record(tenant, Activity::BotBack).await?;
     }
     sqlx::query(
         "UPDATE guild_gates SET invited = true, away = false,
                 open_at = CASE WHEN owner IS NULL AND away THEN now() ELSE open_at END
           WHERE guild_id = $1",
     )
-    .bind(guild)
-    .execute(&mut *db)
+    .bind(tenant.guild())
+    .execute(tenant.db())
     .await?;
     sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
-        .bind(guild)
-        .execute(&mut *db)
+        .bind(tenant.guild())
+        .execute(tenant.db())
         .await?;
-    guild_roles::hint(db, guild).await?;
-    guild_roles::look(db, guild).await
+    guild_roles::hint(tenant).await?;
+    guild_roles::look(tenant).await
 }
 
-/// Compares roles that are due with Discord once more: those of one guild, or of all, that nobody looked at for
-/// `not_since`. Members may have left and come back unheard. The looks are spread, four a second and guild, so that new
-/// jobs come in between. Answers how many were made.
-pub async fn sweep(
+/// Compares roles that are due with Discord once more, of all guilds: those that nobody looked at for `not_since`. Members may
+/// have left and come back unheard. The looks are spread, four a second and guild, so that new jobs come in between. Answers
+/// how many were made.
+pub async fn sweep_all(crossing: &mut Crossing, not_since: Duration, limit: i64) -> Result<u64, sqlx::Error> {
+    sweep(crossing.db(), None, not_since, limit).await
+}
+
+/// The same of every role of one guild.
+pub async fn sweep_guild(tenant: &mut Tenant) -> Result<u64, sqlx::Error> {
+    let guild = tenant.guild();
+    sweep(tenant.db(), Some(guild), Duration::ZERO, i64::MAX).await
+}
+
+async fn sweep(
     db: &mut PgConnection,
     guild: Option<GuildId>,
     not_since: Duration,

@@ -1,4 +1,5 @@
-//! All SQL. Free functions, `&mut PgConnection` first; the caller owns the transaction.
+//! All SQL. Free functions; the first parameter says on whose rows: [`tenant::Tenant`] on one guild's, [`crossing::Crossing`] on
+//! every tenant's. The caller owns the transaction. Only setting up and examining a database takes a bare connection.
 //!
 //! Queries are plain text checked by the tests, each of which runs on a real Postgres
 //! (see `docs/decisions/0002-queries-as-text.md`).
@@ -8,6 +9,7 @@ pub mod audit;
 pub mod catalogue;
 pub mod checkup;
 pub mod connections;
+pub mod crossing;
 pub mod cursors;
 pub mod database;
 pub mod erasure;
@@ -17,6 +19,7 @@ pub mod gates;
 pub mod grants;
 pub mod guild_roles;
 pub mod links;
+pub mod listening;
 pub mod mapped_roles;
 pub mod mappings;
 pub mod members;

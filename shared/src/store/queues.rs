@@ -1,6 +1,6 @@
 //! How much work waits, over all tenants: what `/metrics` shows. Numbers only.
 
-use sqlx::PgConnection;
+use super::crossing::Crossing;
 
 /// Rows that are counted at most: a scrape must stay cheap when a queue is long.
 const COUNTED: i64 = 100_000;
@@ -21,7 +21,7 @@ pub struct Queues {
 }
 
 /// Looks.
-pub async fn depth(db: &mut PgConnection) -> Result<Queues, sqlx::Error> {
+pub async fn depth(crossing: &mut Crossing) -> Result<Queues, sqlx::Error> {
     sqlx::query_as(
         "-- What waits for an invitation of the bot is nobody's alarm.
          WITH pending AS MATERIALIZED (SELECT due_at FROM role_jobs JOIN guild_gates USING (guild_id)
@@ -36,6 +36,6 @@ pub async fn depth(db: &mut PgConnection) -> Result<Queues, sqlx::Error> {
                     AS oldest_unread_seconds",
     )
     .bind(COUNTED)
-    .fetch_one(db)
+    .fetch_one(crossing.db())
     .await
 }

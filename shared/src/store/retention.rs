@@ -1,7 +1,7 @@
 //! Nothing is kept longer than it is needed. In: a batch size. Out: how many rows went. `security/retention.toml` has the
 //! class of every column.
 
-use sqlx::PgConnection;
+use super::crossing::Crossing;
 
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
 /// The policies of the role that sweeps say the same number: nothing younger can go.
@@ -27,7 +27,7 @@ impl Swept {
 
 /// Removes up to `batch` rows of each kind that nothing needs any more. What is still open is never old. Any number of
 /// callers may do so at once.
-pub async fn sweep(db: &mut PgConnection, batch: i64) -> Result<Swept, sqlx::Error> {
+pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::Error> {
     let mut swept = Swept::default();
     for (statement, count) in [
         (
@@ -51,7 +51,7 @@ pub async fn sweep(db: &mut PgConnection, batch: i64) -> Result<Swept, sqlx::Err
             &mut swept.sources,
         ),
     ] {
-        *count = sqlx::query(statement).bind(DAYS).bind(batch).execute(&mut *db).await?.rows_affected();
+        *count = sqlx::query(statement).bind(DAYS).bind(batch).execute(crossing.db()).await?.rows_affected();
     }
     Ok(swept)
 }

@@ -1,7 +1,6 @@
 //! Role jobs: enqueued by anybody, read under a guild's lease.
 
-use sqlx::PgConnection;
-
+use super::{crossing::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
@@ -9,22 +8,29 @@ use crate::{
         job::{ClaimedJob, JobAction},
         plan::{GrantState, RoleView},
     },
-    ids::{GuildId, JobId, RoleId, UserId},
+    ids::{JobId, RoleId, UserId},
 };
 
 /// The channel on which bots are told that there are jobs.
 pub const CHANNEL: &str = "role_jobs";
 
+const ANNOUNCE: &str = "SELECT pg_notify($1, '')";
+
 /// Tells every bot that listens on [`CHANNEL`] that there are jobs.
-pub async fn announce(db: &mut PgConnection) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT pg_notify($1, '')").bind(CHANNEL).execute(db).await?;
+pub async fn announce(crossing: &mut Crossing) -> Result<(), sqlx::Error> {
+    sqlx::query(ANNOUNCE).bind(CHANNEL).execute(crossing.db()).await?;
+    Ok(())
+}
+
+/// The same, with the tenant's commit.
+pub async fn announce_with(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(ANNOUNCE).bind(CHANNEL).execute(tenant.db()).await?;
     Ok(())
 }
 
 /// Adds a job, due now.
 pub async fn enqueue(
-    db: &mut PgConnection,
-    guild: GuildId,
+    tenant: &mut Tenant,
     user: UserId,
     role: RoleId,
     action: JobAction,
@@ -33,12 +39,12 @@ pub async fn enqueue(
     sqlx::query(
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES ($1, $2, $3, $4, $5)",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(user)
     .bind(role)
     .bind(action)
     .bind(cause)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
@@ -96,11 +102,7 @@ type Row = (
 
 /// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
 /// Run it as its own statement after the lease: the desired state must be read later than the lease began.
-pub async fn due(
-    db: &mut PgConnection,
-    guild: GuildId,
-    members: usize,
-) -> Result<Vec<MemberWork>, sqlx::Error> {
+pub async fn due(tenant: &mut Tenant, members: usize) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.due_at <= clock_timestamp(), j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
@@ -121,9 +123,9 @@ pub async fn due(
            LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
           ORDER BY j.user_id, j.role_id, j.job_id",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(i64::try_from(members).unwrap_or(i64::MAX))
-    .fetch_all(db)
+    .fetch_all(tenant.db())
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
     for (
@@ -170,7 +172,7 @@ pub async fn due(
 /// Makes parked jobs pending whose time has come. Of a role that Discord refuses, one job, when its next probe is due:
 /// if that works, the rest follows; else it waits on. A refused role that no job waits for (any more) is forgotten: no probe
 /// would ever find out that it works.
-pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
+pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error> {
     sqlx::query(
         "DELETE FROM role_health h
           WHERE NOT EXISTS (SELECT FROM role_jobs j WHERE j.state = 'parked' AND j.guild_id = h.guild_id
@@ -178,7 +180,7 @@ pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
             AND NOT EXISTS (SELECT FROM role_jobs j WHERE j.state = 'pending' AND j.guild_id = h.guild_id
                                                       AND j.role_id = h.role_id)",
     )
-    .execute(&mut *db)
+    .execute(crossing.db())
     .await?;
     let released = sqlx::query(
         "UPDATE role_jobs SET state = 'pending' WHERE (guild_id, job_id) IN (
@@ -193,30 +195,33 @@ pub async fn release_parked(db: &mut PgConnection) -> Result<u64, sqlx::Error> {
                                            AND k.due_at <= now()))
               LIMIT 1000 FOR NO KEY UPDATE OF j SKIP LOCKED)",
     )
-    .execute(db)
+    .execute(crossing.db())
     .await?;
     Ok(released.rows_affected())
 }
 
 /// Makes a role's parked jobs pending: the role can be managed again, or somebody says so.
-pub async fn release_role(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+pub async fn release_role(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query("DELETE FROM role_health WHERE guild_id = $1 AND role_id = $2")
-        .bind(guild)
+        .bind(tenant.guild())
         .bind(role)
-        .execute(&mut *db)
+        .execute(tenant.db())
         .await?;
     sqlx::query(
         "UPDATE role_jobs SET state = 'pending', due_at = now()
           WHERE guild_id = $1 AND role_id = $2 AND state = 'parked'",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// The roles of a guild that are parked.
-pub async fn parked_roles(db: &mut PgConnection, guild: GuildId) -> Result<Vec<RoleId>, sqlx::Error> {
-    sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1").bind(guild).fetch_all(db).await
+pub async fn parked_roles(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
+    sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1")
+        .bind(tenant.guild())
+        .fetch_all(tenant.db())
+        .await
 }

@@ -2,7 +2,7 @@
 
 use sqlx::PgConnection;
 
-use super::{connections::Connection, tenant::Tenant};
+use super::{connections::Connection, crossing::Crossing, tenant::Tenant};
 use crate::{
     crypto::{self, CryptoError, Keyring},
     ids::{ConnectionId, GuildId},
@@ -72,7 +72,15 @@ impl Sealed {
 }
 
 /// The values after one, in an order that does not change when they are sealed anew. An empty page is the end.
-pub async fn page(db: &mut PgConnection, after: Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error> {
+pub async fn page(crossing: &mut Crossing, after: Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error> {
+    page_on(crossing.db(), after).await
+}
+
+/// The same on the doctor's session.
+pub(super) async fn page_on(
+    db: &mut PgConnection,
+    after: Option<&Sealed>,
+) -> Result<Vec<Sealed>, sqlx::Error> {
     let rows: Vec<(GuildId, ConnectionId, String, Vec<u8>)> = sqlx::query_as(
         "SELECT guild_id, connection_id, place.name, place.bytes
            FROM stripe_connections
@@ -117,7 +125,7 @@ fn named(rows: Vec<(GuildId, ConnectionId, String, Vec<u8>)>) -> Vec<Sealed> {
 }
 
 /// Puts `new` where `old` still is. `false`: somebody has changed it meanwhile, and theirs stays.
-pub async fn replace(db: &mut PgConnection, old: &Sealed, new: &[u8]) -> Result<bool, sqlx::Error> {
+pub async fn replace(crossing: &mut Crossing, old: &Sealed, new: &[u8]) -> Result<bool, sqlx::Error> {
     let update = match old.column {
         Column::ApiKey => {
             "UPDATE stripe_connections SET api_key = $4
@@ -133,7 +141,7 @@ pub async fn replace(db: &mut PgConnection, old: &Sealed, new: &[u8]) -> Result<
         .bind(old.connection.id)
         .bind(&old.bytes)
         .bind(new)
-        .execute(db)
+        .execute(crossing.db())
         .await?;
     Ok(updated.rows_affected() == 1)
 }

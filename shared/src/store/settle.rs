@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{
@@ -10,13 +9,14 @@ use super::{
     gates::{self, Gate, Release},
     grants::{self, GrantChange},
     role_jobs,
+    tenant::Tenant,
 };
 use crate::{
     domain::{
         activity::{Activity, ActivityEntry},
         job::{JobAction, JobState},
     },
-    ids::{GuildId, JobId, RoleId, UserId},
+    ids::{JobId, RoleId, UserId},
 };
 
 /// What becomes of one job.
@@ -53,8 +53,6 @@ pub enum RoleHealth {
 /// A turn's result.
 #[derive(Debug, Clone)]
 pub struct Settlement {
-    /// The guild.
-    pub guild: GuildId,
     /// The lease's fence.
     pub owner: Uuid,
     /// How the guild is left.
@@ -71,18 +69,17 @@ pub struct Settlement {
 
 /// Writes a turn's result; the caller commits. Fenced out: nothing of it is written, and what may have been changed at
 /// Discord is looked at again by whoever comes next.
-pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release, sqlx::Error> {
-    let guild = turn.guild;
-    let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(db, guild).await?;
-    if gates::release(db, guild, turn.owner, turn.gate).await? == Release::FencedOut {
+pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, sqlx::Error> {
+    let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(tenant).await?;
+    if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
-            role_jobs::enqueue(db, guild, user, role, JobAction::Grant, "a worker lost its lease").await?;
+            role_jobs::enqueue(tenant, user, role, JobAction::Grant, "a worker lost its lease").await?;
         }
         return Ok(Release::FencedOut);
     }
     if left {
-        activity::record(db, guild, Activity::BotAway).await?;
+        activity::record(tenant, Activity::BotAway).await?;
     }
     // `state = 'pending'`: a job that somebody else finished meanwhile stays as it is.
     sqlx::query(
@@ -93,27 +90,27 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
                 AS x (job_id, state, outcome, failures, due_in)
           WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state = 'pending'",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(turn.jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| j.state.as_str()).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| j.outcome.as_str()).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| i32::try_from(j.failures).unwrap_or(i32::MAX)).collect::<Vec<_>>())
     .bind(turn.jobs.iter().map(|j| j.due_in.as_secs_f64()).collect::<Vec<_>>())
-    .execute(&mut *db)
+    .execute(tenant.db())
     .await?;
     if turn.jobs.iter().any(|job| job.state == JobState::Applied) {
-        hurry(db, guild).await?;
+        hurry(tenant).await?;
     }
     if turn.jobs.iter().any(|job| job.state == JobState::Parked) {
-        keep_one(db, turn).await?;
+        keep_one(tenant, turn).await?;
     }
     for grant in &turn.grants {
-        grants::apply(db, guild, grant).await?;
+        grants::apply(tenant, grant).await?;
     }
     for role in &turn.roles {
         match role {
-            RoleHealth::Works(role) => works(db, guild, *role).await?,
-            RoleHealth::Parked { role, probe_in, code } => park(db, guild, *role, *probe_in, *code).await?,
+            RoleHealth::Works(role) => works(tenant, *role).await?,
+            RoleHealth::Parked { role, probe_in, code } => park(tenant, *role, *probe_in, *code).await?,
         }
     }
     Ok(Release::Released)
@@ -121,21 +118,21 @@ pub async fn settle(db: &mut PgConnection, turn: &Settlement) -> Result<Release,
 
 /// Discord answers: what failed before in this guild does not wait out its time. Those that failed often come later, so that
 /// one that always fails does not follow each success.
-async fn hurry(db: &mut PgConnection, guild: GuildId) -> Result<(), sqlx::Error> {
+async fn hurry(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE role_jobs SET due_at = clock_timestamp() + interval '10 s' * attempts
           WHERE guild_id = $1 AND state = 'pending' AND attempts > 0
             AND due_at > clock_timestamp() + interval '10 s' * attempts",
     )
-    .bind(guild)
-    .execute(db)
+    .bind(tenant.guild())
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
 /// Of the jobs that wait for the same member and role one is kept, or each look at an absent member would leave one more. One
 /// that asked for the role outlives mere looks: it gives back also what a person took.
-async fn keep_one(db: &mut PgConnection, turn: &Settlement) -> Result<(), sqlx::Error> {
+async fn keep_one(tenant: &mut Tenant, turn: &Settlement) -> Result<(), sqlx::Error> {
     let parked = turn.jobs.iter().filter(|job| job.state == JobState::Parked).map(|job| job.id.to_i64());
     sqlx::query(
         "UPDATE role_jobs SET state = 'superseded', outcome = 'superseded: another job waits for the same',
@@ -150,46 +147,40 @@ async fn keep_one(db: &mut PgConnection, turn: &Settlement) -> Result<(), sqlx::
                                     AND w.state = 'parked') AS waiting
                WHERE n > 1)",
     )
-    .bind(turn.guild)
+    .bind(tenant.guild())
     .bind(parked.collect::<Vec<_>>())
-    .execute(db)
+    .execute(tenant.db())
     .await?;
     Ok(())
 }
 
-async fn works(db: &mut PgConnection, guild: GuildId, role: RoleId) -> Result<(), sqlx::Error> {
+async fn works(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     let healthy: bool = sqlx::query_scalar(
         "SELECT NOT EXISTS (SELECT FROM role_health WHERE guild_id = $1 AND role_id = $2)",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
-    .fetch_one(&mut *db)
+    .fetch_one(tenant.db())
     .await?;
-    if healthy { Ok(()) } else { role_jobs::release_role(db, guild, role).await }
+    if healthy { Ok(()) } else { role_jobs::release_role(tenant, role).await }
 }
 
-async fn park(
-    db: &mut PgConnection,
-    guild: GuildId,
-    role: RoleId,
-    probe_in: Duration,
-    code: u32,
-) -> Result<(), sqlx::Error> {
+async fn park(tenant: &mut Tenant, role: RoleId, probe_in: Duration, code: u32) -> Result<(), sqlx::Error> {
     let is_new: bool = sqlx::query_scalar(
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
          VALUES ($1, $2, 'Discord answers 403 with code ' || $4, clock_timestamp() + make_interval(secs => $3))
          ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason
          RETURNING xmax = 0",
     )
-    .bind(guild)
+    .bind(tenant.guild())
     .bind(role)
     .bind(probe_in.as_secs_f64())
     .bind(code.to_string())
-    .fetch_one(&mut *db)
+    .fetch_one(tenant.db())
     .await?;
     if !is_new {
         return Ok(());
     }
     let detail = Some(format!("role {role}: Discord answers 403 with code {code}"));
-    activity::record(db, guild, ActivityEntry { detail, ..Activity::RoleRefused.into() }).await
+    activity::record(tenant, ActivityEntry { detail, ..Activity::RoleRefused.into() }).await
 }

@@ -61,8 +61,7 @@ pub async fn apply(
     .bind(evidence)
     .execute(tenant.db())
     .await?;
-    let guild = tenant.guild();
-    super::role_jobs::enqueue(tenant.db(), guild, gift.user, gift.role, action, cause).await?;
+    super::role_jobs::enqueue(tenant, gift.user, gift.role, action, cause).await?;
     let entry = AuditEntry::new(Actor::Stripe, audited, cause).about(gift.user).role(gift.role);
-    audit::record(tenant.db(), guild, &entry).await
+    audit::record(tenant, &entry).await
 }

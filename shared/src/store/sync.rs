@@ -3,14 +3,13 @@
 
 use std::time::Duration;
 
-use sqlx::PgConnection;
-
-use super::tenant::Tenant;
 use uuid::Uuid;
 
 use super::{
     connections::Connection,
+    crossing::Crossing,
     events::{Object, ObjectKind},
+    tenant::Tenant,
 };
 use crate::ids::{ConnectionId, GuildId};
 
@@ -44,7 +43,7 @@ pub enum Settled {
 
 /// Leases up to `limit` objects that are due.
 pub async fn claim(
-    db: &mut PgConnection,
+    crossing: &mut Crossing,
     limit: usize,
     owner: Uuid,
     lease: Duration,
@@ -64,7 +63,7 @@ pub async fn claim(
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(owner)
     .bind(lease.as_secs_f64())
-    .fetch_all(db)
+    .fetch_all(crossing.db())
     .await?;
     Ok(rows
         .into_iter()

@@ -93,8 +93,8 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 
 async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
     let claimed = async {
-        let mut db = sync.pool.across().await?;
-        sync::claim(&mut db, free, Uuid::new_v4(), sync.lease).await
+        let mut across = sync.pool.across().await?;
+        sync::claim(&mut across, free, Uuid::new_v4(), sync.lease).await
     };
     within(claimed).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "dirty objects cannot be claimed; trying again");

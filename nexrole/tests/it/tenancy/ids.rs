@@ -170,16 +170,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
         13 => said!(why::story(tenant, user)),
-        14 => said!(members::look_again(tenant.db(), ours, user, "x")),
-        15 => said!(role_jobs::release_role(tenant.db(), ours, role)),
+        14 => said!(members::look_again(tenant, user, "x")),
+        15 => said!(role_jobs::release_role(tenant, role)),
         16 => said!(sync::mark_dirty(tenant, connection, ObjectKind::Customer, &[customer.to_string()])),
-        17 => said!(grants::intend(tenant.db(), ours, fence, user, &[role])),
-        18 => said!(gates::release(tenant.db(), ours, fence, Gate::Paused(Duration::from_secs(9)))),
-        19 => said!(role_jobs::enqueue(tenant.db(), ours, user, role, JobAction::Revoke, "x")),
+        17 => said!(grants::intend(tenant, fence, user, &[role])),
+        18 => said!(gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
+        19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, "x")),
         20 => {
             let grant = GrantChange { user, role, change: Change::Revoked, cause: "x".into() };
             let turn = Settlement {
-                guild: ours,
                 owner: fence,
                 gate: Gate::Open,
                 jobs: vec![],
@@ -187,14 +186,14 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 roles: vec![RoleHealth::Works(role)],
                 called: vec![(user, role)],
             };
-            said!(settle::settle(tenant.db(), &turn))
+            said!(settle::settle(tenant, &turn))
         }
         // The jobs' own ids, which the database makes, differ between two tries.
-        21 => said!(async { role_jobs::due(tenant.db(), ours, 9).await.map(|work| work.len()) }),
-        22 => said!(mapped_roles::decide(tenant.db(), ours, role, Enforcement::On, 3)),
-        23 => said!(members::guild_available(tenant.db(), ours)),
+        21 => said!(async { role_jobs::due(tenant, 9).await.map(|work| work.len()) }),
+        22 => said!(mapped_roles::decide(tenant, role, Enforcement::On, 3)),
+        23 => said!(members::guild_available(tenant)),
         // It skips what the try before, which is being rolled back, has locked.
-        24 => said!(async { members::sweep(tenant.db(), Some(ours), Duration::ZERO, 9).await.map(drop) }),
+        24 => said!(async { members::sweep_guild(tenant).await.map(drop) }),
         25 => said!(sync::settle(tenant, &leased)),
         26 => said!(sync::retry(tenant, &leased, Failure::Missing, Duration::ZERO, "x")),
         27 => said!(sync::give_back(tenant, &leased)),
@@ -213,7 +212,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             said!(catalogue::replace(tenant, connection, &read))
         }
         37 => said!(guild_roles::danger(tenant, role)),
-        38 => said!(guild_roles::hint(tenant.db(), ours)),
+        38 => said!(guild_roles::hint(tenant)),
         39 => {
             let judged = [(role, Some("x".to_owned()))].into_iter().collect();
             said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
