@@ -28,7 +28,7 @@ CREATE POLICY of_the_tenant ON guild_roles USING (guild_id = nullif(current_sett
 GRANT SELECT, INSERT (guild_id, read_at, hinted_at, look_at), UPDATE (read_at, hinted_at, look_at) ON role_reads TO nexrole_bot;
 GRANT SELECT, INSERT (guild_id, role_id, danger), UPDATE (danger), DELETE ON guild_roles TO nexrole_bot;
 -- `nexrole map …` and `nexrole why` say what was found.
-GRANT SELECT ON guild_roles TO nexrole_operator;
+GRANT SELECT ON guild_roles, role_reads TO nexrole_operator;
 -- The worker finds servers whose roles are to be read.
 GRANT SELECT (guild_id, look_at), UPDATE (look_at) ON role_reads TO nexrole_worker;
 CREATE POLICY worker_takes_hinted ON role_reads TO nexrole_worker USING (true);

@@ -71,32 +71,42 @@ REVOKE EXECUTE ON FUNCTION turn_activity_days() FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION turn_activity_days() TO nexrole_retention;
 SELECT turn_activity_days();
 
--- Forgets what is left of a member whom nothing ties to the transaction's tenant any more. Answers how many audit entries
--- were about them. What is open is not forgotten: a role that is still to be taken back would stay for ever.
-CREATE FUNCTION forget_member(member BIGINT) RETURNS BIGINT
+-- Forgets what is left of a member whom nothing ties to the transaction's tenant any more. Answers how many audit entries were
+-- about them. What is open is not forgotten: a role that is still to be taken back would stay for ever. `anyway`: it may.
+CREATE FUNCTION forget_member(member BIGINT, anyway BOOLEAN) RETURNS BIGINT
 LANGUAGE plpgsql SECURITY DEFINER
 SET search_path = public, pg_temp AS $$
 DECLARE
     tenant CONSTANT BIGINT := nullif(current_setting('nexrole.guild', true), '')::bigint;
+    left_behind BIGINT;
     forgotten BIGINT;
 BEGIN
-    IF tenant IS NULL OR member IS NULL THEN
+    IF tenant IS NULL OR member IS NULL OR anyway IS NULL THEN
         RAISE EXCEPTION 'forget_member needs a tenant and a member';
     END IF;
-    IF EXISTS (SELECT FROM member_links WHERE guild_id = tenant AND user_id = member)
-       OR EXISTS (SELECT FROM role_grants WHERE guild_id = tenant AND user_id = member)
-       OR EXISTS (SELECT FROM access_sources WHERE guild_id = tenant AND user_id = member AND state = 'live')
-       OR EXISTS (SELECT FROM role_jobs WHERE guild_id = tenant AND user_id = member AND finished_at IS NULL)
+    IF NOT anyway
+       AND (EXISTS (SELECT FROM member_links WHERE guild_id = tenant AND user_id = member)
+            OR EXISTS (SELECT FROM role_grants WHERE guild_id = tenant AND user_id = member)
+            OR EXISTS (SELECT FROM access_sources WHERE guild_id = tenant AND user_id = member AND state = 'live')
+            OR EXISTS (SELECT FROM role_jobs WHERE guild_id = tenant AND user_id = member AND finished_at IS NULL))
     THEN
         RAISE EXCEPTION 'something still ties this member to the server';
     END IF;
-    DELETE FROM access_sources WHERE guild_id = tenant AND user_id = member AND state = 'ended';
-    DELETE FROM role_jobs WHERE guild_id = tenant AND user_id = member AND finished_at IS NOT NULL;
+    DELETE FROM role_jobs WHERE guild_id = tenant AND user_id = member;
+    DELETE FROM role_grants WHERE guild_id = tenant AND user_id = member;
+    GET DIAGNOSTICS left_behind = ROW_COUNT;
+    DELETE FROM access_sources WHERE guild_id = tenant AND user_id = member;
+    DELETE FROM member_links WHERE guild_id = tenant AND user_id = member;
     DELETE FROM activity_log WHERE guild_id = tenant AND user_id = member;
     UPDATE audit_log SET user_id = NULL, address = NULL, change = NULL, cause = 'erased'
      WHERE guild_id = tenant AND user_id = member;
     GET DIAGNOSTICS forgotten = ROW_COUNT;
+    -- Here, so that nobody forgets in silence.
+    INSERT INTO audit_log (guild_id, actor, action, cause)
+    VALUES (tenant, 'operator', 'member.erased', format('a member was forgotten, with %s role(s) left at Discord', left_behind));
     RETURN forgotten;
 END $$;
-REVOKE EXECUTE ON FUNCTION forget_member(BIGINT) FROM PUBLIC;
-GRANT EXECUTE ON FUNCTION forget_member(BIGINT) TO nexrole_operator;
+REVOKE EXECUTE ON FUNCTION forget_member(BIGINT, BOOLEAN) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION forget_member(BIGINT, BOOLEAN) TO nexrole_operator;
+-- Unlinking ends what the link gave.
+GRANT UPDATE (state, evidence, changed_at) ON access_sources TO nexrole_operator;

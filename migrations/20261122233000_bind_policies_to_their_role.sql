@@ -5,7 +5,7 @@
 
 -- All at once, and in the order in which a turn locks them: see README.md.
 LOCK TABLE guild_gates, role_jobs, role_grants, mapped_roles, role_health, access_sources,
-           stripe_sync, stripe_events, stripe_cursors, stripe_connections IN ACCESS EXCLUSIVE MODE;
+           role_reads, stripe_sync, stripe_events, stripe_cursors, stripe_connections IN ACCESS EXCLUSIVE MODE;
 
 DO $$
 DECLARE

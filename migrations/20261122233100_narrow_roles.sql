@@ -1,7 +1,7 @@
 -- What a role may write is what its statements write, and no more.
 
 -- All at once, and in the order in which a turn locks them: see README.md.
-LOCK TABLE guild_gates, role_jobs, mapped_roles, access_sources, audit_log, stripe_connections IN ACCESS EXCLUSIVE MODE;
+LOCK TABLE guild_gates, role_jobs, audit_log, mapped_roles, access_sources, stripe_connections IN ACCESS EXCLUSIVE MODE;
 
 -- Nobody writes history in another's name. Who may write any is in the grants.
 CREATE POLICY nobody_signs_for_another ON audit_log AS RESTRICTIVE FOR INSERT

@@ -98,7 +98,7 @@ fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
     }
     for (role, danger) in suspended.iter().take(MOST) {
         todo.push(format!(
-            "<@&{role}> is suspended: {danger}. Nobody is given it, and who has it keeps it. Take those permissions from it \
+            "<@&{role}> is suspended: {danger}. Nobody is given it; who has it keeps it while they pay. Take those permissions from it \
              (Server Settings, Roles); then it goes on."
         ));
     }

@@ -84,12 +84,14 @@ pub(super) fn not_called(user: UserId, work: &RoleWork) -> Page {
     page(user, work, None, jobs(work, None, JobState::Parked, PROBE_ROLE, 0, NOT_MANAGEABLE))
 }
 
-/// A role that must not be given, and is to be.
-pub(super) fn suspended(user: UserId, work: &RoleWork, danger: &str) -> Page {
+/// A role that must not be given, and is to be. `step`: what was planned, if the member was looked at just now: then they do not
+/// have the role, and whoever gets it by hand meanwhile does not have it from us.
+pub(super) fn suspended(user: UserId, work: &RoleWork, step: Option<Step>, danger: &str) -> Page {
     let outcome = format!(
         "suspended: {danger}; nobody is given this role until its permissions are mended in Discord, or another is mapped"
     );
-    page(user, work, None, jobs(work, Some(JobAction::Grant), JobState::Parked, SUSPENDED, 0, &outcome))
+    let change = step.and_then(gone);
+    page(user, work, change, jobs(work, Some(JobAction::Grant), JobState::Parked, SUSPENDED, 0, &outcome))
 }
 
 /// A role whose permissions are being changed in this moment.

@@ -12,7 +12,7 @@ use shared::{
     store::{
         database::{Pool, within},
         guild_roles::{self, Judged, Known},
-        tenant,
+        mappings, tenant,
     },
 };
 
@@ -50,6 +50,8 @@ pub(super) async fn read(
     };
     let written = within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
+        // Before the age of the list is taken: what is waited for here counts too.
+        mappings::hold(&mut tenant).await?;
         guild_roles::write(&mut tenant, &judged, asked.elapsed(), SUSPENDED).await?;
         tenant.commit().await
     });

@@ -180,11 +180,12 @@ impl Turn<'_> {
     }
 
     async fn one_member(&self, work: &MemberWork, notes: &mut Notes) -> Result<Flow, sqlx::Error> {
-        // Nothing of it can be done: not even looking is worth a call.
-        if work.roles.iter().all(|role| notes.is_refused(role) || suspended(role).is_some()) {
+        // Nothing of it can be done: not even looking is worth a call. But what we may have given is looked for.
+        let is_moot = |role: &RoleWork| suspended(role).is_some() && role.view.grant.is_none();
+        if work.roles.iter().all(|role| notes.is_refused(role) || is_moot(role)) {
             for role in &work.roles {
                 notes.add(match suspended(role) {
-                    Some(danger) => books::suspended(work.user, role, danger),
+                    Some(danger) => books::suspended(work.user, role, None, danger),
                     None => books::not_called(work.user, role),
                 });
             }
@@ -270,7 +271,7 @@ impl Turn<'_> {
         for (role, (id, step)) in given {
             match judged.get(id) {
                 Some(None) => drop(cleared.insert(*id)),
-                Some(Some(danger)) => notes.add(books::suspended(work.user, role, danger)),
+                Some(Some(danger)) => notes.add(books::suspended(work.user, role, Some(*step), danger)),
                 // Just read, and not in the list.
                 None => {
                     if let Some(page) = books::after_call(work.user, role, *step, &Verdict::RoleGone) {

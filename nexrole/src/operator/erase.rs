@@ -1,11 +1,11 @@
-//! `nexrole erase`: forgets a member of a server. In: the ids. Out: everything about the member is gone, once their roles are
-//! taken back; the audit log keeps what happened, without the person.
+//! `nexrole erase`: forgets a member of a server. In: the ids. Out: every row that names the member is gone, once their roles are
+//! taken back; the audit log keeps what happened, without the person. What mirrors the owner's Stripe account stays, as nobody's.
 
 use std::time::Duration;
 
 use anyhow::{Context, bail};
 use shared::{
-    ids::{ConnectionId, CustomerId, GuildId, UserId},
+    ids::{CustomerId, GuildId, UserId},
     store::{
         database::Pool,
         erasure::{self, Ties},
@@ -32,11 +32,15 @@ pub struct Arguments {
     /// How many seconds to wait for their roles to be taken back
     #[arg(long, default_value_t = 60)]
     wait: u64,
+    /// Then forget them even if a role could not be taken back, or Stripe could not be read: the role stays, and Stripe's metadata
+    /// may link them again
+    #[arg(long)]
+    anyway: bool,
 }
 
 /// Unlinks, waits until the services took back what that gave, and forgets.
 pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
-    let Arguments { guild, member, wait } = *arguments;
+    let Arguments { guild, member, wait, anyway } = *arguments;
     let were_theirs = unlink(pool, guild, member).await?;
     if !were_theirs.is_empty() {
         println!("{} Stripe customer(s) are not this member's any more.", were_theirs.len());
@@ -46,15 +50,25 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     loop {
         let mut tenant = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
         let ties = erasure::ties(&mut tenant, member, &were_theirs).await?;
-        if ties.is_none() {
-            let entries = erasure::forget(&mut tenant, member).await?;
+        let is_over = Instant::now() >= patience;
+        if ties.is_none() || anyway && is_over {
+            let entries = erasure::forget(&mut tenant, member, anyway).await?;
             tenant.commit().await?;
             println!("Forgotten. {entries} audit entries stay, without the person.");
+            if ties.held > 0 {
+                println!("{} role(s) stay at Discord: take them there.", ties.held);
+            }
             println!("What Stripe has about a customer, and Discord about a member, is theirs to delete.");
             return Ok(());
         }
+        // Not before Stripe was read: if its metadata names them, they keep what they pay for, and this ends with that.
+        if ties.sources > 0 && ties.links == 0 && (ties.unread == 0 || anyway) {
+            erasure::end_access(&mut tenant, member).await?;
+            tenant.commit().await?;
+            continue;
+        }
         drop(tenant);
-        if ties.links > 0 && ties.unread == 0 {
+        if ties.links > 0 && ties.unread == 0 && !anyway {
             bail!(
                 "a Stripe customer was linked to this member again: its metadata there says discord_user_id {member}. \
                  Remove that at Stripe, then run this again"
@@ -64,10 +78,10 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
             println!("Waiting: {}.", open(&ties));
             said = ties;
         }
-        if Instant::now() >= patience {
+        if is_over {
             bail!(
-                "not forgotten yet: {}. Are the gateway and the bot running, and may the bot take the role? \
-                 `nexrole why --guild {guild} --member {member}` says more; then run this again",
+                "not forgotten yet: {}. Are the gateway and the bot running, can Stripe be read, and may the bot take the role? \
+                 `nexrole why --guild {guild} --member {member}` says more; then run this again, or with --anyway",
                 open(&ties)
             );
         }
@@ -75,11 +89,7 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     }
 }
 
-async fn unlink(
-    pool: &Pool,
-    guild: GuildId,
-    member: UserId,
-) -> anyhow::Result<Vec<(ConnectionId, CustomerId)>> {
+async fn unlink(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<Vec<CustomerId>> {
     let mut tenant = known(pool, guild).await?;
     let theirs = links::of_member(&mut tenant, member).await?;
     // First the objects' rows, then the links: the order in which the gateway locks them too.
@@ -91,7 +101,7 @@ async fn unlink(
         links::unlink(&mut tenant, *connection, customer).await?;
     }
     tenant.commit().await?;
-    Ok(theirs)
+    Ok(theirs.into_iter().map(|(_, customer)| customer).collect())
 }
 
 fn open(ties: &Ties) -> String {

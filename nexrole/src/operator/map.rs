@@ -134,7 +134,7 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
         println!("role {}  {state}", role.role_id);
         if let Some(danger) = role.danger {
             println!(
-                "    SUSPENDED: {danger}. Nobody is given it, and who has it keeps it. {MEND}; then it goes on."
+                "    SUSPENDED: {danger}. Nobody is given it; who has it keeps it while they pay. {MEND}; then it goes on."
             );
         }
         for sold in role.sold {
@@ -176,7 +176,9 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
                 println!("But it is SUSPENDED: {danger}. Nobody is given it. {MEND}; then it goes on.");
             }
         }
-        (Some(_), _) => println!("Role {role} is only observed: nothing is changed until it is turned on."),
+        (Some(_), _) => println!(
+            "Role {role} is only observed: nothing is changed until it is turned on. A change under way in this moment may still be made."
+        ),
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 //! The activity log: who may write and read it, and that it goes day by day.
 
+use serde_json::json;
 use shared::store::{activity, roles::Login, tenant};
 use sqlx::AssertSqlSafe;
 
@@ -83,6 +84,10 @@ async fn nobody_else_turns_days_or_reaches_a_day_past_its_tenant() {
 async fn what_an_operator_looked_at_and_what_discord_refused_is_shown() {
     let world = World::start().await;
     let (guild, ana) = (world.guild.to_string(), world.fan().await);
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.subscribes(&ana).await;
+    let refused = "SELECT count(*) FROM activity_log WHERE action = 'role.refused'";
+    world.until("Discord has refused", async || world.number(refused).await == 1).await;
     let member = ana.user.to_string();
     for look in [
         &["why", "--guild", &guild, "--member", &member][..],
@@ -92,8 +97,12 @@ async fn what_an_operator_looked_at_and_what_discord_refused_is_shown() {
         world.nexrole(look).await.unwrap();
     }
     let shown = world.nexrole(&["activity", "--guild", &guild]).await.unwrap();
-    for line in [&format!("member.read     by operator  member {member}"), "catalogue.read", "audit.exported"]
-    {
+    for line in [
+        &format!("member.read     by operator  member {member}"),
+        "catalogue.read",
+        "audit.exported",
+        "Discord answers 403 with code 50013",
+    ] {
         assert!(shown.contains(line), "{line} is not in\n{shown}");
     }
     assert!(!shown.contains("activity.read"));

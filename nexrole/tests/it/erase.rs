@@ -17,7 +17,7 @@ async fn everything(db: &sqlx::PgPool) -> String {
         let table: String = table.get(0);
         let rows = format!("SELECT coalesce(string_agg(t::text, E'\n'), '') FROM {table} t");
         let rows: String = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(db).await.expect("rows as text");
-        all.push_str(&format!("{table}\n{rows}\n"));
+        all.push_str(&format!("{table}\n{rows}\n\n"));
     }
     all
 }
@@ -48,6 +48,12 @@ async fn an_erased_member_loses_the_role_and_leaves_no_trace_and_others_keep_the
     let left = everything(world.db()).await;
     assert!(!left.contains(&member), "{left}");
     assert!(left.contains(&ben.user.to_string()));
+    // What mirrors the owner's Stripe account has the customer's id, and nobody's name beside it.
+    let named: Vec<&str> = left.split("\n\n").filter(|table| table.contains(ana.customer.as_str())).collect();
+    for table in named {
+        let name = table.lines().next().unwrap();
+        assert!(["customers", "stripe_events", "stripe_sync", "subscriptions"].contains(&name), "{table}");
+    }
     world.until_vip(&ben).await;
     // What happened stays: in number, order and time, and the erasure itself.
     assert!(world.number(audited).await > before);
@@ -82,6 +88,43 @@ async fn what_is_open_is_not_forgotten_and_the_command_says_what_it_waits_for() 
     world.close().await;
 }
 
+/// A member who asked is not stuck where Stripe cannot be read; and nobody loses a role by a try that came to nothing.
+#[tokio::test]
+async fn without_stripes_word_nothing_ends_but_by_the_operators() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.stop_gateway().await;
+    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
+    let erase = ["erase", "--guild", &guild, "--member", &member, "--wait", "3"];
+    for _ in 0..2 {
+        let refused = world.nexrole(&erase).await.unwrap_err();
+        assert!(refused.contains("to read from Stripe"), "also the second time: {refused}");
+        assert!(world.has(&ana, world.vip).await);
+    }
+    let said = world.nexrole(&[&erase[..], &["--anyway"]].concat()).await.unwrap();
+    assert!(said.contains("Forgotten.") && !said.contains("stay at Discord"), "{said}");
+    assert!(!world.has(&ana, world.vip).await, "the bot took it meanwhile");
+    assert!(!everything(world.db()).await.contains(&member));
+    world.close().await;
+}
+
+/// A connection that is not used any more says nothing, and nobody waits for it.
+#[tokio::test]
+async fn what_a_disconnected_account_gave_ends_with_the_operators_word() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    sqlx::query("UPDATE stripe_connections SET state = 'disconnected'").execute(world.db()).await.unwrap();
+    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
+    let said = world.nexrole(&["erase", "--guild", &guild, "--member", &member]).await.unwrap();
+    assert!(said.contains("Forgotten."), "{said}");
+    assert!(!world.has(&ana, world.vip).await);
+    world.close().await;
+}
+
 /// Whoever asks the database directly is refused as well, and reaches nobody of another server.
 #[tokio::test]
 async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
@@ -98,17 +141,20 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     let operator = database.login(Login::Operator);
     let (one, five) = (shared::ids::GuildId::from_u64(1).unwrap(), shared::ids::UserId::from_u64(5).unwrap());
     let mut tenant = tenant::begin(&operator, one).await.unwrap();
-    let refused = erasure::forget(&mut tenant, five).await.unwrap_err().to_string();
+    let refused = erasure::forget(&mut tenant, five, false).await.unwrap_err().to_string();
     assert!(refused.contains("something still ties this member"), "{refused}");
     drop(tenant);
     sqlx::query("DELETE FROM role_grants").execute(&database.pool).await.unwrap();
     let mut tenant = tenant::begin(&operator, one).await.unwrap();
-    assert_eq!(erasure::forget(&mut tenant, five).await.unwrap(), 1);
+    assert_eq!(erasure::forget(&mut tenant, five, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
     let left = "SELECT string_agg(concat_ws(' ', guild_id, user_id, cause, address, change), ', ' ORDER BY guild_id, audit_id)
                   FROM audit_log";
     let left: String = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
-    assert_eq!(left, "1 erased, 1 6 sub_3, 1 a member was forgotten, 2 5 sub_2");
+    assert_eq!(
+        left,
+        "1 erased, 1 6 sub_3, 1 a member was forgotten, with 0 role(s) left at Discord, 2 5 sub_2"
+    );
     // Even the owner of the table can forget, and nothing else.
     for forbidden in [
         "UPDATE audit_log SET user_id = NULL, cause = 'erased', address = NULL, change = NULL, action = 'x' WHERE user_id = 6",
@@ -123,7 +169,7 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     for login in [Login::Gateway, Login::Bot] {
         let pool = database.login(login);
         let mut tenant = tenant::begin(&pool, one).await.unwrap();
-        let refused = erasure::forget(&mut tenant, five).await.unwrap_err().to_string();
+        let refused = erasure::forget(&mut tenant, five, false).await.unwrap_err().to_string();
         assert!(refused.contains("permission denied for function"), "{login:?}: {refused}");
         drop(tenant);
         pool.close().await;

@@ -62,8 +62,6 @@ pub enum AuditAction {
     ConnectionSet,
     /// A connection is not used any more.
     ConnectionEnded,
-    /// A member was forgotten: nothing here says which.
-    MemberErased,
     /// A mapped role turned out to be dangerous: nobody is given it.
     RoleSuspended,
     /// It is not dangerous any more.
@@ -86,7 +84,6 @@ impl AuditAction {
             Self::RoleEnforced => "role.enforced",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
-            Self::MemberErased => "member.erased",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
         }

@@ -37,7 +37,7 @@ const OF_STAFF: [(u32, &str); 20] = [
 const MENTION_EVERYONE: (u32, &str) = (17, "Mention @everyone, @here, and All Roles");
 
 /// What a member does with what is theirs: see, write, speak, react, invite, and make things that they alone can change.
-const HARMLESS: [u32; 31] = [
+const HARMLESS: [u32; 32] = [
     0,  // Create Invite
     6,  // Add Reactions
     8,  // Priority Speaker
@@ -65,6 +65,7 @@ const HARMLESS: [u32; 31] = [
     44, // Create Events
     45, // Use External Sounds
     46, // Send Voice Messages
+    47, // Use Clyde AI: gone from Discord, and from its settings, where nobody can take it from an old role
     48, // Set Voice Channel Status
     49, // Create Polls
     50, // Use External Apps

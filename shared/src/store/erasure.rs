@@ -1,10 +1,16 @@
 //! Forgetting a member of a server: what still ties them to it, and the end of what does not.
 
-use super::{audit, tenant::Tenant};
+use super::{audit, role_jobs, tenant::Tenant};
 use crate::{
-    domain::audit::{Actor, AuditAction, AuditEntry},
-    ids::{ConnectionId, CustomerId, UserId},
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        job::JobAction,
+    },
+    ids::{CustomerId, RoleId, UserId},
 };
+
+/// Why access ended: in words that say no more than the audit log may keep.
+const UNLINKED: &str = "the customer is not theirs any more";
 
 /// What is open about a member; nothing of it may be forgotten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
@@ -32,13 +38,18 @@ impl Ties {
 pub async fn ties(
     tenant: &mut Tenant,
     member: UserId,
-    were_theirs: &[(ConnectionId, CustomerId)],
+    were_theirs: &[CustomerId],
 ) -> Result<Ties, sqlx::Error> {
     sqlx::query_as(
         "SELECT (SELECT count(*) FROM member_links WHERE guild_id = $1 AND user_id = $2) AS links,
-                (SELECT count(*) FROM stripe_sync
-                  WHERE guild_id = $1 AND object_kind = 'customer' AND next_at IS NOT NULL
-                    AND (connection_id, object_id) IN (SELECT * FROM unnest($3::bigint[], $4::text[]))) AS unread,
+                -- Without a list, whatever is due: they may have been unlinked by an earlier try.
+                (SELECT count(*) FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
+                  WHERE s.guild_id = $1 AND c.state = 'active' AND c.metadata_links AND s.object_kind <> 'catalogue'
+                    AND CASE WHEN cardinality($3::text[]) = 0 THEN s.next_at <= now()
+                             ELSE s.next_at IS NOT NULL
+                                  AND (s.object_id = ANY ($3)
+                                       OR s.object_id IN (SELECT subscription_id FROM subscriptions
+                                                           WHERE guild_id = $1 AND customer_id = ANY ($3))) END) AS unread,
                 (SELECT count(*) FROM access_sources
                   WHERE guild_id = $1 AND user_id = $2 AND state = 'live') AS sources,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND user_id = $2) AS held,
@@ -47,17 +58,33 @@ pub async fn ties(
     )
     .bind(tenant.guild())
     .bind(member)
-    .bind(were_theirs.iter().map(|(connection, _)| *connection).collect::<Vec<_>>())
-    .bind(were_theirs.iter().map(|(_, customer)| customer.to_string()).collect::<Vec<_>>())
+    .bind(were_theirs.iter().map(ToString::to_string).collect::<Vec<_>>())
     .fetch_one(tenant.db())
     .await
 }
 
-/// Forgets a member whom nothing ties any more; an error if something does. Answers how many audit entries were about them:
-/// those stay, without the person.
-pub async fn forget(tenant: &mut Tenant, member: UserId) -> Result<i64, sqlx::Error> {
-    let entries = sqlx::query_scalar("SELECT forget_member($1)").bind(member).fetch_one(tenant.db()).await?;
-    let entry = AuditEntry::new(Actor::Operator, AuditAction::MemberErased, "a member was forgotten");
-    audit::record(tenant, &entry).await?;
-    Ok(entries)
+/// Ends every reason for a role that a member has: their customers are not theirs any more.
+pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx::Error> {
+    let ended: Vec<RoleId> = sqlx::query_scalar(
+        "UPDATE access_sources SET state = 'ended', evidence = $3, changed_at = now()
+          WHERE guild_id = $1 AND user_id = $2 AND state = 'live' RETURNING role_id",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(UNLINKED)
+    .fetch_all(tenant.db())
+    .await?;
+    for &role in &ended {
+        role_jobs::enqueue(tenant, member, role, JobAction::Revoke, UNLINKED).await?;
+        let entry =
+            AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, UNLINKED).about(member).role(role);
+        audit::record(tenant, &entry).await?;
+    }
+    if ended.is_empty() { Ok(()) } else { role_jobs::announce_with(tenant).await }
+}
+
+/// Forgets a member whom nothing ties any more; an error if something does, unless it is to be done `anyway`. Answers how many
+/// audit entries were about them: those stay, without the person.
+pub async fn forget(tenant: &mut Tenant, member: UserId, anyway: bool) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar("SELECT forget_member($1, $2)").bind(member).bind(anyway).fetch_one(tenant.db()).await
 }

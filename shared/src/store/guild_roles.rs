@@ -8,7 +8,7 @@ use std::{
     time::Duration,
 };
 
-use super::{audit, crossing::Crossing, mappings, role_jobs, tenant::Tenant};
+use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry},
     ids::{GuildId, RoleId},
@@ -71,7 +71,8 @@ pub async fn take_due(crossing: &mut Crossing, again: Duration) -> Result<Option
 pub type Judged = BTreeMap<RoleId, Option<String>>;
 
 /// Writes a list that Discord was asked for `age` ago; one that is older than what is known changes nothing. While a mapped role
-/// is suspended, there is another read after `suspended`: whoever mends the role may not be heard.
+/// is suspended, there is another read after `suspended`: whoever mends the role may not be heard. The caller has taken
+/// [`super::mappings::hold`], so that no role is mapped between the reading of mapped roles below and the end.
 pub async fn write(
     tenant: &mut Tenant,
     judged: &Judged,
@@ -79,12 +80,12 @@ pub async fn write(
     suspended: Duration,
 ) -> Result<(), sqlx::Error> {
     let guild = tenant.guild();
-    // So that no role is mapped between the reading of mapped roles below and the end.
-    mappings::hold(tenant).await?;
     let newest = sqlx::query(
         "INSERT INTO role_reads (guild_id, read_at) VALUES ($1, clock_timestamp() - make_interval(secs => $2))
          ON CONFLICT (guild_id) DO UPDATE SET read_at = excluded.read_at
-          WHERE role_reads.read_at IS NULL OR role_reads.read_at < excluded.read_at",
+          WHERE role_reads.read_at IS NULL OR role_reads.read_at < excluded.read_at
+             -- Its clock has gone back since.
+             OR role_reads.read_at > clock_timestamp()",
     )
     .bind(guild)
     .bind(age.as_secs_f64())
@@ -123,7 +124,7 @@ pub async fn write(
         any_suspended |= is.is_some();
         match (was, is) {
             (was, Some(is)) if was.as_ref() != Some(is) => {
-                let cause = format!("{is}: nobody is given it, and who has it keeps it");
+                let cause = format!("{is}: nobody is given it; who has it keeps it while they pay");
                 record(tenant, role, AuditAction::RoleSuspended, cause).await?;
             }
             (Some(was), None) => {
@@ -173,7 +174,8 @@ pub async fn known(
 ) -> Result<Known, sqlx::Error> {
     let is_fresh = sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM role_reads
-                         WHERE guild_id = $1 AND read_at > clock_timestamp() - make_interval(secs => $2)
+                         WHERE guild_id = $1
+                           AND read_at BETWEEN clock_timestamp() - make_interval(secs => $2) AND clock_timestamp()
                            AND coalesce(hinted_at < read_at, true))",
     )
     .bind(tenant.guild())
@@ -189,13 +191,18 @@ pub async fn known(
     Ok(Known { is_fresh, roles: roles.into_iter().collect() })
 }
 
-/// Why a role must not be mapped, as far as is known.
+/// Why a role must not be mapped, as far as is known: read within a day, and nothing heard since. What is not known is looked at
+/// before the role is given to anybody.
 pub async fn danger(tenant: &mut Tenant, role: RoleId) -> Result<Option<String>, sqlx::Error> {
-    let known = sqlx::query_scalar("SELECT danger FROM guild_roles WHERE guild_id = $1 AND role_id = $2")
-        .bind(tenant.guild())
-        .bind(role)
-        .fetch_optional(tenant.db())
-        .await?;
+    let known = sqlx::query_scalar(
+        "SELECT danger FROM guild_roles JOIN role_reads USING (guild_id)
+          WHERE guild_id = $1 AND role_id = $2 AND coalesce(hinted_at < read_at, true)
+            AND read_at > clock_timestamp() - interval '1 day'",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .fetch_optional(tenant.db())
+    .await?;
     Ok(known.flatten())
 }
 

@@ -202,11 +202,7 @@ pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error>
 
 /// Makes a role's parked jobs pending: the role can be managed again, or somebody says so.
 pub async fn release_role(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
-    sqlx::query("DELETE FROM role_health WHERE guild_id = $1 AND role_id = $2")
-        .bind(tenant.guild())
-        .bind(role)
-        .execute(tenant.db())
-        .await?;
+    // Jobs first, as in a turn.
     sqlx::query(
         "UPDATE role_jobs SET state = 'pending', due_at = now()
           WHERE guild_id = $1 AND role_id = $2 AND state = 'parked'",
@@ -215,6 +211,11 @@ pub async fn release_role(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx:
     .bind(role)
     .execute(tenant.db())
     .await?;
+    sqlx::query("DELETE FROM role_health WHERE guild_id = $1 AND role_id = $2")
+        .bind(tenant.guild())
+        .bind(role)
+        .execute(tenant.db())
+        .await?;
     Ok(())
 }
 

@@ -218,7 +218,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
         }
         40 => said!(summary::summary(tenant)),
-        41 => said!(erasure::ties(tenant, user, &[(connection, customer)])),
+        41 => said!(erasure::ties(tenant, user, &[customer])),
         42 => said!(activity::last(tenant, 9)),
         43 => said!(connections::sealed(tenant, connection)),
         _ => {
