@@ -318,6 +318,20 @@ mod tests {
         page.jobs.iter().map(|job| job.state).collect()
     }
 
+    /// Somebody may give it by hand while it is suspended: that is not to be taken later.
+    #[test]
+    fn a_suspended_role_that_the_member_was_seen_without_is_not_ours_any_more() {
+        for (step, change) in [
+            (None, None),
+            (Some(Step::Grant(Regrant::Fresh)), Some(Change::Forgotten)),
+            (Some(Step::Grant(Regrant::Lost)), Some(Change::Lost)),
+        ] {
+            let page = suspended(user(), &work(&[JobAction::Grant]), step, "it gives Administrator");
+            assert_eq!(page.grant.as_ref().map(|grant| grant.change), change, "{step:?}");
+            assert_eq!(states(&page), [JobState::Parked]);
+        }
+    }
+
     #[test]
     fn the_newest_job_that_asked_is_applied_and_the_rest_superseded() {
         use JobAction::{Grant, Resync, Revoke};

@@ -9,46 +9,74 @@ use anyhow::Context;
 use shared::{
     crypto::Keyring,
     store::{
+        crossing::Crossing,
         database::Pool,
         sealed::{self, Sealed},
     },
 };
 
-/// Seals everything anew; exit code 1 if something does not open.
+/// Seals everything anew; exit code 1 if something does not open. Looks again until a pass finds nothing to do: a command that
+/// was started with the old list may have written behind the first one.
 pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCode> {
-    let (mut done, mut already, mut closed) = (0_u64, 0_u64, 0_u64);
-    let mut last: Option<Sealed> = None;
+    let (mut across, mut done) = (pool.across().await.context(AWAY)?, 0);
+    let last = loop {
+        let pass = pass(&mut across, keyring).await.context(AWAY)?;
+        done += pass.done;
+        if pass.done + pass.overtaken == 0 {
+            break pass;
+        }
+        println!("{} sealed anew, {} were already; looking once more", pass.done, pass.already);
+    };
+    let before = last.already.saturating_sub(done);
+    println!("Everything that opens is sealed with '{}': {done} anew, {before} before.", keyring.first());
+    if last.closed.is_empty() {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for wrong in &last.closed {
+        println!("{wrong}");
+    }
+    println!(
+        "{} cannot be opened and stay as they are; `nexrole keys status` says what to do.",
+        last.closed.len()
+    );
+    Ok(ExitCode::FAILURE)
+}
+
+const AWAY: &str = "the database cannot be reached";
+
+/// What one pass over everything came to.
+#[derive(Debug, Default)]
+struct Pass {
+    done: u64,
+    already: u64,
+    /// Changed by somebody else between our look and our write.
+    overtaken: u64,
+    /// What does not open, and why.
+    closed: Vec<String>,
+}
+
+async fn pass(across: &mut Crossing, keyring: &Keyring) -> Result<Pass, sqlx::Error> {
+    let (mut pass, mut last) = (Pass::default(), None::<Sealed>);
     loop {
-        let mut across = pool.across().await.context("the database cannot be reached")?;
-        let page = sealed::page(&mut across, last.as_ref()).await?;
+        let page = sealed::page(across, last.as_ref()).await?;
         for value in &page {
             if value.key_id() == Some(keyring.first()) && value.opens(keyring).is_ok() {
-                already += 1;
+                pass.already += 1;
                 continue;
             }
             match value.sealed_anew(keyring) {
-                // Changed meanwhile, by whoever connected the server anew: that has the first key, if it was restarted.
-                Ok(new) => done += u64::from(sealed::replace(&mut across, value, &new).await?),
+                Ok(new) if sealed::replace(across, value, &new).await? => pass.done += 1,
+                Ok(_) => pass.overtaken += 1,
                 Err(error) => {
-                    closed += 1;
-                    let connection = value.connection;
-                    println!(
-                        "server {}, connection {}, {}: {error}",
-                        connection.guild,
-                        connection.id,
-                        value.column.name()
-                    );
+                    let (connection, column) = (value.connection, value.column.name());
+                    pass.closed.push(format!(
+                        "server {}, connection {}, {column}: {error}",
+                        connection.guild, connection.id
+                    ));
                 }
             }
         }
-        let Some(end) = page.into_iter().next_back() else { break };
-        println!("{done} sealed anew, {already} were already");
+        let Some(end) = page.into_iter().next_back() else { return Ok(pass) };
         last = Some(end);
     }
-    println!("Everything that opens is sealed with '{}': {done} anew, {already} before.", keyring.first());
-    if closed > 0 {
-        println!("{closed} cannot be opened and stay as they are; `nexrole keys status` says what to do.");
-        return Ok(ExitCode::FAILURE);
-    }
-    Ok(ExitCode::SUCCESS)
 }
