@@ -25,8 +25,11 @@ const REMEMBERED: u64 = 10_000;
 const REMEMBER_FOR: Duration = Duration::from_secs(30);
 /// Look-ups at the same time, of known addresses and of others: strangers must not take the connections that events need.
 const LOOK_UPS: usize = 2;
-/// Look-ups that wait for these. More are told to come back: a queue without end would be one that nobody leaves in time.
-const WAITING: usize = 64;
+/// Look-ups that wait for these, of others. More are told to come back: a queue without end would be one that nobody leaves in
+/// time.
+const STRANGERS_WAITING: usize = 64;
+/// Of known addresses: nobody can invent one, and after a restart all of them may have events at once.
+const KNOWN_WAITING: usize = 1024;
 /// Look-ups that find nothing, per address of a caller: then it waits. Stripe's own asks for what its customers entered, and
 /// rarely finds nothing.
 const FRUITLESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
@@ -73,8 +76,30 @@ struct Lane {
 }
 
 impl Lane {
-    fn new() -> Self {
-        Self { places: Semaphore::new(WAITING), turns: Semaphore::new(LOOK_UPS) }
+    fn new(waiting: usize) -> Self {
+        Self { places: Semaphore::new(waiting), turns: Semaphore::new(LOOK_UPS) }
+    }
+}
+
+/// Addresses that are somebody's, as far as we have heard.
+#[derive(Default)]
+struct Known {
+    learnt: HashSet<u128>,
+    /// By look-ups, since the last learning began: its pages may have passed them by.
+    found: HashSet<u128>,
+}
+
+impl Known {
+    fn has(&self, number: u128) -> bool {
+        self.learnt.contains(&number) || self.found.contains(&number)
+    }
+
+    fn learning_begins(&mut self) {
+        self.learnt.extend(self.found.drain());
+    }
+
+    fn learning_ends(&mut self, learnt: HashSet<u128>) {
+        self.learnt = learnt;
     }
 }
 
@@ -92,8 +117,8 @@ pub struct Endpoints {
     keyring: Option<Keyring>,
     environment: Environment,
     remembered: Cache<String, Option<Arc<Endpoint>>>,
-    /// Addresses that are somebody's, as far as we have heard: they are looked up before all others, for every caller.
-    known: RwLock<HashSet<u128>>,
+    /// These are looked up before all others, for every caller.
+    known: RwLock<Known>,
     for_known: Lane,
     for_strangers: Lane,
     fruitless: Budget<IpAddr>,
@@ -113,8 +138,8 @@ impl Endpoints {
             environment,
             remembered,
             known: RwLock::default(),
-            for_known: Lane::new(),
-            for_strangers: Lane::new(),
+            for_known: Lane::new(KNOWN_WAITING),
+            for_strangers: Lane::new(STRANGERS_WAITING),
             fruitless: Budget::per_minute(FRUITLESS_PER_MINUTE),
             barred: Cache::builder().max_capacity(BARRED).time_to_live(Duration::from_secs(60)).build(),
         }
@@ -128,21 +153,26 @@ impl Endpoints {
     /// Learns which addresses are somebody's. Call it at the start and now and then: a stranger's flood must not keep out the
     /// events of a connection that nobody has asked for yet.
     pub async fn learn(&self) -> Result<(), sqlx::Error> {
-        let (mut known, mut last) = (HashSet::new(), String::new());
+        let (mut learnt, mut last) = (HashSet::new(), String::new());
+        self.change_known(Known::learning_begins);
         loop {
             let page =
                 within(async { connections::endpoint_ids(&mut self.pool.across().await?, &last).await });
             let page = page.await?;
-            known.extend(page.iter().filter_map(|id| number(id)));
+            learnt.extend(page.iter().filter_map(|id| number(id)));
             let Some(end) = page.into_iter().next_back() else { break };
             last = end;
         }
-        *self.known.write().unwrap_or_else(PoisonError::into_inner) = known;
+        self.change_known(|known| known.learning_ends(learnt));
         Ok(())
     }
 
+    fn change_known(&self, change: impl FnOnce(&mut Known)) {
+        change(&mut self.known.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
     fn is_known(&self, number: u128) -> bool {
-        self.known.read().unwrap_or_else(PoisonError::into_inner).contains(&number)
+        self.known.read().unwrap_or_else(PoisonError::into_inner).has(number)
     }
 
     /// Tells of the connection that variables describe, once its row is known.
@@ -188,9 +218,9 @@ impl Endpoints {
         })?;
         match &found {
             // Connected since we last learnt.
-            Some(_) if !known => {
-                self.known.write().unwrap_or_else(PoisonError::into_inner).insert(number);
-            }
+            Some(_) if !known => self.change_known(|known| {
+                known.found.insert(number);
+            }),
             Some(_) => {}
             None => {
                 if let Err(wait) = self.fruitless.take(&caller) {
@@ -231,4 +261,26 @@ impl Endpoints {
 fn number(id: &str) -> Option<u128> {
     let word = id.len() == 32 && id.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
     word.then(|| u128::from_str_radix(id, 16).ok()).flatten()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_look_up_finds_while_addresses_are_being_learnt_stays_known_and_what_is_gone_does_not() {
+        let mut known = Known::default();
+        known.learning_begins();
+        known.learning_ends(HashSet::from([1, 2]));
+        known.found.insert(3);
+        known.learning_begins();
+        assert!([1, 2, 3].iter().all(|n| known.has(*n)), "meanwhile all are known");
+        known.found.insert(4);
+        // 2 and 3 were disconnected; 4 was connected behind the page that was being read.
+        known.learning_ends(HashSet::from([1]));
+        assert_eq!([1, 2, 3, 4].map(|n| known.has(n)), [true, false, false, true]);
+        known.learning_begins();
+        known.learning_ends(HashSet::from([1]));
+        assert_eq!([1, 4].map(|n| known.has(n)), [true, false]);
+    }
 }

@@ -43,8 +43,7 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
     let answers = Answers::new(router, limits);
     let mut guests = Guests::new(limits);
     let mut connections = JoinSet::new();
-    let mut failing = false;
-    let refusals = Flood::default();
+    let (refusals, failures) = (Flood::default(), Flood::default());
     loop {
         let accepted = tokio::select! {
             () = stop.cancelled() => break,
@@ -65,11 +64,11 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
         };
         match accepted {
             Ok((stream, peer)) => {
-                failing = guests.is_short();
+                let now = Instant::now();
                 let network = network(peer.ip());
                 // Everybody is being answered: the socket is closed, and the client will come again.
-                if !guests.make_room(network) {
-                    if let Some(refused) = refusals.happened(Instant::now().into_std()) {
+                if !guests.make_room(network, now) {
+                    if let Some(refused) = refusals.happened(now.into_std()) {
                         tracing::warn!(refused, "connections were refused: all others are being answered");
                     }
                     continue;
@@ -82,12 +81,12 @@ pub async fn serve(listener: TcpListener, router: Router, limits: Limits, stop: 
             // The client went away before we came.
             Err(error) if is_the_clients(&error) => {}
             Err(error) => {
-                // Once per trouble, until the crowd has gone: it would come some twenty times a second.
-                if !failing {
-                    tracing::error!(%error, "connections cannot be accepted; idle ones are closed to make room");
+                let now = Instant::now();
+                // Not by the line: it may come some twenty times a second.
+                if let Some(times) = failures.happened(now.into_std()) {
+                    tracing::error!(%error, times, "connections cannot be accepted; those that wait longest are closed to make room");
                 }
-                failing = true;
-                guests.no_more_than_now();
+                guests.no_more_than_now(now);
                 tokio::time::sleep(AFTER_ERROR).await;
             }
         }

@@ -3,11 +3,17 @@
 //!
 //! Turning newcomers away instead would let whoever opens sockets first, and says little, lock everybody else out.
 
-use std::{net::IpAddr, sync::Arc};
+use std::{net::IpAddr, sync::Arc, time::Duration};
 
-use tokio::task::{AbortHandle, Id};
+use tokio::{
+    task::{AbortHandle, Id},
+    time::Instant,
+};
 
 use super::{Limits, watch::Watch};
+
+/// After this long it is tried again whether there is room for more: files are short because of others, too, and those go.
+const SHORT_FOR: Duration = Duration::from_secs(5);
 
 struct Guest {
     network: IpAddr,
@@ -19,8 +25,8 @@ struct Guest {
 pub(super) struct Guests {
     limits: Limits,
     open: Vec<Guest>,
-    /// How many the process can have just now, if that is fewer than the limit.
-    possible: Option<usize>,
+    /// How many the process can have, if that is fewer than the limit, and until when we believe so.
+    possible: Option<(usize, Instant)>,
 }
 
 impl Guests {
@@ -29,28 +35,24 @@ impl Guests {
     }
 
     /// Makes room for one more from `network`; `false` if everybody is busy.
-    pub(super) fn make_room(&mut self, network: IpAddr) -> bool {
+    pub(super) fn make_room(&mut self, network: IpAddr, now: Instant) -> bool {
         let of_it = self.open.iter().filter(|guest| guest.network == network).count();
         if self.limits.per_network.is_some_and(|most| of_it >= most) {
             return self.close_one(|guest| guest.network == network);
         }
-        let most = self.possible.unwrap_or(self.limits.connections);
+        self.possible = self.possible.filter(|(_, until)| now < *until);
+        let most = self.possible.map_or(self.limits.connections, |(most, _)| most);
         self.open.len() < most || self.close_one(|_| true)
     }
 
-    /// Another connection could not even be opened. A quarter is closed, for the process needs files of its own too; and until half
-    /// of the others have gone each newcomer takes somebody's place: trying whether there is room again would cost a pause each
-    /// time, and pauses are what a crowd wants.
-    pub(super) fn no_more_than_now(&mut self) {
+    /// Another connection could not even be opened. A quarter is closed, for the process needs files of its own too; and for a
+    /// while each newcomer takes somebody's place: trying each time whether there is room again would cost a pause each time, and
+    /// pauses are what a crowd wants.
+    pub(super) fn no_more_than_now(&mut self, now: Instant) {
         for _ in 0..=self.open.len() / 4 {
             self.close_one(|_| true);
         }
-        self.possible = Some(self.open.len().max(1));
-    }
-
-    /// Whether that is still so.
-    pub(super) fn is_short(&self) -> bool {
-        self.possible.is_some()
+        self.possible = Some((self.open.len().max(1), now + SHORT_FOR));
     }
 
     fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {
@@ -67,6 +69,38 @@ impl Guests {
 
     pub(super) fn left(&mut self, task: Id) {
         self.open.retain(|guest| guest.task.id() != task);
-        self.possible = self.possible.filter(|most| self.open.len() * 2 >= *most);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// In: who asks to come in, and when. Out: how many are there then.
+    fn comes(guests: &mut Guests, network: IpAddr, now: Instant) -> usize {
+        assert!(guests.make_room(network, now), "everybody waits, so there is always somebody to close");
+        let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
+        guests.arrived(network, Arc::new(Watch::new()), task);
+        guests.open.len()
+    }
+
+    #[tokio::test]
+    async fn after_a_shortage_there_is_room_for_all_again_though_nobody_leaves() {
+        let mut guests = Guests::new(Limits { connections: 8, per_network: None, ..Limits::default() });
+        let (network, began) = (IpAddr::from([127, 0, 0, 1]), Instant::now());
+        for n in 1..=8 {
+            assert_eq!(comes(&mut guests, network, began), n);
+        }
+        for most in [5, 3, 2, 1] {
+            guests.no_more_than_now(began);
+            assert_eq!(guests.open.len(), most);
+            assert_eq!(comes(&mut guests, network, began), most, "each newcomer takes somebody's place");
+        }
+        let later = began + SHORT_FOR;
+        assert_eq!(comes(&mut guests, network, later - Duration::from_millis(1)), 1);
+        for n in 2..=8 {
+            assert_eq!(comes(&mut guests, network, later), n);
+        }
+        assert_eq!(comes(&mut guests, network, later), 8, "and no more than the limit");
     }
 }
