@@ -168,7 +168,9 @@ async fn look_for_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken
              SELECT action = 'role.granted' AS given,
                     lag(action = 'role.granted', 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
                FROM audit_log
-              WHERE guild_id = $1 AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
+              -- Who was forgotten is nobody any more: their changes cannot be told from those of others who were.
+              WHERE guild_id = $1 AND user_id IS NOT NULL
+                AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
           WHERE given = before",
     );
     let changes = changes.bind(guild).fetch_one(&mut *db).await?;
