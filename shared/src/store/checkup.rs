@@ -129,6 +129,12 @@ pub async fn connected(db: &mut PgConnection) -> Result<Vec<Connected>, sqlx::Er
     .await
 }
 
+/// All tenants, also those whose connections are not active any more; as the operator. Every one has had a connection.
+pub async fn guilds(db: &mut PgConnection) -> Result<Vec<GuildId>, sqlx::Error> {
+    let guilds = sqlx::query_scalar("SELECT DISTINCT guild_id FROM stripe_connections ORDER BY guild_id");
+    guilds.fetch_all(db).await
+}
+
 /// [`sealed::page`]; as the operator.
 pub async fn sealed_page(db: &mut PgConnection, after: Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error> {
     sealed::page_on(db, after).await
