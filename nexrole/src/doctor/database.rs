@@ -3,7 +3,7 @@
 
 use std::{str::FromStr, time::Duration};
 
-use shared::store::{checkup, roles::Standing};
+use shared::store::{checkup, database::within, roles::Standing};
 use sqlx::{
     PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
@@ -53,7 +53,7 @@ pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnect
         Err(error) => return unreachable(findings, &error),
     };
     let asked = async {
-        let server = checkup::server(&mut db).await?;
+        let server = within(checkup::server(&mut db)).await?;
         clocks::judge(findings, Check::ClockDatabase, "the database's", server.at);
         look_at_server(findings, &server, &way);
         if !look_at_roles(findings, &mut db).await? {
@@ -137,7 +137,11 @@ fn look_at_server(findings: &mut Findings, server: &checkup::Server, way: &Way) 
     let encrypted = server.tls.as_deref();
     match (way, encrypted) {
         (Way::Socket, _) => findings.ok(Check::DatabaseTls, "a Unix socket: no network lies between"),
-        (Way::Loopback, _) => findings.ok(Check::DatabaseTls, "on this machine: no network lies between"),
+        // A tunnel may begin there; that one is encrypted or not, whatever Postgres says.
+        (Way::Loopback, _) => findings.ok(
+            Check::DatabaseTls,
+            "DATABASE_URL names this machine: no network lies between, unless a tunnel or a pooler listens there",
+        ),
         (Way::Verified(_), Some(tls)) => {
             findings.ok(Check::DatabaseTls, format!("{tls}, and its certificate is verified"));
         }
@@ -145,9 +149,15 @@ fn look_at_server(findings: &mut Findings, server: &checkup::Server, way: &Way) 
             Check::DatabaseTls,
             format!("{tls}, not verified: DATABASE_PRIVATE_HOST says that the network is private"),
         ),
-        (Way::Verified(_) | Way::Named(_), None) => findings.ok(
+        (Way::Named(_), None) => findings.ok(
             Check::DatabaseTls,
             "not encrypted as far as Postgres: DATABASE_PRIVATE_HOST says that the network is private",
+        ),
+        // Without TLS and a good certificate there would be no connection; yet Postgres has none.
+        (Way::Verified(_), None) => findings.ask(
+            Check::DatabaseTls,
+            "verified and encrypted as far as what answers there, a pooler perhaps; Postgres itself sees no TLS",
+            "is the network between that and Postgres private?",
         ),
     }
     look_at_durability(findings, server);
@@ -178,8 +188,16 @@ fn look_at_durability(findings: &mut Findings, server: &checkup::Server) {
     }
     let detail = format!("{} off: a crash may lose what Stripe was told is recorded", join_is(&off));
     let statements: Vec<_> = off.iter().map(|name| format!("ALTER SYSTEM SET {name} = on;")).collect();
+    // With synchronous_commit off, saying that data may go would leave it off.
+    let elsewhere = if server.commits_wait {
+        "; its storage may keep what is committed all the same: ask the provider, and if so ALTER DATABASE … SET \
+         nexrole.may_lose_data = on"
+    } else {
+        ""
+    };
     let fix = format!(
-        "{} SELECT pg_reload_conf(); and no ALTER DATABASE or ALTER ROLE that says otherwise",
+        "{} SELECT pg_reload_conf(); and no ALTER DATABASE or ALTER ROLE that says otherwise. At a managed Postgres these are \
+         the provider's settings{elsewhere}",
         statements.join(" ")
     );
     if server.may_lose_data {
@@ -198,7 +216,7 @@ fn join_is(names: &[&str]) -> String {
 }
 
 async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match checkup::standing(db).await? {
+    match within(checkup::standing(db)).await? {
         (Standing::Fine, _) => {
             findings.ok(Check::DatabaseRoles, "the login may act as each of Nexrole's roles");
             Ok(true)
@@ -219,7 +237,7 @@ async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result
 }
 
 async fn look_at_schema(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let checkup::Schema { behind, ahead } = checkup::schema(db).await?;
+    let checkup::Schema { behind, ahead } = within(checkup::schema(db)).await?;
     match (behind, ahead) {
         (0, 0) => findings.ok(Check::DatabaseSchema, "the schema is this release's"),
         (0, ahead) => findings.warn(

@@ -11,7 +11,10 @@ use bot::{
     discord::inspect::{ADMINISTRATOR, Inspector, MANAGE_ROLES, Myself, Role},
 };
 use shared::{
-    domain::outcome::{CallOutcome, LimitScope},
+    domain::{
+        danger::{Permissions, RoleFacts, judge},
+        outcome::{CallOutcome, LimitScope},
+    },
     ids::{GuildId, RoleId},
 };
 
@@ -24,8 +27,14 @@ use super::{
 const MOST: usize = 50;
 const PORTAL: &str = "Discord, Developer Portal, your application, Bot";
 
-/// Looks at the bot, and at it in each server.
-pub(super) async fn look(findings: &mut Findings, config: &Config, servers: &BTreeMap<GuildId, Vec<RoleId>>) {
+/// Looks at the bot, and at it in each server: those that the variables name, and those that the database knows with their
+/// mapped roles; `None`: it was not read.
+pub(super) async fn look(
+    findings: &mut Findings,
+    config: &Config,
+    named: &BTreeSet<GuildId>,
+    mapped: Option<&BTreeMap<GuildId, Vec<RoleId>>>,
+) {
     let inspector = match Inspector::new(&config.token, &config.discord_api_url) {
         Ok(inspector) => inspector,
         Err(error) => {
@@ -67,12 +76,19 @@ pub(super) async fn look(findings: &mut Findings, config: &Config, servers: &BTr
         }
         Err(other) => findings.fail(Check::DiscordIntents, said(&other), "try again"),
     }
-    if servers.is_empty() {
+    let servers: BTreeSet<GuildId> =
+        named.iter().chain(mapped.iter().flat_map(|mapped| mapped.keys())).copied().collect();
+    if mapped.is_none() {
+        let again = "again, when the database answers";
+        findings.ask(Check::DiscordServer, "which servers the database knows was not read", again);
+        findings.ask(Check::DiscordRoles, "which roles are mapped was not read", again);
+    } else if servers.is_empty() {
         let fix = "set GUILD_ID, or nexrole connect";
         findings.warn(Check::DiscordServer, "no server is set up yet", fix);
     }
     let mut well = Well::default();
-    for (guild, mapped) in servers.iter().take(MOST) {
+    for guild in servers.iter().take(MOST) {
+        let mapped = mapped.and_then(|mapped| mapped.get(guild)).map(Vec::as_slice);
         look_at(findings, &inspector, &myself, &application, (*guild, mapped), &mut well).await;
     }
     if servers.len() > MOST {
@@ -118,7 +134,7 @@ async fn look_at(
     inspector: &Inspector,
     myself: &Myself,
     application: &str,
-    (guild, mapped): (GuildId, &[RoleId]),
+    (guild, mapped): (GuildId, Option<&[RoleId]>),
     well: &mut Well,
 ) {
     let seen = match inspector.roles(guild).await {
@@ -159,10 +175,15 @@ async fn look_at(
     } else {
         well.permissions += 1;
     }
+    let Some(mapped) = mapped else { return };
     let problems = out_of_reach(&roles, &held, everyone, mapped);
-    well.roles += usize::from(problems.is_empty());
+    let suspended = suspended(&roles, everyone, mapped);
+    well.roles += usize::from(problems.is_empty() && suspended.is_empty());
     for (problem, fix) in problems {
         findings.fail(Check::DiscordRoles, format!("server {guild}: {problem}"), fix);
+    }
+    for (problem, fix) in suspended {
+        findings.warn(Check::DiscordRoles, format!("server {guild}: {problem}"), fix);
     }
 }
 
@@ -207,6 +228,22 @@ fn out_of_reach(
     problems
 }
 
+/// The mapped roles that the bot could give, and gives to nobody else: their holders would have power over the server.
+fn suspended(roles: &[Role], everyone: Option<RoleId>, mapped: &[RoleId]) -> Vec<(String, String)> {
+    let permissions = |role: &Role| Permissions(role.permissions.into());
+    let of_all = roles.iter().find(|role| Some(role.id) == everyone).map(permissions).unwrap_or_default();
+    let ours = |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && !role.managed;
+    let judged = roles.iter().filter(ours).filter_map(|role| {
+        let facts = RoleFacts { permissions: permissions(role), ..RoleFacts::default() };
+        let danger = judge(&facts, of_all).err()?;
+        Some((
+            format!("the mapped role {} is given to nobody else: {danger}", role.name),
+            format!("Discord, Server Settings, Roles, {}: switch that off", role.name),
+        ))
+    });
+    judged.collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -243,6 +280,14 @@ mod tests {
         ] {
             let wrong = wrong(n);
             assert!(wrong.len() == 1 && wrong[0].0.contains(word), "{n}: {wrong:?}");
+        }
+        let powerful = Role { permissions: 1 << 17 | 1 << 2, ..role(2, 9, false) };
+        for (of_all, expected) in [(0, "Ban Members; Mention @everyone"), (1 << 17, "it gives Ban Members")] {
+            let roles =
+                [Role { permissions: of_all, ..role(1, 0, false) }, powerful.clone(), role(3, 1, false)];
+            let said = suspended(&roles, Some(id(1)), &[id(2), id(3)]);
+            assert!(said.len() == 1 && said[0].0.contains(expected), "{said:?}");
+            assert!(suspended(&roles, Some(id(1)), &[id(1), id(3)]).is_empty());
         }
         let nothing = out_of_reach(&roles, &BTreeSet::new(), Some(id(1)), &[id(2)]);
         assert!(nothing[0].1.contains("the bot's role above r2"), "{nothing:?}");

@@ -160,9 +160,11 @@ impl Findings {
         self.0.iter().any(|finding| finding.of == check)
     }
 
-    /// Of everything that is not asked for, only what is wrong.
-    pub(super) fn keep_wrong_or(&mut self, asked: &[Check]) {
-        self.0.retain(|finding| finding.state == State::Fail || asked.contains(&finding.of));
+    /// What is asked for; and of what it takes to look, only what is wrong.
+    pub(super) fn keep(&mut self, asked: &[Check], needed: &[Check]) {
+        self.0.retain(|finding| {
+            asked.contains(&finding.of) || finding.state == State::Fail && needed.contains(&finding.of)
+        });
     }
 
     /// In order; what was asked for and could not be looked at says so, and is not claimed.

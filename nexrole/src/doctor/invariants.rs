@@ -1,7 +1,10 @@
 //! What must hold whatever happened: in every server's rows. In: a connection that can change nothing, and the servers. Out:
 //! how often it does not hold.
 
-use shared::{ids::GuildId, store::checkup};
+use shared::{
+    ids::GuildId,
+    store::{checkup, database::within},
+};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
@@ -9,6 +12,8 @@ use super::findings::{Check, Findings};
 /// What `nexrole invariants` shows.
 pub(super) const CHECKS: [Check; 3] =
     [Check::InvariantsChanges, Check::InvariantsEvents, Check::InvariantsJobs];
+/// Where one of these fails, no row was looked at.
+pub(super) const NEEDED: [Check; 3] = [Check::DatabaseReachable, Check::DatabaseRoles, Check::DatabaseSchema];
 /// Named; the rest is counted.
 const NAMED: usize = 5;
 
@@ -20,7 +25,7 @@ pub(super) async fn look(
 ) -> Result<(), sqlx::Error> {
     let mut broken = Vec::with_capacity(guilds.len());
     for guild in guilds {
-        broken.push((*guild, checkup::broken(db, *guild).await?));
+        broken.push((*guild, within(checkup::broken(db, *guild)).await?));
     }
     let of = |count: fn(&checkup::Broken) -> i64| -> Vec<(GuildId, i64)> {
         let counted = broken.iter().map(|(guild, broken)| (*guild, count(broken)));

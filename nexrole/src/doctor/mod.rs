@@ -12,7 +12,10 @@ use anyhow::Context;
 use shared::{
     config::{Env, Problems, Reader},
     ids::{GuildId, RoleId},
-    store::checkup::{self, Connected},
+    store::{
+        checkup::{self, Connected},
+        database::within,
+    },
 };
 use sqlx::PgConnection;
 
@@ -59,10 +62,13 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
     note_problems(&mut findings, &up::problems(gateway.as_ref().err().cloned(), bot.as_ref().err().cloned()));
     questions::ask(&mut findings);
 
-    let mut seen = Rows::default();
+    let described = gateway.as_ref().ok().and_then(|config| config.environment.as_ref()?.guild.into());
+    let named: BTreeSet<GuildId> =
+        described.into_iter().chain(bot.as_ref().ok().and_then(|config| config.guild)).collect();
+    let mut rows = None;
     if let Some(mut db) = open_database(&mut findings, env).await {
-        match look_at_rows(&mut findings, &mut db, gateway.as_ref().ok()).await {
-            Ok(rows) => seen = rows,
+        match look_at_rows(&mut findings, &mut db, gateway.as_ref().ok(), &named).await {
+            Ok(read) => rows = Some(read),
             Err(error) => {
                 let detail = format!("it answers, but a question failed: {error}");
                 findings.fail(
@@ -75,25 +81,22 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
     } else if !findings.knows(Check::OperatorBackups) {
         questions::backups(&mut findings, None);
     }
-    let http = web::client().context("no HTTP client")?;
+    let clients = web::Clients::new().context("no HTTP client")?;
     if let Ok(config) = &gateway {
-        stripe::look(&mut findings, config, &seen.connected).await;
-        let stored = seen.connected.iter().any(|row| row.api_key.is_some());
-        let webhooks = config.environment.as_ref().is_some_and(|e| !e.webhook_secrets.is_empty());
-        web::look(&mut findings, &http, config.public_url.as_deref(), webhooks || stored).await;
+        let connected = rows.as_ref().map(|rows| rows.connected.as_slice());
+        stripe::look(&mut findings, config, connected).await;
+        let stored = connected.map(|connected| connected.iter().any(|row| row.api_key.is_some()));
+        let described = config.environment.as_ref().is_some_and(|e| !e.webhook_secrets.is_empty());
+        let webhooks = if described { Some(true) } else { stored };
+        web::look(&mut findings, &clients, config.public_url.as_deref(), webhooks).await;
         web::contact(&mut findings, config.security_contact.as_deref());
-        web::look_at_service(&mut findings, Check::ServicesGateway, &http, config.listen).await;
-        if let Some(environment) = &config.environment {
-            seen.servers.entry(environment.guild).or_default();
-        }
+        web::look_at_service(&mut findings, Check::ServicesGateway, &clients, config.listen).await;
     }
     if let Ok(config) = &bot {
-        if let Some(guild) = config.guild {
-            seen.servers.entry(guild).or_default();
-        }
-        discord::look(&mut findings, config, &seen.servers).await;
+        let mapped = rows.as_ref().map(|rows| &rows.mapped);
+        discord::look(&mut findings, config, &named, mapped).await;
         let listen = arguments.bot.unwrap_or(config.listen);
-        web::look_at_service(&mut findings, Check::ServicesBot, &http, listen).await;
+        web::look_at_service(&mut findings, Check::ServicesBot, &clients, listen).await;
     }
     finish(&mut findings, Check::ALL, arguments.output)
 }
@@ -104,10 +107,10 @@ pub async fn run_invariants(env: &Env, output: Output) -> anyhow::Result<ExitCod
     let mut findings = Findings::default();
     let url = operator::database_url(env)?;
     if let Some(mut db) = database::look(&mut findings, &url).await {
-        let connected = checkup::connected(&mut db).await?;
-        invariants::look(&mut findings, &mut db, &guilds(&connected)).await?;
+        let guilds = within(checkup::guilds(&mut db)).await?;
+        invariants::look(&mut findings, &mut db, &guilds).await?;
     }
-    findings.keep_wrong_or(&invariants::CHECKS);
+    findings.keep(&invariants::CHECKS, &invariants::NEEDED);
     finish(&mut findings, &invariants::CHECKS, output)
 }
 
@@ -155,32 +158,30 @@ async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnectio
 }
 
 /// What the database says of servers.
-#[derive(Default)]
 struct Rows {
     connected: Vec<Connected>,
-    servers: BTreeMap<GuildId, Vec<RoleId>>,
+    /// The mapped roles of each server that is connected, or that the variables name.
+    mapped: BTreeMap<GuildId, Vec<RoleId>>,
 }
 
 async fn look_at_rows(
     findings: &mut Findings,
     db: &mut PgConnection,
     gateway: Option<&webhook_gateway::config::Config>,
+    named: &BTreeSet<GuildId>,
 ) -> Result<Rows, sqlx::Error> {
     // Without the gateway's variables nobody knows which keys there should be.
     if let Some(config) = gateway {
         sealed::look(findings, db, config.keyring.as_ref()).await?;
     }
-    let connected = checkup::connected(db).await?;
-    let guilds = guilds(&connected);
+    let guilds = within(checkup::guilds(db)).await?;
     invariants::look(findings, db, &guilds).await?;
-    let mut servers = BTreeMap::new();
-    for guild in guilds {
-        servers.insert(guild, checkup::mapped(db, guild).await?);
+    let connected = within(checkup::connected(db)).await?;
+    let servers: BTreeSet<GuildId> =
+        connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();
+    let mut mapped = BTreeMap::new();
+    for guild in servers {
+        mapped.insert(guild, within(checkup::mapped(db, guild)).await?);
     }
-    Ok(Rows { connected, servers })
-}
-
-fn guilds(connected: &[Connected]) -> Vec<GuildId> {
-    let guilds: BTreeSet<GuildId> = connected.iter().map(|row| row.guild_id).collect();
-    guilds.into_iter().collect()
+    Ok(Rows { connected, mapped })
 }

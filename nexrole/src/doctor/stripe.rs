@@ -31,12 +31,16 @@ struct Account {
     key: SecretString,
 }
 
-/// Looks at the account that variables describe, and at those in the database.
-pub(super) async fn look(findings: &mut Findings, config: &Config, connected: &[Connected]) {
-    let accounts = accounts(findings, config, connected);
+/// Looks at the account that variables describe, and at those in the database; `None`: it was not read.
+pub(super) async fn look(findings: &mut Findings, config: &Config, connected: Option<&[Connected]>) {
+    let accounts = accounts(findings, config, connected.unwrap_or_default());
+    if connected.is_none() {
+        let detail = "whether the database has Stripe accounts was not read";
+        findings.ask(Check::StripeKey, detail, "again, when the database answers");
+    }
     if accounts.is_empty() {
         // Else there are keys, which do not open.
-        if connected.is_empty() {
+        if connected.is_some_and(<[_]>::is_empty) {
             let fix = "set GUILD_ID and STRIPE_SECRET_KEY, or nexrole connect";
             findings.warn(Check::StripeKey, "no Stripe account is connected yet", fix);
         }

@@ -15,14 +15,21 @@ const CIPHERS: [u16; 9] = [0xc013, 0xc014, 0xc009, 0xc00a, 0x002f, 0x0035, 0x000
 const HANDSHAKE: u8 = 22;
 const ALERT: u8 = 21;
 const SERVER_HELLO: u8 = 2;
+/// The alerts that say: not with these versions and ciphers (RFC 5246, 7.2.2).
+const HANDSHAKE_FAILURE: u8 = 40;
+const PROTOCOL_VERSION: u8 = 70;
 
 /// How it answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
-    /// By an alert, or by hanging up.
+    /// By an alert that says so.
     Refused,
     /// By agreeing.
     Spoken,
+    /// By hanging up: because of the version, or of anything else.
+    HungUp,
+    /// By an alert about something else, as an unknown name.
+    Alert(u8),
     /// By something that is no TLS.
     Unclear,
 }
@@ -36,17 +43,17 @@ pub(super) async fn answer_to_old(host: &str, port: u16) -> io::Result<Answer> {
 async fn greet(host: &str, port: u16) -> io::Result<Answer> {
     let mut stream = TcpStream::connect((host, port)).await?;
     stream.write_all(&greeting(host)).await?;
-    let mut head = [0_u8; 6];
+    let mut head = [0_u8; 7];
     match stream.read_exact(&mut head).await {
         Ok(_) => {}
-        // Many servers hang up without an alert.
-        Err(error) if hung_up(&error) => return Ok(Answer::Refused),
+        Err(error) if hung_up(&error) => return Ok(Answer::HungUp),
         Err(error) => return Err(error),
     }
     Ok(match head {
-        [ALERT, 3, ..] => Answer::Refused,
-        // The version that was chosen stands behind type, length and so far.
-        [HANDSHAKE, 3, _, _, _, SERVER_HELLO] => Answer::Spoken,
+        // Behind type, version and length: how bad it is, and what it is.
+        [ALERT, 3, _, _, _, _, HANDSHAKE_FAILURE | PROTOCOL_VERSION] => Answer::Refused,
+        [ALERT, 3, _, _, _, _, about] => Answer::Alert(about),
+        [HANDSHAKE, 3, _, _, _, SERVER_HELLO, _] => Answer::Spoken,
         _ => Answer::Unclear,
     })
 }
@@ -144,7 +151,12 @@ mod tests {
             (&[HANDSHAKE, 3, 2, 0, 42, SERVER_HELLO, 0][..], Answer::Spoken),
             (&[HANDSHAKE, 3, 1, 0, 42, SERVER_HELLO, 0], Answer::Spoken),
             (&[ALERT, 3, 2, 0, 2, 2, 70], Answer::Refused),
-            (&[], Answer::Refused),
+            (&[ALERT, 3, 1, 0, 2, 2, 40], Answer::Refused),
+            // It does not know the name; it has no room now.
+            (&[ALERT, 3, 2, 0, 2, 1, 112], Answer::Alert(112)),
+            (&[ALERT, 3, 2, 0, 2, 2, 80], Answer::Alert(80)),
+            (&[], Answer::HungUp),
+            (&[ALERT, 3, 2], Answer::HungUp),
             (b"HTTP/1.1 400 Bad Request\r\n", Answer::Unclear),
         ] {
             let (port, served) = server(move |mut stream| {

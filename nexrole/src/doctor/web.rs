@@ -15,27 +15,44 @@ const TIMEOUT: Duration = Duration::from_secs(8);
 const HSTS_SECONDS: u64 = 31_536_000;
 const PROXY: &str = "docs/hardening.md, \"TLS\"";
 
-/// A client that follows nobody elsewhere.
-pub(super) fn client() -> Result<reqwest::Client, reqwest::Error> {
-    reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none()).build()
+/// They follow nobody elsewhere.
+pub(super) struct Clients {
+    /// By way of `HTTPS_PROXY`, where there is one.
+    outside: reqwest::Client,
+    /// Straight to this machine, which no proxy can see.
+    here: reqwest::Client,
+}
+
+impl Clients {
+    pub(super) fn new() -> Result<Self, reqwest::Error> {
+        let client =
+            || reqwest::Client::builder().timeout(TIMEOUT).redirect(reqwest::redirect::Policy::none());
+        Ok(Self { outside: client().build()?, here: client().no_proxy().build()? })
+    }
 }
 
 /// The public address, as the rest of the world meets it.
 pub(super) async fn look(
     findings: &mut Findings,
-    http: &reqwest::Client,
+    clients: &Clients,
     public_url: Option<&str>,
-    expects_webhooks: bool,
+    expects_webhooks: Option<bool>,
 ) {
     let Some(url) = public_url else { return without(findings, expects_webhooks) };
-    match url.strip_prefix("https://") {
-        Some(authority) => look_at_tls(findings, authority).await,
-        None => findings.warn(
-            Check::WebTls,
-            "PUBLIC_URL is plain http on this machine: fine for a trial",
-            format!("before others come: {PROXY}"),
-        ),
-    }
+    let http = match url.strip_prefix("https://") {
+        Some(authority) => {
+            look_at_tls(findings, authority).await;
+            &clients.outside
+        }
+        None => {
+            findings.warn(
+                Check::WebTls,
+                "PUBLIC_URL is plain http on this machine: fine for a trial",
+                format!("before others come: {PROXY}"),
+            );
+            &clients.here
+        }
+    };
     let answer = match http.get(format!("{url}/healthz")).send().await {
         Ok(answer) => answer,
         Err(error) => {
@@ -61,8 +78,7 @@ pub(super) async fn look(
             format!("the proxy takes it away: {PROXY}"),
         ),
     }
-    let is_ours = answer.json::<Alive>().await.is_ok_and(|alive| alive.status == "alive");
-    if is_ours {
+    if says(answer, "alive").await {
         findings.ok(Check::WebAddress, format!("{url} leads to the gateway"));
     } else {
         let detail = format!("{url}/healthz is answered by something else than the gateway");
@@ -70,18 +86,22 @@ pub(super) async fn look(
     }
 }
 
-fn without(findings: &mut Findings, expects_webhooks: bool) {
-    if expects_webhooks {
-        let fix = "set it, and it is looked at from here";
-        findings.ask(Check::WebAddress, "webhooks are expected, and PUBLIC_URL is not set", fix);
-        for check in [Check::WebHsts, Check::WebTls] {
-            findings.ask(check, "PUBLIC_URL is not set: is the proxy set up as it should be?", PROXY);
-        }
-    } else {
+fn without(findings: &mut Findings, expects_webhooks: Option<bool>) {
+    if expects_webhooks == Some(false) {
         let detail = "no webhooks are set up: events are polled, and nobody needs to reach us";
         for check in [Check::WebAddress, Check::WebHsts, Check::WebTls] {
             findings.ok(check, detail);
         }
+        return;
+    }
+    let detail = if expects_webhooks.is_some() {
+        "webhooks are expected, and PUBLIC_URL is not set"
+    } else {
+        "PUBLIC_URL is not set; whether webhooks are expected stands in the database, which was not read"
+    };
+    findings.ask(Check::WebAddress, detail, "set it, and it is looked at from here");
+    for check in [Check::WebHsts, Check::WebTls] {
+        findings.ask(check, "PUBLIC_URL is not set: is the proxy set up as it should be?", PROXY);
     }
 }
 
@@ -99,12 +119,14 @@ async fn look_at_tls(findings: &mut Findings, authority: &str) {
             "TLS 1.0 or 1.1 is still spoken there",
             format!("let the proxy speak 1.2 and 1.3 alone: {PROXY}"),
         ),
-        Ok(tls::Answer::Unclear) => {
-            findings.ask(
-                Check::WebTls,
-                "the answer to TLS 1.1 is no TLS: which versions does the proxy speak?",
-                PROXY,
-            );
+        Ok(unclear) => {
+            let said = match unclear {
+                tls::Answer::HungUp => "that it hangs up".to_owned(),
+                tls::Answer::Alert(about) => format!("alert {about}, which is not about versions"),
+                _ => "no TLS".to_owned(),
+            };
+            let detail = format!("the answer to TLS 1.1 is {said}: which versions does the proxy speak?");
+            findings.ask(Check::WebTls, detail, PROXY);
         }
         Err(error) => {
             findings.ask(Check::WebTls, format!("whether TLS 1.1 is refused is not clear: {error}"), PROXY);
@@ -124,9 +146,14 @@ pub(super) fn contact(findings: &mut Findings, contact: Option<&str>) {
     }
 }
 
+/// What `/healthz` and `/readyz` answer, as `shared::health` says it.
 #[derive(Deserialize)]
-struct Alive {
+struct Status {
     status: String,
+}
+
+async fn says(answer: reqwest::Response, status: &str) -> bool {
+    answer.json::<Status>().await.is_ok_and(|said| said.status == status)
 }
 
 /// Why it is not ready, as `shared::health` says it (RFC 9457).
@@ -139,13 +166,13 @@ struct Waiting {
 pub(super) async fn look_at_service(
     findings: &mut Findings,
     check: Check,
-    http: &reqwest::Client,
+    clients: &Clients,
     listen: SocketAddr,
 ) {
     // On all interfaces means on loopback too.
     let address =
         if listen.ip().is_unspecified() { SocketAddr::from(([127, 0, 0, 1], listen.port())) } else { listen };
-    let Ok(answer) = http.get(format!("http://{address}/readyz")).send().await else {
+    let Ok(answer) = clients.here.get(format!("http://{address}/readyz")).send().await else {
         let where_else = if check == Check::ServicesBot {
             " (`nexrole up` gives it any free port, which its log names)"
         } else {
@@ -157,8 +184,14 @@ pub(super) async fn look_at_service(
             "look at its /readyz there, or start it",
         );
     };
+    let ports = "BIND or PORT, here and there";
     if answer.status().is_success() {
-        return findings.ok(check, format!("{address} is ready"));
+        if says(answer, "ready").await {
+            findings.ok(check, format!("{address} is ready"));
+        } else {
+            findings.fail(check, format!("{address} is answered by something else than the service"), ports);
+        }
+        return;
     }
     let status = answer.status().as_u16();
     match answer.json::<Waiting>().await {
@@ -166,11 +199,7 @@ pub(super) async fn look_at_service(
             let detail = format!("{address} is not ready: {}", waiting.detail);
             findings.fail(check, detail, "put that right; it goes on by itself");
         }
-        Err(_) => findings.fail(
-            check,
-            format!("{address} answers with status {status}: is it ours?"),
-            "BIND or PORT, here and there",
-        ),
+        Err(_) => findings.fail(check, format!("{address} answers with status {status}: is it ours?"), ports),
     }
 }
 

@@ -10,14 +10,18 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::{crypto::Keyring, store::roles::Login};
 use sqlx::{AssertSqlSafe, PgConnection};
-use tokio::process::Command;
+use tokio::{
+    io::{AsyncReadExt, AsyncWriteExt},
+    net::TcpListener,
+    process::Command,
+};
 
 use crate::{
     bad_input::ENCRYPTION_KEYS,
     described,
     keys::connect,
     postgres::machine::{NEXROLE, Scratch},
-    world::{SECRET, World},
+    world::{SECRET, World, wire::Wire},
 };
 
 const OTHER_KEY: &str = "k1:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
@@ -265,6 +269,10 @@ async fn what_keeps_the_bot_from_giving_roles_is_said() {
     assert_eq!((said.state("discord.permissions"), said.state("discord.intents")), ("warn", "warn"));
     assert!(said.text.contains("Administrator off"), "{}", said.text);
 
+    discord.set_role(guild, vip, json!({ "permissions": "4" })).await.unwrap();
+    let said = doctor(&world, &[]).await;
+    assert_eq!((said.code, said.state("discord.roles")), (Some(0), "warn"), "{}", said.text);
+    assert!(said.text.contains("VIP is given to nobody else: it gives Ban Members"), "{}", said.text);
     discord.delete_role(guild, vip).await.unwrap();
     doctor(&world, &[]).await.fails(&["discord.roles"], "does not exist any more", "map another");
     discord.kick_bot(guild).await.unwrap();
@@ -278,13 +286,17 @@ async fn a_database_that_is_public_forgets_or_is_behind_is_said() {
     let world = World::without_services().await;
     // Reserved for documentation: nobody answers there.
     let public = "postgres://u:hunter2@192.0.2.1:5432/d?sslmode=verify-full";
-    let said = doctor(&world, &[("DATABASE_URL", public)]).await;
+    let said = doctor(&world, &[("DATABASE_URL", public), ("STRIPE_WEBHOOK_SECRET", "")]).await;
     said.fails(
         &["database.address", "database.reachable"],
         "192.0.2.1 is on a public address",
         "switch the public address off",
     );
-    assert_eq!(said.state("database.durability"), "ask", "not looked at is not well\n{}", said.text);
+    let unseen = ["database.durability", "discord.roles", "stripe.key", "web.address", "web.hsts", "web.tls"];
+    for check in unseen {
+        assert_eq!(said.state(check), "ask", "{check}: not looked at is not well\n{}", said.text);
+    }
+    assert!(!said.text.contains("every mapped role") && !said.text.contains("no webhooks"), "{}", said.text);
 
     let name: String =
         sqlx::query_scalar("SELECT current_database()").fetch_one(world.db()).await.expect("a name");
@@ -294,6 +306,7 @@ async fn a_database_that_is_public_forgets_or_is_behind_is_said() {
     }
     let said = doctor(&world, &[]).await;
     said.fails(&["database.durability"], "synchronous_commit", "ALTER SYSTEM SET synchronous_commit = on");
+    assert!(said.text.contains("the provider's settings"), "{}", said.text);
 
     let statement = format!("ALTER DATABASE {name} SET nexrole.may_lose_data = on");
     sqlx::query(AssertSqlSafe(statement)).execute(world.db()).await.expect("altered");
@@ -343,6 +356,18 @@ async fn an_address_that_leads_elsewhere_and_a_service_that_waits_are_said() {
     let elsewhere = world.variables().into_iter().find(|(name, _)| *name == "STRIPE_API_URL").unwrap().1;
     let said = doctor(&world, &[("PUBLIC_URL", &elsewhere)]).await;
     said.fails(&["web.address"], "answers with status 404", "let the proxy pass everything");
+    let said = doctor(&world, &[("HTTP_PROXY", "http://127.0.0.1:9")]).await;
+    assert_eq!(said.state("services.gateway"), "ok", "no proxy leads to this machine\n{}", said.text);
+    let other = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let bind = other.local_addr().unwrap().to_string();
+    let page = async {
+        let (mut stream, _) = other.accept().await.unwrap();
+        assert!(stream.read(&mut [0; 1024]).await.unwrap() > 0);
+        stream.write_all(b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n{}").await.unwrap();
+    };
+    let changes = [("BIND", bind.as_str())];
+    let (said, ()) = tokio::join!(doctor(&world, &changes), page);
+    said.fails(&["services.gateway"], "by something else than the service", "BIND or PORT");
     // The proxy's certificate is nobody's.
     let port = free_port().expect("a port");
     let said = doctor(&world, &[("PUBLIC_URL", &format!("https://localhost:{port}"))]).await;
@@ -388,12 +413,24 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
     let job = "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at)
                VALUES ($1, 1, 7, 'grant', 'x', now() - interval '5 minutes')";
     sqlx::query(job).bind(guild).execute(world.db()).await.unwrap();
+    // No row is wrong because of this.
+    let forgets: String = sqlx::query_scalar(
+        "SELECT format('ALTER DATABASE %I SET nexrole.may_lose_data = off', current_database())",
+    )
+    .fetch_one(world.db())
+    .await
+    .unwrap();
+    sqlx::query(AssertSqlSafe(forgets)).execute(world.db()).await.unwrap();
     let said = invariants().await;
     assert_eq!((said.code, said.with("ok").len(), said.by_check.len()), (Some(0), 3, 3), "{}", said.text);
 
     change(1, "role.granted").await;
     change(2, "role.revoked").await;
+    // A server that was disconnected has an audit log too.
+    let state = "UPDATE stripe_connections SET state = $1";
+    sqlx::query(state).bind("disconnected").execute(world.db()).await.unwrap();
     let said = invariants().await;
+    sqlx::query(state).bind("active").execute(world.db()).await.unwrap();
     said.fails(&["invariants.changes"], &format!("(server {guild}: 2)"), "report");
     sqlx::query("UPDATE stripe_sync SET next_at = NULL").execute(world.db()).await.unwrap();
     sqlx::query("UPDATE role_jobs SET due_at = now() - interval '11 minutes'")
@@ -411,10 +448,26 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
     assert_eq!(said.state("invariants.jobs"), "ok", "{}", said.text);
     assert_eq!((said.state("invariants.events"), said.state("invariants.changes")), ("fail", "fail"));
     said.fails(
-        &["stripe.key", "discord.server", "invariants.changes", "invariants.events"],
+        &["stripe.key", "discord.server", "database.durability", "invariants.changes", "invariants.events"],
         "Stripe did not answer",
         "api.stripe.com",
     );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_database_that_goes_silent_is_given_up_and_what_it_did_not_say_is_asked() {
+    let world = World::without_services().await;
+    let silent_at = async |question: &str| {
+        let wire = Wire::to(world.database_url()).await;
+        wire.silence(question, 1);
+        let said = doctor(&world, &[("DATABASE_URL", &wire.url)]).await;
+        said.fails(&["database.reachable"], "no answer within 20 seconds", "");
+        assert_eq!((said.state("stripe.key"), said.state("discord.roles")), ("ask", "ask"), "{}", said.text);
+        said
+    };
+    let (first, later) = tokio::join!(silent_at("listen_addresses"), silent_at("FROM mapped_roles"));
+    assert_eq!((first.state("database.schema"), later.state("database.schema")), ("ask", "ok"));
     world.close().await;
 }
 
@@ -427,5 +480,5 @@ async fn without_any_variable_it_says_where_to_begin() {
     let said = Said::of(&output);
     said.fails(&["database.reachable", "configuration.variables"], "no `nexrole up`", "start `nexrole up`");
     assert!(said.text.contains("DISCORD_TOKEN: is required"), "{}", said.text);
-    assert_eq!(said.state("stripe.key"), "warn", "{}", said.text);
+    assert_eq!((said.state("stripe.key"), said.state("web.address")), ("ask", "ask"), "{}", said.text);
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::store::{erasure, roles::Login, tenant};
+use shared::store::{checkup, erasure, roles::Login, tenant};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::{cluster::Database, world::World};
@@ -155,6 +155,17 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
         left,
         "1 erased, 1 6 sub_3, 1 a member was forgotten, with 0 role(s) left at Discord, 2 5 sub_2"
     );
+    // Who was forgotten at the same time as somebody else had the role: given twice, to nobody, breaks no rule.
+    let mut tenant = tenant::begin(&operator, one).await.unwrap();
+    let six = shared::ids::UserId::from_u64(6).unwrap();
+    assert_eq!(erasure::forget(&mut tenant, six, false).await.unwrap(), 1);
+    tenant.commit().await.unwrap();
+    let mut looking = checkup::connect(&database.url).await.unwrap();
+    checkup::schema(&mut looking).await.unwrap();
+    assert_eq!(checkup::broken(&mut looking, one).await.unwrap(), checkup::Broken::default());
+    drop(looking);
+    let later = "INSERT INTO audit_log (guild_id, actor, action, user_id, cause) VALUES (1, 'bot', 'role.granted', 6, 'sub_3')";
+    sqlx::query(later).execute(&database.pool).await.unwrap();
     // Even the owner of the table can forget, and nothing else.
     for forbidden in [
         "UPDATE audit_log SET user_id = NULL, cause = 'erased', address = NULL, change = NULL, action = 'x' WHERE user_id = 6",

@@ -81,7 +81,10 @@ async fn every_kind_of_event_that_the_sandbox_sends_is_a_seed() {
     if Env::from_process().get("NEXROLE_WRITE_SEEDS").is_some() {
         let running = stripe::serve(stripe::Options::default()).await.unwrap();
         for (kind, event) in kinds::all(&Control::new(&running.url)).await {
-            fs::write(seeds.join(kind + ".json"), serde_json::to_vec_pretty(&event).unwrap()).unwrap();
+            let seed = seeds.join(kind + ".json");
+            if !seed.exists() {
+                fs::write(seed, serde_json::to_vec_pretty(&event).unwrap()).unwrap();
+            }
         }
         running.stop().await;
     }

@@ -129,6 +129,12 @@ pub async fn connected(db: &mut PgConnection) -> Result<Vec<Connected>, sqlx::Er
     .await
 }
 
+/// All tenants, also those whose connections are not active any more; as the operator. Every one has had a connection.
+pub async fn guilds(db: &mut PgConnection) -> Result<Vec<GuildId>, sqlx::Error> {
+    let guilds = sqlx::query_scalar("SELECT DISTINCT guild_id FROM stripe_connections ORDER BY guild_id");
+    guilds.fetch_all(db).await
+}
+
 /// [`sealed::page`]; as the operator.
 pub async fn sealed_page(db: &mut PgConnection, after: Option<&Sealed>) -> Result<Vec<Sealed>, sqlx::Error> {
     sealed::page_on(db, after).await
@@ -168,7 +174,9 @@ async fn look_for_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken
              SELECT action = 'role.granted' AS given,
                     lag(action = 'role.granted', 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
                FROM audit_log
-              WHERE guild_id = $1 AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
+              -- Who was forgotten is nobody any more: their changes cannot be told from those of others who were.
+              WHERE guild_id = $1 AND user_id IS NOT NULL
+                AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
           WHERE given = before",
     );
     let changes = changes.bind(guild).fetch_one(&mut *db).await?;
