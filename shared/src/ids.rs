@@ -1,7 +1,9 @@
 //! A newtype for every id, so that a role never stands where a member should.
 //!
 //! Discord ids are snowflakes (<https://discord.com/developers/docs/reference#snowflakes>): positive, below 2^63.
-//! Stripe ids are opaque ASCII words; Stripe reserves up to 255 characters (<https://docs.stripe.com/upgrades>).
+//! Stripe's own ids are ASCII words of up to 255 characters (<https://docs.stripe.com/upgrades>). Prices (which were plans),
+//! products and customers of old accounts have whatever their owner made up: `vip/monthly`, `lena@example.com`, `5 $ + VAT`.
+//! So an id is encoded wherever it enters a path or a query, and nothing is split at a character that an id may have.
 
 use std::{fmt, str::FromStr};
 
@@ -13,9 +15,22 @@ pub enum InvalidId {
     /// A Discord id is 1 to 19 digits, above zero and below 2^63.
     #[error("a Discord id is a positive number of at most 19 digits (Discord: Developer Mode, then Copy ID)")]
     Snowflake,
-    /// A Stripe id is 1 to 255 of `A–Z a–z 0–9 _ -`.
+    /// An id that Stripe makes is 1 to 255 of `A–Z a–z 0–9 _ -`.
     #[error("a Stripe id is 1 to 255 letters, digits, '_' or '-'")]
     Stripe,
+    /// An id that an owner may have made up is 1 to 255 bytes without control characters.
+    #[error("a Stripe id is 1 to 255 bytes, none of them a control character")]
+    MadeUp,
+}
+
+/// Of Stripe's own making.
+fn is_word(text: &str) -> bool {
+    text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
+/// Control characters are no text: Postgres takes no NUL, and terminals obey the others.
+fn is_text(text: &str) -> bool {
+    !text.chars().any(char::is_control)
 }
 
 macro_rules! snowflake {
@@ -56,7 +71,7 @@ macro_rules! snowflake {
 }
 
 macro_rules! stripe_id {
-    ($($(#[$doc:meta])* $name:ident;)*) => {$(
+    ($is:ident, $otherwise:ident: $($(#[$doc:meta])* $name:ident;)*) => {$(
         $(#[$doc])*
         #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, sqlx::Type)]
         #[serde(transparent)]
@@ -76,10 +91,9 @@ macro_rules! stripe_id {
         }
         impl FromStr for $name {
             type Err = InvalidId;
-            // The alphabet matters: ids become parts of URL paths and of SQL text values.
             fn from_str(text: &str) -> Result<Self, InvalidId> {
-                let word = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
-                if word && (1..=255).contains(&text.len()) { Ok(Self(text.to_owned())) } else { Err(InvalidId::Stripe) }
+                let fits = $is(text) && (1..=255).contains(&text.len());
+                if fits { Ok(Self(text.to_owned())) } else { Err(InvalidId::$otherwise) }
             }
         }
     )*};
@@ -99,18 +113,23 @@ snowflake! {
 }
 
 stripe_id! {
+    is_word, Stripe:
     /// `evt_…`
     EventId;
-    /// `cus_…`
-    CustomerId;
     /// `sub_…`
     SubscriptionId;
-    /// `price_…`
-    PriceId;
-    /// `prod_…`
-    ProductId;
     /// `plink_…`
     PaymentLinkId;
+}
+
+stripe_id! {
+    is_text, MadeUp:
+    /// `cus_…`, or what an importer chose.
+    CustomerId;
+    /// `price_…`, or what a plan was called.
+    PriceId;
+    /// `prod_…`, or what an owner chose.
+    ProductId;
 }
 
 #[cfg(test)]
@@ -128,10 +147,24 @@ mod tests {
     }
 
     #[test]
-    fn a_stripe_id_cannot_leave_its_path_segment() {
+    fn an_id_of_stripes_making_is_a_word() {
         for bad in ["", "sub/../x", "sub_\0", "sub 1", "süb", "a?b", "a%2f", &"x".repeat(256)] {
             assert_eq!(bad.parse::<SubscriptionId>(), Err(InvalidId::Stripe), "{bad:?}");
         }
         assert_eq!("sub_1Abc-9".parse::<SubscriptionId>().unwrap().as_str(), "sub_1Abc-9");
+    }
+
+    #[test]
+    fn an_id_that_somebody_made_up_is_any_text() {
+        let long = "x".repeat(256);
+        for bad in ["", "a\0", "a\tb", "a\nb", "\u{1b}[31m", "a\u{7f}", "a\u{9b}b", long.as_str()] {
+            assert_eq!(bad.parse::<PriceId>(), Err(InvalidId::MadeUp), "{bad:?}");
+        }
+        for good in
+            ["vip/monthly", "5 $ + VAT", "a?b#c%2f", "..", "süb", "lena@example.com", &"x".repeat(255)]
+        {
+            assert_eq!(good.parse::<ProductId>().unwrap().as_str(), good);
+            assert_eq!(good.parse::<CustomerId>().unwrap().to_string(), good);
+        }
     }
 }

@@ -28,6 +28,7 @@ mod logins;
 mod metrics;
 mod migrations;
 mod observe;
+mod old_ids;
 mod policy;
 mod postgres;
 mod reconcile;

@@ -44,11 +44,11 @@ pub async fn replace(
     .execute(tenant.db())
     .await?;
     let links = &read.payment_links;
-    // Arrays of arrays lose their inner borders, and an id has no space.
-    let sold = |link: &PaymentLink| link.prices.iter().map(PriceId::as_str).collect::<Vec<_>>().join(" ");
+    // Arrays of arrays lose their inner borders, and of all characters only control characters are in no id.
+    let sold = |link: &PaymentLink| link.prices.iter().map(PriceId::as_str).collect::<Vec<_>>().join("\n");
     sqlx::query(
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids, redirect_url)
-         SELECT $1, $2, link.id, link.url, string_to_array(link.sold, ' '), link.redirect_url
+         SELECT $1, $2, link.id, link.url, string_to_array(link.sold, E'\\n'), link.redirect_url
            FROM unnest($3::text[], $4::text[], $5::text[], $6::text[]) AS link (id, url, sold, redirect_url)
          ON CONFLICT DO NOTHING",
     )

@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
@@ -115,7 +116,7 @@ impl ReadClient {
 
     /// A subscription with its customer, in one read.
     pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
-        let request = RetrieveSubscription::new(id.to_owned()).expand(["customer".to_owned()]).build();
+        let request = RetrieveSubscription::new(segment(id)?).expand(["customer".to_owned()]).build();
         let mut wire: WireSubscription = self.get(key, &request).await?;
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
@@ -142,7 +143,7 @@ impl ReadClient {
 
     /// A customer.
     pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
-        let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(id.to_owned()).build()).await?;
+        let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
     }
 
@@ -305,6 +306,18 @@ impl ReadClient {
     }
 }
 
+/// What RFC 3986 leaves as it is.
+const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+/// An id as one segment of a path: the builders put it there as it is. Two texts are no segment however they are written, and
+/// nobody can ask Stripe for them.
+fn segment(id: &str) -> Result<String, ReadError> {
+    match id {
+        "." | ".." => Err(ReadError::Missing),
+        id => Ok(utf8_percent_encode(id, SEGMENT).to_string()),
+    }
+}
+
 /// Whether an error's body has the code of a missing object (<https://docs.stripe.com/error-codes#resource-missing>).
 fn says_missing(body: &[u8]) -> bool {
     #[derive(Deserialize)]
@@ -331,6 +344,20 @@ fn busy(seconds: Option<f64>) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_id_cannot_leave_its_segment() {
+        for (id, expected) in [
+            ("cus_1Abc-9", "cus_1Abc-9"),
+            ("vip/monthly", "vip%2Fmonthly"),
+            ("../customers", "..%2Fcustomers"),
+            ("5 $+?#%2f", "5%20%24%2B%3F%23%252f"),
+            ("ü", "%C3%BC"),
+        ] {
+            assert_eq!(segment(id).as_deref(), Ok(expected));
+        }
+        assert_eq!((segment("."), segment("..")), (Err(ReadError::Missing), Err(ReadError::Missing)));
+    }
 
     #[test]
     fn odd_retry_after_values_are_clamped() {

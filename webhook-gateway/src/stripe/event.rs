@@ -8,7 +8,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
-    ids::EventId,
+    ids::{CustomerId, EventId, SubscriptionId},
     store::{
         catalogue,
         connections::Connection,
@@ -138,9 +138,13 @@ fn hint(wire: &Wire) -> Option<Object> {
         }
         _ => return None,
     };
-    // The id becomes part of a URL path; the newtypes share one alphabet.
-    let id = id?.parse::<EventId>().ok()?;
-    Some(Object { kind, id: id.to_string() })
+    let id = id?;
+    let is_id = match kind {
+        ObjectKind::Customer => id.parse::<CustomerId>().is_ok(),
+        ObjectKind::Subscription => id.parse::<SubscriptionId>().is_ok(),
+        ObjectKind::Catalogue => true,
+    };
+    is_id.then(|| Object { kind, id: id.to_owned() })
 }
 
 #[derive(Deserialize)]

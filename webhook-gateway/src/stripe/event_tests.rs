@@ -43,7 +43,10 @@ fn which_object_is_read_again() {
 }
 
 #[test]
-fn an_id_that_could_leave_its_url_segment_is_no_hint() {
+fn what_cannot_be_an_id_is_no_hint_and_old_ids_are() {
+    check("customer.updated", r#"{"id":"lena/1 +$%2f"}"#, "customer:lena/1 +$%2f");
+    check("customer.updated", r#"{"id":"cus_\u0000"}"#, "-");
+    check("customer.updated", &format!(r#"{{"id":"{}"}}"#, "x".repeat(256)), "-");
     check("customer.subscription.updated", r#"{"id":"../customers/cus_1"}"#, "-");
     check("customer.subscription.updated", r#"{"id":"sub_1\u0000"}"#, "-");
     check("customer.subscription.updated", r#"{"id":""}"#, "-");

@@ -245,6 +245,20 @@ mod tests {
     }
 
     #[test]
+    fn old_ids_are_read_whole() {
+        let fact = read(
+            r#"{"id":"sub_1","customer":"lena/1 +","status":"active",
+                "items":{"data":[{"price":{"id":"vip/monthly","product":"prod a$"}},{"plan":{"id":"a+b c","product":"p"}}]}}"#,
+        );
+        let item = |price: &str, product: &str| Item {
+            price: price.parse().unwrap(),
+            product: product.parse().ok(),
+        };
+        assert_eq!(fact.items, Items::All(vec![item("vip/monthly", "prod a$"), item("a+b c", "p")]));
+        assert_eq!(fact.customer.id.as_str(), "lena/1 +");
+    }
+
+    #[test]
     fn an_unknown_or_missing_status_is_unknown() {
         for (status, expected) in [(r#""frozen""#, "frozen"), ("null", ""), ("7", "")] {
             let fact = read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":{status}}}"#));

@@ -11,6 +11,11 @@ impl Control {
         self.create("/products", &json!({ "name": name })).await
     }
 
+    /// A product from `{id?, name, metadata?, livemode?}`.
+    pub async fn create_product_with(&self, wish: Value) -> anyhow::Result<String> {
+        self.create("/products", &wish).await
+    }
+
     /// Overwrites top-level fields, `active: false` to archive; causes `product.updated`.
     pub async fn update_product(&self, id: &str, change: Value) -> anyhow::Result<()> {
         self.0.tell(Method::PATCH, &format!("/products/{id}"), &change).await
@@ -26,7 +31,7 @@ impl Control {
         self.create_price_with(json!({ "product": product, "unit_amount": unit_amount })).await
     }
 
-    /// A price from `{product, unit_amount, currency?, type?, interval?, interval_count?}`.
+    /// A price from `{id?, product, unit_amount, currency?, type?, interval?, interval_count?}`.
     pub async fn create_price_with(&self, wish: Value) -> anyhow::Result<String> {
         self.create("/prices", &wish).await
     }

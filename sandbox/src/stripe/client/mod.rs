@@ -34,6 +34,11 @@ impl Control {
         self.create("/customers", &json!({ "email": email, "metadata": metadata })).await
     }
 
+    /// A customer from `{id?, email?, name?, metadata?, livemode?}`.
+    pub async fn create_customer_with(&self, wish: Value) -> anyhow::Result<String> {
+        self.create("/customers", &wish).await
+    }
+
     /// A customer of live mode, whom only live keys see.
     pub async fn create_live_customer(&self, email: &str) -> anyhow::Result<String> {
         self.create("/customers", &json!({ "email": email, "livemode": true })).await

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Change, World, id_of};
+use super::{Change, World, chosen, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::catalogue as objects;
@@ -12,6 +12,7 @@ use crate::stripe::shelf::Shelf;
 /// What a test says about a new product.
 #[derive(Deserialize)]
 pub(crate) struct NewProduct {
+    id: Option<String>,
     name: String,
     #[serde(default)]
     metadata: Map<String, Value>,
@@ -22,6 +23,8 @@ pub(crate) struct NewProduct {
 /// What a test says about a new price.
 #[derive(Deserialize)]
 pub(crate) struct NewPrice {
+    /// As plans had it, which are prices now.
+    id: Option<String>,
     product: String,
     unit_amount: i64,
     #[serde(default = "usd")]
@@ -73,7 +76,8 @@ fn one() -> i64 {
 
 impl World {
     pub(crate) fn create_product(&mut self, wish: &NewProduct) -> String {
-        let product = objects::product(self.birth(wish.livemode), &wish.name, &wish.metadata);
+        let mut product = objects::product(self.birth(wish.livemode), &wish.name, &wish.metadata);
+        chosen(&mut product, wish.id.as_deref());
         self.add(Kind::Product, &product, wish.livemode, "product.created")
     }
 
@@ -86,7 +90,9 @@ impl World {
             Payment::Recurring => Some((wish.interval.as_str(), wish.interval_count)),
             Payment::OneTime => None,
         };
-        let price = objects::price(self.birth(live), &wish.product, &wish.currency, wish.unit_amount, rhythm);
+        let mut price =
+            objects::price(self.birth(live), &wish.product, &wish.currency, wish.unit_amount, rhythm);
+        chosen(&mut price, wish.id.as_deref());
         Ok(self.add(Kind::Price, &price, live, "price.created"))
     }
 

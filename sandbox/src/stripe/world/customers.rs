@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Change, World, id_of};
+use super::{Change, World, chosen, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects;
@@ -11,6 +11,8 @@ use crate::stripe::objects;
 /// What a test says about a new customer.
 #[derive(Deserialize)]
 pub(crate) struct NewCustomer {
+    /// Accounts made them up freely once; otherwise one is made.
+    id: Option<String>,
     email: Option<String>,
     name: Option<String>,
     #[serde(default)]
@@ -22,7 +24,9 @@ pub(crate) struct NewCustomer {
 impl World {
     pub(crate) fn create_customer(&mut self, wish: &NewCustomer) -> String {
         let birth = self.birth(wish.livemode);
-        let customer = objects::customer(birth, wish.email.as_deref(), wish.name.as_deref(), &wish.metadata);
+        let mut customer =
+            objects::customer(birth, wish.email.as_deref(), wish.name.as_deref(), &wish.metadata);
+        chosen(&mut customer, wish.id.as_deref());
         self.add(Kind::Customer, &customer, birth.live, "customer.created")
     }
 

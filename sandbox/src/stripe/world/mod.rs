@@ -211,6 +211,13 @@ pub(crate) fn is_recent(event: &Value, now: i64) -> bool {
     event["created"].as_i64().unwrap_or_default() >= now - EVENT_HORIZON
 }
 
+/// An id that a test chose takes the place of the one that was made.
+fn chosen(object: &mut Value, id: Option<&str>) {
+    if let Some(id) = id {
+        object["id"] = id.into();
+    }
+}
+
 /// An object's id.
 pub(crate) fn id_of(object: &Value) -> String {
     object["id"].as_str().unwrap_or_default().to_owned()
