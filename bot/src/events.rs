@@ -9,6 +9,7 @@ use anyhow::Context;
 use serenity::all::FullEvent;
 use shared::store::database::Pool;
 use shared::{
+    domain::job::JobOrigin,
     ids::{GuildId, UserId},
     store::{
         database::within,
@@ -91,7 +92,7 @@ impl Events {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Event {
     /// A member joined or left.
-    Moved(GuildId, UserId, &'static str),
+    Moved(GuildId, UserId, JobOrigin, &'static str),
     /// The start of a session, or the bot was invited: what happened before is not told.
     Available(GuildId),
     /// What the guild's roles may do must be read again before one is given.
@@ -116,10 +117,12 @@ impl Event {
 fn ours(bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<Option<Event>> {
     Ok(Some(match event {
         FullEvent::GuildMemberAddition { new_member } => {
-            Event::Moved(our_guild(new_member.guild_id)?, our_user(new_member.user.id)?, "the member joined")
+            let (guild, user) = (our_guild(new_member.guild_id)?, our_user(new_member.user.id)?);
+            Event::Moved(guild, user, JobOrigin::Join, "the member joined")
         }
         FullEvent::GuildMemberRemoval { guild_id, user, .. } => {
-            Event::Moved(our_guild(*guild_id)?, our_user(user.id)?, "the member left")
+            // Nobody waits for it.
+            Event::Moved(our_guild(*guild_id)?, our_user(user.id)?, JobOrigin::Sweep, "the member left")
         }
         FullEvent::GuildCreate { guild, .. } => Event::Available(our_guild(guild.id)?),
         FullEvent::GuildRoleUpdate { new, .. } => Event::RolesChanged(our_guild(new.guild_id)?),
@@ -134,8 +137,8 @@ fn ours(bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<Option<
 /// Answers how many jobs there are to wake somebody for.
 async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
     match event {
-        Event::Moved(guild, user, cause) => {
-            let jobs = members::look_again(tenant, user, cause).await?;
+        Event::Moved(guild, user, origin, cause) => {
+            let jobs = members::look_again(tenant, user, origin, cause).await?;
             if jobs > 0 {
                 tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "looking again at a member");
             }

@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use shared::store::database::Pool;
 use shared::{
+    domain::job::JobOrigin,
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
@@ -148,7 +149,7 @@ impl Reconcile {
         let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
         let connection = connection.id;
         let catalogue = [catalogue::OBJECT.to_owned()];
-        sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue).await?;
+        sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
         ids.extend(mirror::running(&mut tenant, connection).await?);
         ids.sort_unstable();
         ids.dedup();

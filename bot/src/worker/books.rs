@@ -286,6 +286,7 @@ mod tests {
     use super::*;
     use shared::{
         domain::{
+            job::JobOrigin,
             outcome::{LimitScope, Transient},
             plan::RoleView,
         },
@@ -299,6 +300,7 @@ mod tests {
             user: user(),
             role,
             action,
+            origin: JobOrigin::Purchase,
             attempts: 0,
             is_due: true,
             cause: format!("cause {n}"),

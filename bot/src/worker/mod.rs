@@ -8,7 +8,11 @@ use std::{
 use shared::store::database::Pool;
 use shared::{
     ids::GuildId,
-    store::{database::within, gates, members, role_jobs},
+    store::{
+        database::within,
+        gates::{self, Ring},
+        members, role_jobs,
+    },
 };
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -23,6 +27,9 @@ mod turn;
 
 use turn::{Lease, Turn, Turned};
 
+/// Of the searches for guilds, those that ask not first for what members asked for: where buyers fill every place, other guilds
+/// have theirs too.
+const OTHERS_FIRST: f64 = 0.2;
 /// How often there is a search for what waits.
 const SEARCH_EVERY: Duration = Duration::from_secs(60);
 /// Each role that is due to a member is compared with Discord at least this often: the Gateway may have kept silent.
@@ -66,7 +73,7 @@ pub async fn run(
     stop: CancellationToken,
 ) -> Result<(), TokenRejected> {
     let mut turns: JoinSet<Option<Turned>> = JoinSet::new();
-    let mut ring = None;
+    let mut positions = Positions::default();
     let mut searched = Instant::now();
     let mut result = Ok(());
     while result.is_ok() {
@@ -79,7 +86,7 @@ pub async fn run(
             Vec::new()
         } else {
             tokio::select! {
-                leases = lease(&worker, &mut ring, free) => leases,
+                leases = lease(&worker, &mut positions, free) => leases,
                 () = after(&stop, LAST_LEASES) => Vec::new(),
             }
         };
@@ -130,19 +137,42 @@ fn judge(ended: Result<Option<Turned>, tokio::task::JoinError>) -> Result<(), To
     }
 }
 
+/// Where the next walk of each ring begins; `None`: at its beginning.
+#[derive(Default)]
+struct Positions {
+    urgent: Option<GuildId>,
+    all: Option<GuildId>,
+}
+
+/// Leases guilds: those where a member asked for something, then any; now and then the other way round.
+async fn lease(worker: &Worker, positions: &mut Positions, limit: usize) -> Vec<Lease> {
+    let Positions { urgent, all } = positions;
+    let mut rings = [(Ring::Urgent, urgent), (Ring::All, all)];
+    if shared::clock::jitter() < OTHERS_FIRST {
+        rings.reverse();
+    }
+    let mut leases = Vec::new();
+    for (ring, position) in rings {
+        if leases.len() < limit {
+            leases.extend(walk(worker, ring, position, limit - leases.len()).await);
+        }
+    }
+    leases
+}
+
 /// Leases guilds behind the ring's position, and moves it; at the ring's end it starts again.
-async fn lease(worker: &Worker, ring: &mut Option<GuildId>, limit: usize) -> Vec<Lease> {
+async fn walk(worker: &Worker, ring: Ring, position: &mut Option<GuildId>, limit: usize) -> Vec<Lease> {
     let (owner, until) = (Uuid::new_v4(), Instant::now() + worker.lease);
     let walked = async {
         let mut across = worker.pool.across().await?;
-        let walk = gates::lease(&mut across, *ring, limit, owner, worker.lease).await?;
+        let walk = gates::lease(&mut across, ring, *position, limit, owner, worker.lease).await?;
         // The end of the ring, with nothing behind the position: what is before it may have work.
-        let ended = walk.leased.is_empty() && walk.position.is_none() && ring.is_some();
-        if ended { gates::lease(&mut across, None, limit, owner, worker.lease).await } else { Ok(walk) }
+        let ended = walk.leased.is_empty() && walk.position.is_none() && position.is_some();
+        if ended { gates::lease(&mut across, ring, None, limit, owner, worker.lease).await } else { Ok(walk) }
     };
     match within(walked).await {
         Ok(walk) => {
-            *ring = walk.position;
+            *position = walk.position;
             walk.leased.into_iter().map(|guild| Lease { guild, owner, until }).collect()
         }
         Err(error) => {

@@ -137,7 +137,7 @@ impl Turn<'_> {
         let (guild, owner) = (self.lease.guild, self.lease.owner);
         let work = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
-            role_jobs::due(&mut tenant, MEMBERS).await
+            role_jobs::due(&mut tenant, MEMBERS, shared::clock::jitter()).await
         });
         let work = work.await?;
         let mut notes = Notes::default();

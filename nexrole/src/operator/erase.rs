@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context, bail};
 use shared::{
+    domain::job::JobOrigin,
     ids::{CustomerId, GuildId, UserId},
     store::{
         database::Pool,
@@ -95,7 +96,7 @@ async fn unlink(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<V
     // First the objects' rows, then the links: the order in which the gateway locks them too.
     for (connection, customer) in &theirs {
         let object = [customer.to_string()];
-        sync::mark_dirty(&mut tenant, *connection, ObjectKind::Customer, &object).await?;
+        sync::mark_dirty(&mut tenant, *connection, ObjectKind::Customer, &object, JobOrigin::Command).await?;
     }
     for (connection, customer) in &theirs {
         links::unlink(&mut tenant, *connection, customer).await?;

@@ -6,7 +6,7 @@ use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
-    domain::{activity::Activity, enforcement::Enforcement},
+    domain::{activity::Activity, enforcement::Enforcement, job::JobOrigin},
     ids::{ConnectionId, CustomerId, GuildId, UserId},
     store::{
         connections, database,
@@ -177,7 +177,8 @@ async fn link(pool: &Pool, guild: GuildId, customer: &CustomerId, user: UserId) 
     let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
     let connection = the_connection(&mut tx).await?;
     // First the object's row, then the link: the order in which the gateway locks them too.
-    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
+    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], JobOrigin::Command)
+        .await?;
     let linking = links::link(&mut tx, connection, customer, user, Proof::Owner).await?;
     tx.commit().await?;
     match linking {
@@ -195,7 +196,8 @@ async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::R
     let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
     let connection = the_connection(&mut tx).await?;
     // First the object's row, then the link, as above.
-    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()]).await?;
+    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], JobOrigin::Command)
+        .await?;
     let holder = links::unlink(&mut tx, connection, customer).await?;
     tx.commit().await?;
     match holder {

@@ -31,6 +31,7 @@ mod observe;
 mod old_ids;
 mod policy;
 mod postgres;
+mod priority;
 mod reconcile;
 mod retention;
 mod scenarios;

@@ -7,7 +7,7 @@ use std::{collections::BTreeSet, time::Duration};
 use shared::{
     domain::{
         audit::Actor,
-        job::{JobAction, JobState},
+        job::{JobAction, JobOrigin, JobState},
         plan::GrantState,
     },
     ids::{GuildId, RoleId, UserId},
@@ -16,7 +16,7 @@ use shared::{
         crossing::Crossing,
         database::Pool,
         events::{self, NewEvent, Object, ObjectKind, Recorded},
-        gates::{self, Gate, Release},
+        gates::{self, Gate, Release, Ring},
         grants::{self, Change, Fence, GrantChange},
         mappings::{self, Adding},
         members, role_jobs,
@@ -31,6 +31,7 @@ use uuid::Uuid;
 
 use crate::cluster::Database;
 
+mod order;
 mod refused;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -60,8 +61,10 @@ async fn with_jobs(database: &Database, guilds: u64) -> Pool {
     introduce(&database.pool, guilds).await;
     let bot = database.login(Login::Bot);
     for n in 1..=guilds {
-        in_guild(&bot, n, async |t| role_jobs::enqueue(t, user(1), role(7), JobAction::Grant, "test").await)
-            .await;
+        in_guild(&bot, n, async |t| {
+            role_jobs::enqueue(t, user(1), role(7), JobAction::Grant, JobOrigin::Purchase, "test").await
+        })
+        .await;
     }
     bot
 }
@@ -140,7 +143,7 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
         let pool = bot.clone();
         tokio::spawn(async move {
             let mut across = pool.across().await.unwrap();
-            gates::lease(&mut across, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
+            gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
         })
     });
     let mut seen = BTreeSet::new();
@@ -151,9 +154,15 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
     }
     // Skipped locks may leave some; a walk around the ring finds the rest, and then none.
     let mut across = bot.across().await.unwrap();
-    seen.extend(gates::lease(&mut across, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
+    seen.extend(gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
     assert_eq!(seen.len(), 40);
-    assert!(gates::lease(&mut across, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased.is_empty());
+    assert!(
+        gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE)
+            .await
+            .unwrap()
+            .leased
+            .is_empty()
+    );
     drop(across);
     database.remove().await;
 }
@@ -163,10 +172,10 @@ async fn the_ring_goes_on_behind_its_position() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 5).await;
     let mut across = bot.across().await.unwrap();
-    let walk = gates::lease(&mut across, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, Ring::All, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
     assert_eq!(walk.position, None, "the ring's end");
-    let walk = gates::lease(&mut across, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, Ring::All, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.position, Some(guild(2)), "as many as asked for: the next walk goes on behind them");
     drop(across);
     database.remove().await;
@@ -179,9 +188,9 @@ async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
     let mut across = bot.across().await.unwrap();
     let pause = "UPDATE guild_gates SET open_at = 'infinity' WHERE guild_id < 600";
     sqlx::query(pause).execute(&database.pool).await.unwrap();
-    let walk = gates::lease(&mut across, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert!(walk.leased.is_empty(), "the walk ends before it reaches the one that is open");
-    let walk = gates::lease(&mut across, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = gates::lease(&mut across, Ring::All, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased, [guild(600)]);
     drop(across);
     database.remove().await;
@@ -193,12 +202,18 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
-    assert_eq!(gates::lease(&mut across, None, 1, slow, NO_LEASE).await.unwrap().leased, [guild(1)]);
-    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await;
-    assert_eq!(gates::lease(&mut across, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
+    assert_eq!(
+        gates::lease(&mut across, Ring::All, None, 1, slow, NO_LEASE).await.unwrap().leased,
+        [guild(1)]
+    );
+    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
+    assert_eq!(gates::lease(&mut across, Ring::All, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
     let intended = in_guild(&bot, 1, async |t| grants::intend(t, slow, user(1), &[role(7)]).await).await;
     assert_eq!(intended, Fence::Lost, "and nothing was written");
-    assert_eq!(in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await[0].roles[0].view.grant, None);
+    assert_eq!(
+        in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await[0].roles[0].view.grant,
+        None
+    );
     assert_eq!(
         in_guild(&bot, 1, async |t| grants::intend(t, quick, user(1), &[role(7)]).await).await,
         Fence::Held
@@ -211,7 +226,7 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
         vec![GrantChange { user: user(1), role: role(7), change: Change::Granted, cause: "test".into() }];
     turn.called = vec![(user(1), role(7))];
     assert_eq!(in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await, Release::FencedOut);
-    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10).await).await;
+    let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
     let actions: Vec<_> = work[0].roles[0].jobs.iter().map(|job| job.action).collect();
     assert_eq!(actions, [JobAction::Grant, JobAction::Grant]);
     assert_eq!(
@@ -232,7 +247,7 @@ async fn settling_twice_writes_one_audit_entry() {
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap();
+    gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
     for change in
         [Change::Granted, Change::Granted, Change::Revoked, Change::Revoked, Change::Lost, Change::Forgotten]
     {
@@ -283,13 +298,16 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let bot = with_jobs(&database, 2).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut across, None, 2, owner, LEASE).await.unwrap();
+    gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
     in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
     in_guild(&bot, 2, async |t| gates::release(t, owner, Gate::Paused(LEASE)).await).await;
     for n in 1..=2 {
         in_guild(&bot, n, async |t| members::guild_available(t).await).await;
     }
-    assert_eq!(gates::lease(&mut across, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased, [guild(1)]);
+    assert_eq!(
+        gates::lease(&mut across, Ring::All, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased,
+        [guild(1)]
+    );
     drop(across);
     database.remove().await;
 }
@@ -302,13 +320,19 @@ async fn an_invitation_during_a_turn_is_not_lost() {
     let mut across = bot.across().await.unwrap();
     for (invited, expected) in [(true, vec![guild(1)]), (false, vec![])] {
         let owner = Uuid::new_v4();
-        assert_eq!(gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap().leased, [guild(1)]);
+        assert_eq!(
+            gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap().leased,
+            [guild(1)]
+        );
         if invited {
             in_guild(&bot, 1, async |t| members::guild_available(t).await).await;
         }
         in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
         let next = Uuid::new_v4();
-        assert_eq!(gates::lease(&mut across, None, 1, next, LEASE).await.unwrap().leased, expected);
+        assert_eq!(
+            gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,
+            expected
+        );
         in_guild(&bot, 1, async |t| gates::release(t, next, Gate::Open).await).await;
     }
     drop(across);

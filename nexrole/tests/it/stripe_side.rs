@@ -7,7 +7,7 @@ use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 use shared::{
     crypto::Keyring,
-    domain::audit::Actor,
+    domain::{audit::Actor, job::JobOrigin},
     ids::GuildId,
     store::{
         connections::{self, Connection},
@@ -181,7 +181,15 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
     connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
     let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
-    sync::mark_dirty(&mut tenant, id, ObjectKind::Subscription, &["sub_held".to_owned()]).await.unwrap();
+    sync::mark_dirty(
+        &mut tenant,
+        id,
+        ObjectKind::Subscription,
+        &["sub_held".to_owned()],
+        JobOrigin::Purchase,
+    )
+    .await
+    .unwrap();
     tenant.commit().await.unwrap();
     // Somebody holds the second tenant's object for long.
     let mut holder = world.db().begin().await.unwrap();

@@ -14,6 +14,38 @@ pub enum JobAction {
     Resync,
 }
 
+/// Where a job comes from. What one member asked for goes before what concerns many.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
+#[sqlx(type_name = "text", rename_all = "snake_case")]
+pub enum JobOrigin {
+    /// What a member pays for changed.
+    Purchase,
+    /// A member was heard to join.
+    Join,
+    /// One member was asked about: by the operator, or by a worker that lost its lease.
+    Command,
+    /// Many members at once: a mapping was added, a role was turned on, an account was read from the start.
+    Bulk,
+    /// Nobody asked: a regular look, or one because a member left.
+    Sweep,
+    /// A second look, some time after an answer that one alone does not prove.
+    Recheck,
+}
+
+impl JobOrigin {
+    /// As stored.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Purchase => "purchase",
+            Self::Join => "join",
+            Self::Command => "command",
+            Self::Bulk => "bulk",
+            Self::Sweep => "sweep",
+            Self::Recheck => "recheck",
+        }
+    }
+}
+
 /// Where a job stands. `docs/job-states.md` has the diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
@@ -62,6 +94,8 @@ pub struct ClaimedJob {
     pub role: RoleId,
     /// Why it exists.
     pub action: JobAction,
+    /// Where it comes from.
+    pub origin: JobOrigin,
     /// Failures so far.
     pub attempts: u32,
     /// Its time has come. Others of the same member are planned along, but are not charged for a failure.

@@ -4,7 +4,7 @@ use super::{audit, role_jobs, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
-        job::JobAction,
+        job::{JobAction, JobOrigin},
     },
     ids::{CustomerId, RoleId, UserId},
 };
@@ -75,7 +75,7 @@ pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx:
     .fetch_all(tenant.db())
     .await?;
     for &role in &ended {
-        role_jobs::enqueue(tenant, member, role, JobAction::Revoke, UNLINKED).await?;
+        role_jobs::enqueue(tenant, member, role, JobAction::Revoke, JobOrigin::Command, UNLINKED).await?;
         let entry =
             AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, UNLINKED).about(member).role(role);
         audit::record(tenant, &entry).await?;

@@ -94,7 +94,7 @@ pub async fn record(crossing: &mut Crossing, events: &[NewEvent]) -> Result<Vec<
               WHERE object_id IS NOT NULL
               ORDER BY guild_id, connection_id, object_kind, object_id
              ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
-                 SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now()
+                 SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(), origin = 'purchase'
          )
          SELECT guild_id, connection_id, event_id FROM recorded",
     )

@@ -10,6 +10,15 @@ use crate::ids::GuildId;
 /// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
 const STEPS: i64 = 512;
 
+/// Which jobs a walk looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// What one member asked for.
+    Urgent,
+    /// All.
+    All,
+}
+
 /// What a walk came to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Walk {
@@ -19,27 +28,18 @@ pub struct Walk {
     pub position: Option<GuildId>,
 }
 
-/// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
-///
-/// The walk skips from guild to guild through `role_jobs_ring` (a loose index scan, written out because Postgres has
-/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
-/// at most, and the position moves on past paused ones, so that those behind them are not starved.
-pub async fn lease(
-    crossing: &mut Crossing,
-    after: Option<GuildId>,
-    limit: usize,
-    owner: Uuid,
-    lease: Duration,
-) -> Result<Walk, sqlx::Error> {
-    let (leased, walked_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(
-        "WITH RECURSIVE ring (guild_id, due_at, n) AS (
+/// The walk; `$jobs`: which jobs it looks for, in the words of the index that serves it.
+macro_rules! walk {
+    ($jobs:literal) => {
+        concat!(
+            "WITH RECURSIVE ring (guild_id, due_at, n) AS (
              (SELECT guild_id, due_at, 1 FROM role_jobs
-               WHERE state = 'pending' AND guild_id > $1 ORDER BY guild_id, due_at LIMIT 1)
+               WHERE ", $jobs, " AND guild_id > $1 ORDER BY guild_id, due_at LIMIT 1)
              UNION ALL
              SELECT x.guild_id, x.due_at, r.n + 1
                FROM ring r CROSS JOIN LATERAL (
-                   SELECT j.guild_id, j.due_at FROM role_jobs j
-                    WHERE j.state = 'pending' AND j.guild_id > r.guild_id ORDER BY j.guild_id, j.due_at LIMIT 1) x
+                   SELECT guild_id, due_at FROM role_jobs
+                    WHERE ", $jobs, " AND guild_id > r.guild_id ORDER BY guild_id, due_at LIMIT 1) x
               WHERE r.n < $5
          ), pick AS (
              SELECT g.guild_id FROM ring JOIN guild_gates g USING (guild_id)
@@ -52,15 +52,36 @@ pub async fn lease(
          )
          SELECT ARRAY (SELECT guild_id FROM leased),
                 -- Only when it is needed: otherwise the walk stops as soon as enough are leased.
-                CASE WHEN (SELECT count(*) FROM leased) < $2 THEN (SELECT max(guild_id) FROM ring WHERE n = $5) END",
-    )
-    .bind(after.map_or(0, GuildId::to_i64))
-    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
-    .bind(owner)
-    .bind(lease.as_secs_f64())
-    .bind(STEPS)
-    .fetch_one(crossing.db())
-    .await?;
+                CASE WHEN (SELECT count(*) FROM leased) < $2 THEN (SELECT max(guild_id) FROM ring WHERE n = $5) END"
+        )
+    };
+}
+
+/// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
+///
+/// The walk skips from guild to guild through `role_jobs_ring`, or `role_jobs_urgent` (a loose index scan, written out because Postgres has
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
+/// at most, and the position moves on past paused ones, so that those behind them are not starved.
+pub async fn lease(
+    crossing: &mut Crossing,
+    ring: Ring,
+    after: Option<GuildId>,
+    limit: usize,
+    owner: Uuid,
+    lease: Duration,
+) -> Result<Walk, sqlx::Error> {
+    let walk = match ring {
+        Ring::Urgent => walk!("state = 'pending' AND origin IN ('purchase', 'join', 'command')"),
+        Ring::All => walk!("state = 'pending'"),
+    };
+    let (leased, walked_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(walk)
+        .bind(after.map_or(0, GuildId::to_i64))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(owner)
+        .bind(lease.as_secs_f64())
+        .bind(STEPS)
+        .fetch_one(crossing.db())
+        .await?;
     let full = leased.len() >= limit;
     let position = if full { leased.iter().max().copied() } else { walked_to };
     Ok(Walk { leased, position })

@@ -130,8 +130,8 @@ pub async fn set(
         return Ok(Some(0));
     }
     let made = sqlx::query(
-        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause)
-         SELECT $1, user_id, $2, CASE WHEN bool_or(due) THEN 'grant' ELSE 'revoke' END, 'the role was turned on'
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT $1, user_id, $2, CASE WHEN bool_or(due) THEN 'grant' ELSE 'revoke' END, 'bulk', 'the role was turned on'
            FROM (SELECT user_id, true AS due FROM access_sources
                   WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
                  UNION ALL

@@ -1,6 +1,6 @@
 //! Which price or product gives which role.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use super::{audit, events::ObjectKind, guild_roles, mapped_roles, sync, tenant::Tenant};
 use crate::{
@@ -10,6 +10,9 @@ use crate::{
     },
     ids::{ConnectionId, PriceId, ProductId, RoleId},
 };
+
+/// Between the reads that a new mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
+const SPACING: Duration = Duration::from_millis(50);
 
 /// What is sold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -96,7 +99,7 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Addin
     // Connections in order, and ids in order within each: like everybody who marks objects.
     for (id, subscriptions) in concerned {
         count += subscriptions.len();
-        sync::mark_dirty(tenant, id, ObjectKind::Subscription, &subscriptions).await?;
+        sync::mark_dirty_slowly(tenant, id, ObjectKind::Subscription, &subscriptions, SPACING).await?;
     }
     Ok(Adding::Added(count))
 }

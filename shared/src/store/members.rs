@@ -6,13 +6,18 @@ use sqlx::PgConnection;
 
 use super::{activity, crossing::Crossing, gates, guild_roles, tenant::Tenant};
 use crate::{
-    domain::activity::Activity,
+    domain::{activity::Activity, job::JobOrigin},
     ids::{GuildId, UserId},
 };
 
 /// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
 /// for them. Answers how many jobs were made; none for a stranger.
-pub async fn look_again(tenant: &mut Tenant, user: UserId, cause: &str) -> Result<u64, sqlx::Error> {
+pub async fn look_again(
+    tenant: &mut Tenant,
+    user: UserId,
+    origin: JobOrigin,
+    cause: &str,
+) -> Result<u64, sqlx::Error> {
     // What waited for the member is answered by the new jobs.
     sqlx::query(
         "UPDATE role_jobs SET state = 'superseded', outcome = $3, finished_at = now()
@@ -24,8 +29,8 @@ pub async fn look_again(tenant: &mut Tenant, user: UserId, cause: &str) -> Resul
     .execute(tenant.db())
     .await?;
     let made = sqlx::query(
-        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause)
-         SELECT $1, $2, role_id, 'resync', $3 FROM (
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT $1, $2, role_id, 'resync', $4, $3 FROM (
              SELECT role_id FROM access_sources WHERE guild_id = $1 AND user_id = $2 AND state = 'live'
              UNION
              SELECT role_id FROM role_grants WHERE guild_id = $1 AND user_id = $2) AS ours",
@@ -33,6 +38,7 @@ pub async fn look_again(tenant: &mut Tenant, user: UserId, cause: &str) -> Resul
     .bind(tenant.guild())
     .bind(user)
     .bind(cause)
+    .bind(origin)
     .execute(tenant.db())
     .await?;
     Ok(made.rows_affected())
@@ -91,8 +97,8 @@ async fn sweep(
                   = (due.guild_id, due.user_id, due.role_id, due.kind, due.connection_id, due.source_id)
              RETURNING s.guild_id, s.user_id, s.role_id
          )
-         INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at)
-         SELECT guild_id, user_id, role_id, 'resync', 'a regular look',
+         INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause, due_at)
+         SELECT guild_id, user_id, role_id, 'resync', 'sweep', 'a regular look',
                 now() + interval '250 ms' * row_number() OVER (PARTITION BY guild_id ORDER BY user_id, role_id)
            FROM (SELECT DISTINCT guild_id, user_id, role_id FROM looked) AS roles
           WHERE NOT EXISTS (SELECT FROM role_jobs j

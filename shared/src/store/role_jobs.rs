@@ -5,7 +5,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         enforcement::Enforcement,
-        job::{ClaimedJob, JobAction},
+        job::{ClaimedJob, JobAction, JobOrigin},
         plan::{GrantState, RoleView},
     },
     ids::{JobId, RoleId, UserId},
@@ -34,15 +34,17 @@ pub async fn enqueue(
     user: UserId,
     role: RoleId,
     action: JobAction,
+    origin: JobOrigin,
     cause: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES ($1, $2, $3, $4, $5)",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause) VALUES ($1, $2, $3, $4, $5, $6)",
     )
     .bind(tenant.guild())
     .bind(user)
     .bind(role)
     .bind(action)
+    .bind(origin)
     .bind(cause)
     .execute(tenant.db())
     .await?;
@@ -89,6 +91,7 @@ type Row = (
     UserId,
     RoleId,
     JobAction,
+    JobOrigin,
     i32,
     bool,
     String,
@@ -100,31 +103,53 @@ type Row = (
     Option<String>,
 );
 
-/// The first `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
+/// Up to `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
 /// Run it as its own statement after the lease: the desired state must be read later than the lease began.
-pub async fn due(tenant: &mut Tenant, members: usize) -> Result<Vec<MemberWork>, sqlx::Error> {
+///
+/// Four times in five it is the turn of what a member asked for, once of what is due the longest, whatever it is: a bulk holds up no
+/// buyer, and no stream of buyers holds up a bulk. `start`, in [0, 1), is where in that round the turn begins; with a new one each
+/// time it holds also for turns that end after one member.
+///
+/// Both halves read as many rows of an index as they need. `statement_timestamp()`, because a time that changes within the statement
+/// is no index condition: all that is due later would be read too.
+pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.attempts, j.due_at <= clock_timestamp(), j.cause,
+        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.origin, j.attempts,
+                j.due_at <= statement_timestamp(), j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
                 g.state, g.confirmed_at,
-                h.next_probe_at > clock_timestamp(),
+                h.next_probe_at > statement_timestamp(),
                 -- Not mapped (any more): what we gave is still ours to take.
                 coalesce(e.enforcement, 'on'),
                 r.danger
-           FROM (SELECT DISTINCT d.user_id
-                   FROM (SELECT user_id FROM role_jobs
-                          WHERE state = 'pending' AND guild_id = $1 AND due_at <= clock_timestamp()
-                          ORDER BY due_at, job_id LIMIT $2) d) m
-           JOIN role_jobs j ON j.state = 'pending' AND j.guild_id = $1 AND j.user_id = m.user_id
+           FROM (SELECT d.user_id, min(d.place) AS place
+                   FROM (SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) / 4.0 AS place
+                           -- The words of `role_jobs_urgent`, or it does not serve.
+                           FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                                  WHERE state = 'pending' AND origin IN ('purchase', 'join', 'command')
+                                    AND guild_id = $1 AND due_at <= statement_timestamp()
+                                  ORDER BY due_at, job_id LIMIT $2) asked
+                         UNION ALL
+                         SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) - 1 + $3 * 1.25 AS place
+                           FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                                  WHERE state = 'pending' AND guild_id = $1 AND due_at <= statement_timestamp()
+                                  ORDER BY due_at, job_id LIMIT $2) oldest) d
+                  GROUP BY d.user_id ORDER BY place LIMIT $2) m
+          -- OFFSET 0: for each member by `role_jobs_of_member`. As a join it is planned as one scan of the whole queue while the
+          -- planner takes that for empty.
+          CROSS JOIN LATERAL (SELECT guild_id, job_id, user_id, role_id, action, origin, attempts, due_at, cause
+                                FROM role_jobs
+                               WHERE state = 'pending' AND guild_id = $1 AND user_id = m.user_id OFFSET 0) j
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
-          ORDER BY j.user_id, j.role_id, j.job_id",
+          ORDER BY m.place, j.user_id, j.role_id, j.job_id",
     )
     .bind(tenant.guild())
     .bind(i64::try_from(members).unwrap_or(i64::MAX))
+    .bind(start)
     .fetch_all(tenant.db())
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
@@ -133,6 +158,7 @@ pub async fn due(tenant: &mut Tenant, members: usize) -> Result<Vec<MemberWork>,
         user,
         role,
         action,
+        origin,
         attempts,
         is_due,
         cause,
@@ -145,7 +171,7 @@ pub async fn due(tenant: &mut Tenant, members: usize) -> Result<Vec<MemberWork>,
     ) in rows
     {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
-        let job = ClaimedJob { id, user, role, action, attempts, is_due, cause };
+        let job = ClaimedJob { id, user, role, action, origin, attempts, is_due, cause };
         if work.last().is_none_or(|member| member.user != user) {
             work.push(MemberWork { user, roles: Vec::new() });
         }
@@ -169,7 +195,7 @@ pub async fn due(tenant: &mut Tenant, members: usize) -> Result<Vec<MemberWork>,
     Ok(work)
 }
 
-/// Makes parked jobs pending whose time has come. Of a role that Discord refuses, one job, when its next probe is due:
+/// Makes parked jobs pending whose time has come, as mere looks: nobody asked now. Of a role that Discord refuses, one job, when its next probe is due:
 /// if that works, the rest follows; else it waits on. A refused role that no job waits for (any more) is forgotten: no probe
 /// would ever find out that it works.
 pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error> {
@@ -183,7 +209,7 @@ pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error>
     .execute(crossing.db())
     .await?;
     let released = sqlx::query(
-        "UPDATE role_jobs SET state = 'pending' WHERE (guild_id, job_id) IN (
+        "UPDATE role_jobs SET state = 'pending', origin = 'sweep' WHERE (guild_id, job_id) IN (
              SELECT j.guild_id, j.job_id
                FROM role_jobs j LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
               WHERE j.state = 'parked' AND j.due_at <= now()

@@ -14,7 +14,7 @@ use super::{
 use crate::{
     domain::{
         activity::{Activity, ActivityEntry},
-        job::{JobAction, JobState},
+        job::{JobAction, JobOrigin, JobState},
     },
     ids::{JobId, RoleId, UserId},
 };
@@ -74,7 +74,8 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
-            role_jobs::enqueue(tenant, user, role, JobAction::Grant, "a worker lost its lease").await?;
+            let cause = "a worker lost its lease";
+            role_jobs::enqueue(tenant, user, role, JobAction::Grant, JobOrigin::Command, cause).await?;
         }
         return Ok(Release::FencedOut);
     }

@@ -6,7 +6,7 @@ use super::{audit, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
-        job::JobAction,
+        job::{JobAction, JobOrigin},
         transition::{Gift, Transition},
     },
     ids::{ConnectionId, RoleId, SubscriptionId, UserId},
@@ -39,6 +39,7 @@ pub async fn apply(
     connection: ConnectionId,
     subscription: &SubscriptionId,
     transition: Transition,
+    origin: JobOrigin,
     evidence: &str,
     cause: &str,
 ) -> Result<(), sqlx::Error> {
@@ -61,7 +62,7 @@ pub async fn apply(
     .bind(evidence)
     .execute(tenant.db())
     .await?;
-    super::role_jobs::enqueue(tenant, gift.user, gift.role, action, cause).await?;
+    super::role_jobs::enqueue(tenant, gift.user, gift.role, action, origin, cause).await?;
     let entry = AuditEntry::new(Actor::Stripe, audited, cause).about(gift.user).role(gift.role);
     audit::record(tenant, &entry).await
 }

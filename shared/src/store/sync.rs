@@ -11,7 +11,10 @@ use super::{
     events::{Object, ObjectKind},
     tenant::Tenant,
 };
-use crate::ids::{ConnectionId, GuildId};
+use crate::{
+    domain::job::JobOrigin,
+    ids::{ConnectionId, GuildId},
+};
 
 /// An object under lease.
 #[derive(Debug, Clone)]
@@ -20,6 +23,8 @@ pub struct Leased {
     pub connection: Connection,
     /// What to read.
     pub object: Object,
+    /// Why.
+    pub origin: JobOrigin,
     /// The hint that the read answers.
     pub dirty_seq: i64,
     /// Failed reads so far.
@@ -41,6 +46,8 @@ pub enum Settled {
     LostLease,
 }
 
+type Row = (GuildId, ConnectionId, ObjectKind, String, JobOrigin, i64, i32, i32);
+
 /// Leases up to `limit` objects that are due.
 pub async fn claim(
     crossing: &mut Crossing,
@@ -48,7 +55,7 @@ pub async fn claim(
     owner: Uuid,
     lease: Duration,
 ) -> Result<Vec<Leased>, sqlx::Error> {
-    let rows: Vec<(GuildId, ConnectionId, ObjectKind, String, i64, i32, i32)> = sqlx::query_as(
+    let rows: Vec<Row> = sqlx::query_as(
         "WITH due AS MATERIALIZED (
              SELECT guild_id, connection_id, object_kind, object_id FROM stripe_sync
               WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now())
@@ -57,8 +64,8 @@ pub async fn claim(
          UPDATE stripe_sync s SET lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
            FROM due WHERE (s.guild_id, s.connection_id, s.object_kind, s.object_id)
                         = (due.guild_id, due.connection_id, due.object_kind, due.object_id)
-         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.dirty_seq, s.attempts,
-                   s.missing",
+         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.origin, s.dirty_seq,
+                   s.attempts, s.missing",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(owner)
@@ -67,9 +74,10 @@ pub async fn claim(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(guild, id, kind, object_id, dirty_seq, attempts, missing)| Leased {
+        .map(|(guild, id, kind, object_id, origin, dirty_seq, attempts, missing)| Leased {
             connection: Connection { guild, id },
             object: Object { kind, id: object_id },
+            origin,
             dirty_seq,
             attempts: u32::try_from(attempts).unwrap_or(0),
             missing: u32::try_from(missing).unwrap_or(0),
@@ -156,7 +164,7 @@ pub async fn give_back(tenant: &mut Tenant, leased: &Leased) -> Result<(), sqlx:
     Ok(())
 }
 
-/// Marks very many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
+/// Marks many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
 pub async fn mark_dirty_slowly(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -165,11 +173,13 @@ pub async fn mark_dirty_slowly(
     spacing: Duration,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, next_at)
-         SELECT $1::bigint, $2::bigint, $3, id, now() + make_interval(secs => $5 * row_number() OVER (ORDER BY id))
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin, next_at)
+         SELECT $1::bigint, $2::bigint, $3, id, 'bulk', now() + make_interval(secs => $5 * row_number() OVER (ORDER BY id))
            FROM (SELECT DISTINCT id FROM unnest($4::text[]) AS ids (id)) AS ids ORDER BY id
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
-             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at)",
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at),
+                 -- What waits for a better reason keeps it.
+                 origin = CASE WHEN stripe_sync.next_at IS NULL THEN excluded.origin ELSE stripe_sync.origin END",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -187,17 +197,22 @@ pub async fn mark_dirty(
     connection: ConnectionId,
     kind: ObjectKind,
     ids: &[String],
+    origin: JobOrigin,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id)
-         SELECT DISTINCT $1::bigint, $2::bigint, $3, id FROM unnest($4::text[]) AS ids (id) ORDER BY id
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin)
+         SELECT DISTINCT $1::bigint, $2::bigint, $3, id, $5 FROM unnest($4::text[]) AS ids (id) ORDER BY id
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
-             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now()",
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(),
+                 -- What waits for a better reason keeps it.
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR excluded.origin <> 'bulk' THEN excluded.origin
+                               ELSE stripe_sync.origin END",
     )
     .bind(tenant.guild())
     .bind(connection)
     .bind(kind.as_str())
     .bind(ids)
+    .bind(origin)
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -6,6 +6,7 @@ use shared::{
         access::access,
         billing::{BillingFact, CustomerFact, SubscriptionFact, SubscriptionStatus},
         catalogue::Catalogue,
+        job::JobOrigin,
         transition::transitions,
     },
     ids::{ConnectionId, UserId},
@@ -59,6 +60,8 @@ pub async fn apply(
         return Ok(Applied::LostLease);
     }
     let event = events::latest_open(&mut tx, connection, object_id).await?;
+    // Somebody bought or cancelled, whatever else the object was to be read for.
+    let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
     let jobs = match read {
         Read::Missing | Read::Catalogue(None) => 0,
         Read::Catalogue(Some(read)) => {
@@ -66,10 +69,10 @@ pub async fn apply(
             0
         }
         Read::Fact(BillingFact::Subscription(fact), _) => {
-            subscription(&mut tx, connection, metadata, fact, event.as_deref()).await?
+            subscription(&mut tx, connection, metadata, fact, origin, event.as_deref()).await?
         }
         Read::Fact(BillingFact::Customer(fact), at_stripe) => {
-            customer(&mut tx, connection, metadata, fact, at_stripe).await?;
+            customer(&mut tx, connection, metadata, fact, origin, at_stripe).await?;
             0
         }
     };
@@ -85,6 +88,7 @@ async fn subscription(
     connection: ConnectionId,
     metadata: MetadataLinks,
     fact: &SubscriptionFact,
+    origin: JobOrigin,
     event: Option<&str>,
 ) -> Result<usize, sqlx::Error> {
     if let SubscriptionStatus::Unknown(status) = &fact.status {
@@ -101,7 +105,7 @@ async fn subscription(
     let evidence = format!("{} is {}", fact.id, fact.status.as_str());
     let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
     for &change in &changes {
-        sources::apply(tenant, connection, &fact.id, change, &evidence, &cause).await?;
+        sources::apply(tenant, connection, &fact.id, change, origin, &evidence, &cause).await?;
     }
     Ok(changes.len())
 }
@@ -112,11 +116,12 @@ async fn customer(
     connection: ConnectionId,
     metadata: MetadataLinks,
     fact: &CustomerFact,
+    origin: JobOrigin,
     at_stripe: &[String],
 ) -> Result<(), sqlx::Error> {
     let mut ids = mirror::subscriptions_of(tenant, connection, &fact.id).await?;
     ids.extend_from_slice(at_stripe);
-    sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids).await?;
+    sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids, origin).await?;
     mirror::customer(tenant, connection, fact).await?;
     linked(tenant, connection, metadata, fact, fact.discord_user).await?;
     Ok(())

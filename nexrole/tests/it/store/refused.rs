@@ -1,9 +1,9 @@
 //! Roles that Discord refuses: known, probed with one job, and forgotten.
 
 use shared::{
-    domain::job::JobAction,
+    domain::job::{JobAction, JobOrigin},
     store::{
-        gates,
+        gates::{self, Ring},
         role_jobs::{self, Power},
         roles::Login,
         settle::{self, RoleHealth},
@@ -20,13 +20,13 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    let power = async || in_guild(&bot, 1, async |t| role_jobs::due(t, 1).await).await[0].roles[0].power;
+    let power = async || in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].power;
     for (health, expected) in [
         (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Power::Refused),
         (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
         (RoleHealth::Works(role(7)), Power::Assumed),
     ] {
-        gates::lease(&mut across, None, 1, owner, LEASE).await.unwrap();
+        gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
         let mut turn = settlement(owner);
         turn.roles = vec![health];
         in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await;
@@ -44,8 +44,10 @@ async fn of_a_refused_roles_jobs_one_probes() {
     introduce(&database.pool, 1).await;
     for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
         let role = role(role_id);
-        in_guild(&bot, 1, async |t| role_jobs::enqueue(t, user(n), role, JobAction::Grant, "test").await)
-            .await;
+        in_guild(&bot, 1, async |t| {
+            role_jobs::enqueue(t, user(n), role, JobAction::Grant, JobOrigin::Purchase, "test").await
+        })
+        .await;
     }
     sqlx::query("UPDATE role_jobs SET state = 'parked'").execute(&database.pool).await.unwrap();
     // The oldest waits for its member, not for the role.

@@ -11,7 +11,7 @@ use shared::{
         billing::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         catalogue::Catalogue,
         enforcement::Enforcement,
-        job::JobAction,
+        job::{JobAction, JobOrigin},
         transition::{Gift, Transition},
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
@@ -148,6 +148,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     let leased = Leased {
         connection: Connection { guild: ours, id: connection },
         object: Object { kind: ObjectKind::Subscription, id: subscription.to_string() },
+        origin: JobOrigin::Purchase,
         dirty_seq: 1,
         attempts: 0,
         missing: 0,
@@ -170,12 +171,18 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
         13 => said!(why::story(tenant, user)),
-        14 => said!(members::look_again(tenant, user, "x")),
+        14 => said!(members::look_again(tenant, user, JobOrigin::Join, "x")),
         15 => said!(role_jobs::release_role(tenant, role)),
-        16 => said!(sync::mark_dirty(tenant, connection, ObjectKind::Customer, &[customer.to_string()])),
+        16 => said!(sync::mark_dirty(
+            tenant,
+            connection,
+            ObjectKind::Customer,
+            &[customer.to_string()],
+            JobOrigin::Command
+        )),
         17 => said!(grants::intend(tenant, fence, user, &[role])),
         18 => said!(gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
-        19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, "x")),
+        19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Purchase, "x")),
         20 => {
             let grant = GrantChange { user, role, change: Change::Revoked, cause: "x".into() };
             let turn = Settlement {
@@ -189,7 +196,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             said!(settle::settle(tenant, &turn))
         }
         // The jobs' own ids, which the database makes, differ between two tries.
-        21 => said!(async { role_jobs::due(tenant, 9).await.map(|work| work.len()) }),
+        21 => said!(async { role_jobs::due(tenant, 9, 0.0).await.map(|work| work.len()) }),
         22 => said!(mapped_roles::decide(tenant, role, Enforcement::On, 3)),
         23 => said!(members::guild_available(tenant)),
         // It skips what the try before, which is being rolled back, has locked.
@@ -200,7 +207,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         28 => said!(connections::disconnect_others(tenant, connection)),
         29 => {
             let end = Transition::End(Gift { user, role });
-            said!(sources::apply(tenant, connection, &subscription, end, "x", "x"))
+            said!(sources::apply(tenant, connection, &subscription, end, JobOrigin::Purchase, "x", "x"))
         }
         30 => said!(connections::seal(tenant, connection, Some(b"x"), None)),
         31 => said!(mappings::add(tenant, &Sold::Price(item.price), role)),
