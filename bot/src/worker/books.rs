@@ -302,6 +302,7 @@ mod tests {
             action,
             origin: JobOrigin::Purchase,
             attempts: 0,
+            age: Duration::ZERO,
             is_due: true,
             cause: format!("cause {n}"),
         });

@@ -9,8 +9,9 @@ use shared::store::database::Pool;
 use shared::{
     domain::{
         enforcement::Enforcement,
+        joining,
         outcome::CallOutcome,
-        plan::{Regrant, Step, plan},
+        plan::{Member, Regrant, Step, plan},
         verdict::{PROBE_GUILD, PROBE_ROLE, Verdict, verdict},
     },
     ids::{GuildId, RoleId, UserId},
@@ -197,6 +198,12 @@ impl Turn<'_> {
         let looking = self.discord.member(self.lease.guild, work.user, self.lease.calls_until());
         let Some(looked) = self.unless_stopped(looking).await else { return Ok(Flow::Stop) };
         let Ok(MemberAnswer { member, bucket_wait }) = looked else { return Ok(Flow::Stop) };
+        let heard = joining::heard(work.roles.iter().flat_map(|role| &role.jobs));
+        let member = match member {
+            // Not known yet: that says nothing about what they hold.
+            Ok(Member::Absent) if heard.is_some() => Err(CallOutcome::MemberGone),
+            member => member,
+        };
         let member = match member {
             Ok(member) => member,
             Err(outcome) => {
@@ -304,6 +311,7 @@ impl Turn<'_> {
         };
         notes.called.push((user, role));
         let verdict = verdict(&answer.outcome, books::failures(work), shared::clock::jitter());
+        let verdict = joining::despite_absence(verdict, joining::heard(&work.jobs));
         tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?verdict, "role call");
         if let Some(page) = books::after_call(user, work, step, &verdict) {
             notes.add(page);
@@ -366,6 +374,8 @@ fn suspended(role: &RoleWork) -> Option<&str> {
 fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
     let failures = roles.iter().map(|role| books::failures(role)).max().unwrap_or(0);
     let verdict = verdict(outcome, failures, shared::clock::jitter());
+    let heard = joining::heard(roles.iter().flat_map(|role| &role.jobs));
+    let verdict = joining::despite_absence(verdict, heard);
     tracing::warn!(?what, ?verdict, "what is to be known before a role call could not be read");
     for role in roles {
         notes.jobs.extend(books::unread(role, what, &verdict));

@@ -214,3 +214,75 @@ async fn a_job_that_waits_is_not_charged_for_another_jobs_failure() {
     world.discord.clear_faults().await.unwrap();
     world.close().await;
 }
+
+/// Whom Discord says that it does not know, `times` over, on the way to a role.
+async fn unknown(world: &World, user: u64, code: u32, method: &str, times: u32) {
+    let body = json!({ "message": "Unknown", "code": code });
+    let path = format!("/members/{user}");
+    world.discord.fault(Fault::status(404).on(method, &path).times(times).body(body)).await.expect("a fault");
+}
+
+/// Who has bought while away joins, and the API is behind the Gateway: on the read, on the write, with either code.
+#[tokio::test]
+async fn who_has_just_joined_is_looked_for_again_in_seconds() {
+    let world = World::start().await;
+    for (code, method, times) in [(10007, "GET", 1), (10013, "GET", 2), (10007, "PUT", 1), (10013, "PUT", 2)]
+    {
+        let fay = world.fan().await;
+        world.discord.leave(world.guild, fay.user).await.unwrap();
+        world.subscribes(&fay).await;
+        world.heard().await;
+        assert!(!world.has(&fay, world.vip).await);
+        unknown(&world, fay.user, code, method, times).await;
+        world.discord.rejoin(world.guild, fay.user).await.unwrap();
+        world.until_vip(&fay).await;
+        assert_eq!(world.role_history(&fay).await, ["role.granted"], "{code} {method}");
+    }
+    world.finish().await;
+}
+
+/// Without a joining, or long after one, it is an answer: one job that waits, at no cost.
+#[tokio::test]
+async fn who_is_absent_waits_for_the_joining_as_ever() {
+    let world = World::start().await;
+    let (fay, gil) = (world.fan().await, world.fan().await);
+    let parked = async || world.number("SELECT count(*) FROM role_jobs WHERE state = 'parked'").await;
+    world.discord.leave(world.guild, fay.user).await.unwrap();
+    world.subscribes(&fay).await;
+    world.until("the purchase waits", async || parked().await == 1).await;
+    assert_eq!(calls_to(&world, "GET", &format!("/members/{}", fay.user), 404).await, 1);
+    // A joining that is still not so after minutes.
+    world.discord.leave(world.guild, gil.user).await.unwrap();
+    world.subscribes(&gil).await;
+    world.until("the other purchase waits", async || parked().await == 2).await;
+    unknown(&world, gil.user, 10007, "GET", 1000).await;
+    world.discord.rejoin(world.guild, gil.user).await.unwrap();
+    let tried = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND outcome LIKE '%has just joined%'";
+    world.until("it is tried again", async || world.number(tried).await == 1).await;
+    run(&world, "UPDATE role_jobs SET created_at = now() - interval '5 minutes', due_at = now() WHERE state = 'pending'").await;
+    world.until("the answer counts", async || parked().await == 2).await;
+    world.close().await;
+}
+
+/// Who joins and leaves at once is not looked for again and again.
+#[tokio::test]
+async fn a_leaving_ends_the_belief_in_a_joining() {
+    let world = World::start().await;
+    let hal = world.fan().await;
+    world.subscribes(&hal).await;
+    world.until_vip(&hal).await;
+    unknown(&world, hal.user, 10007, "GET", 1000).await;
+    world.discord.leave(world.guild, hal.user).await.unwrap();
+    world.discord.rejoin(world.guild, hal.user).await.unwrap();
+    let tried = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND outcome LIKE '%has just joined%'";
+    world.until("it is tried again", async || world.number(tried).await >= 1).await;
+    world.discord.leave(world.guild, hal.user).await.unwrap();
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    let pending = "SELECT count(*) FROM role_jobs WHERE state = 'pending'";
+    world
+        .until("their leaving is what counts", async || {
+            world.number(parked).await == 1 && world.number(pending).await == 0
+        })
+        .await;
+    world.close().await;
+}

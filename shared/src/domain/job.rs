@@ -1,5 +1,7 @@
 //! Role jobs: a wake-up with a reason. What is done is planned afresh from the desired and the actual roles.
 
+use std::time::Duration;
+
 use crate::ids::{JobId, RoleId, UserId};
 
 /// Why a job exists; it does not command.
@@ -98,6 +100,8 @@ pub struct ClaimedJob {
     pub origin: JobOrigin,
     /// Failures so far.
     pub attempts: u32,
+    /// How long ago it was made.
+    pub age: Duration,
     /// Its time has come. Others of the same member are planned along, but are not charged for a failure.
     pub is_due: bool,
     /// In words, for people and for Discord's audit log.

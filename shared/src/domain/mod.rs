@@ -9,6 +9,7 @@ pub mod catalogue;
 pub mod danger;
 pub mod enforcement;
 pub mod job;
+pub mod joining;
 pub mod outcome;
 pub mod plan;
 pub mod transition;

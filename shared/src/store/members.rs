@@ -18,10 +18,10 @@ pub async fn look_again(
     origin: JobOrigin,
     cause: &str,
 ) -> Result<u64, sqlx::Error> {
-    // What waited for the member is answered by the new jobs.
+    // What waited for the member is answered by the new jobs; so is an earlier joining, which would be believed after they left again.
     sqlx::query(
         "UPDATE role_jobs SET state = 'superseded', outcome = $3, finished_at = now()
-          WHERE guild_id = $1 AND user_id = $2 AND state = 'parked'",
+          WHERE guild_id = $1 AND user_id = $2 AND (state = 'parked' OR state = 'pending' AND origin = 'join')",
     )
     .bind(tenant.guild())
     .bind(user)

@@ -1,5 +1,7 @@
 //! Role jobs: enqueued by anybody, read under a guild's lease.
 
+use std::time::Duration;
+
 use super::{crossing::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
@@ -93,6 +95,7 @@ type Row = (
     JobAction,
     JobOrigin,
     i32,
+    f64,
     bool,
     String,
     bool,
@@ -115,6 +118,8 @@ type Row = (
 pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT j.job_id, j.user_id, j.role_id, j.action, j.origin, j.attempts,
+                -- Never negative, whoever turns the clock back.
+                greatest(0, extract(epoch FROM statement_timestamp() - j.created_at))::float8,
                 j.due_at <= statement_timestamp(), j.cause,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live'),
@@ -138,7 +143,8 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                   GROUP BY d.user_id ORDER BY place LIMIT $2) m
           -- OFFSET 0: for each member by `role_jobs_of_member`. As a join it is planned as one scan of the whole queue while the
           -- planner takes that for empty.
-          CROSS JOIN LATERAL (SELECT guild_id, job_id, user_id, role_id, action, origin, attempts, due_at, cause
+          CROSS JOIN LATERAL (SELECT guild_id, job_id, user_id, role_id, action, origin, attempts, created_at, due_at,
+                                     cause
                                 FROM role_jobs
                                WHERE state = 'pending' AND guild_id = $1 AND user_id = m.user_id OFFSET 0) j
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
@@ -160,6 +166,7 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
         action,
         origin,
         attempts,
+        age,
         is_due,
         cause,
         desired,
@@ -171,7 +178,8 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
     ) in rows
     {
         let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
-        let job = ClaimedJob { id, user, role, action, origin, attempts, is_due, cause };
+        let age = Duration::try_from_secs_f64(age).unwrap_or(Duration::MAX);
+        let job = ClaimedJob { id, user, role, action, origin, attempts, age, is_due, cause };
         if work.last().is_none_or(|member| member.user != user) {
             work.push(MemberWork { user, roles: Vec::new() });
         }
