@@ -178,6 +178,7 @@ async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::C
                 "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
         }
         cursors::ensure(&mut tenant, id).await?;
+        cursors::begin(&mut tenant, id).await?;
         tenant.commit().await?;
         Ok(connections::Connection { guild: environment.guild, id })
     })

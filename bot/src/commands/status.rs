@@ -8,6 +8,8 @@ use shared::{
         activity,
         database::within,
         guild_roles,
+        links::{self, Dispute},
+        sources::{self, Unbacked},
         summary::{Summary, summary},
         tenant,
     },
@@ -40,25 +42,39 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
     let found = within(async {
         let mut tenant = tenant::begin(&ctx.data().pool, guild).await?;
         let found = (summary(&mut tenant).await?, guild_roles::suspended(&mut tenant).await?);
+        let links = Links {
+            disputes: links::disputes(&mut tenant).await?,
+            unbacked: sources::unbacked(&mut tenant).await?,
+        };
         let user = UserId::from_u64(ctx.author().id.get());
         let entry = ActivityEntry { user, ..Activity::StatusRead.into() };
         activity::record(&mut tenant, entry).await?;
         tenant.commit().await?;
-        Ok(found)
+        Ok((found, links))
     });
-    let (found, suspended) = found.await?;
-    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary, &suspended));
+    let ((found, suspended), links) = found.await?;
+    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary, &suspended, &links));
     ctx.say(text).await?;
     Ok(())
 }
 
-/// Suspended roles that are named one by one: a message has 2,000 characters.
+/// What is odd about whose a purchase is.
+#[derive(Default)]
+struct Links {
+    disputes: Vec<Dispute>,
+    unbacked: Vec<Unbacked>,
+}
+
+/// Suspended roles, and customers, that are named one by one: a message has 2,000 characters.
 const MOST: usize = 3;
+
+/// Longer ones are cut.
+const LONGEST_ID: usize = 60;
 
 const NOT_SET_UP: &str = "**Nexrole is not set up in this server.**\nThe operator connects Stripe to it by setting \
                           `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET`, then maps a price to a role.";
 
-fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
+fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links) -> String {
     let mut lines = vec!["**Nexrole in this server**".to_owned()];
     lines.push(match s.last_read {
         Some(at) => {
@@ -76,6 +92,12 @@ fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
             s.unread
         ));
     }
+    if s.absent > 0 {
+        lines.push(format!(
+            "Not in this Stripe account: {} that an event named (a test event, or another account's)",
+            count(s.absent, "object")
+        ));
+    }
     let mut todo = Vec::new();
     if s.mappings == 0 {
         todo.push("No price is mapped to a role yet: nobody can get one.".to_owned());
@@ -88,7 +110,13 @@ fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
     }
     if let Some(trouble) = &s.trouble {
         todo.push(format!("Stripe cannot be read: {trouble}. Nobody loses a role by that."));
+    } else if let Some(failure) = &s.failure {
+        todo.push(format!(
+            "{} from Stripe did not work, others do: {failure}. Nobody loses a role by that.",
+            count(s.failing, "read")
+        ));
     }
+    todo.extend(links.todo());
     if s.observed_roles > 0 {
         todo.push(format!(
             "{} only observed, because members held it before: nothing is changed until the operator turns it on \
@@ -127,6 +155,47 @@ fn text(s: &Summary, suspended: &[(RoleId, String)]) -> String {
     lines.join("\n")
 }
 
+impl Links {
+    fn todo(&self) -> Vec<String> {
+        let mut todo = Vec::new();
+        for Dispute { customer_id, holder, named } in self.disputes.iter().take(MOST) {
+            todo.push(format!(
+                "Customer {} is linked to <@{holder}>, but its metadata at Stripe names <@{named}>. If the metadata is right, the \
+                 operator runs `nexrole link remove`; otherwise correct it at Stripe.",
+                code(customer_id.as_str())
+            ));
+        }
+        if self.disputes.len() > MOST {
+            let more = self.disputes.len() - MOST;
+            todo.push(format!(
+                "{more} more customers are linked to others than their metadata names: `nexrole doctor`."
+            ));
+        }
+        if !self.unbacked.is_empty() {
+            let sources = self.unbacked.iter().map(|customer| customer.sources).sum();
+            let named: Vec<_> =
+                self.unbacked.iter().take(MOST).map(|customer| code(customer.customer_id.as_str())).collect();
+            let more = match self.unbacked.len().saturating_sub(MOST) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            todo.push(format!(
+                "{} from a Stripe account, or mode, that is not connected any more ({}{more}): not counted as paying, and nothing \
+                 will show an end. `nexrole link remove` ends what a customer gives.",
+                count(sources, "role reason"),
+                named.join(", ")
+            ));
+        }
+        todo
+    }
+}
+
+/// An id that somebody made up, as Discord shows it and does not obey it, and not endless.
+fn code(id: &str) -> String {
+    let shown: String = id.chars().map(|c| if c == '`' { '\'' } else { c }).take(LONGEST_ID).collect();
+    format!("`{shown}`")
+}
+
 fn count(n: i64, what: &str) -> String {
     let plural =
         what.strip_suffix("product").map_or_else(|| format!("{what}s"), |_| "prices or products".to_owned());
@@ -148,14 +217,17 @@ mod tests {
         observed_roles: 0,
         parked_roles: 0,
         unread: 0,
+        absent: 0,
         trouble: None,
+        failing: 0,
+        failure: None,
         last_read: None,
     };
 
     #[test]
     fn a_quiet_server() {
         assert_eq!(
-            text(&QUIET, &[]),
+            text(&QUIET, &[], &Links::default()),
             "**Nexrole in this server**\nStripe: 1 connection, nothing read yet\nMapped to roles: 2 prices or products\n\
              Paying: 12 subscriptions\nRoles held because of Nexrole: 12\nEverything is up to date."
         );
@@ -163,8 +235,11 @@ mod tests {
 
     #[test]
     fn what_needs_a_person_is_said_with_its_fix() {
-        let text =
-            text(&Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET }, &[]);
+        let text = text(
+            &Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET },
+            &[],
+            &Links::default(),
+        );
         for part in [
             "On their way: 1 role change, 0 to read from Stripe",
             "No price is mapped",
@@ -186,7 +261,7 @@ mod tests {
         let suspended: Vec<_> = (1..=250)
             .map(|n| (RoleId::from_u64(1_100_000_000_000_000_000 + n).unwrap(), every.to_owned()))
             .collect();
-        let text = text(&QUIET, &suspended);
+        let text = text(&QUIET, &suspended, &Links::default());
         assert!(
             text.contains("- <@&1100000000000000001> is suspended: it gives Kick Members; Ban"),
             "{text}"
@@ -197,11 +272,52 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_is_not_up_to_date_and_trouble_is_said() {
-        assert!(!text(&Summary { unread: 1, ..QUIET }, &[]).contains("up to date"));
+        assert!(!text(&Summary { unread: 1, ..QUIET }, &[], &Links::default()).contains("up to date"));
         let trouble = Some("Stripe refused the key with status 401".to_owned());
-        let text = text(&Summary { trouble, ..QUIET }, &[]);
+        let text = text(&Summary { trouble, ..QUIET }, &[], &Links::default());
         assert!(
             text.contains("Stripe cannot be read: Stripe refused the key") && !text.contains("up to date")
+        );
+    }
+
+    #[test]
+    fn a_read_that_fails_among_others_is_not_all_of_stripe_and_an_absent_object_is_no_trouble() {
+        let some = Summary { failing: 2, failure: Some("status 500".to_owned()), ..QUIET };
+        let said = text(&some, &[], &Links::default());
+        assert!(said.contains("- 2 reads from Stripe did not work, others do: status 500"), "{said}");
+        assert!(!said.contains("cannot be read"), "{said}");
+        let said = text(&Summary { absent: 1, ..QUIET }, &[], &Links::default());
+        assert!(
+            said.contains("Not in this Stripe account: 1 object") && said.contains("up to date"),
+            "{said}"
+        );
+    }
+
+    #[test]
+    fn whose_a_purchase_is_in_words_that_discord_does_not_obey_and_that_fit() {
+        let user = |n| UserId::from_u64(n).unwrap();
+        let odd: Vec<_> = (0..9).map(|n| format!("{n}`**@everyone** {}", "x".repeat(200))).collect();
+        let disputes = odd.iter().map(|id| Dispute {
+            customer_id: id.parse().unwrap(),
+            holder: user(1),
+            named: user(2),
+        });
+        let unbacked = odd.iter().map(|id| Unbacked { customer_id: id.parse().unwrap(), sources: 2 });
+        let links = Links { disputes: disputes.collect(), unbacked: unbacked.collect() };
+        let said = text(&QUIET, &[], &links);
+        for part in [
+            "Customer `0'**@everyone** xxx",
+            "is linked to <@1>, but its metadata at Stripe names <@2>",
+            "6 more customers",
+            "18 role reasons from a Stripe account, or mode, that is not connected any more",
+            "and 6 more",
+        ] {
+            assert!(said.contains(part), "{part} is missing in\n{said}");
+        }
+        assert!(
+            said.chars().count() <= 2000 && !said.contains("up to date"),
+            "{} characters",
+            said.chars().count()
         );
     }
 }

@@ -50,6 +50,10 @@ checks! {
     StripeKey => "stripe.key",
     /// It may read what is read.
     StripePermissions => "stripe.permissions",
+    /// Every customer is linked to whom their metadata names.
+    StripeLinks => "stripe.links",
+    /// Every reason for a role is one whose end will be seen.
+    StripeSources => "stripe.sources",
     /// Discord takes the token.
     DiscordToken => "discord.token",
     /// The bot hears who joins.

@@ -27,6 +27,7 @@ mod database;
 mod discord;
 mod findings;
 mod invariants;
+mod links;
 mod questions;
 mod sealed;
 mod stripe;
@@ -176,6 +177,7 @@ async fn look_at_rows(
     }
     let guilds = within(checkup::guilds(db)).await?;
     invariants::look(findings, db, &guilds).await?;
+    links::look(findings, db, &guilds).await?;
     let connected = within(checkup::connected(db)).await?;
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();

@@ -1,7 +1,7 @@
 //! `nexrole erase`: forgets a member of a server. In: the ids. Out: every row that names the member is gone, once their roles are
 //! taken back; the audit log keeps what happened, without the person. What mirrors the owner's Stripe account stays, as nobody's.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use anyhow::{Context, bail};
 use shared::{
@@ -44,7 +44,7 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     let Arguments { guild, member, wait, anyway } = *arguments;
     let were_theirs = unlink(pool, guild, member).await?;
     if !were_theirs.is_empty() {
-        println!("{} Stripe customer(s) are not this member's any more.", were_theirs.len());
+        println!("What {} Stripe customer(s) pay for is not this member's any more.", were_theirs.len());
     }
     let patience = Instant::now() + Duration::from_secs(wait);
     let mut said = Ties::default();
@@ -71,7 +71,7 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
         drop(tenant);
         if ties.links > 0 && ties.unread == 0 && !anyway {
             bail!(
-                "a Stripe customer was linked to this member again: its metadata there says discord_user_id {member}. \
+                "a Stripe customer was linked to this member again: its metadata there, or a subscription's, says discord_user_id {member}. \
                  Remove that at Stripe, then run this again"
             );
         }
@@ -90,19 +90,29 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     }
 }
 
-async fn unlink(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<Vec<CustomerId>> {
+async fn unlink(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<BTreeSet<CustomerId>> {
     let mut tenant = known(pool, guild).await?;
     let theirs = links::of_member(&mut tenant, member).await?;
-    // First the objects' rows, then the links: the order in which the gateway locks them too.
-    for (connection, customer) in &theirs {
+    let presents = links::naming(&mut tenant, member).await?;
+    // First the objects' rows, customers before subscriptions, then the mirror and the links: as the gateway locks them.
+    let claims = links::claims(&mut tenant, member).await?;
+    let to_read: BTreeSet<_> = theirs.iter().chain(&claims).collect();
+    for (connection, customer) in to_read {
         let object = [customer.to_string()];
         sync::mark_dirty(&mut tenant, *connection, ObjectKind::Customer, &object, JobOrigin::Command).await?;
     }
+    for (connection, subscription, _) in &presents {
+        let object = [subscription.clone()];
+        sync::mark_dirty(&mut tenant, *connection, ObjectKind::Subscription, &object, JobOrigin::Command)
+            .await?;
+    }
+    links::forget_naming(&mut tenant, member).await?;
     for (connection, customer) in &theirs {
         links::unlink(&mut tenant, *connection, customer).await?;
     }
     tenant.commit().await?;
-    Ok(theirs.into_iter().map(|(_, customer)| customer).collect())
+    let payers = presents.into_iter().map(|(_, _, customer)| customer);
+    Ok(theirs.into_iter().chain(claims).map(|(_, customer)| customer).chain(payers).collect())
 }
 
 fn open(ties: &Ties) -> String {

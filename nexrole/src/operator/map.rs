@@ -153,6 +153,14 @@ async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()
     write_down(tenant, Activity::PreviewRead, None).await?;
     println!("Pay, and would have role {role} (who has it by hand already keeps it)");
     lines(&preview.gain, "nobody", |user| format!("member {user}"));
+    if !preview.unbacked.is_empty() {
+        println!(
+            "\nWould have it too, by purchases on a Stripe account, or in a mode, that is not connected any more"
+        );
+        lines(&preview.unbacked, "nobody", |user| {
+            format!("member {user}  (`nexrole why` says how to end it)")
+        });
+    }
     println!("\nHave it from Nexrole and do not pay any more: would lose it");
     lines(&preview.lose, "nobody", |user| format!("member {user}"));
     println!("\nPay, but are not linked to a Discord member");

@@ -1,5 +1,7 @@
 //! The operator's commands: the same store functions as everything else. Text on stdout, errors with their fix.
 
+use std::collections::BTreeSet;
+
 use anyhow::{Context, bail};
 use clap::Subcommand;
 use secrecy::ExposeSecret;
@@ -13,7 +15,7 @@ use shared::{
         events::ObjectKind,
         links::{self, Linking, Proof},
         roles::Login,
-        sync,
+        sources, sync,
         tenant::{self, Tenant},
         why,
     },
@@ -193,18 +195,39 @@ async fn link(pool: &Pool, guild: GuildId, customer: &CustomerId, user: UserId) 
 }
 
 async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::Result<()> {
-    let mut tx = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
-    let connection = the_connection(&mut tx).await?;
-    // First the object's row, then the link, as above.
-    sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], JobOrigin::Command)
+    let mut tx = known(pool, guild).await?;
+    // On whatever connection: also one that is not active any more has links, and what they gave.
+    let known = links::connections_of(&mut tx, customer).await?;
+    // First the objects' rows, then mirror and links, as above. What is not connected cannot be read.
+    for (connection, _) in known.iter().filter(|(_, active)| *active) {
+        sync::mark_dirty(
+            &mut tx,
+            *connection,
+            ObjectKind::Customer,
+            &[customer.to_string()],
+            JobOrigin::Command,
+        )
         .await?;
-    let holder = links::unlink(&mut tx, connection, customer).await?;
+    }
+    let mut holders = BTreeSet::new();
+    for (connection, _) in &known {
+        links::forget_named(&mut tx, *connection, customer).await?;
+        holders.extend(links::unlink(&mut tx, *connection, customer).await?);
+    }
+    let ended = sources::end_unbacked(&mut tx, customer).await?;
     tx.commit().await?;
-    match holder {
-        Some(holder) => println!(
+    for holder in &holders {
+        println!(
             "{customer} is not {holder}'s any more. If its metadata at Stripe names somebody, it is linked to them now."
-        ),
-        None => println!("{customer} was linked to nobody."),
+        );
+    }
+    if ended > 0 {
+        println!(
+            "{ended} reason(s) for a role ended that came from a Stripe account, or mode, that is not connected any more."
+        );
+    }
+    if holders.is_empty() && ended == 0 {
+        println!("{customer} was linked to nobody.");
     }
     Ok(())
 }
@@ -248,7 +271,21 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
     activity::write_down(tenant, Activity::MemberRead, Some(member)).await?;
     println!("Member {member} of server {guild}");
     println!("\nStripe customers that are this member");
-    lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", Clone::clone);
+    lines(&story.customers, "none: link one with `nexrole link add`, or by metadata at Stripe", |customer| {
+        let why::Customer { customer_id, holder, named } = customer;
+        match named {
+            Some(named) if named != holder => {
+                format!("{customer_id}  {}", dispute(guild, customer_id, *holder, *named))
+            }
+            _ => customer_id.clone(),
+        }
+    });
+    if !story.subscriptions.is_empty() {
+        println!("\nSubscriptions whose own metadata names this member");
+        lines(&story.subscriptions, "none", |(subscription, customer)| {
+            format!("{subscription} of {customer}")
+        });
+    }
     println!("\nReasons for a role");
     lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
         let state = match (source.enforcement, &source.danger) {
@@ -265,7 +302,11 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
             (None, _) => "  (the role is not mapped)".to_owned(),
         };
         let since = when(source.changed_at);
-        format!("role {}  {}  {} since {since}{state}", source.role_id, source.state, source.evidence)
+        let unbacked = unbacked(guild, source).unwrap_or_default();
+        format!(
+            "role {}  {}  {} since {since}{state}{unbacked}",
+            source.role_id, source.state, source.evidence
+        )
     });
     println!("\nRoles that Discord holds because of us");
     lines(&story.held, "none", |held| match held.confirmed_at {
@@ -289,6 +330,38 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
         format!("{}  {:<13} {role}  by {}: {}", when(event.at), event.action, event.actor, event.cause)
     });
     Ok(())
+}
+
+/// A live reason whose end no read will show: why, and what helps.
+fn unbacked(guild: GuildId, source: &why::Source) -> Option<String> {
+    let customer = source.customer_id.as_ref().filter(|_| source.state == "live")?;
+    let why = if source.is_active {
+        let since = when(source.missing_since?);
+        format!("the Stripe account that is connected has no such subscription since {since}")
+    } else {
+        let mode = if source.livemode { "live" } else { "test" };
+        format!("bought in {mode} mode on a Stripe connection that is not connected any more")
+    };
+    let customer = shell_word(customer);
+    Some(format!(
+        "  ({why}: it does not count as paying, and does not end by itself; `nexrole link remove --guild {guild} --customer \
+         {customer}` ends it)"
+    ))
+}
+
+/// A customer is linked to one member, and its metadata names another: what helps.
+pub(crate) fn dispute(guild: GuildId, customer: &str, holder: UserId, named: UserId) -> String {
+    format!(
+        "is linked to {holder}, but its metadata at Stripe names {named}. If the metadata is right: `nexrole link remove --guild \
+         {guild} --customer {}`; otherwise correct it at Stripe",
+        shell_word(customer)
+    )
+}
+
+/// As a shell reads it back.
+fn shell_word(text: &str) -> String {
+    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./@".contains(&b));
+    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
 }
 
 fn lines<T>(items: &[T], none: &str, line: impl Fn(&T) -> String) {

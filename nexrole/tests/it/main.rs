@@ -1,6 +1,7 @@
 //! End-to-end tests: signed events in, Discord's state out, on a real Postgres. One binary, one private cluster, one
 //! database per test.
 
+mod accounts;
 mod activity;
 mod bad_input;
 mod catalogue;
@@ -24,6 +25,7 @@ mod gateway;
 mod http;
 mod keys;
 mod kinds;
+mod links;
 mod logins;
 mod metrics;
 mod migrations;

@@ -263,3 +263,54 @@ async fn status_says_when_stripe_cannot_be_read() {
     assert!(ask().await.contains("up to date"));
     world.finish().await;
 }
+
+/// Has the gateway read an object that the account does not have, as Stripe's "send test event" does.
+async fn tell_of_nothing(world: &World) {
+    let body =
+        event("evt_test", "customer.subscription.updated", &json!({ "id": "sub_00000000000000" }), false);
+    assert_eq!(world.post_signed(&body).await.status(), 200);
+    let missing = "SELECT count(*) FROM stripe_sync WHERE missing > 0 AND lease_owner IS NULL";
+    world.until("Stripe said that it has none such", async || world.number(missing).await == 1).await;
+}
+
+#[tokio::test]
+async fn a_test_event_of_an_object_that_does_not_exist_is_no_trouble() {
+    let world = World::start().await;
+    tell_of_nothing(&world).await;
+    let said = world.status().await;
+    assert!(
+        !said.contains("cannot be read") && said.contains("Not in this Stripe account: 1 object"),
+        "{said}"
+    );
+    assert!(said.contains("Everything is up to date"), "{said}");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_missing_object_hides_no_trouble() {
+    let world = World::start().await;
+    tell_of_nothing(&world).await;
+    let ana = world.fan().await;
+    world.until("she is known", async || world.number("SELECT count(*) FROM member_links").await == 1).await;
+    world.stripe.fault(Fault::status(503).on("GET", "/v1/").times(100_000)).await.unwrap();
+    world.subscribes(&ana).await;
+    let trouble = "Stripe cannot be read: Stripe did not answer: status 503";
+    world.until("nothing can be read", async || world.status().await.contains(trouble)).await;
+    // Now all but one object can.
+    world.stripe.clear_faults().await.unwrap();
+    let subscription = world.subscribes(&ana).await;
+    let one = format!("/v1/subscriptions/{subscription}");
+    world.stripe.fault(Fault::status(503).on("GET", &one).times(100_000)).await.unwrap();
+    let change = json!({ "cancel_at_period_end": true });
+    world.stripe.set_subscription(&subscription, change).await.unwrap();
+    let ben = world.fan().await;
+    let some = "1 read from Stripe did not work, others do: Stripe did not answer: status 503";
+    world
+        .until("only one object cannot be read", async || {
+            world.subscribes(&ben).await;
+            let said = world.status().await;
+            said.contains(some) && !said.contains("cannot be read")
+        })
+        .await;
+    world.close().await;
+}

@@ -9,8 +9,10 @@ use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 
 use super::{
     database::MIGRATOR,
+    links::{self, Dispute},
     roles::{self, ROLES, Standing},
     sealed::{self, Sealed},
+    sources::{self, Unbacked},
 };
 use crate::{
     clock::Timestamp,
@@ -147,6 +149,22 @@ pub async fn mapped(db: &mut PgConnection, guild: GuildId) -> Result<Vec<RoleId>
     let mapped = mapped.bind(guild).fetch_all(&mut *db).await;
     leave(db).await?;
     mapped
+}
+
+/// Customers of a guild that are linked to another member than their metadata names; as the operator.
+pub async fn disputes(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Dispute>, sqlx::Error> {
+    enter(db, guild).await?;
+    let found = sqlx::query_as(links::DISPUTES).bind(guild).fetch_all(&mut *db).await;
+    leave(db).await?;
+    found
+}
+
+/// Customers who paid a guild on an account that is not connected any more; as the operator.
+pub async fn unbacked(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Unbacked>, sqlx::Error> {
+    enter(db, guild).await?;
+    let found = sqlx::query_as(sources::UNBACKED).bind(guild).fetch_all(&mut *db).await;
+    leave(db).await?;
+    found
 }
 
 /// What must never be; all of it zero.

@@ -39,6 +39,21 @@ pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(),
     Ok(())
 }
 
+/// Polls at once, for the key may be another account's since the last time: then the list of events does not know the cursor, and
+/// the whole state is read again. Without a cursor that would show nothing, and there is little to read.
+pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET next_poll_at = now(),
+                listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
 /// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
 pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
     let row: Option<(GuildId, ConnectionId, Option<String>, Option<bool>)> = sqlx::query_as(
@@ -68,8 +83,8 @@ pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cur
 /// The poll went through.
 pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET last_error = NULL
-          WHERE guild_id = $1 AND connection_id = $2 AND last_error IS NOT NULL",
+        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -85,7 +100,8 @@ pub async fn advance(
     event: &EventId,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET last_event_id = $3, last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
+        "UPDATE stripe_cursors SET last_event_id = $3, last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -98,7 +114,8 @@ pub async fn advance(
 /// All subscriptions were listed.
 pub async fn listed(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL WHERE guild_id = $1 AND connection_id = $2",
+        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -128,7 +145,8 @@ pub async fn retry(
     error: &str,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET next_poll_at = clock_timestamp() + make_interval(secs => $3), last_error = $4
+        "UPDATE stripe_cursors SET next_poll_at = clock_timestamp() + make_interval(secs => $3), last_error = $4,
+                failing_since = coalesce(failing_since, now())
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())

@@ -1,6 +1,8 @@
 //! Forgetting a member of a server: what still ties them to it, and the end of what does not.
 
-use super::{audit, role_jobs, tenant::Tenant};
+use std::collections::BTreeSet;
+
+use super::{audit, links, role_jobs, tenant::Tenant};
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
@@ -15,7 +17,7 @@ const UNLINKED: &str = "the customer is not theirs any more";
 /// What is open about a member; nothing of it may be forgotten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Ties {
-    /// Stripe customers that are this member.
+    /// Stripe customers that are this member, and customers and subscriptions whose metadata names them.
     pub links: i64,
     /// Of the customers that were theirs: still to be read from Stripe.
     pub unread: i64,
@@ -38,10 +40,15 @@ impl Ties {
 pub async fn ties(
     tenant: &mut Tenant,
     member: UserId,
-    were_theirs: &[CustomerId],
+    were_theirs: &BTreeSet<CustomerId>,
 ) -> Result<Ties, sqlx::Error> {
     sqlx::query_as(
-        "SELECT (SELECT count(*) FROM member_links WHERE guild_id = $1 AND user_id = $2) AS links,
+        "SELECT (SELECT count(*) FROM member_links WHERE guild_id = $1 AND user_id = $2)
+                + (SELECT count(*) FROM customers c WHERE guild_id = $1 AND named_user_id = $2
+                     AND NOT EXISTS (SELECT FROM member_links l
+                                      WHERE (l.guild_id, l.connection_id, l.customer_id, l.user_id)
+                                          = (c.guild_id, c.connection_id, c.customer_id, $2)))
+                + (SELECT count(*) FROM subscriptions WHERE guild_id = $1 AND user_id = $2) AS links,
                 -- Without a list, whatever is due: they may have been unlinked by an earlier try.
                 (SELECT count(*) FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
                   WHERE s.guild_id = $1 AND c.state = 'active' AND c.metadata_links AND s.object_kind <> 'catalogue'
@@ -86,5 +93,12 @@ pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx:
 /// Forgets a member whom nothing ties any more; an error if something does, unless it is to be done `anyway`. Answers how many
 /// audit entries were about them: those stay, without the person.
 pub async fn forget(tenant: &mut Tenant, member: UserId, anyway: bool) -> Result<i64, sqlx::Error> {
-    sqlx::query_scalar("SELECT forget_member($1, $2)").bind(member).bind(anyway).fetch_one(tenant.db()).await
+    // What mirrors the owner's Stripe account stays, as nobody's.
+    let forgotten = sqlx::query_scalar("SELECT forget_member($1, $2)")
+        .bind(member)
+        .bind(anyway)
+        .fetch_one(tenant.db())
+        .await?;
+    links::forget_naming(tenant, member).await?;
+    Ok(forgotten)
 }

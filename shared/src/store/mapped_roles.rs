@@ -180,6 +180,8 @@ pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
 pub struct Preview {
     /// Members who pay for it and do not have it by us. Who has it by hand already keeps it, and nothing happens.
     pub gain: Vec<UserId>,
+    /// Members who would have it by purchases on an account, or in a mode, that is not connected any more.
+    pub unbacked: Vec<UserId>,
     /// Members who have it by us and do not pay any more.
     pub lose: Vec<UserId>,
     /// Customers who pay for it and are nobody's.
@@ -188,18 +190,24 @@ pub struct Preview {
 
 /// Computes the preview of a role.
 pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx::Error> {
-    let gain = sqlx::query_scalar(
-        "SELECT DISTINCT user_id FROM access_sources s
-          WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
+    let would_have: Vec<(UserId, bool)> = sqlx::query_as(
+        "SELECT a.user_id, bool_or(c.state = 'active' AND p.missing_since IS NULL) AS pays
+           FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
+           LEFT JOIN subscriptions p ON (p.guild_id, p.connection_id, p.subscription_id)
+                                      = (a.guild_id, a.connection_id, a.source_id)
+          WHERE a.guild_id = $1 AND a.role_id = $2 AND a.state = 'live'
             AND NOT EXISTS (SELECT FROM role_grants g
-                             WHERE (g.guild_id, g.user_id, g.role_id) = (s.guild_id, s.user_id, s.role_id)
+                             WHERE (g.guild_id, g.user_id, g.role_id) = (a.guild_id, a.user_id, a.role_id)
                                AND g.state = 'confirmed')
-          ORDER BY user_id",
+          GROUP BY a.user_id ORDER BY a.user_id",
     )
     .bind(tenant.guild())
     .bind(role)
     .fetch_all(tenant.db())
     .await?;
+    let of =
+        |wanted| would_have.iter().filter(move |(_, pays)| *pays == wanted).map(|(user, _)| *user).collect();
+    let (gain, unbacked) = (of(true), of(false));
     let lose = sqlx::query_scalar(
         "SELECT user_id FROM role_grants g
           WHERE guild_id = $1 AND role_id = $2
@@ -214,7 +222,8 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     .await?;
     let unlinked = sqlx::query_scalar(
         "SELECT DISTINCT s.customer_id FROM subscriptions s JOIN role_mappings m USING (guild_id)
-          WHERE s.guild_id = $1 AND m.role_id = $2 AND s.status IN ('trialing', 'active', 'past_due')
+           JOIN stripe_connections c USING (guild_id, connection_id)
+          WHERE s.guild_id = $1 AND c.state = 'active' AND s.missing_since IS NULL AND m.role_id = $2 AND s.status IN ('trialing', 'active', 'past_due') AND s.user_id IS NULL
             AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
             AND NOT EXISTS (SELECT FROM member_links l
                              WHERE (l.guild_id, l.connection_id, l.customer_id)
@@ -225,5 +234,5 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     .bind(role)
     .fetch_all(tenant.db())
     .await?;
-    Ok(Preview { gain, lose, unlinked })
+    Ok(Preview { gain, unbacked, lose, unlinked })
 }

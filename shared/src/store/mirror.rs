@@ -3,44 +3,51 @@
 use super::tenant::Tenant;
 use crate::{
     domain::billing::{CustomerFact, SubscriptionFact},
-    ids::{ConnectionId, CustomerId},
+    ids::{ConnectionId, CustomerId, UserId},
 };
 
-/// Writes a customer as read.
+/// Writes a customer as read. `named`: whom its metadata names, if it is believed.
 pub async fn customer(
     tenant: &mut Tenant,
     connection: ConnectionId,
     fact: &CustomerFact,
+    named: Option<UserId>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO customers (guild_id, connection_id, customer_id, deleted) VALUES ($1, $2, $3, $4)
+        "INSERT INTO customers (guild_id, connection_id, customer_id, deleted, named_user_id)
+         VALUES ($1, $2, $3, $4, $5)
          ON CONFLICT (guild_id, connection_id, customer_id)
-             DO UPDATE SET deleted = excluded.deleted, synced_at = now()",
+             DO UPDATE SET deleted = excluded.deleted, named_user_id = excluded.named_user_id, synced_at = now()",
     )
     .bind(tenant.guild())
     .bind(connection)
     .bind(&fact.id)
     .bind(fact.deleted)
+    .bind(named)
     .execute(tenant.db())
     .await?;
     Ok(())
 }
 
-/// Writes a subscription as read.
+/// Writes a subscription as read. Answers whom it is for by its own: `named`, or who was named before. A name that is missing is
+/// no evidence that it is not theirs any more.
 pub async fn subscription(
     tenant: &mut Tenant,
     connection: ConnectionId,
     fact: &SubscriptionFact,
-) -> Result<(), sqlx::Error> {
+    named: Option<UserId>,
+) -> Result<Option<UserId>, sqlx::Error> {
     let items = fact.items.as_slice();
-    sqlx::query(
+    sqlx::query_scalar(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
-                                    product_ids, current_period_end, cancel_at_period_end)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                                    product_ids, current_period_end, cancel_at_period_end, user_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
-             cancel_at_period_end = excluded.cancel_at_period_end, synced_at = now()",
+             cancel_at_period_end = excluded.cancel_at_period_end,
+             user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now()
+         RETURNING user_id",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -51,6 +58,24 @@ pub async fn subscription(
     .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
     .bind(fact.current_period_end)
     .bind(fact.cancel_at_period_end)
+    .bind(named)
+    .fetch_one(tenant.db())
+    .await
+}
+
+/// Stripe says that the account has no such subscription: it may be the key of another account. Nothing ends by that.
+pub async fn missing(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    subscription: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE subscriptions SET missing_since = now()
+          WHERE guild_id = $1 AND connection_id = $2 AND subscription_id = $3 AND missing_since IS NULL",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(subscription)
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -9,7 +9,7 @@ use crate::{
         job::{JobAction, JobOrigin},
         transition::{Gift, Transition},
     },
-    ids::{ConnectionId, RoleId, SubscriptionId, UserId},
+    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
 };
 
 /// What this subscription gives now, in our books.
@@ -65,4 +65,54 @@ pub async fn apply(
     super::role_jobs::enqueue(tenant, gift.user, gift.role, action, origin, cause).await?;
     let entry = AuditEntry::new(Actor::Stripe, audited, cause).about(gift.user).role(gift.role);
     audit::record(tenant, &entry).await
+}
+
+/// A customer who paid on an account, or in a mode, that is not connected any more: nothing will show the end of it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unbacked {
+    /// `cus_…`
+    pub customer_id: CustomerId,
+    /// How many roles of members still follow from it.
+    pub sources: i64,
+}
+
+/// All such customers of a guild. One statement for the bot and the doctor.
+pub(super) const UNBACKED: &str = "SELECT s.customer_id, count(*) AS sources
+       FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
+       JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id) = (a.guild_id, a.connection_id, a.source_id)
+      WHERE a.guild_id = $1 AND a.state = 'live' AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
+      GROUP BY s.customer_id ORDER BY s.customer_id";
+
+/// Finds them.
+pub async fn unbacked(tenant: &mut Tenant) -> Result<Vec<Unbacked>, sqlx::Error> {
+    sqlx::query_as(UNBACKED).bind(tenant.guild()).fetch_all(tenant.db()).await
+}
+
+/// Ends what a customer paid for on accounts that are not connected any more, by the operator's word. Answers how many reasons for
+/// a role that were.
+pub async fn end_unbacked(tenant: &mut Tenant, customer: &CustomerId) -> Result<usize, sqlx::Error> {
+    let cause = format!("{customer} was unlinked, and paid on an account that is not connected");
+    let ended: Vec<(UserId, RoleId)> = sqlx::query_as(
+        "UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now()
+           FROM subscriptions s JOIN stripe_connections c USING (guild_id, connection_id)
+          WHERE a.guild_id = $1 AND a.state = 'live' AND s.guild_id = $1 AND s.customer_id = $2
+            AND (s.connection_id, s.subscription_id) = (a.connection_id, a.source_id)
+            AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
+         RETURNING a.user_id, a.role_id",
+    )
+    .bind(tenant.guild())
+    .bind(customer)
+    .bind(&cause)
+    .fetch_all(tenant.db())
+    .await?;
+    for &(user, role) in &ended {
+        super::role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Command, &cause).await?;
+        let entry =
+            AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, cause.clone()).about(user).role(role);
+        audit::record(tenant, &entry).await?;
+    }
+    if !ended.is_empty() {
+        super::role_jobs::announce_with(tenant).await?;
+    }
+    Ok(ended.len())
 }

@@ -10,7 +10,7 @@ pub struct Summary {
     pub connections: i64,
     /// Prices and products that are mapped to roles.
     pub mappings: i64,
-    /// Subscriptions with access (`trialing`, `active`, `past_due`).
+    /// Subscriptions with access (`trialing`, `active`, `past_due`) of accounts that are connected.
     pub subscriptions: i64,
     /// Of these, how many belong to customers that nobody is linked to.
     pub unlinked: i64,
@@ -26,8 +26,14 @@ pub struct Summary {
     pub parked_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
-    /// Why Stripe could not be read lately; `None`: it could.
+    /// Objects that an event named and that the account does not have: a test event's, or another account's.
+    pub absent: i64,
+    /// Why nothing can be read from Stripe; `None`: something was, since whatever fails began to fail.
     pub trouble: Option<String>,
+    /// Reads that fail, if only these.
+    pub failing: i64,
+    /// Why one of them does.
+    pub failure: Option<String>,
     /// When something was last read from Stripe.
     pub last_read: Option<Timestamp>,
 }
@@ -35,28 +41,50 @@ pub struct Summary {
 /// Looks; `None` for a guild that does not use us.
 pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT (SELECT count(*) FROM stripe_connections WHERE guild_id = $1 AND state = 'active') AS connections,
+        "WITH failing AS (
+             SELECT c.connection_id, c.failing_since, c.last_error, 0 AS rank
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.failing_since IS NOT NULL
+             UNION ALL
+             SELECT y.connection_id, y.failing_since, y.last_error, 1
+               FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND y.failing_since IS NOT NULL
+         ), answered AS (
+             SELECT connection_id, max(at) AS at
+               FROM (SELECT connection_id, synced_at AS at FROM stripe_sync WHERE guild_id = $1
+                     UNION ALL
+                     SELECT connection_id, answered_at FROM stripe_cursors WHERE guild_id = $1) AS answers
+              GROUP BY connection_id
+         ), unread AS (
+             -- Stripe answered that it has none such, and is asked again in case it is the key that is wrong.
+             SELECT y.missing > 0 AND y.failing_since IS NULL AS is_absent
+               FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL
+         ), paying AS (
+             SELECT p.connection_id, p.customer_id, p.user_id
+               FROM subscriptions p JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE p.guild_id = $1 AND s.state = 'active' AND p.missing_since IS NULL
+                AND p.status IN ('trialing', 'active', 'past_due')
+         )
+         SELECT (SELECT count(*) FROM stripe_connections WHERE guild_id = $1 AND state = 'active') AS connections,
                 (SELECT count(*) FROM role_mappings WHERE guild_id = $1) AS mappings,
-                (SELECT count(*) FROM subscriptions
-                  WHERE guild_id = $1 AND status IN ('trialing', 'active', 'past_due')) AS subscriptions,
-                (SELECT count(*) FROM subscriptions s
-                  WHERE s.guild_id = $1 AND s.status IN ('trialing', 'active', 'past_due')
+                (SELECT count(*) FROM paying) AS subscriptions,
+                (SELECT count(*) FROM paying p
+                  WHERE p.user_id IS NULL
                     AND NOT EXISTS (SELECT FROM member_links l
                                      WHERE (l.guild_id, l.connection_id, l.customer_id)
-                                         = (s.guild_id, s.connection_id, s.customer_id))) AS unlinked,
+                                         = ($1, p.connection_id, p.customer_id))) AS unlinked,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed') AS roles_held,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
-                (SELECT count(*) FROM stripe_sync WHERE guild_id = $1 AND next_at IS NOT NULL) AS unread,
-                (SELECT last_error FROM (
-                    SELECT c.last_error, 0 AS rank FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
-                     WHERE c.guild_id = $1 AND s.state = 'active' AND c.last_error IS NOT NULL
-                    UNION ALL
-                    SELECT last_error, 1 FROM stripe_sync
-                     WHERE guild_id = $1 AND next_at IS NOT NULL AND last_error IS NOT NULL
-                    ORDER BY rank LIMIT 1) AS troubles) AS trouble,
+                (SELECT count(*) FROM unread WHERE NOT is_absent) AS unread,
+                (SELECT count(*) FROM unread WHERE is_absent) AS absent,
+                (SELECT f.last_error FROM failing f LEFT JOIN answered a USING (connection_id)
+                  WHERE a.at IS NULL OR f.failing_since > a.at ORDER BY f.rank, f.failing_since LIMIT 1) AS trouble,
+                (SELECT count(*) FROM failing) AS failing,
+                (SELECT last_error FROM failing ORDER BY rank, failing_since LIMIT 1) AS failure,
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )

@@ -91,7 +91,7 @@ pub async fn claim(
 pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
     let clean: Option<bool> = sqlx::query_scalar(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
-                synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
+                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
          RETURNING dirty_seq = $6",
     )
@@ -129,6 +129,7 @@ pub async fn retry(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
+                failing_since = CASE WHEN NOT $9 THEN coalesce(failing_since, now()) END,
                 missing = missing + CASE WHEN $9 THEN 1 ELSE 0 END,
                 next_at = clock_timestamp()
                           + make_interval(secs => CASE WHEN dirty_seq = $8 THEN $6 ELSE least($6, 1) END)

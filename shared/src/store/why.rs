@@ -7,6 +7,17 @@ use crate::{
     ids::{JobId, RoleId, UserId},
 };
 
+/// A Stripe customer that is a member, or whose metadata names them.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Customer {
+    /// `cus_…`
+    pub customer_id: String,
+    /// To whom it is linked.
+    pub holder: UserId,
+    /// Whom its metadata names.
+    pub named: Option<UserId>,
+}
+
 /// A reason for access, past or present.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Source {
@@ -24,6 +35,14 @@ pub struct Source {
     pub enforcement: Option<Enforcement>,
     /// Why the role must not be given: it is suspended.
     pub danger: Option<String>,
+    /// Who pays.
+    pub customer_id: Option<String>,
+    /// Whether the connection that it came from is active.
+    pub is_active: bool,
+    /// Live or test.
+    pub livemode: bool,
+    /// Since when the connected account has no such subscription.
+    pub missing_since: Option<Timestamp>,
 }
 
 /// A role that Discord holds because of us.
@@ -74,8 +93,10 @@ pub struct Event {
 /// Everything we know about one member of one guild.
 #[derive(Debug, Clone)]
 pub struct Story {
-    /// Stripe customers that are this member.
-    pub customers: Vec<String>,
+    /// Stripe customers that are this member, or whose metadata names them.
+    pub customers: Vec<Customer>,
+    /// Subscriptions that are this member's by their own metadata, with their customers.
+    pub subscriptions: Vec<(String, String)>,
     /// Reasons.
     pub sources: Vec<Source>,
     /// Books.
@@ -88,18 +109,36 @@ pub struct Story {
 
 /// Collects the story.
 pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Error> {
-    let customers = sqlx::query_scalar(
-        "SELECT customer_id FROM member_links WHERE guild_id = $1 AND user_id = $2 ORDER BY 1",
+    let customers = sqlx::query_as(
+        "SELECT customer_id, l.user_id AS holder, c.named_user_id AS named
+           FROM member_links l LEFT JOIN customers c USING (guild_id, connection_id, customer_id)
+          WHERE guild_id = $1 AND l.user_id = $2
+         UNION ALL
+         SELECT customer_id, l.user_id, c.named_user_id
+           FROM customers c JOIN member_links l USING (guild_id, connection_id, customer_id)
+          WHERE guild_id = $1 AND c.named_user_id = $2 AND l.user_id <> $2
+          ORDER BY customer_id",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
+    let subscriptions = sqlx::query_as(
+        "SELECT subscription_id, customer_id FROM subscriptions WHERE guild_id = $1 AND user_id = $2 ORDER BY 1",
     )
     .bind(tenant.guild())
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
     let sources = sqlx::query_as(
-        "SELECT role_id, source_id, state, evidence, changed_at, enforcement, danger
-           FROM access_sources LEFT JOIN mapped_roles USING (guild_id, role_id)
+        "SELECT role_id, source_id, a.state, evidence, changed_at, enforcement, danger, customer_id,
+                c.state = 'active' AS is_active, livemode, missing_since
+           FROM access_sources a LEFT JOIN mapped_roles USING (guild_id, role_id)
            LEFT JOIN guild_roles USING (guild_id, role_id)
-          WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id, changed_at DESC",
+           JOIN stripe_connections c USING (guild_id, connection_id)
+           LEFT JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id)
+                                      = (a.guild_id, a.connection_id, a.source_id)
+          WHERE a.guild_id = $1 AND a.user_id = $2 ORDER BY role_id, changed_at DESC",
     )
     .bind(tenant.guild())
     .bind(user)
@@ -128,5 +167,5 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
-    Ok(Story { customers, sources, held, jobs, history })
+    Ok(Story { customers, subscriptions, sources, held, jobs, history })
 }

@@ -9,7 +9,7 @@ use shared::{
         job::JobOrigin,
         transition::transitions,
     },
-    ids::{ConnectionId, UserId},
+    ids::{ConnectionId, CustomerId, UserId},
     store::{
         catalogue,
         events::{self, ObjectKind},
@@ -62,25 +62,39 @@ pub async fn apply(
     let event = events::latest_open(&mut tx, connection, object_id).await?;
     // Somebody bought or cancelled, whatever else the object was to be read for.
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
-    let jobs = match read {
-        Read::Missing | Read::Catalogue(None) => 0,
+    let outcome = match read {
+        Read::Missing | Read::Catalogue(None) => Outcome::default(),
         Read::Catalogue(Some(read)) => {
             catalogue::replace(&mut tx, connection, read).await?;
-            0
+            Outcome::default()
         }
         Read::Fact(BillingFact::Subscription(fact), _) => {
             subscription(&mut tx, connection, metadata, fact, origin, event.as_deref()).await?
         }
         Read::Fact(BillingFact::Customer(fact), at_stripe) => {
             customer(&mut tx, connection, metadata, fact, origin, at_stripe).await?;
-            0
+            Outcome::default()
         }
     };
     if settled == Settled::Clean {
         events::mark_processed(&mut tx, connection, object_id).await?;
     }
     tx.commit().await?;
-    Ok(Applied::Committed(jobs))
+    if let Some(customer) = outcome.to_correct {
+        // A transaction of its own: whoever has a subscription's row must not wait for its customer's.
+        let mut tx = tenant::begin(pool, leased.connection.guild).await?;
+        sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], origin).await?;
+        tx.commit().await?;
+    }
+    Ok(Applied::Committed(outcome.jobs))
+}
+
+/// What a subscription's read came to.
+#[derive(Default)]
+struct Outcome {
+    jobs: usize,
+    /// A customer whose link is to follow its metadata.
+    to_correct: Option<CustomerId>,
 }
 
 async fn subscription(
@@ -90,15 +104,28 @@ async fn subscription(
     fact: &SubscriptionFact,
     origin: JobOrigin,
     event: Option<&str>,
-) -> Result<usize, sqlx::Error> {
+) -> Result<Outcome, sqlx::Error> {
     if let SubscriptionStatus::Unknown(status) = &fact.status {
         tracing::error!(subscription.id = %fact.id, guild.id = %tenant.guild(), status,
             "a subscription has a status that this release does not know; its roles stay as they are");
     }
-    mirror::customer(tenant, connection, &fact.customer).await?;
-    mirror::subscription(tenant, connection, fact).await?;
-    let claimed = fact.customer.discord_user.or(fact.discord_user);
-    let user = linked(tenant, connection, metadata, &fact.customer, claimed).await?;
+    let customer = &fact.customer;
+    let named = customer.discord_user.filter(|_| metadata == MetadataLinks::On);
+    mirror::customer(tenant, connection, customer, named).await?;
+    let named_itself = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
+    let own = mirror::subscription(tenant, connection, fact, named_itself).await?;
+    let mut to_correct = None;
+    if let Some(holder) = claim(tenant, connection, &customer.id, named).await?
+        && links::may_follow(tenant, connection, &customer.id, holder).await?
+    {
+        // The customer's own read does it: all that it pays for changes hands with it, and is to be marked before.
+        to_correct = Some(customer.id.clone());
+    }
+    // What the subscription says of itself is nearer: one customer may pay for several people.
+    let user = match own {
+        Some(user) => Some(user),
+        None => links::linked_user(tenant, connection, &customer.id).await?,
+    };
     let roles = mappings::roles_of(tenant, &fact.items).await?;
     let live = sources::live(tenant, connection, &fact.id).await?;
     let changes = transitions(&live, access(&fact.status, &fact.items), user, &roles);
@@ -107,7 +134,7 @@ async fn subscription(
     for &change in &changes {
         sources::apply(tenant, connection, &fact.id, change, origin, &evidence, &cause).await?;
     }
-    Ok(changes.len())
+    Ok(Outcome { jobs: changes.len(), to_correct })
 }
 
 /// A changed customer: link it, and have all its subscriptions read again, those we know and those Stripe lists.
@@ -122,25 +149,31 @@ async fn customer(
     let mut ids = mirror::subscriptions_of(tenant, connection, &fact.id).await?;
     ids.extend_from_slice(at_stripe);
     sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids, origin).await?;
-    mirror::customer(tenant, connection, fact).await?;
-    linked(tenant, connection, metadata, fact, fact.discord_user).await?;
+    let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
+    mirror::customer(tenant, connection, fact, named).await?;
+    if let (Some(holder), Some(named)) = (claim(tenant, connection, &fact.id, named).await?, named)
+        && links::may_follow(tenant, connection, &fact.id, holder).await?
+    {
+        tracing::info!(customer.id = %fact.id, guild.id = %tenant.guild(), user.id = %named, "the link follows the metadata");
+        links::follow(tenant, connection, &fact.id, holder, named).await?;
+    }
     Ok(())
 }
 
-/// Whom the customer is linked to, after the owner's metadata had its say.
-async fn linked(
+/// Links the customer as the owner's metadata says, if it is nobody's. Answers who has it instead of whom the metadata names.
+async fn claim(
     tenant: &mut Tenant,
     connection: ConnectionId,
-    metadata: MetadataLinks,
-    customer: &CustomerFact,
-    claimed: Option<UserId>,
+    customer: &CustomerId,
+    named: Option<UserId>,
 ) -> Result<Option<UserId>, sqlx::Error> {
-    if let (MetadataLinks::On, Some(user)) = (metadata, claimed) {
-        let linking = links::link(tenant, connection, &customer.id, user, Proof::Metadata).await?;
-        if let Linking::TakenBy(holder) = linking {
-            tracing::warn!(customer.id = %customer.id, guild.id = %tenant.guild(), user.id = %user, holder.id = %holder,
-                "metadata names another Discord user than the customer is linked to; the link stays");
+    let Some(named) = named else { return Ok(None) };
+    match links::link(tenant, connection, customer, named, Proof::Metadata).await? {
+        Linking::Linked | Linking::AlreadySo => Ok(None),
+        Linking::TakenBy(holder) => {
+            tracing::warn!(customer.id = %customer, guild.id = %tenant.guild(), user.id = %named, holder.id = %holder,
+                "metadata names another Discord user than the customer is linked to");
+            Ok(Some(holder))
         }
     }
-    links::linked_user(tenant, connection, &customer.id).await
 }

@@ -10,6 +10,7 @@ use shared::{
     store::{
         database::{took_too_long, within},
         events::ObjectKind,
+        mirror,
         sync::{self, Failure, Leased},
         tenant,
     },
@@ -216,6 +217,9 @@ impl Sync {
         let put = async {
             let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
             sync::retry(&mut tenant, leased, failure, wait, &error.to_string()).await?;
+            if failure == Failure::Missing && leased.object.kind == ObjectKind::Subscription {
+                mirror::missing(&mut tenant, leased.connection.id, &leased.object.id).await?;
+            }
             tenant.commit().await
         };
         if let Err(error) = within(put).await {

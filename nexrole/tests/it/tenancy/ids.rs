@@ -125,10 +125,10 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 44;
+const CALLS: u32 = 56;
 /// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
-const OPERATORS: [u32; 12] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43];
-const BOTS: [u32; 14] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40];
+const OPERATORS: [u32; 18] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49];
+const BOTS: [u32; 16] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -225,9 +225,21 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
         }
         40 => said!(summary::summary(tenant)),
-        41 => said!(erasure::ties(tenant, user, &[customer])),
+        41 => said!(erasure::ties(tenant, user, &[customer].into())),
         42 => said!(activity::last(tenant, 9)),
         43 => said!(connections::sealed(tenant, connection)),
+        44 => said!(links::claims(tenant, user)),
+        45 => said!(links::naming(tenant, user)),
+        46 => said!(links::connections_of(tenant, &customer)),
+        47 => said!(sources::end_unbacked(tenant, &customer)),
+        48 => said!(links::forget_naming(tenant, user)),
+        49 => said!(links::forget_named(tenant, connection, &customer)),
+        50 => said!(links::disputes(tenant)),
+        51 => said!(sources::unbacked(tenant)),
+        52 => said!(links::may_follow(tenant, connection, &customer, user)),
+        53 => said!(links::follow(tenant, connection, &customer, user, user)),
+        54 => said!(mirror::missing(tenant, connection, subscription.as_str())),
+        55 => said!(cursors::begin(tenant, connection)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -239,8 +251,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 discord_user: None,
             };
             said!(async {
-                mirror::customer(tenant, connection, &paid).await?;
-                mirror::subscription(tenant, connection, &fact).await?;
+                mirror::customer(tenant, connection, &paid, Some(user)).await?;
+                mirror::subscription(tenant, connection, &fact, Some(user)).await?;
                 mappings::roles_of(tenant, &fact.items).await
             })
         }

@@ -7,6 +7,7 @@
 pub(crate) mod wire;
 
 use std::{
+    collections::BTreeMap,
     future::Future,
     time::{Duration, Instant},
 };
@@ -18,6 +19,7 @@ use sandbox::{
     discord::{self, Action, Actor, Limits},
     stripe,
 };
+use serde_json::Value;
 use shared::{
     config::Env,
     ids::GuildId,
@@ -247,6 +249,28 @@ impl World {
     /// A transaction of the gateway's for any guild.
     pub(crate) async fn tenant(&self, guild: GuildId) -> Tenant {
         self.database.tenant(guild).await
+    }
+
+    /// What `/status` answers to a manager.
+    pub(crate) async fn status(&self) -> String {
+        let owner = self.discord.join(self.guild, "owner").await.expect("joins");
+        let answer = self.discord.interact(self.guild, owner, "status").await.expect("an answer");
+        answer.text().to_string()
+    }
+
+    /// What `nexrole doctor` finds, without the services' variables: by check, the last finding.
+    pub(crate) async fn doctor(&self) -> BTreeMap<String, Value> {
+        let said = self.nexrole_says(&["doctor", "--json"]).await;
+        let findings = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+        findings.map(|finding| (finding["check"].as_str().expect("a name").to_owned(), finding)).collect()
+    }
+
+    /// What one of nexrole's own commands says on stdout, whatever it comes to.
+    pub(crate) async fn nexrole_says(&self, arguments: &[&str]) -> String {
+        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
+        command.args(arguments).env("DATABASE_URL", &self.database.url).current_dir(std::env::temp_dir());
+        let output = command.output().await.expect("nexrole starts");
+        String::from_utf8(output.stdout).expect("it speaks UTF-8")
     }
 
     /// Runs one of nexrole's own commands; stdout, or stderr of a failure.

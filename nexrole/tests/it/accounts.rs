@@ -1,0 +1,93 @@
+//! What was bought in a mode, or on an account, that is not connected any more: nobody loses a role by that, and it is named
+//! everywhere until the operator ends it.
+
+use sandbox::stripe;
+use serde_json::Value;
+
+use crate::world::{Fan, World};
+
+async fn ask(world: &World, fan: &Fan) -> (String, String, Value) {
+    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
+    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it explains");
+    (why, world.status().await, world.doctor().await["stripe.sources"].clone())
+}
+
+/// Named by all three, with what helps, and counted by none.
+async fn is_named(world: &World, fan: &Fan, reason: &str) {
+    let (why, status, doctor) = ask(world, fan).await;
+    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, fan.customer);
+    assert!(why.contains(reason) && why.contains(&way_out), "{why}");
+    assert!(status.contains("Paying: 0 subscriptions"), "{status}");
+    let said = format!(
+        "1 role reason from a Stripe account, or mode, that is not connected any more (`{}`)",
+        fan.customer
+    );
+    assert!(status.contains(&said) && status.contains("link remove"), "{status}");
+    assert!(!status.contains("cannot be read"), "{status}");
+    assert_eq!(doctor["state"], "warn");
+    assert!(doctor["detail"].as_str().is_some_and(|detail| detail.contains(&fan.customer)), "{doctor}");
+    assert!(world.has(fan, world.vip).await, "nobody loses a role by that");
+}
+
+async fn the_operator_ends_it(world: &World, fan: &Fan) {
+    let guild = world.guild.to_string();
+    let remove = ["link", "remove", "--guild", &guild, "--customer", &fan.customer];
+    let said = world.nexrole(&remove).await.expect("it is removed");
+    assert!(
+        said.contains(&format!("is not {}'s any more", fan.user)) && said.contains("1 reason(s)"),
+        "{said}"
+    );
+    world.until("they have lost VIP", async || !world.has(fan, world.vip).await).await;
+    let (why, status, doctor) = ask(world, fan).await;
+    assert!(!why.contains("does not end by itself"), "{why}");
+    assert!(!status.contains("not connected any more") && doctor["state"] == "ok", "{status} {doctor}");
+    let again = world.nexrole(&remove).await.expect("there is nothing to remove");
+    assert!(again.contains("was linked to nobody"), "{again}");
+}
+
+#[tokio::test]
+async fn what_was_bought_in_test_mode_is_named_after_going_live_and_ends_by_the_operators_hand() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert!(world.status().await.contains("Paying: 1 subscription"));
+    world.stop_gateway().await;
+    let live = world.stripe.create_key("rk_live", None).await.unwrap();
+    world.set("STRIPE_SECRET_KEY", &live);
+    // `start_gateway` waits for one that is listed.
+    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.start_gateway().await;
+    // Nobody hears of it.
+    world.stripe.cancel(&subscription).await.unwrap();
+    is_named(&world, &ana, "bought in test mode on a Stripe connection that is not connected any more").await;
+    the_operator_ends_it(&world, &ana).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_was_bought_on_another_account_of_the_same_mode_is_named_until_that_is_connected_again() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    let first = world.gateway_config().stripe_api_url;
+    let options = stripe::Options { port: 0, webhook_url: None, webhook_secret: None };
+    let other = stripe::serve(options).await.unwrap();
+    let missing = "SELECT count(*) FROM subscriptions WHERE missing_since IS NOT NULL";
+    for (account, expected) in [(&other.url, 1), (&first, 0), (&other.url, 1)] {
+        world.stop_gateway().await;
+        world.set("STRIPE_API_URL", account);
+        world.start_gateway().await;
+        world.until("all of the account is read", async || world.number(missing).await == expected).await;
+        if expected == 1 {
+            is_named(&world, &ana, "the Stripe account that is connected has no such subscription").await;
+        } else {
+            assert_eq!(ask(&world, &ana).await.2["state"], "ok");
+            assert!(world.has(&ana, world.vip).await);
+        }
+    }
+    the_operator_ends_it(&world, &ana).await;
+    world.close().await;
+    other.stop().await;
+}

@@ -1,0 +1,193 @@
+//! Whose a purchase is: the customer's link, a subscription's own metadata, and what happens when the two, or Stripe's metadata of
+//! today and of yesterday, disagree.
+
+use serde_json::json;
+
+use crate::world::{Fan, World};
+
+impl World {
+    /// Somebody in the server, with this customer.
+    async fn member_with(&self, customer: &str) -> Fan {
+        let user = self.discord.join(self.guild, "member").await.expect("it is answered");
+        Fan { user, customer: customer.to_owned() }
+    }
+
+    /// A subscription that says itself whom it is for.
+    async fn subscribes_for(&self, fan: &Fan, price: &str) -> String {
+        let metadata = json!({ "discord_user_id": fan.user.to_string() });
+        let wish = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
+        self.stripe.subscribe_with(wish).await.expect("it is answered")
+    }
+
+    async fn why(&self, fan: &Fan) -> String {
+        let (guild, member) = (self.guild.to_string(), fan.user.to_string());
+        self.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is answered")
+    }
+}
+
+#[tokio::test]
+async fn two_subscriptions_of_one_customer_are_for_two_members_by_their_own_metadata() {
+    let world = World::start().await;
+    let customer = world.stripe.create_customer(None, &[]).await.unwrap();
+    let (ana, ben) = (world.member_with(&customer).await, world.member_with(&customer).await);
+    let anas = world.subscribes_for(&ana, &world.price).await;
+    world.until_vip(&ana).await;
+    let bens = world.subscribes_for(&ben, &world.price).await;
+    world.until_vip(&ben).await;
+    assert!(world.has(&ana, world.vip).await, "each by their own");
+    let why = world.why(&ben).await;
+    assert!(why.contains(&format!("{bens} of {customer}")) && !why.contains(&anas), "{why}");
+    let status = world.status().await;
+    assert!(!status.contains("not linked"), "{status}");
+    // The end of one is the end of that one.
+    world.stripe.cancel(&anas).await.unwrap();
+    world.until_no_vip(&ana).await;
+    assert!(world.has(&ben, world.vip).await);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_subscriptions_own_metadata_is_nearer_than_its_customers_link() {
+    let world = World::start().await;
+    let payer = world.fan().await;
+    let theirs = world.subscribes(&payer).await;
+    world.until_vip(&payer).await;
+    let ben = world.member_with(&payer.customer).await;
+    let present = world.subscribes_for(&ben, &world.price).await;
+    world.until_vip(&ben).await;
+    // What they pay for themselves stays theirs, and a present does not make them Ben.
+    assert!(world.has(&payer, world.vip).await);
+    world.stripe.cancel(&theirs).await.unwrap();
+    world.until_no_vip(&payer).await;
+    // A present that is passed on, by whoever may write Stripe's metadata.
+    let cy = world.member_with(&payer.customer).await;
+    let change = json!({ "metadata": { "discord_user_id": cy.user.to_string() } });
+    world.stripe.set_subscription(&present, change).await.unwrap();
+    world.until_vip(&cy).await;
+    world.until_no_vip(&ben).await;
+    // Metadata that says nothing, or nonsense, ends nothing.
+    for metadata in [json!({}), json!({ "discord_user_id": "@cy" }), json!(null)] {
+        world.stripe.set_subscription(&present, json!({ "metadata": metadata })).await.unwrap();
+        world.heard().await;
+        assert!(world.has(&cy, world.vip).await && !world.has(&payer, world.vip).await, "{metadata}");
+    }
+    // The operator's hand does: then the customer's own metadata counts.
+    let guild = world.guild.to_string();
+    world.nexrole(&["link", "remove", "--guild", &guild, "--customer", &payer.customer]).await.unwrap();
+    world.until_vip(&payer).await;
+    world.until_no_vip(&cy).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_member_by_a_subscriptions_metadata_can_be_forgotten() {
+    let world = World::start().await;
+    let payer = world.fan().await;
+    world.subscribes(&payer).await;
+    let ben = world.member_with(&payer.customer).await;
+    let present = world.subscribes_for(&ben, &world.price).await;
+    world.until_vip(&ben).await;
+    world.until_vip(&payer).await;
+    let (guild, member) = (world.guild.to_string(), ben.user.to_string());
+    let erase = ["erase", "--guild", &guild, "--member", &member];
+    let refused = world.nexrole(&erase).await.unwrap_err();
+    assert!(refused.contains(&format!("says discord_user_id {member}. Remove that at Stripe")), "{refused}");
+    let nobody = json!({ "metadata": {}, "status": "canceled" });
+    world.stripe.set_subscription(&present, nobody).await.unwrap();
+    world.until_no_vip(&ben).await;
+    let said = world.nexrole(&erase).await.unwrap();
+    assert!(said.contains("Forgotten."), "{said}");
+    let named = "SELECT count(*) FROM subscriptions WHERE user_id IS NOT NULL";
+    assert_eq!(world.number(named).await, 0);
+    world.until_vip(&payer).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_corrected_link_that_is_not_followed_is_named_everywhere_with_the_way_out() {
+    let world = World::start().await;
+    let (ana, stranger) = (world.fan().await, world.fan().await);
+    world.subscribes(&stranger).await;
+    world.until_vip(&stranger).await;
+    let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
+    world.stripe.update_customer(&stranger.customer, right).await.unwrap();
+    world.heard().await;
+    assert!(!world.has(&ana, world.vip).await && world.has(&stranger, world.vip).await);
+    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, stranger.customer);
+    let linked = format!("is linked to {}, but its metadata at Stripe names {}", stranger.user, ana.user);
+    for why in [world.why(&ana).await, world.why(&stranger).await] {
+        assert!(why.contains(&linked) && why.contains(&way_out), "{why}");
+    }
+    let status = world.status().await;
+    assert!(
+        status.contains(&format!("Customer `{}` is linked to <@{}>", stranger.customer, stranger.user)),
+        "{status}"
+    );
+    assert!(status.contains(&format!("names <@{}>", ana.user)) && status.contains("link remove"), "{status}");
+    let doctor = world.doctor().await;
+    let said = &doctor["stripe.links"];
+    assert!(said["detail"].as_str().unwrap().contains(&linked) && said["state"] == "warn", "{said}");
+    assert!(said["fix"].as_str().unwrap().contains(&way_out), "{said}");
+    // The way out, and then nothing is said any more.
+    let guild = world.guild.to_string();
+    world.nexrole(&["link", "remove", "--guild", &guild, "--customer", &stranger.customer]).await.unwrap();
+    world.until_vip(&ana).await;
+    world.until_no_vip(&stranger).await;
+    assert!(!world.status().await.contains("metadata"));
+    assert!(!world.why(&stranger).await.contains("metadata at Stripe names"));
+    assert_eq!(world.doctor().await["stripe.links"]["state"], "ok");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_link_whose_holder_was_never_in_the_server_follows_the_correction() {
+    let world = World::start().await;
+    // What a spreadsheet makes of the last digits.
+    let rounded = |fan: &Fan| (fan.user / 1000 * 1000 + 1).to_string();
+    for pays_first in [true, false] {
+        let ana = world.fan().await;
+        let wrong = world.stripe.create_customer(None, &[("discord_user_id", &rounded(&ana))]).await.unwrap();
+        let ana = Fan { customer: wrong, ..ana };
+        if pays_first {
+            world.subscribes(&ana).await;
+            world.heard().await;
+            world.subscribes(&ana).await;
+        }
+        world.heard().await;
+        let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
+        world.stripe.update_customer(&ana.customer, right).await.unwrap();
+        if !pays_first {
+            world.heard().await;
+            world.subscribes(&ana).await;
+        }
+        world.until_vip(&ana).await;
+        let moved = "SELECT count(*) FROM audit_log WHERE action = 'member.unlinked' AND actor = 'stripe'";
+        assert_eq!(world.number(moved).await, if pays_first { 1 } else { 2 });
+        let stale = "SELECT count(*) FROM access_sources s WHERE state = 'live'
+                        AND NOT EXISTS (SELECT FROM member_links l WHERE l.user_id = s.user_id)";
+        world.until("all that was paid for is theirs", async || world.number(stale).await == 0).await;
+    }
+    assert!(!world.status().await.contains("metadata"));
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_link_by_the_owners_hand_does_not_follow_metadata() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let customer = world.stripe.create_customer(None, &[]).await.unwrap();
+    // Not in the server yet.
+    let (guild, awaited) = (world.guild.to_string(), "81384788765712384");
+    world
+        .nexrole(&["link", "add", "--guild", &guild, "--customer", &customer, "--user", awaited])
+        .await
+        .unwrap();
+    world.heard().await;
+    let other = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
+    world.stripe.update_customer(&customer, other).await.unwrap();
+    world.stripe.subscribe(&customer, &world.price).await.unwrap();
+    world.heard().await;
+    assert!(!world.has(&ana, world.vip).await);
+    assert!(world.why(&ana).await.contains(&format!("is linked to {awaited}, but its metadata")));
+    world.finish().await;
+}
