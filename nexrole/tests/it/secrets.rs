@@ -37,6 +37,8 @@ const SEALED_WEBHOOK_SECRET: &str = "whsec_CANARYsealed91bb";
 const PASSWORD: &str = "CANARYpassword4e2d";
 const KEY: &str = "Q0FOQVJZa2V5Q0FOQVJZa2V5Q0FOQVJZa2V5Q0FOQVI=";
 const EMAIL: &str = "canary.person@example.test";
+/// The same where an id belongs. Without the line's end it would be one: an owner may have made it up, and ids are kept.
+const NO_ID: &str = "canary.person@example.test\n";
 const NAME: &str = "Canary Personname";
 const CARD: &str = "4242424242424242";
 const ADDRESS: &str = "17 Canary Lane";
@@ -181,7 +183,7 @@ impl Stage {
             (true, vec!["export", "--guild", &guild, "--format", "csv"]),
             (true, vec!["map", "list", "--guild", &guild]),
             (true, vec!["map", "preview", "--guild", &guild, "--role", &role]),
-            (false, vec!["map", "add", "--guild", &guild, "--price", EMAIL, "--role", &role]),
+            (false, vec!["map", "add", "--guild", &guild, "--price", NO_ID, "--role", &role]),
         ] {
             let mut command = tokio::process::Command::new(NEXROLE);
             command.args(&arguments).env_clear().env("RUST_LOG", "trace").current_dir(&self.scratch.0);
@@ -193,7 +195,7 @@ impl Stage {
             assert_eq!(output.status.success(), works, "{arguments:?}: {said}");
             assert!(!said.trim().is_empty(), "{arguments:?}");
             // What somebody typed comes back to them.
-            let said = if arguments.contains(&EMAIL) { said.replace(EMAIL, "") } else { said };
+            let said = if arguments.contains(&NO_ID) { said.replace(EMAIL, "") } else { said };
             seen.add(format!("nexrole {}", arguments[..2].join(" ")), said);
         }
     }
@@ -307,7 +309,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     {
         for (url, secret) in [(world.webhook(), WEBHOOK_SECRET), (sealed.clone(), SEALED_WEBHOOK_SECRET)] {
             let object =
-                if number == 1 { json!({ "id": EMAIL, "email": EMAIL }) } else { stuffed(&subscription) };
+                if number == 1 { json!({ "id": NO_ID, "email": EMAIL }) } else { stuffed(&subscription) };
             let body = event(&format!("evt_stuffed_{number}"), kind, &object, false);
             let request =
                 world.http.post(&url).header("Stripe-Signature", sign(&body, secret)).body(body.clone());
