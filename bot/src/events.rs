@@ -95,6 +95,8 @@ enum Event {
     Moved(GuildId, UserId, JobOrigin, &'static str),
     /// The start of a session, or the bot was invited: what happened before is not told.
     Available(GuildId),
+    /// The bot was removed from the guild.
+    Removed(GuildId),
     /// What the guild's roles may do must be read again before one is given.
     RolesUnsure(GuildId),
     /// The order or the permissions of roles, or the bot's own roles, changed: what Discord refused may work now, and what was
@@ -107,6 +109,7 @@ impl Event {
         match self {
             Self::Moved(guild, ..)
             | Self::Available(guild)
+            | Self::Removed(guild)
             | Self::RolesUnsure(guild)
             | Self::RolesChanged(guild) => guild,
         }
@@ -125,6 +128,10 @@ fn ours(bot: serenity::all::UserId, event: &FullEvent) -> anyhow::Result<Option<
             Event::Moved(our_guild(*guild_id)?, our_user(user.id)?, JobOrigin::Sweep, "the member left")
         }
         FullEvent::GuildCreate { guild, .. } => Event::Available(our_guild(guild.id)?),
+        // `unavailable`: an outage of Discord's.
+        FullEvent::GuildDelete { incomplete, .. } if !incomplete.unavailable => {
+            Event::Removed(our_guild(incomplete.id)?)
+        }
         FullEvent::GuildRoleUpdate { new, .. } => Event::RolesChanged(our_guild(new.guild_id)?),
         FullEvent::GuildRoleCreate { new } => Event::RolesChanged(our_guild(new.guild_id)?),
         FullEvent::GuildMemberUpdate { event, .. } if event.user.id == bot => {
@@ -147,6 +154,11 @@ async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
         Event::Available(_) => {
             members::guild_available(tenant).await?;
             members::sweep_guild(tenant).await
+        }
+        Event::Removed(guild) => {
+            tracing::warn!(guild.id = %guild, "the bot was removed from this server");
+            members::guild_removed(tenant).await?;
+            Ok(0)
         }
         Event::RolesUnsure(_) => {
             guild_roles::hint(tenant).await?;

@@ -2,12 +2,15 @@
 
 use serenity::all::Permissions;
 use shared::{
-    domain::activity::{Activity, ActivityEntry},
+    domain::{
+        activity::{Activity, ActivityEntry},
+        refusal::Refusal,
+    },
     ids::{GuildId, RoleId, UserId},
     store::{
         activity,
         database::within,
-        guild_roles,
+        gates, guild_roles,
         links::{self, Dispute},
         sources::{self, Unbacked},
         summary::{Summary, summary},
@@ -41,7 +44,11 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
     };
     let found = within(async {
         let mut tenant = tenant::begin(&ctx.data().pool, guild).await?;
-        let found = (summary(&mut tenant).await?, guild_roles::suspended(&mut tenant).await?);
+        let found = (
+            summary(&mut tenant).await?,
+            guild_roles::suspended(&mut tenant).await?,
+            gates::refusal(&mut tenant).await?,
+        );
         let links = Links {
             disputes: links::disputes(&mut tenant).await?,
             unbacked: sources::unbacked(&mut tenant).await?,
@@ -52,8 +59,11 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         tenant.commit().await?;
         Ok((found, links))
     });
-    let ((found, suspended), links) = found.await?;
-    let text = found.map_or_else(|| NOT_SET_UP.to_owned(), |summary| text(&summary, &suspended, &links));
+    let ((found, suspended, refusal), links) = found.await?;
+    let text = found.map_or_else(
+        || NOT_SET_UP.to_owned(),
+        |summary| text(&summary, &suspended, &links, refusal.as_ref()),
+    );
     ctx.say(text).await?;
     Ok(())
 }
@@ -74,7 +84,7 @@ const LONGEST_ID: usize = 60;
 const NOT_SET_UP: &str = "**Nexrole is not set up in this server.**\nThe operator connects Stripe to it by setting \
                           `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET`, then maps a price to a role.";
 
-fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links) -> String {
+fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links, refusal: Option<&Refusal>) -> String {
     let mut lines = vec!["**Nexrole in this server**".to_owned()];
     lines.push(match s.last_read {
         Some(at) => {
@@ -99,6 +109,12 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links) -> String {
         ));
     }
     let mut todo = Vec::new();
+    if let Some(refusal) = refusal {
+        todo.push(format!(
+            "{refusal}. Role changes wait, and are tried again <t:{}:R>, or when the bot is invited.",
+            refusal.until.unix_timestamp()
+        ));
+    }
     if s.mappings == 0 {
         todo.push("No price is mapped to a role yet: nobody can get one.".to_owned());
     }
@@ -133,11 +149,18 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links) -> String {
     if suspended.len() > MOST {
         todo.push(format!("{} more are suspended too: `nexrole map list`.", suspended.len() - MOST));
     }
-    if s.parked_roles > 0 {
+    if s.parked_roles > s.two_factor_roles {
         todo.push(format!(
             "Discord does not let Nexrole manage {}: give it **Manage Roles**, and move its own role above them \
              (Server Settings, Roles).",
-            count(s.parked_roles, "role")
+            count(s.parked_roles - s.two_factor_roles, "role")
+        ));
+    }
+    if s.two_factor_roles > 0 {
+        todo.push(format!(
+            "Discord does not let Nexrole manage {}: this server wants two-factor authentication of its moderators, and the \
+             owner of the bot's application must turn it on for their own account.",
+            count(s.two_factor_roles, "role")
         ));
     }
     if s.parked > 0 {
@@ -216,6 +239,7 @@ mod tests {
         parked: 0,
         observed_roles: 0,
         parked_roles: 0,
+        two_factor_roles: 0,
         unread: 0,
         absent: 0,
         trouble: None,
@@ -227,7 +251,7 @@ mod tests {
     #[test]
     fn a_quiet_server() {
         assert_eq!(
-            text(&QUIET, &[], &Links::default()),
+            text(&QUIET, &[], &Links::default(), None),
             "**Nexrole in this server**\nStripe: 1 connection, nothing read yet\nMapped to roles: 2 prices or products\n\
              Paying: 12 subscriptions\nRoles held because of Nexrole: 12\nEverything is up to date."
         );
@@ -239,6 +263,7 @@ mod tests {
             &Summary { mappings: 0, unlinked: 1, parked: 3, parked_roles: 1, pending: 1, ..QUIET },
             &[],
             &Links::default(),
+            None,
         );
         for part in [
             "On their way: 1 role change, 0 to read from Stripe",
@@ -253,6 +278,25 @@ mod tests {
     }
 
     #[test]
+    fn each_refusal_of_a_role_comes_with_what_helps() {
+        let both = Summary { parked_roles: 3, two_factor_roles: 1, ..QUIET };
+        let said = text(&both, &[], &Links::default(), None);
+        assert!(said.contains("manage 2 roles: give it **Manage Roles**"), "{said}");
+        assert!(said.contains("manage 1 role: this server wants two-factor authentication"), "{said}");
+        let said =
+            text(&Summary { parked_roles: 1, two_factor_roles: 1, ..QUIET }, &[], &Links::default(), None);
+        assert!(!said.contains("Manage Roles"), "{said}");
+    }
+
+    #[test]
+    fn a_server_that_discord_refuses_hears_what_discord_said_and_until_when() {
+        let until = time::OffsetDateTime::from_unix_timestamp(1_795_322_309).unwrap();
+        let said = text(&QUIET, &[], &Links::default(), Some(&Refusal { code: Some(10004), until }));
+        assert!(said.contains("- Discord says that it does not know this server (code 10004)."), "{said}");
+        assert!(said.contains("<t:1795322309:R>") && !said.contains("up to date"), "{said}");
+    }
+
+    #[test]
     fn a_suspended_role_is_named_with_its_reason_and_many_fit_a_message() {
         let every = "it gives Kick Members; Ban Members; Administrator; Manage Channels; Manage Server; View Audit Log; \
                      Mention @everyone, @here, and All Roles; Manage Messages; View Server Insights; Mute Members; Deafen \
@@ -261,7 +305,7 @@ mod tests {
         let suspended: Vec<_> = (1..=250)
             .map(|n| (RoleId::from_u64(1_100_000_000_000_000_000 + n).unwrap(), every.to_owned()))
             .collect();
-        let text = text(&QUIET, &suspended, &Links::default());
+        let text = text(&QUIET, &suspended, &Links::default(), None);
         assert!(
             text.contains("- <@&1100000000000000001> is suspended: it gives Kick Members; Ban"),
             "{text}"
@@ -272,9 +316,9 @@ mod tests {
 
     #[test]
     fn what_is_on_its_way_is_not_up_to_date_and_trouble_is_said() {
-        assert!(!text(&Summary { unread: 1, ..QUIET }, &[], &Links::default()).contains("up to date"));
+        assert!(!text(&Summary { unread: 1, ..QUIET }, &[], &Links::default(), None).contains("up to date"));
         let trouble = Some("Stripe refused the key with status 401".to_owned());
-        let text = text(&Summary { trouble, ..QUIET }, &[], &Links::default());
+        let text = text(&Summary { trouble, ..QUIET }, &[], &Links::default(), None);
         assert!(
             text.contains("Stripe cannot be read: Stripe refused the key") && !text.contains("up to date")
         );
@@ -283,10 +327,10 @@ mod tests {
     #[test]
     fn a_read_that_fails_among_others_is_not_all_of_stripe_and_an_absent_object_is_no_trouble() {
         let some = Summary { failing: 2, failure: Some("status 500".to_owned()), ..QUIET };
-        let said = text(&some, &[], &Links::default());
+        let said = text(&some, &[], &Links::default(), None);
         assert!(said.contains("- 2 reads from Stripe did not work, others do: status 500"), "{said}");
         assert!(!said.contains("cannot be read"), "{said}");
-        let said = text(&Summary { absent: 1, ..QUIET }, &[], &Links::default());
+        let said = text(&Summary { absent: 1, ..QUIET }, &[], &Links::default(), None);
         assert!(
             said.contains("Not in this Stripe account: 1 object") && said.contains("up to date"),
             "{said}"
@@ -304,7 +348,7 @@ mod tests {
         });
         let unbacked = odd.iter().map(|id| Unbacked { customer_id: id.parse().unwrap(), sources: 2 });
         let links = Links { disputes: disputes.collect(), unbacked: unbacked.collect() };
-        let said = text(&QUIET, &[], &links);
+        let said = text(&QUIET, &[], &links, None);
         for part in [
             "Customer `0'**@everyone** xxx",
             "is linked to <@1>, but its metadata at Stripe names <@2>",

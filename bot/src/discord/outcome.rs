@@ -35,15 +35,23 @@ pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> CallOutcome {
     // Discord's errors are objects. serde would fill the fields from a proxy's list too, in their order.
     let object = Some(body).filter(|body| body.trim_ascii_start().starts_with(b"{"));
     let error: ErrorBody = object.and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    // Discord gives each of its own refusals a code.
+    let cloudflares = error.code == 40333 || (status == 403 && object.is_none());
     match (status, error.code) {
+        _ if cloudflares => limited(headers, &ErrorBody { global: None, ..error }),
         (429, _) => limited(headers, &error),
+        // The guild's, or a channel's, limit of writes: a 429 by another name.
+        (_, 20028 | 20029) => limited(headers, &ErrorBody { global: Some(false), ..error }),
         (401, _) | (_, 40001 | 50014) => CallOutcome::TokenRejected,
         (404, 10007 | 10013) => CallOutcome::MemberGone,
         (404, 10011) => CallOutcome::RoleGone,
-        (_, 10004 | 50001) => CallOutcome::GuildGone,
+        (_, code @ (10004 | 50001)) => CallOutcome::GuildGone { code },
         // 408, or an answer without Discord's code: a proxy in between, not Discord's last word.
-        (500.. | 408, _) | (_, 130_000) | (_, 0) => CallOutcome::Transient(Transient::Status(status)),
-        (403, code) => CallOutcome::Forbidden { code },
+        (500.. | 408, _) | (_, 130_000) | (..=402 | 404.., 0) => {
+            CallOutcome::Transient(Transient::Status(status))
+        }
+        // No other code of Discord's says that it is about the role.
+        (403, code @ (50013 | 60003)) => CallOutcome::Forbidden { code },
         (status, code) => CallOutcome::Refused { status, code },
     }
 }
@@ -104,8 +112,8 @@ mod tests {
             (404, r#"{"code":10007}"#, CallOutcome::MemberGone),
             (404, r#"{"code":10013}"#, CallOutcome::MemberGone),
             (404, r#"{"code":10011}"#, CallOutcome::RoleGone),
-            (404, r#"{"code":10004}"#, CallOutcome::GuildGone),
-            (403, r#"{"code":50001}"#, CallOutcome::GuildGone),
+            (404, r#"{"code":10004}"#, CallOutcome::GuildGone { code: 10004 }),
+            (403, r#"{"code":50001}"#, CallOutcome::GuildGone { code: 50001 }),
             (403, r#"{"code":50013}"#, CallOutcome::Forbidden { code: 50013 }),
             (401, r#"{"code":0}"#, CallOutcome::TokenRejected),
             (401, "<html>", CallOutcome::TokenRejected),
@@ -114,7 +122,9 @@ mod tests {
             (403, r#"{"code":130000}"#, CallOutcome::Transient(Transient::Status(403))),
             (400, r#"{"code":50035}"#, CallOutcome::Refused { status: 400, code: 50035 }),
             (403, r#"{"code":60003}"#, CallOutcome::Forbidden { code: 60003 }),
-            (403, "<html>", CallOutcome::Transient(Transient::Status(403))),
+            // What we have no rule for is not about the role.
+            (403, r#"{"code":50600}"#, CallOutcome::Refused { status: 403, code: 50600 }),
+            (403, r#"{"code":0}"#, CallOutcome::Refused { status: 403, code: 0 }),
             (404, r#"{"code":0}"#, CallOutcome::Transient(Transient::Status(404))),
             (408, "", CallOutcome::Transient(Transient::Status(408))),
             (302, "", CallOutcome::Transient(Transient::Status(302))),
@@ -151,6 +161,30 @@ mod tests {
             let expected = CallOutcome::RateLimited { after: Duration::from_secs_f64(seconds), scope };
             assert_eq!(classify(429, &headers(pairs), body.as_bytes()), expected, "{pairs:?} {body}");
         }
+    }
+
+    #[test]
+    fn a_block_by_cloudflare_stops_everything_and_a_limit_of_writes_the_guild() {
+        let minute = |scope| CallOutcome::RateLimited { after: DEFAULT_WAIT, scope };
+        for (status, body, scope) in [
+            (403, r#"{"message":"internal network error","code":40333}"#, LimitScope::Everything),
+            (400, r#"{"code":40333,"global":false}"#, LimitScope::Everything),
+            (403, "<html>Attention Required! | Cloudflare</html>", LimitScope::Everything),
+            (403, "", LimitScope::Everything),
+            (403, "error code: 1020", LimitScope::Everything),
+            (403, r#"{"code":20028}"#, LimitScope::Guild),
+            (400, r#"{"code":20029}"#, LimitScope::Guild),
+        ] {
+            assert_eq!(
+                classify(status, &HeaderMap::new(), body.as_bytes()),
+                minute(scope),
+                "{status} {body}"
+            );
+        }
+        let asked = headers(&[("retry-after", "900")]);
+        let longer =
+            CallOutcome::RateLimited { after: Duration::from_secs(900), scope: LimitScope::Everything };
+        assert_eq!(classify(403, &asked, br#"{"code":40333}"#), longer);
     }
 
     #[test]

@@ -119,10 +119,14 @@ pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Ve
             (Some(change), done(JobState::Applied, outcome))
         }
         // The gate pauses; jobs keep their place, and no attempt is spent.
-        Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => return None,
+        Verdict::Snooze(..) | Verdict::ParkGuild(_) | Verdict::StopEverything => return None,
         // It may have happened: the intention stays.
         Verdict::Retry(wait, cause) => {
             (None, all(JobState::Pending, *wait, 1, &format!("will be tried again: {cause}")))
+        }
+        Verdict::RetryRefused(wait, code) => {
+            let outcome = format!("will be tried again: Discord refused with status 403, code {code}");
+            (dropped_intention(step), all(JobState::Pending, *wait, 1, &outcome))
         }
         Verdict::Park(ParkReason::Refused(status, code)) => {
             let outcome = format!("parked: Discord refused with status {status}, code {code}");
@@ -194,6 +198,10 @@ pub(super) fn unread(work: &RoleWork, what: Unread, verdict: &Verdict) -> Vec<Jo
         Verdict::Retry(wait, cause) => {
             jobs(work, None, JobState::Pending, *wait, 1, &format!("{what} could not be read: {cause}"))
         }
+        Verdict::RetryRefused(wait, code) => {
+            let outcome = format!("{what} could not be read: Discord refused with status 403, code {code}");
+            jobs(work, None, JobState::Pending, *wait, 1, &outcome)
+        }
         Verdict::Park(ParkReason::Refused(status, code)) => {
             park(&format!("Discord refused with status {status}, code {code}"))
         }
@@ -202,7 +210,7 @@ pub(super) fn unread(work: &RoleWork, what: Unread, verdict: &Verdict) -> Vec<Jo
             park("Discord's answer was about something else")
         }
         // About the guild or about everything: jobs keep their place.
-        Verdict::ParkRole(_) | Verdict::Snooze(..) | Verdict::ParkGuild | Verdict::StopEverything => {
+        Verdict::ParkRole(_) | Verdict::Snooze(..) | Verdict::ParkGuild(_) | Verdict::StopEverything => {
             Vec::new()
         }
     }
@@ -408,7 +416,7 @@ mod tests {
     #[test]
     fn being_told_to_wait_writes_nothing() {
         let snooze = Verdict::Snooze(Duration::from_secs(9), LimitScope::Guild);
-        for verdict in [snooze, Verdict::ParkGuild, Verdict::StopEverything] {
+        for verdict in [snooze, Verdict::ParkGuild(10004), Verdict::StopEverything] {
             assert_eq!(
                 after_call(user(), &work(&[JobAction::Grant]), Step::Grant(Regrant::Fresh), &verdict),
                 None
@@ -430,6 +438,9 @@ mod tests {
         assert_eq!((page.grant.unwrap().change, page.jobs[0].failures), (Change::Forgotten, 0));
         let role = RoleId::from_u64(7).unwrap();
         assert_eq!(page.role, Some(RoleHealth::Parked { role, probe_in: PROBE_ROLE, code: 50013 }));
+        let page = try_with(Verdict::RetryRefused(Duration::from_secs(60), 50600));
+        assert_eq!((page.role, page.grant.unwrap().change), (None, Change::Forgotten), "no role is blamed");
+        assert_eq!((page.jobs[0].state, page.jobs[0].due_in), (JobState::Pending, Duration::from_secs(60)));
         assert_eq!(try_with(Verdict::RoleGone).jobs[0].state, JobState::Failed);
         let page = try_with(Verdict::Park(ParkReason::Refused(400, 50035)));
         assert_eq!((page.grant.unwrap().change, page.jobs[0].state), (Change::Forgotten, JobState::Parked));

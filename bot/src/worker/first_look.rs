@@ -10,7 +10,7 @@ use std::{
 
 use shared::store::database::Pool;
 use shared::{
-    domain::{enforcement::first_look, outcome::CallOutcome, verdict::PROBE_GUILD},
+    domain::{enforcement::first_look, outcome::CallOutcome},
     ids::GuildId,
     store::{database::within, guild_roles, mapped_roles, tenant},
 };
@@ -50,6 +50,7 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
         Err(outcome) => {
             tracing::warn!(guild.id = %guild, ?outcome,
                 "Discord does not say who holds the newly mapped roles; they stay as they are until it does");
+            put_off(pool, guild, &outcome).await?;
             return Ok(true);
         }
     };
@@ -84,16 +85,36 @@ async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool
         Reading::Failed(outcome) => Some(outcome),
         Reading::NoTime => None,
     };
-    if outcome == Some(CallOutcome::GuildGone) {
-        // Each try would be a refused call, and Discord bans for many of those.
-        within(async {
-            let mut tenant = tenant::begin(pool, guild).await?;
-            guild_roles::leave_alone(&mut tenant, PROBE_GUILD).await?;
-            tenant.commit().await
-        })
-        .await?;
+    if let Some(outcome) = &outcome {
+        put_off(pool, guild, outcome).await?;
     }
     tracing::warn!(guild.id = %guild, ?outcome,
         "Discord does not say what roles may do; none is given on what is not known");
     Ok(false)
+}
+
+/// The next look at a guild comes when Discord told us to, or when a refusal may be over; after an outage it comes soon.
+async fn put_off(pool: &Pool, guild: GuildId, outcome: &CallOutcome) -> Result<(), sqlx::Error> {
+    match outcome {
+        CallOutcome::RateLimited { after, .. } => {
+            within(async {
+                let mut tenant = tenant::begin(pool, guild).await?;
+                guild_roles::leave_alone(&mut tenant, *after).await?;
+                tenant.commit().await
+            })
+            .await
+        }
+        // Each is counted, and Discord bans for many of those.
+        CallOutcome::GuildGone { code }
+        | CallOutcome::Forbidden { code }
+        | CallOutcome::Refused { status: 403, code } => {
+            within(async {
+                let mut tenant = tenant::begin(pool, guild).await?;
+                guild_roles::refused(&mut tenant, *code).await?;
+                tenant.commit().await
+            })
+            .await
+        }
+        _ => Ok(()),
+    }
 }

@@ -12,7 +12,7 @@ use shared::{
         joining,
         outcome::CallOutcome,
         plan::{Member, Regrant, Step, plan},
-        verdict::{PROBE_GUILD, PROBE_ROLE, Verdict, verdict},
+        verdict::{Verdict, verdict},
     },
     ids::{GuildId, RoleId, UserId},
     metrics::ROLE_JOBS,
@@ -79,8 +79,10 @@ enum Flow {
     Stop,
     /// Discord told this guild, or everybody, to wait.
     Pause(Duration),
-    /// The bot is not in the guild.
-    Away,
+    /// The bot is not in the guild, says Discord with this code.
+    Away(u32),
+    /// Discord refuses with this code what is not about one role: the next call would be refused too, and refusals are counted.
+    Refused(u32),
     TokenRejected,
 }
 
@@ -89,7 +91,8 @@ impl Flow {
     fn after(verdict: &Verdict, bucket_wait: Option<Duration>) -> Self {
         match verdict {
             Verdict::Snooze(wait, _) => Self::Pause(*wait),
-            Verdict::ParkGuild => Self::Away,
+            Verdict::ParkGuild(code) => Self::Away(*code),
+            Verdict::RetryRefused(_, code) => Self::Refused(*code),
             Verdict::StopEverything => Self::TokenRejected,
             _ => bucket_wait.map_or(Self::Go, Self::Pause),
         }
@@ -104,6 +107,8 @@ struct Notes {
     roles: Vec<RoleHealth>,
     called: Vec<(UserId, RoleId)>,
     refused: BTreeSet<RoleId>,
+    /// Discord has answered a call as it answers a bot that is in the guild.
+    reached: bool,
     /// This turn has read what the server's roles may do.
     roles_read: bool,
 }
@@ -156,11 +161,12 @@ impl Turn<'_> {
         let gate = match flow {
             Flow::Go | Flow::Stop => Gate::Open,
             Flow::Pause(pause) => Gate::Paused(pause),
-            Flow::Away => Gate::Away(PROBE_GUILD),
+            Flow::Away(code) => Gate::Away(code),
+            Flow::Refused(code) => Gate::Refused(code),
             Flow::TokenRejected => Gate::Paused(AFTER_REJECTION),
         };
-        let Notes { jobs, grants, roles, called, .. } = notes;
-        let settlement = Settlement { owner, gate, jobs, grants, roles, called };
+        let Notes { jobs, grants, roles, called, reached, .. } = notes;
+        let settlement = Settlement { owner, gate, jobs, grants, roles, called, reached };
         let release = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
             let release = settle::settle(&mut tenant, &settlement).await?;
@@ -210,6 +216,7 @@ impl Turn<'_> {
                 return Ok(unread(&work.roles.iter().collect::<Vec<_>>(), Unread::Member, &outcome, notes));
             }
         };
+        notes.reached = true;
         let views: Vec<_> = work.roles.iter().map(|role| role.view).collect();
         let steps = plan(&views, &member);
         let (cleared, flow) = self.cleared(work, &steps, notes).await?;
@@ -381,8 +388,8 @@ fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, notes: &mut 
         notes.jobs.extend(books::unread(role, what, &verdict));
     }
     match verdict {
-        // It is about the guild, not about this member: the next one would be refused too, and refusals are counted.
-        Verdict::ParkRole(_) => Flow::Pause(PROBE_ROLE),
+        // No role is concerned: it is about the guild.
+        Verdict::ParkRole(code) => Flow::Refused(code),
         _ => Flow::after(&verdict, None),
     }
 }

@@ -123,7 +123,10 @@ fn said(outcome: &CallOutcome) -> String {
         CallOutcome::Forbidden { code } | CallOutcome::Refused { code, .. } => {
             format!("Discord refuses with code {code}")
         }
-        CallOutcome::Done | CallOutcome::MemberGone | CallOutcome::RoleGone | CallOutcome::GuildGone => {
+        CallOutcome::Done
+        | CallOutcome::MemberGone
+        | CallOutcome::RoleGone
+        | CallOutcome::GuildGone { .. } => {
             format!("Discord's answer makes no sense here ({})", outcome.word())
         }
     }
@@ -143,7 +146,7 @@ async fn look_at(
     };
     let (roles, held) = match seen {
         Ok(seen) => seen,
-        Err(CallOutcome::GuildGone | CallOutcome::MemberGone) => {
+        Err(CallOutcome::GuildGone { .. } | CallOutcome::MemberGone) => {
             let invite = format!(
                 "is the id right? Then invite it: https://discord.com/oauth2/authorize?client_id={application}\
                  &scope=bot+applications.commands&permissions={MANAGE_ROLES}"

@@ -314,6 +314,9 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
         None => format!("role {}  being given", held.role_id),
     });
     println!("\nRole changes that wait");
+    if let Some(refusal) = story.refusal {
+        println!("  {refusal}: tried again {}, or when the bot is invited", when(refusal.until));
+    }
     lines(&story.jobs, "none", |job| {
         let outcome = job.outcome.as_deref().unwrap_or("not tried yet");
         format!(

@@ -35,6 +35,7 @@ mod policy;
 mod postgres;
 mod priority;
 mod reconcile;
+mod refusals;
 mod retention;
 mod scenarios;
 mod secrets;

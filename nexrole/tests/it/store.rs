@@ -114,7 +114,15 @@ fn event(connection: Connection, id: &str, object: Option<&str>) -> NewEvent {
 }
 
 fn settlement(owner: Uuid) -> Settlement {
-    Settlement { owner, gate: Gate::Open, jobs: vec![], grants: vec![], roles: vec![], called: vec![] }
+    Settlement {
+        owner,
+        gate: Gate::Open,
+        jobs: vec![],
+        grants: vec![],
+        roles: vec![],
+        called: vec![],
+        reached: false,
+    }
 }
 
 async fn text(pool: &PgPool, query: &'static str) -> String {
@@ -299,7 +307,7 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
     gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
-    in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
+    in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(10004)).await).await;
     in_guild(&bot, 2, async |t| gates::release(t, owner, Gate::Paused(LEASE)).await).await;
     for n in 1..=2 {
         in_guild(&bot, n, async |t| members::guild_available(t).await).await;
@@ -327,7 +335,7 @@ async fn an_invitation_during_a_turn_is_not_lost() {
         if invited {
             in_guild(&bot, 1, async |t| members::guild_available(t).await).await;
         }
-        in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(LEASE)).await).await;
+        in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(10004)).await).await;
         let next = Uuid::new_v4();
         assert_eq!(
             gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,

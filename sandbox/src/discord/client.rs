@@ -110,6 +110,11 @@ impl Control {
         self.0.tell(Method::PUT, &format!("/guilds/{guild}/bot"), &Value::Null).await
     }
 
+    /// The Gateway says that a guild is not available, as during an outage of Discord's.
+    pub async fn guild_outage(&self, guild: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/guilds/{guild}/outage"), &Value::Null).await
+    }
+
     /// An administrator invokes `name` or `name subcommand`; waits up to 10 s for the visible answer.
     pub async fn interact(&self, guild: u64, user: u64, command: &str) -> anyhow::Result<Interaction> {
         self.interact_with(guild, user, command, json!([]), "8").await

@@ -25,6 +25,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/state", get(state))
         .route("/guilds", post(create_guild))
         .route("/guilds/{guild}/bot", put(invite_bot).delete(kick_bot))
+        .route("/guilds/{guild}/outage", post(outage))
         .route("/guilds/{guild}/roles", post(create_role))
         .route("/guilds/{guild}/roles/{role}", patch(set_role).delete(delete_role))
         .route("/guilds/{guild}/members", post(join))
@@ -104,6 +105,11 @@ async fn invite_bot(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>)
 
 async fn kick_bot(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>) -> Answer {
     discord.with(|world| world.kick_bot(guild))?;
+    Ok(Json(json!({})))
+}
+
+async fn outage(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>) -> Answer {
+    discord.with(|world| world.outage(guild))?;
     Ok(Json(json!({})))
 }
 

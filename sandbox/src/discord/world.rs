@@ -244,6 +244,14 @@ impl World {
         Ok(())
     }
 
+    /// Says what Discord says when a guild's part of it is down. It says no more: calls go on as before.
+    pub(crate) fn outage(&mut self, guild: u64) -> Result<(), No> {
+        self.guilds.get(&guild).ok_or(No::UnknownGuild)?;
+        let said = json!({ "id": guild.to_string(), "unavailable": true });
+        self.tell(guild, INTENT_GUILDS, "GUILD_DELETE", &said);
+        Ok(())
+    }
+
     /// Adds a role; without a position it goes on top of those below the bot.
     pub(crate) fn create_role(&mut self, guild: u64, name: &str, position: Option<u32>) -> Result<u64, No> {
         let id = self.mint.next();

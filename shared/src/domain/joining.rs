@@ -84,7 +84,8 @@ mod tests {
 
     #[test]
     fn other_answers_stand() {
-        for verdict in [Verdict::Done, Verdict::RoleGone, Verdict::ParkRole(50013), Verdict::ParkGuild] {
+        for verdict in [Verdict::Done, Verdict::RoleGone, Verdict::ParkRole(50013), Verdict::ParkGuild(10004)]
+        {
             assert_eq!(despite_absence(verdict.clone(), Some(Duration::ZERO)), verdict);
         }
     }

@@ -12,5 +12,6 @@ pub mod job;
 pub mod joining;
 pub mod outcome;
 pub mod plan;
+pub mod refusal;
 pub mod transition;
 pub mod verdict;

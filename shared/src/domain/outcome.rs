@@ -18,14 +18,17 @@ pub enum CallOutcome {
     MemberGone,
     /// 10011: the role does not exist any more.
     RoleGone,
-    /// 403: not allowed. 50013: no Manage Roles, or the role is above ours, or managed by an integration; other codes are about
-    /// the guild (60003: moderators need two-factor authentication). None ends by asking for the next member.
+    /// Discord does not let us manage the role, whoever the member is. 50013: no Manage Roles, or the role is above ours, or
+    /// managed by an integration; 60003: the guild's moderators need two-factor authentication.
     Forbidden {
         /// Discord's JSON error code.
         code: u32,
     },
     /// 10004, 50001: the bot is not in the guild.
-    GuildGone,
+    GuildGone {
+        /// Discord's JSON error code.
+        code: u32,
+    },
     /// 401: the bot token is not valid (any more).
     TokenRejected,
     /// Refused for a reason that we have no rule for.
@@ -49,7 +52,7 @@ impl CallOutcome {
             Self::MemberGone => "member_gone",
             Self::RoleGone => "role_gone",
             Self::Forbidden { .. } => "forbidden",
-            Self::GuildGone => "guild_gone",
+            Self::GuildGone { .. } => "guild_gone",
             Self::TokenRejected => "token_rejected",
             Self::Refused { .. } => "refused",
             Self::Transient(_) => "unknown",

@@ -12,9 +12,13 @@ const LONGEST: Duration = Duration::from_secs(1200);
 pub const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
 /// One probe an hour of a role that Discord does not let us manage.
 pub const PROBE_ROLE: Duration = Duration::from_secs(3600);
-/// A guild without the bot is asked again after this, unless the bot is invited back before. Each probe is a refused call,
-/// and many such guilds must stay far below the number of those that Discord bans for.
-pub const PROBE_GUILD: Duration = Duration::from_secs(6 * 3600);
+/// Waits after refusal 1, 2, 3 in a row, by a guild as a whole or of one call for a reason that we have no rule for: one answer
+/// may be a mistake, and each refused call counts towards Discord's ban.
+const REFUSED: [Duration; 3] = [Duration::from_secs(60), Duration::from_secs(300), Duration::from_secs(1800)];
+/// And from then on, unless the bot is invited before.
+const STILL_REFUSED: Duration = Duration::from_secs(6 * 3600);
+/// So many refusals are as good as Discord's own word that the bot is not in the guild.
+pub const SURELY_REFUSED: u32 = 3;
 
 /// What to do with the job, or with more than the job.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +33,11 @@ pub enum Verdict {
     Park(ParkReason),
     /// Refused with this code, whoever the member is: all jobs of this role wait, one probe an hour.
     ParkRole(u32),
-    /// All jobs of this guild wait.
-    ParkGuild,
+    /// The bot is not in the guild, says Discord with this code: all jobs of the guild wait.
+    ParkGuild(u32),
+    /// Refused with status 403 and this code, which we have no rule for: try again later, and leave the guild alone for a while,
+    /// since the next call may be refused too.
+    RetryRefused(Duration, u32),
     /// The role was deleted: it cannot be done.
     RoleGone,
     /// No call can succeed: stop.
@@ -46,6 +53,11 @@ pub enum ParkReason {
     Refused(u16, u32),
 }
 
+/// How long to leave something alone that Discord has refused so many times in a row before.
+pub fn refused_for(before: u32) -> Duration {
+    usize::try_from(before).ok().and_then(|before| REFUSED.get(before)).copied().unwrap_or(STILL_REFUSED)
+}
+
 /// Decides.
 pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
     match outcome {
@@ -55,8 +67,9 @@ pub fn verdict(outcome: &CallOutcome, failures: u32, jitter: f64) -> Verdict {
         CallOutcome::MemberGone => Verdict::Park(ParkReason::MemberAbsent),
         CallOutcome::RoleGone => Verdict::RoleGone,
         CallOutcome::Forbidden { code } => Verdict::ParkRole(*code),
-        CallOutcome::GuildGone => Verdict::ParkGuild,
+        CallOutcome::GuildGone { code } => Verdict::ParkGuild(*code),
         CallOutcome::TokenRejected => Verdict::StopEverything,
+        CallOutcome::Refused { status: 403, code } => Verdict::RetryRefused(refused_for(failures), *code),
         CallOutcome::Refused { status, code } => Verdict::Park(ParkReason::Refused(*status, *code)),
         CallOutcome::Transient(cause) => {
             let wait = usize::try_from(failures).ok().and_then(|failures| WAITS.get(failures));
@@ -90,13 +103,22 @@ mod tests {
     }
 
     #[test]
+    fn one_refusal_is_not_believed_for_hours_and_many_are() {
+        let waits = [0, 1, 2, 3, 4, u32::MAX].map(|before| refused_for(before).as_secs());
+        assert_eq!(waits, [60, 300, 1800, 21_600, 21_600, 21_600]);
+        assert_eq!(refused_for(SURELY_REFUSED), STILL_REFUSED);
+        let unknown = CallOutcome::Refused { status: 403, code: 50600 };
+        assert_eq!(verdict(&unknown, 1, 0.5), Verdict::RetryRefused(Duration::from_secs(300), 50600));
+    }
+
+    #[test]
     fn the_rest_of_the_table() {
         for (outcome, expected) in [
             (CallOutcome::Done, Verdict::Done),
             (CallOutcome::MemberGone, Verdict::Park(ParkReason::MemberAbsent)),
             (CallOutcome::RoleGone, Verdict::RoleGone),
             (CallOutcome::Forbidden { code: 60003 }, Verdict::ParkRole(60003)),
-            (CallOutcome::GuildGone, Verdict::ParkGuild),
+            (CallOutcome::GuildGone { code: 10004 }, Verdict::ParkGuild(10004)),
             (CallOutcome::TokenRejected, Verdict::StopEverything),
             (
                 CallOutcome::Refused { status: 400, code: 50035 },

@@ -5,7 +5,14 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{crossing::Crossing, tenant::Tenant};
-use crate::ids::GuildId;
+use crate::{
+    clock::Timestamp,
+    domain::{
+        refusal::Refusal,
+        verdict::{SURELY_REFUSED, refused_for},
+    },
+    ids::GuildId,
+};
 
 /// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
 const STEPS: i64 = 512;
@@ -94,8 +101,11 @@ pub enum Gate {
     Open,
     /// Closed for so long, by Discord's word.
     Paused(Duration),
-    /// The bot is not in the guild: closed for so long, or until it is invited. Open, if that was during the lease.
-    Away(Duration),
+    /// The bot is not in the guild, says Discord with this code: closed, longer each time, or until the bot is invited. Open, if
+    /// that was during the lease.
+    Away(u32),
+    /// Discord refuses calls for the guild with this code: the same.
+    Refused(u32),
 }
 
 /// Whether we still held the lease.
@@ -118,21 +128,90 @@ pub async fn is_away(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
 
 /// Gives the lease back. First in the settling transaction.
 pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: Gate) -> Result<Release, sqlx::Error> {
-    let (closed_for, away) = match gate {
-        Gate::Open => (Duration::ZERO, false),
-        Gate::Paused(pause) => (pause, false),
-        Gate::Away(pause) => (pause, true),
+    let (pause, code) = match gate {
+        Gate::Open => (Duration::ZERO, None),
+        Gate::Paused(pause) => (pause, None),
+        Gate::Away(code) | Gate::Refused(code) => (refused_for(refusals(tenant).await?), Some(code)),
     };
     let released = sqlx::query(
         "UPDATE guild_gates SET owner = NULL, away = $4 AND NOT invited,
-                open_at = clock_timestamp() + CASE WHEN $4 AND invited THEN interval '0' ELSE make_interval(secs => $3) END
+                refused_code = CASE WHEN NOT invited THEN $5 END,
+                refusals = CASE WHEN $5 IS NULL THEN refusals WHEN invited THEN 0 ELSE least(refusals + 1, 100) END,
+                open_at = clock_timestamp()
+                        + CASE WHEN $5 IS NOT NULL AND invited THEN interval '0' ELSE make_interval(secs => $3) END
           WHERE guild_id = $1 AND owner = $2",
     )
     .bind(tenant.guild())
     .bind(owner)
-    .bind(closed_for.as_secs_f64())
-    .bind(away)
+    .bind(pause.as_secs_f64())
+    .bind(matches!(gate, Gate::Away(_)))
+    .bind(code.map(u32::cast_signed))
     .execute(tenant.db())
     .await?;
     Ok(if released.rows_affected() == 1 { Release::Released } else { Release::FencedOut })
+}
+
+/// How often in a row Discord has refused the guild.
+async fn refusals(tenant: &mut Tenant) -> Result<u32, sqlx::Error> {
+    let refusals: Option<i32> =
+        sqlx::query_scalar("SELECT refusals FROM guild_gates WHERE guild_id = $1 FOR NO KEY UPDATE")
+            .bind(tenant.guild())
+            .fetch_optional(tenant.db())
+            .await?;
+    Ok(refusals.and_then(|refusals| refusals.try_into().ok()).unwrap_or(0))
+}
+
+/// Discord answers again: its next refusal is a first one.
+pub async fn reached(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE guild_gates SET refusals = 0 WHERE guild_id = $1 AND refusals > 0")
+        .bind(tenant.guild())
+        .execute(tenant.db())
+        .await?;
+    Ok(())
+}
+
+/// The bot is in the guild: a gate that is closed because Discord refused is opened, and one that is about to be closed for that
+/// stays open. A rate limit's pause stays.
+pub async fn invited(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE guild_gates SET invited = true, away = false, refused_code = NULL, refusals = 0,
+                open_at = CASE WHEN owner IS NULL AND (away OR refused_code IS NOT NULL) THEN now() ELSE open_at END
+          WHERE guild_id = $1",
+    )
+    .bind(tenant.guild())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The bot was removed from the guild, by Discord's own word. Whoever holds the lease is refused once, and that closes the gate.
+pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE guild_gates SET invited = false, away = owner IS NULL, refused_code = NULL, refusals = $2,
+                open_at = CASE WHEN owner IS NULL THEN now() + make_interval(secs => $3) ELSE open_at END
+          WHERE guild_id = $1",
+    )
+    .bind(tenant.guild())
+    .bind(SURELY_REFUSED.cast_signed())
+    .bind(refused_for(SURELY_REFUSED).as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Why nothing is done for the guild, if Discord refuses it: as the last role call found it, or the last look at its roles.
+pub async fn refusal(tenant: &mut Tenant) -> Result<Option<Refusal>, sqlx::Error> {
+    let closed: Option<(Option<i32>, Timestamp)> = sqlx::query_as(
+        "SELECT refused_code, until FROM (
+             SELECT refused_code, open_at AS until, 0 AS rank FROM guild_gates
+              WHERE guild_id = $1 AND owner IS NULL AND (away OR refused_code IS NOT NULL) AND open_at > now()
+             UNION ALL
+             SELECT refused_code, look_at, 1 FROM role_reads
+              WHERE guild_id = $1 AND refused_code IS NOT NULL AND look_at > now()
+             ORDER BY rank LIMIT 1) AS refusals",
+    )
+    .bind(tenant.guild())
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(closed.map(|(code, until)| Refusal { code: code.map(i32::cast_unsigned), until }))
 }

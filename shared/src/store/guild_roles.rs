@@ -10,7 +10,10 @@ use std::{
 
 use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
 use crate::{
-    domain::audit::{Actor, AuditAction, AuditEntry},
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        verdict::{SURELY_REFUSED, refused_for},
+    },
     ids::{GuildId, RoleId},
 };
 
@@ -27,16 +30,18 @@ pub async fn hint(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Has the roles of a guild read again, also if nobody is to get one.
+/// Has the roles of a guild read again, also if nobody is to get one. The bot is in the guild: what Discord refused is over.
 pub async fn look(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE role_reads SET look_at = now() WHERE guild_id = $1")
-        .bind(tenant.guild())
-        .execute(tenant.db())
-        .await?;
+    sqlx::query(
+        "UPDATE role_reads SET look_at = now(), refusals = 0, refused_code = NULL WHERE guild_id = $1",
+    )
+    .bind(tenant.guild())
+    .execute(tenant.db())
+    .await?;
     Ok(())
 }
 
-/// The bot is not in the guild: an invitation has its roles looked at, or this time, since invitations may be missed.
+/// Discord told us to wait, or refuses: nobody looks at the guild's roles for so long, unless the bot is invited before.
 pub async fn leave_alone(tenant: &mut Tenant, wait: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE role_reads SET look_at = now() + make_interval(secs => $2) WHERE guild_id = $1")
         .bind(tenant.guild())
@@ -52,6 +57,30 @@ pub async fn leave_alone(tenant: &mut Tenant, wait: Duration) -> Result<(), sqlx
     .execute(tenant.db())
     .await?;
     Ok(())
+}
+
+/// Discord refuses with this code to show the guild's roles: they are left alone, longer each time.
+pub async fn refused(tenant: &mut Tenant, code: u32) -> Result<(), sqlx::Error> {
+    let before: i32 = sqlx::query_scalar(
+        "INSERT INTO role_reads (guild_id, refusals, refused_code) VALUES ($1, 1, $2)
+         ON CONFLICT (guild_id) DO UPDATE SET refusals = least(role_reads.refusals + 1, 100), refused_code = excluded.refused_code
+         RETURNING refusals - 1",
+    )
+    .bind(tenant.guild())
+    .bind(code.cast_signed())
+    .fetch_one(tenant.db())
+    .await?;
+    leave_alone(tenant, refused_for(before.try_into().unwrap_or(0))).await
+}
+
+/// The bot was removed from the guild, by Discord's own word.
+pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE role_reads SET refusals = $2 WHERE guild_id = $1")
+        .bind(tenant.guild())
+        .bind(SURELY_REFUSED.cast_signed())
+        .execute(tenant.db())
+        .await?;
+    leave_alone(tenant, refused_for(SURELY_REFUSED)).await
 }
 
 /// Takes one guild whose roles are to be read, and moves its next read on by `again`: one that fails costs no more.
@@ -82,7 +111,7 @@ pub async fn write(
     let guild = tenant.guild();
     let newest = sqlx::query(
         "INSERT INTO role_reads (guild_id, read_at) VALUES ($1, clock_timestamp() - make_interval(secs => $2))
-         ON CONFLICT (guild_id) DO UPDATE SET read_at = excluded.read_at
+         ON CONFLICT (guild_id) DO UPDATE SET read_at = excluded.read_at, refusals = 0, refused_code = NULL
           WHERE role_reads.read_at IS NULL OR role_reads.read_at < excluded.read_at
              -- Its clock has gone back since.
              OR role_reads.read_at > clock_timestamp()",

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity, crossing::Crossing, gates, guild_roles, tenant::Tenant};
+use super::{activity, crossing::Crossing, gates, guild_roles, role_jobs, tenant::Tenant};
 use crate::{
     domain::{activity::Activity, job::JobOrigin},
     ids::{GuildId, UserId},
@@ -45,25 +45,30 @@ pub async fn look_again(
 }
 
 /// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, look at newly mapped
-/// roles, and read what all roles may do. A rate limit's pause stays.
+/// roles, read what all roles may do, and find out whether roles that Discord refused can be managed now. A rate limit's pause
+/// stays.
 pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     if gates::is_away(tenant).await? {
         activity::record(tenant, Activity::BotBack).await?;
     }
-    sqlx::query(
-        "UPDATE guild_gates SET invited = true, away = false,
-                open_at = CASE WHEN owner IS NULL AND away THEN now() ELSE open_at END
-          WHERE guild_id = $1",
-    )
-    .bind(tenant.guild())
-    .execute(tenant.db())
-    .await?;
+    gates::invited(tenant).await?;
     sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
         .bind(tenant.guild())
         .execute(tenant.db())
         .await?;
     guild_roles::hint(tenant).await?;
-    guild_roles::look(tenant).await
+    guild_roles::look(tenant).await?;
+    role_jobs::probe_parked_roles(tenant).await
+}
+
+/// The bot was removed from the guild: nothing is tried until it is invited, but for a look now and then, since an invitation may
+/// be missed.
+pub async fn guild_removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    if !gates::is_away(tenant).await? {
+        activity::record(tenant, Activity::BotAway).await?;
+    }
+    gates::removed(tenant).await?;
+    guild_roles::removed(tenant).await
 }
 
 /// Compares roles that are due with Discord once more, of all guilds: those that nobody looked at for `not_since`. Members may

@@ -253,6 +253,27 @@ pub async fn release_role(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx:
     Ok(())
 }
 
+/// Of each role that Discord refused, one job is made pending, and its call finds out whether that is over: somebody may have
+/// mended it unheard.
+pub async fn probe_parked_roles(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    // Jobs first, as in a turn.
+    sqlx::query(
+        "UPDATE role_jobs SET state = 'pending', due_at = now()
+          WHERE guild_id = $1 AND job_id IN (
+              -- The one that is due first: those that wait for their member wait for longer, and would not probe the role.
+              SELECT DISTINCT ON (j.role_id) j.job_id FROM role_jobs j JOIN role_health USING (guild_id, role_id)
+               WHERE j.guild_id = $1 AND j.state = 'parked' ORDER BY j.role_id, j.due_at, j.job_id)",
+    )
+    .bind(tenant.guild())
+    .execute(tenant.db())
+    .await?;
+    sqlx::query("UPDATE role_health SET next_probe_at = now() WHERE guild_id = $1 AND next_probe_at > now()")
+        .bind(tenant.guild())
+        .execute(tenant.db())
+        .await?;
+    Ok(())
+}
+
 /// The roles of a guild that are parked.
 pub async fn parked_roles(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
     sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1")

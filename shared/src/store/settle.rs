@@ -65,11 +65,14 @@ pub struct Settlement {
     pub roles: Vec<RoleHealth>,
     /// What Discord was asked to change, whatever came of it.
     pub called: Vec<(UserId, RoleId)>,
+    /// Discord answered a call as it answers a bot that is in the guild: what it refused before is over.
+    pub reached: bool,
 }
 
 /// Writes a turn's result; the caller commits. Fenced out: nothing of it is written, and what may have been changed at
 /// Discord is looked at again by whoever comes next.
 pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, sqlx::Error> {
+    let is_refused = matches!(turn.gate, Gate::Away(_) | Gate::Refused(_));
     let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(tenant).await?;
     if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
@@ -78,6 +81,9 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
             role_jobs::enqueue(tenant, user, role, JobAction::Grant, JobOrigin::Command, cause).await?;
         }
         return Ok(Release::FencedOut);
+    }
+    if turn.reached && !is_refused {
+        gates::reached(tenant).await?;
     }
     if left {
         activity::record(tenant, Activity::BotAway).await?;
@@ -168,15 +174,16 @@ async fn works(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
 
 async fn park(tenant: &mut Tenant, role: RoleId, probe_in: Duration, code: u32) -> Result<(), sqlx::Error> {
     let is_new: bool = sqlx::query_scalar(
-        "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at)
-         VALUES ($1, $2, 'Discord answers 403 with code ' || $4, clock_timestamp() + make_interval(secs => $3))
-         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason
+        "INSERT INTO role_health (guild_id, role_id, reason, code, next_probe_at)
+         VALUES ($1, $2, 'Discord answers 403 with code ' || $4::text, $4, clock_timestamp() + make_interval(secs => $3))
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason,
+                                                            code = excluded.code
          RETURNING xmax = 0",
     )
     .bind(tenant.guild())
     .bind(role)
     .bind(probe_in.as_secs_f64())
-    .bind(code.to_string())
+    .bind(code.cast_signed())
     .fetch_one(tenant.db())
     .await?;
     if !is_new {

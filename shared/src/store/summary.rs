@@ -24,6 +24,8 @@ pub struct Summary {
     pub observed_roles: i64,
     /// Roles that Discord does not let us manage.
     pub parked_roles: i64,
+    /// Of these, how many because the server wants two-factor authentication (code 60003).
+    pub two_factor_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
     /// Objects that an event named and that the account does not have: a test event's, or another account's.
@@ -79,6 +81,7 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
+                (SELECT count(*) FROM role_health WHERE guild_id = $1 AND code = 60003) AS two_factor_roles,
                 (SELECT count(*) FROM unread WHERE NOT is_absent) AS unread,
                 (SELECT count(*) FROM unread WHERE is_absent) AS absent,
                 (SELECT f.last_error FROM failing f LEFT JOIN answered a USING (connection_id)

@@ -1,9 +1,9 @@
 //! Why a member has, or lacks, a role: evidence, books, jobs and history, as our database has them.
 
-use super::tenant::Tenant;
+use super::{gates, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::enforcement::Enforcement,
+    domain::{enforcement::Enforcement, refusal::Refusal},
     ids::{JobId, RoleId, UserId},
 };
 
@@ -101,6 +101,8 @@ pub struct Story {
     pub sources: Vec<Source>,
     /// Books.
     pub held: Vec<Held>,
+    /// Why nothing is done for the whole guild.
+    pub refusal: Option<Refusal>,
     /// Jobs not done.
     pub jobs: Vec<OpenJob>,
     /// The last 50 lines, newest first.
@@ -167,5 +169,6 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
-    Ok(Story { customers, subscriptions, sources, held, jobs, history })
+    let refusal = gates::refusal(tenant).await?;
+    Ok(Story { customers, subscriptions, sources, held, refusal, jobs, history })
 }

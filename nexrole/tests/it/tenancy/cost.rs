@@ -118,5 +118,6 @@ async fn ten_jobs(database: &Database) -> Settlement {
         grants: vec![],
         roles: vec![],
         called: vec![],
+        reached: false,
     }
 }

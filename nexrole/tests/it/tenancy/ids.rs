@@ -192,6 +192,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 grants: vec![grant],
                 roles: vec![RoleHealth::Works(role)],
                 called: vec![(user, role)],
+                reached: true,
             };
             said!(settle::settle(tenant, &turn))
         }

@@ -1,0 +1,265 @@
+//! Stories about Discord's refusals: one answer is about what its code says, is not believed for hours, and is waited for as told.
+
+use sandbox::discord::Fault;
+use serde_json::json;
+
+use crate::world::{Fan, World};
+
+/// A buyer's job waits without having failed, and nothing was given.
+const WAITS: &str = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts = 0";
+const CLOSED_A_MINUTE: &str = "SELECT count(*) FROM guild_gates WHERE owner IS NULL
+    AND open_at BETWEEN now() + interval '45 seconds' AND now() + interval '61 seconds'";
+
+fn refusal(status: u16, code: u32) -> Fault {
+    Fault::status(status).body(json!({ "message": "x", "code": code }))
+}
+
+async fn run(world: &World, query: &'static str) {
+    sqlx::query(query).execute(world.db()).await.expect("the query is good");
+}
+
+/// What is waited for is over.
+async fn the_wait_is_over(world: &World) {
+    run(world, "UPDATE guild_gates SET open_at = now() WHERE owner IS NULL").await;
+    run(world, "UPDATE role_jobs SET due_at = now() WHERE state = 'pending'").await;
+}
+
+async fn why(world: &World, fan: &Fan) -> String {
+    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
+    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is explained")
+}
+
+async fn status(world: &World) -> String {
+    let owner = world.discord.join(world.guild, "owner").await.expect("joins");
+    world.discord.interact(world.guild, owner, "status").await.expect("an answer").text().to_owned()
+}
+
+/// How often Discord was called, by method and part of the path.
+async fn calls(world: &World, method: &str, part: &str) -> usize {
+    let requests = world.discord.requests().await.expect("Discord answers");
+    requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
+}
+
+#[tokio::test]
+async fn a_block_by_cloudflare_stops_every_call_and_blames_no_role() {
+    let blocks = [
+        refusal(403, 40333).on("PUT", "/roles/"),
+        refusal(403, 40333).on("GET", "/members/"),
+        Fault::status(403).text("<html>Attention Required! | Cloudflare</html>").on("PUT", "/roles/"),
+    ];
+    for block in blocks {
+        let mut world = World::start().await;
+        let (ana, ben) = (world.fan().await, world.fan().await);
+        world.discord.fault(block).await.unwrap();
+        world.subscribes(&ana).await;
+        world.until("the guild waits", async || world.number(CLOSED_A_MINUTE).await == 1).await;
+        let before = calls(&world, "GET", "/members/").await;
+        world.subscribes(&ben).await;
+        world.until("both wait", async || world.number(WAITS).await == 2).await;
+        assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0, "no role is refused");
+        assert!(!status(&world).await.contains("Manage Roles"), "no advice that does not help");
+        // Not the guild alone: nobody's calls go out.
+        run(&world, "UPDATE guild_gates SET open_at = now() WHERE owner IS NULL").await;
+        world.until("the guild waits again", async || world.number(CLOSED_A_MINUTE).await == 1).await;
+        assert_eq!(calls(&world, "GET", "/members/").await, before);
+        // The minute is over.
+        world.stop_bot().await.unwrap();
+        the_wait_is_over(&world).await;
+        world.start_bot().await;
+        world.until_vip(&ana).await;
+        world.until_vip(&ben).await;
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(1)).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until("the guild waits", async || world.number(CLOSED_A_MINUTE).await == 1).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0);
+    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "it was certainly not given");
+    assert!(why(&world, &ana).await.contains("403, code 50600"), "{}", why(&world, &ana).await);
+    assert!(status(&world).await.contains("50600"), "{}", status(&world).await);
+    // Refused calls are counted: another who pays costs none meanwhile.
+    world.subscribes(&ben).await;
+    world.until("Ben waits", async || world.number(WAITS).await == 1).await;
+    assert_eq!(world.role_calls().await, ["PUT 403"]);
+    the_wait_is_over(&world).await;
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+    let forgotten = "SELECT count(*) FROM guild_gates WHERE refusals = 0 AND refused_code IS NULL";
+    assert_eq!(world.number(forgotten).await, 1);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_limit_of_writes_is_waited_for_and_no_failure() {
+    for (status, code) in [(403, 20028), (429, 20028), (403, 20029)] {
+        let world = World::start().await;
+        let ana = world.fan().await;
+        let limit = refusal(status, code).header("retry-after", "1");
+        world.discord.fault(limit.on("PUT", "/roles/").times(1)).await.unwrap();
+        world.subscribes(&ana).await;
+        let waits = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now()";
+        world.until("the guild waits", async || world.number(waits).await == 1).await;
+        assert_eq!(world.number(WAITS).await, 1, "{status} {code}");
+        assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0);
+        world.close().await;
+    }
+}
+
+#[tokio::test]
+async fn one_answer_shuts_a_server_for_a_minute_and_many_for_hours() {
+    let world = World::start().await;
+    let (bo, cy) = (world.fan().await, world.fan().await);
+    for (code, said) in [(10004, "does not know this server"), (50001, "no access to this server")] {
+        world.discord.fault(refusal(404, code).on("GET", "/members/").times(4)).await.unwrap();
+        world.subscribes(if code == 10004 { &bo } else { &cy }).await;
+        for minutes in [1, 5, 30, 360] {
+            let closed = async || {
+                let open_in: Option<i64> = sqlx::query_scalar(
+                    "SELECT round(extract(epoch FROM open_at - now()) / 60)::bigint FROM guild_gates
+                      WHERE owner IS NULL AND away AND open_at > now() + interval '10 seconds'",
+                )
+                .fetch_optional(world.db())
+                .await
+                .unwrap();
+                open_in
+            };
+            world.until("the server is left alone", async || closed().await.is_some()).await;
+            assert_eq!(closed().await, Some(minutes), "{code}");
+            for explained in [why(&world, &bo).await, status(&world).await] {
+                assert!(explained.contains(said) && explained.contains(&code.to_string()), "{explained}");
+            }
+            the_wait_is_over(&world).await;
+        }
+        // Who waited is served, and the next answer counts as a first one.
+        world.until_vip(if code == 10004 { &bo } else { &cy }).await;
+        assert!(!why(&world, &bo).await.contains(said));
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_start_of_a_session_ends_what_one_answer_began() {
+    let world = World::start().await;
+    let bo = world.fan().await;
+    world.discord.fault(refusal(404, 10004).on("GET", "/members/").times(1)).await.unwrap();
+    world.subscribes(&bo).await;
+    world.until("the server is left alone", async || world.number(CLOSED_A_MINUTE).await == 1).await;
+    world.discord.invalidate_gateway(false).await.unwrap();
+    world.until_vip(&bo).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn the_look_at_a_servers_roles_believes_one_answer_for_a_minute() {
+    let mut world = World::without_services().await;
+    world.discord.fault(Fault::status(503).on("GET", "/gateway").times(100_000)).await.unwrap();
+    world.discord.fault(refusal(404, 10004).on("GET", "/roles").times(4)).await.unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    for minutes in [1, 5, 30, 360] {
+        let next = async || {
+            let next: Option<i64> = sqlx::query_scalar(
+                "SELECT round(extract(epoch FROM look_at - now()) / 60)::bigint FROM mapped_roles
+                  WHERE enforcement = 'unseen' AND look_at > now() + interval '20 seconds'",
+            )
+            .fetch_optional(world.db())
+            .await
+            .unwrap();
+            next
+        };
+        world.until("the roles are left alone", async || next().await.is_some()).await;
+        assert_eq!(next().await, Some(minutes));
+        run(&world, "UPDATE mapped_roles SET look_at = now()").await;
+    }
+    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
+    world.until("they are looked at", async || world.number(unseen).await == 0).await;
+    assert_eq!(world.number("SELECT count(*) FROM role_reads WHERE refusals > 0").await, 0);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.kick_bot(world.guild).await.unwrap();
+    let long = "SELECT count(*) FROM guild_gates WHERE away AND open_at > now() + interval '5 hours'";
+    world.until("the server is left alone", async || world.number(long).await == 1).await;
+    world.subscribes(&ana).await;
+    world.until("Ana waits", async || world.number(WAITS).await == 1).await;
+    assert!(why(&world, &ana).await.contains("was removed from this server"));
+    world.discord.invite_bot(world.guild).await.unwrap();
+    world.until_vip(&ana).await;
+    assert_eq!(calls(&world, "GET", "/nowhere").await, 0);
+    let refused = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(403)).count();
+    assert_eq!(refused, 0, "no call was needed to find out");
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.guild_outage(world.guild).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.number("SELECT count(*) FROM activity_log WHERE action = 'bot.away'").await, 0);
+    world.finish().await;
+}
+
+/// Parks the role on 50013, with two buyers, and mends it while nobody is told.
+async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.expect("Discord does it");
+    world.subscribes(&ana).await;
+    world.subscribes(&ben).await;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    world.until("both jobs are parked", async || world.number(parked).await == 2).await;
+    world.discord.kick_bot(world.guild).await.expect("Discord does it");
+    let away = "SELECT count(*) FROM guild_gates WHERE away";
+    world.until("the bot is out", async || world.number(away).await == 1).await;
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.expect("Discord does it");
+    (ana, ben)
+}
+
+#[tokio::test]
+async fn an_invitation_probes_each_parked_role_once() {
+    let world = World::start().await;
+    let (ana, ben) = parked_and_mended_unheard(&world).await;
+    // Not mended after all: one call says so.
+    world.discord.fault(refusal(403, 50013).on("PUT", "/roles/").times(1)).await.unwrap();
+    let before = world.role_calls().await.len();
+    world.discord.invite_bot(world.guild).await.unwrap();
+    world.until("it is probed", async || world.role_calls().await.len() > before).await;
+    world.settle().await;
+    assert_eq!(world.role_calls().await.len(), before + 1, "one probe, not one per job");
+    // The next session finds it mended.
+    world.discord.invalidate_gateway(false).await.unwrap();
+    world.until_vip(&ana).await;
+    world.until_vip(&ben).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_restart_probes_a_parked_role_also_for_what_is_only_to_be_taken() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
+    world.stripe.cancel(&subscription).await.unwrap();
+    let parked = "SELECT count(*) FROM role_health";
+    world.until("the role is parked", async || world.number(parked).await == 1).await;
+    world.settle().await;
+    world.stop_bot().await.unwrap();
+    world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
+    world.start_bot().await;
+    world.until_no_vip(&ana).await;
+    world.finish().await;
+}
