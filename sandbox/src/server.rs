@@ -6,7 +6,8 @@
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, ready};
 
 use axum::Router;
 use axum::extract::connect_info::Connected;
@@ -15,6 +16,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
+
+use crate::traffic::lock;
 
 /// A started server. Dropping it ends the server, its open connections, its websockets and its deliveries.
 #[derive(Debug)]
@@ -39,12 +42,44 @@ impl Running {
 
 /// One accepted connection, as seen by handlers.
 #[derive(Clone, Debug)]
-pub(crate) struct Line(CancellationToken);
+pub(crate) struct Line {
+    broken: CancellationToken,
+    last: Arc<Mutex<Last>>,
+}
+
+/// What becomes of a connection that is cut.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Then {
+    /// It is closed as the operating system does it (FIN).
+    #[default]
+    Close,
+    /// It is reset (RST).
+    Reset,
+    /// It stays open, and nothing passes any more.
+    Stay,
+}
+
+/// The last bytes on a connection, past whatever speaks on it, and what follows them.
+#[derive(Debug, Default)]
+struct Last {
+    bytes: Vec<u8>,
+    then: Then,
+}
 
 impl Line {
+    fn new(broken: CancellationToken) -> Self {
+        Self { broken, last: Arc::default() }
+    }
+
     /// Breaks the connection: whatever is being written never arrives.
     pub(crate) fn cut(&self) {
-        self.0.cancel();
+        self.broken.cancel();
+    }
+
+    /// Breaks the connection after these bytes.
+    pub(crate) fn end(&self, bytes: Vec<u8>, then: Then) {
+        *lock(&self.last) = Last { bytes, then };
+        self.cut();
     }
 }
 
@@ -98,12 +133,14 @@ impl Listener for Lines {
         // Answers are small; without this Nagle adds 40 ms to some of them. A failure only costs that time.
         let _ = stream.set_nodelay(true);
         let token = self.stop.child_token();
-        let wire = Wire { stream, broken: Box::pin(token.clone().cancelled_owned()) };
-        (wire, Line(token))
+        let line = Line::new(token.clone());
+        let wire =
+            Wire { stream, broken: Box::pin(token.cancelled_owned()), line: line.clone(), mute: false };
+        (wire, line)
     }
 
     fn local_addr(&self) -> io::Result<Line> {
-        Ok(Line(self.stop.clone()))
+        Ok(Line::new(self.stop.clone()))
     }
 }
 
@@ -117,15 +154,31 @@ impl Connected<IncomingStream<'_, Lines>> for Line {
 struct Wire {
     stream: TcpStream,
     broken: Pin<Box<WaitForCancellationFutureOwned>>,
+    line: Line,
+    mute: bool,
 }
 
 impl Wire {
-    /// Registers for the cut even when intact, so that an idle connection notices too.
-    fn intact(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
-        match self.broken.as_mut().poll(cx) {
-            Poll::Ready(()) => Err(io::ErrorKind::ConnectionReset.into()),
-            Poll::Pending => Ok(()),
+    /// Registers for the cut even when intact, so that an idle connection notices too. Pending: it stays open, and mute.
+    fn intact(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.mute {
+            return Poll::Pending;
         }
+        if self.broken.as_mut().poll(cx).is_pending() {
+            return Poll::Ready(Ok(()));
+        }
+        let last = std::mem::take(&mut *lock(&self.line.last));
+        // So few bytes fit into an idle connection's buffer; one whose buffer is full is broken all the same.
+        let _ = self.stream.try_write(&last.bytes);
+        match last.then {
+            Then::Close => {}
+            Then::Reset => self.stream.set_zero_linger()?,
+            Then::Stay => {
+                self.mute = true;
+                return Poll::Pending;
+            }
+        }
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
     }
 }
 
@@ -135,19 +188,19 @@ impl AsyncRead for Wire {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.intact(cx)?;
+        ready!(self.intact(cx))?;
         Pin::new(&mut self.stream).poll_read(cx, buf)
     }
 }
 
 impl AsyncWrite for Wire {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buf: &[u8]) -> Poll<io::Result<usize>> {
-        self.intact(cx)?;
+        ready!(self.intact(cx))?;
         Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.intact(cx)?;
+        ready!(self.intact(cx))?;
         Pin::new(&mut self.stream).poll_flush(cx)
     }
 

@@ -5,10 +5,12 @@
 
 mod socket;
 
+use std::time::Duration;
+
 use sandbox::Running;
 use serde_json::{Value, json};
 use socket::{Socket, start};
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 const INTENTS: u64 = 0b11;
 
@@ -196,4 +198,87 @@ async fn intents_shards_and_opcodes_are_checked() {
         assert_eq!(close_code(&mut socket).await, code, "{said}");
     }
     assert_eq!(control.state().await.unwrap()["gateway"]["identified"], 2);
+}
+
+#[tokio::test]
+async fn every_way_in_which_a_websocket_can_end_can_be_ordered() {
+    let (running, control) = start().await;
+    let stays_open = [
+        "close_and_linger",
+        "half_close_code",
+        "forbidden_close_code",
+        "close_reason_not_utf8",
+        "half_frame_and_linger",
+        "unknown_opcode",
+        "reserved_bits",
+        "masked_frame",
+        "stray_continuation",
+        "long_ping",
+        "huge_frame",
+        "not_utf8",
+    ];
+    for how in ["eof", "reset", "close_without_code", "half_frame", "http"].iter().chain(&stays_open) {
+        let mut socket = Socket::identify(&running, INTENTS).await;
+        greeted(&mut socket, 0).await;
+        control.end_gateway(how).await.unwrap();
+        let mut said = Vec::new();
+        let ended = tokio::time::timeout(Duration::from_millis(300), socket.0.read_to_end(&mut said)).await;
+        assert_eq!(ended.is_err(), stays_open.contains(how), "{how}");
+        assert_eq!(matches!(ended, Ok(Err(_))), *how == "reset", "{how}");
+        assert_eq!(said.is_empty(), ["eof", "reset"].contains(how), "{how}: {said:?}");
+        let state = control.state().await.unwrap();
+        assert_eq!(state["sessions"], 0, "{how}");
+    }
+}
+
+#[tokio::test]
+async fn every_way_in_which_a_connection_can_be_refused_can_be_ordered() {
+    let (running, control) = start().await;
+    control.greet_gateway(json!({ "kind": "closed_after_hello", "code": 4000 })).await.unwrap();
+    let mut socket = Socket::connect(&running).await;
+    assert_eq!(socket.hear().await["op"], 10);
+    assert_eq!(close_code(&mut socket).await, 4000);
+    control.greet_gateway(json!({ "kind": "closed_after_identify", "code": 4011 })).await.unwrap();
+    assert_eq!(close_code(&mut Socket::identify(&running, INTENTS).await).await, 4011);
+    control.greet_gateway(json!({ "kind": "invalid_session" })).await.unwrap();
+    assert_eq!(Socket::identify(&running, INTENTS).await.hear().await["op"], 9);
+    for (greeting, hello) in [("no_hello", false), ("no_ready", true)] {
+        control.greet_gateway(json!({ "kind": greeting })).await.unwrap();
+        let mut socket = Socket::connect(&running).await;
+        let heard = tokio::time::timeout(Duration::from_millis(300), socket.frame()).await;
+        assert_eq!(heard.is_ok(), hello, "{greeting}");
+    }
+    control.greet_gateway(json!({ "kind": "refused", "status": 502 })).await.unwrap();
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
+    let asked = client.get(format!("{}/gateway", running.url)).header("connection", "upgrade");
+    let asked = asked.header("upgrade", "websocket").header("sec-websocket-version", "13");
+    let refused = asked.header("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==").send().await.unwrap();
+    assert_eq!(refused.status(), 502);
+    // An IDENTIFY counts, whatever becomes of it.
+    let state = control.state().await.unwrap();
+    assert_eq!(state["gateway"]["identified"], 2);
+}
+
+#[tokio::test]
+async fn events_go_wrong_as_ordered_and_hidden_channels_say_nothing() {
+    let (running, control) = start().await;
+    let guild = control.create_guild(None, "Guild").await.unwrap();
+    control.create_channel(guild, "staff", 1 << 10).await.unwrap();
+    control.spoil_event("GUILD_MEMBER_ADD", "/user/username", None, 1).await.unwrap();
+    control.spoil_event("GUILD_MEMBER_ADD", "/joined_at", Some(Value::Null), 1).await.unwrap();
+    let mut socket = Socket::identify(&running, INTENTS).await;
+    assert_eq!(socket.hear().await["t"], "READY");
+    let created = socket.hear().await;
+    let channels = created["d"]["channels"].as_array().unwrap();
+    let names: Vec<_> = channels.iter().map(|channel| &channel["name"]).collect();
+    assert_eq!(names, ["general", "___hidden___"]);
+    assert_eq!((&channels[1]["flags"], &channels[1]["nsfw"]), (&json!(1 << 17), &Value::Null));
+    control.join(guild, "ana").await.unwrap();
+    let joined = socket.hear().await;
+    assert_eq!((&joined["t"], &joined["d"]["joined_at"]), (&json!("GUILD_MEMBER_ADD"), &Value::Null));
+    assert!(joined["d"]["user"].get("username").is_none());
+    control.join(guild, "ben").await.unwrap();
+    assert_eq!(socket.hear().await["d"]["user"]["username"], "ben");
+    control.say_on_gateway("{").await.unwrap();
+    assert_eq!(socket.frame().await.unwrap().1, b"{");
 }

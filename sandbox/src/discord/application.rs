@@ -32,8 +32,9 @@ async fn gateway(State(discord): State<Arc<Discord>>) -> Json<Value> {
 }
 
 async fn gateway_bot(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    let left = discord.with(|world| world.gateway.identifies_left());
-    let budget = json!({ "total": 1000, "remaining": left, "reset_after": 86_400_000, "max_concurrency": 1 });
+    let (left, after) = discord.with(|world| world.gateway.identifies_left());
+    let after = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
+    let budget = json!({ "total": 1000, "remaining": left, "reset_after": after, "max_concurrency": 1 });
     Json(json!({ "url": discord.gateway_url, "shards": 1, "session_start_limit": budget }))
 }
 

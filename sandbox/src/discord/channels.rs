@@ -16,9 +16,9 @@ use super::reply::No;
 use super::rest::id;
 use super::snowflake;
 use super::wire;
-use super::world::{ADMINISTRATOR, BOT_ID, World};
+use super::world::{ADMINISTRATOR, BOT_ID, Guild, World};
 
-const VIEW: u64 = 0x400;
+pub(crate) const VIEW: u64 = 0x400;
 const SEND: u64 = 0x800;
 const MANAGE_MESSAGES: u64 = 0x2000;
 const PAGE: usize = 50;
@@ -29,6 +29,13 @@ pub(crate) struct Channel {
     pub(crate) name: String,
     /// Permissions that an overwrite takes from the bot here.
     pub(crate) bot_denied: u64,
+}
+
+impl Channel {
+    /// Whether the bot cannot view it.
+    pub(crate) fn is_hidden(&self, guild: &Guild) -> bool {
+        self.bot_denied & VIEW != 0 && guild.bot_permissions() & ADMINISTRATOR == 0
+    }
 }
 
 /// Where a message goes.
@@ -112,7 +119,7 @@ async fn list(
     Path(guild): Path<String>,
 ) -> Result<Json<Vec<Value>>, No> {
     let guild = id(&guild)?;
-    discord.with(|world| Ok(Json(wire::channels(world.seen_by_bot(guild)?))))
+    discord.with(|world| Ok(Json(wire::visible_channels(world.seen_by_bot(guild)?))))
 }
 
 async fn read_channel(
@@ -123,7 +130,7 @@ async fn read_channel(
     discord.with(|world| match world.place(channel)? {
         Place::Direct(user) => Ok(Json(wire::direct(channel, &world.user(user)))),
         Place::Guild(_) => {
-            let shown = world.guilds.values().flat_map(wire::channels);
+            let shown = world.guilds.values().flat_map(wire::visible_channels);
             let wanted = channel.to_string();
             shown.into_iter().find(|shape| shape["id"] == wanted).map(Json).ok_or(No::UnknownChannel)
         }

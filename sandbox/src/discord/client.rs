@@ -270,6 +270,43 @@ impl Control {
         self.order("deafen", Value::Null).await
     }
 
+    /// Ends every gateway connection in one of the ways that the sandbox's README lists; the sessions can be resumed.
+    pub async fn end_gateway(&self, how: &str) -> anyhow::Result<()> {
+        self.order("end", json!({ "how": how })).await
+    }
+
+    /// Says this text on every gateway connection, whatever it is.
+    pub async fn say_on_gateway(&self, text: &str) -> anyhow::Result<()> {
+        self.order("say", json!({ "text": text })).await
+    }
+
+    /// The next `times` events of this kind have another value at this RFC 6901 pointer; `None` leaves the field out.
+    pub async fn spoil_event(
+        &self,
+        event: &str,
+        pointer: &str,
+        value: Option<Value>,
+        times: u32,
+    ) -> anyhow::Result<()> {
+        let mut body = json!({ "event": event, "pointer": pointer, "times": times });
+        // `null` is a value, too.
+        if let Some(value) = value {
+            body["value"] = value;
+        }
+        self.order("spoil", body).await
+    }
+
+    /// What clients meet that connect to the gateway from now on: `{"kind": "welcome"}`, or another of the README's.
+    pub async fn greet_gateway(&self, greeting: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/gateway", &json!({ "greeting": greeting })).await
+    }
+
+    /// What `GET /gateway/bot` says of the day's IDENTIFYs.
+    pub async fn set_identifies_left(&self, remaining: u64, reset_after_ms: u64) -> anyhow::Result<()> {
+        let left = json!({ "remaining": remaining, "reset_after_ms": reset_after_ms });
+        self.0.tell(Method::POST, "/gateway", &json!({ "identifies_left": left })).await
+    }
+
     /// How often clients that connect from now on must send a heartbeat.
     pub async fn set_heartbeat(&self, interval_ms: u64) -> anyhow::Result<()> {
         let body = json!({ "heartbeat_interval_ms": interval_ms });

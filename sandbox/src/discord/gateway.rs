@@ -6,11 +6,13 @@ use std::time::{Duration, Instant};
 
 use axum::extract::ws::{CloseFrame, Message, WebSocket, WebSocketUpgrade};
 use axum::extract::{ConnectInfo, State};
-use axum::response::Response;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
 use super::Discord;
+use super::behaviour::Greeting;
 use super::session::{Connection, Frame, NoResume, Session};
 use super::wire;
 use super::world::{BOT_ID, INTENT_GUILDS, INTENT_MEMBERS, World};
@@ -46,6 +48,13 @@ pub(crate) async fn connect(
     ConnectInfo(line): ConnectInfo<Line>,
     upgrade: WebSocketUpgrade,
 ) -> Response {
+    match discord.with(|world| world.gateway.greeting) {
+        Greeting::Refused { status } => {
+            return StatusCode::from_u16(status).unwrap_or(StatusCode::SERVICE_UNAVAILABLE).into_response();
+        }
+        Greeting::NoAnswer => std::future::pending().await,
+        _ => {}
+    }
     upgrade.on_upgrade(async move |mut socket| {
         let (frames, inbox) = mpsc::unbounded_channel();
         let number = discord.with(|world| world.mint.next());
@@ -62,12 +71,19 @@ async fn converse(
     mut inbox: mpsc::UnboundedReceiver<Frame>,
     socket: &mut WebSocket,
 ) -> Result<Ending, axum::Error> {
-    let heartbeat = discord.with(|world| world.gateway.heartbeat);
+    let (heartbeat, greeting) = discord.with(|world| (world.gateway.heartbeat, world.gateway.greeting));
+    if greeting == Greeting::NoHello {
+        while socket.recv().await.is_some() {}
+        return Ok(Ending::Resumable);
+    }
     let interval = u64::try_from(heartbeat.as_millis()).unwrap_or(u64::MAX);
     let hello = json!({ "op": 10, "d": { "heartbeat_interval": interval }, "s": null, "t": null });
     say(socket, hello.to_string()).await?;
+    if let Greeting::ClosedAfterHello { code } = greeting {
+        return close(socket, Some(code)).await;
+    }
     let mut silent_since = tokio::time::Instant::now();
-    let mut deaf = false;
+    let mut deaf = greeting == Greeting::NoReady;
     let mut sent = (Instant::now(), 0_u32);
     loop {
         tokio::select! {
@@ -78,7 +94,7 @@ async fn converse(
                 Frame::Deafen => deaf = true,
             },
             () = tokio::time::sleep_until(silent_since + heartbeat * PATIENCE), if !deaf => {
-                return close(socket, 4009).await;
+                return close(socket, Some(4009)).await;
             }
             received = socket.recv() => {
                 let text = match received {
@@ -96,10 +112,10 @@ async fn converse(
                 }
                 sent.1 += 1;
                 if sent.1 > SENDS {
-                    return close(socket, 4008).await;
+                    return close(socket, Some(4008)).await;
                 }
                 let Ok(frame) = serde_json::from_str::<Value>(&text) else {
-                    return close(socket, 4002).await;
+                    return close(socket, Some(4002)).await;
                 };
                 if frame["op"] == 1 {
                     silent_since = tokio::time::Instant::now();
@@ -107,7 +123,7 @@ async fn converse(
                 match discord.with(|world| hear(discord, world, connection, &frame)) {
                     Reply::Nothing => {}
                     Reply::Say(answer) => say(socket, answer.to_string()).await?,
-                    Reply::Close(code) => return close(socket, code).await,
+                    Reply::Close(code) => return close(socket, Some(code)).await,
                 }
             }
         }
@@ -124,6 +140,16 @@ fn hear(discord: &Discord, world: &mut World, connection: &Connection, frame: &V
         }
         Some(2 | 6) if identified => Reply::Close(4005),
         Some(2 | 6) if !accepted => Reply::Close(4004),
+        Some(2 | 6) if world.gateway.greeting != Greeting::Welcome => {
+            if frame["op"] == 2 {
+                world.gateway.count_identify();
+            }
+            match world.gateway.greeting {
+                Greeting::ClosedAfterIdentify { code } => Reply::Close(code),
+                Greeting::InvalidSession => Reply::Say(json!({ "op": 9, "d": false, "s": null, "t": null })),
+                _ => Reply::Nothing,
+            }
+        }
         Some(2) => identify(world, connection, &frame["d"], &discord.gateway_url),
         Some(6) => {
             let name = frame["d"]["session_id"].as_str().unwrap_or_default();
@@ -144,6 +170,7 @@ fn hear(discord: &Discord, world: &mut World, connection: &Connection, frame: &V
 
 /// Queues READY and the guilds in the same breath as joining the world, so that no event is lost or doubled.
 fn identify(world: &mut World, connection: &Connection, asked: &Value, gateway_url: &str) -> Reply {
+    world.gateway.count_identify();
     let Some(intents) = asked["intents"].as_u64() else { return Reply::Close(4013) };
     if intents & INTENT_MEMBERS != 0 && !world.gateway.members_intent {
         return Reply::Close(4014);
@@ -156,7 +183,8 @@ fn identify(world: &mut World, connection: &Connection, asked: &Value, gateway_u
         },
         Some(_) => return Reply::Close(4010),
     };
-    let mut session = Session::new(world.mint.next(), intents, shard, connection.clone());
+    let mut session =
+        Session::new(world.mint.next(), intents, shard, connection.clone(), world.gateway.spoils.clone());
     let present: Vec<_> =
         world.guilds.values().filter(|guild| guild.bot_in_guild && session.is_for(guild.id)).collect();
     let guilds: Vec<Value> =
@@ -180,7 +208,11 @@ async fn say(socket: &mut WebSocket, text: String) -> Result<(), axum::Error> {
     socket.send(Message::Text(text.into())).await
 }
 
-async fn close(socket: &mut WebSocket, code: u16) -> Result<Ending, axum::Error> {
+async fn close(socket: &mut WebSocket, code: Option<u16>) -> Result<Ending, axum::Error> {
+    let Some(code) = code else {
+        socket.send(Message::Close(None)).await?;
+        return Ok(Ending::Resumable);
+    };
     let reason = match code {
         4000 => "Unknown error.",
         4001 => "Unknown opcode.",

@@ -3,6 +3,7 @@
 mod application;
 mod audit;
 mod ban;
+mod behaviour;
 mod channels;
 mod client;
 mod control;

@@ -1,7 +1,7 @@
 //! What a test orders the gateway to do. In: control calls. Out: how many connections it happened to.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::extract::State;
 use axum::routing::post;
@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Discord;
+use super::behaviour::{End, Greeting, Spoil};
 use crate::refusal::Refusal;
 
 /// Close codes that may be sent in a frame.
@@ -23,6 +24,9 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/gateway/invalidate", post(invalidate))
         .route("/gateway/close", post(close))
         .route("/gateway/deafen", post(deafen))
+        .route("/gateway/end", post(end))
+        .route("/gateway/say", post(say))
+        .route("/gateway/spoil", post(spoil).delete(spoil_nothing))
 }
 
 fn happened(connections: usize) -> Json<Value> {
@@ -33,6 +37,15 @@ fn happened(connections: usize) -> Json<Value> {
 struct Behaviour {
     heartbeat_interval_ms: Option<u64>,
     members_intent: Option<bool>,
+    greeting: Option<Greeting>,
+    identifies_left: Option<Left>,
+}
+
+/// What is left of the day's IDENTIFYs, and when there are more.
+#[derive(Clone, Copy, Deserialize)]
+struct Left {
+    remaining: u64,
+    reset_after_ms: u64,
 }
 
 async fn behave(State(discord): State<Arc<Discord>>, Json(wish): Json<Behaviour>) -> Json<Value> {
@@ -40,6 +53,11 @@ async fn behave(State(discord): State<Arc<Discord>>, Json(wish): Json<Behaviour>
         let gateway = &mut world.gateway;
         gateway.heartbeat = wish.heartbeat_interval_ms.map_or(gateway.heartbeat, Duration::from_millis);
         gateway.members_intent = wish.members_intent.unwrap_or(gateway.members_intent);
+        gateway.greeting = wish.greeting.unwrap_or(gateway.greeting);
+        if let Some(left) = wish.identifies_left {
+            gateway.budget =
+                Some((left.remaining, Instant::now() + Duration::from_millis(left.reset_after_ms)));
+        }
     });
     Json(json!({}))
 }
@@ -76,7 +94,41 @@ async fn close(
     if !CODES.contains(&code) || matches!(code, 1004..=1006 | 1015) {
         return Err(Refusal::malformed(format!("{code} cannot be sent; /gateway/drop ends without a frame")));
     }
-    Ok(happened(discord.with(|world| world.gateway.close_all(code))))
+    Ok(happened(discord.with(|world| world.gateway.close_all(Some(code)))))
+}
+
+#[derive(Deserialize)]
+struct How {
+    how: End,
+}
+
+async fn end(State(discord): State<Arc<Discord>>, Json(How { how }): Json<How>) -> Json<Value> {
+    happened(discord.with(|world| match how {
+        End::CloseWithoutCode => world.gateway.close_all(None),
+        _ => {
+            let (bytes, then) = how.bytes();
+            world.gateway.end_all(&bytes, then)
+        }
+    }))
+}
+
+#[derive(Deserialize)]
+struct Text {
+    text: String,
+}
+
+async fn say(State(discord): State<Arc<Discord>>, Json(Text { text }): Json<Text>) -> Json<Value> {
+    happened(discord.with(|world| world.gateway.say_all(&text)))
+}
+
+async fn spoil(State(discord): State<Arc<Discord>>, Json(wish): Json<Spoil>) -> Json<Value> {
+    discord.with(|world| world.gateway.spoils.order(wish));
+    Json(json!({}))
+}
+
+async fn spoil_nothing(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    discord.with(|world| world.gateway.spoils.clear());
+    Json(json!({}))
 }
 
 async fn deafen(State(discord): State<Arc<Discord>>) -> Json<Value> {

@@ -7,7 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use crate::server::Line;
+use super::behaviour::{Greeting, Spoils};
+use crate::server::{Line, Then};
 
 /// Events kept for a RESUME; who missed more must identify again.
 const BACKLOG: usize = 2_000;
@@ -17,6 +18,7 @@ const RESUMABLE: Duration = Duration::from_secs(180);
 const HEARTBEAT: Duration = Duration::from_millis(41_250);
 /// IDENTIFYs a day; who passes them loses the token.
 const IDENTIFIES: u64 = 1_000;
+const DAY: Duration = Duration::from_secs(86_400);
 /// Close codes after which Discord has forgotten the session.
 const FINAL_CODES: [u16; 8] = [4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014];
 
@@ -24,8 +26,8 @@ const FINAL_CODES: [u16; 8] = [4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014];
 pub(crate) enum Frame {
     /// Send this.
     Text(String),
-    /// Send a close frame with this code, and end.
-    Close(u16),
+    /// Send a close frame with this code, or with none, and end.
+    Close(Option<u16>),
     /// Neither hear nor say anything any more, but stay open.
     Deafen,
 }
@@ -56,12 +58,19 @@ pub(crate) struct Session {
     backlog: VecDeque<(u64, String)>,
     connection: Option<Connection>,
     left_at: Instant,
+    spoils: Spoils,
 }
 
 impl Session {
-    pub(crate) fn new(id: u64, intents: u64, shard: (u64, u64), connection: Connection) -> Self {
+    pub(crate) fn new(
+        id: u64,
+        intents: u64,
+        shard: (u64, u64),
+        connection: Connection,
+        spoils: Spoils,
+    ) -> Self {
         let (sequence, backlog, left_at) = (0, VecDeque::new(), Instant::now());
-        Self { id, intents, shard, sequence, backlog, connection: Some(connection), left_at }
+        Self { id, intents, shard, sequence, backlog, connection: Some(connection), left_at, spoils }
     }
 
     /// The id as Discord spells it.
@@ -82,6 +91,7 @@ impl Session {
     /// Sends an event, or keeps it until the client is back.
     pub(crate) fn dispatch(&mut self, event: &str, data: &Value) {
         self.sequence += 1;
+        let data = self.spoils.apply(event, data);
         let text = json!({ "op": 0, "s": self.sequence, "t": event, "d": data }).to_string();
         if let Some(connection) = &self.connection {
             connection.tell(Frame::Text(text.clone()));
@@ -124,20 +134,34 @@ pub(crate) struct Sessions {
     pub(crate) heartbeat: Duration,
     /// Whether the application may use the privileged member intent.
     pub(crate) members_intent: bool,
+    /// What becomes of connections from now on.
+    pub(crate) greeting: Greeting,
+    /// Which events go wrong.
+    pub(crate) spoils: Spoils,
+    /// How many IDENTIFYs the day has left, if a test says so, and when it has more.
+    pub(crate) budget: Option<(u64, Instant)>,
     identified: u64,
     resumed: u64,
 }
 
 impl Default for Sessions {
     fn default() -> Self {
-        Self { all: Vec::new(), heartbeat: HEARTBEAT, members_intent: true, identified: 0, resumed: 0 }
+        Self {
+            all: Vec::new(),
+            heartbeat: HEARTBEAT,
+            members_intent: true,
+            greeting: Greeting::Welcome,
+            spoils: Spoils::default(),
+            budget: None,
+            identified: 0,
+            resumed: 0,
+        }
     }
 }
 
 impl Sessions {
     /// A new session takes its place behind the older ones; those whose client never came back are forgotten.
     pub(crate) fn add(&mut self, session: Session) {
-        self.identified += 1;
         self.all.retain(|old| old.connection.is_some() || old.left_at.elapsed() < RESUMABLE);
         self.all.push(session);
     }
@@ -209,9 +233,21 @@ impl Sessions {
         self.all.iter().filter(|session| session.connection.is_some()).count()
     }
 
-    /// How many IDENTIFYs the day has left.
-    pub(crate) fn identifies_left(&self) -> u64 {
-        IDENTIFIES.saturating_sub(self.identified)
+    /// An IDENTIFY counts, whatever becomes of it.
+    pub(crate) fn count_identify(&mut self) {
+        self.identified += 1;
+        if let Some((left, _)) = &mut self.budget {
+            *left = left.saturating_sub(1);
+        }
+    }
+
+    /// How many IDENTIFYs the day has left, and for how long.
+    pub(crate) fn identifies_left(&mut self) -> (u64, Duration) {
+        self.budget = self.budget.filter(|(_, until)| *until > Instant::now());
+        match self.budget {
+            Some((left, until)) => (left, until.saturating_duration_since(Instant::now())),
+            None => (IDENTIFIES.saturating_sub(self.identified), DAY),
+        }
     }
 
     /// For `/state`.
@@ -228,6 +264,18 @@ impl Sessions {
         }
         broken.iter().for_each(|connection| connection.line.cut());
         broken.len()
+    }
+
+    /// Writes these bytes past the protocol on every connection, and ends it like this. The sessions can be resumed.
+    pub(crate) fn end_all(&mut self, bytes: &[u8], then: Then) -> usize {
+        let ended: Vec<Connection> = self.all.iter_mut().filter_map(Session::disconnect).collect();
+        ended.iter().for_each(|connection| connection.line.end(bytes.to_vec(), then));
+        ended.len()
+    }
+
+    /// Says a text on every connection, whatever it is; nothing else changes.
+    pub(crate) fn say_all(&self, text: &str) -> usize {
+        self.tell_all(|| Frame::Text(text.to_owned()))
     }
 
     /// Tells every client to reconnect and resume.
@@ -247,11 +295,11 @@ impl Sessions {
         told
     }
 
-    /// Closes every connection with this code.
-    pub(crate) fn close_all(&mut self, code: u16) -> usize {
+    /// Closes every connection with this code, or without one.
+    pub(crate) fn close_all(&mut self, code: Option<u16>) -> usize {
         let told = self.tell_all(|| Frame::Close(code));
         self.all.iter_mut().for_each(|session| drop(session.disconnect()));
-        if FINAL_CODES.contains(&code) {
+        if code.is_some_and(|code| FINAL_CODES.contains(&code)) {
             self.all.clear();
         }
         told

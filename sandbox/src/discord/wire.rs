@@ -4,7 +4,7 @@
 
 use serde_json::{Value, json};
 
-use super::channels::Channel;
+use super::channels::{Channel, VIEW};
 use super::world::{BOT_ID, Guild, Member, Role};
 use crate::clock;
 
@@ -137,21 +137,46 @@ pub(crate) fn message(id: u64, channel: u64, author: &Value) -> Value {
     })
 }
 
-/// A guild's channels.
+/// A guild's channels, as the gateway shows them: those that the bot cannot view without what they are.
 pub(crate) fn channels(guild: &Guild) -> Vec<Value> {
-    let channels = guild.channels.iter().enumerate();
+    let shown = guild.channels.iter().enumerate();
     let shape = |(position, (id, channel)): (usize, (&u64, &Channel))| {
-        let denied = json!({
-            "id": BOT_ID.to_string(), "type": 1, "allow": "0", "deny": channel.bot_denied.to_string(),
-        });
-        let overwrites = if channel.bot_denied == 0 { json!([]) } else { json!([denied]) };
-        json!({
-            "id": id.to_string(), "type": 0, "guild_id": guild.id.to_string(), "name": channel.name,
-            "position": position, "permission_overwrites": overwrites, "flags": 0, "parent_id": null,
-            "topic": null, "nsfw": false, "rate_limit_per_user": 0, "last_message_id": null,
-        })
+        if channel.is_hidden(guild) {
+            hidden(*id, position, guild)
+        } else {
+            seen(*id, position, channel, guild)
+        }
     };
-    channels.map(shape).collect()
+    shown.map(shape).collect()
+}
+
+/// A guild's channels, as the REST API lists them: only those that the bot can view.
+pub(crate) fn visible_channels(guild: &Guild) -> Vec<Value> {
+    let visible = guild.channels.iter().enumerate().filter(|(_, (_, channel))| !channel.is_hidden(guild));
+    visible.map(|(position, (id, channel))| seen(*id, position, channel, guild)).collect()
+}
+
+fn seen(id: u64, position: usize, channel: &Channel, guild: &Guild) -> Value {
+    let denied = json!({
+        "id": BOT_ID.to_string(), "type": 1, "allow": "0", "deny": channel.bot_denied.to_string(),
+    });
+    let overwrites = if channel.bot_denied == 0 { json!([]) } else { json!([denied]) };
+    json!({
+        "id": id.to_string(), "type": 0, "guild_id": guild.id.to_string(), "name": channel.name,
+        "position": position, "permission_overwrites": overwrites, "flags": 0, "parent_id": null,
+        "topic": null, "nsfw": false, "rate_limit_per_user": 0, "last_message_id": null,
+    })
+}
+
+/// Since 2026-11-16 every bot is shown such channels with nothing but their id, kind and place
+/// (<https://discord.com/developers/docs/resources/channel>). Which fields are null is not published: here all that may be.
+fn hidden(id: u64, position: usize, guild: &Guild) -> Value {
+    let denied = json!({ "id": guild.id.to_string(), "type": 0, "allow": "0", "deny": VIEW.to_string() });
+    json!({
+        "id": id.to_string(), "type": 0, "guild_id": guild.id.to_string(), "name": "___hidden___",
+        "position": position, "permission_overwrites": [denied], "flags": 1 << 17, "parent_id": null,
+        "topic": null, "nsfw": null, "rate_limit_per_user": null, "last_message_id": null,
+    })
 }
 
 /// A conversation of two.
