@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::{
     config::Config,
     discord::client::RoleClient,
-    gateway::{self, Gateway},
+    gateway::{self, Connected, Gateway},
     wake,
     worker::{self, Worker, first_look},
 };
@@ -42,19 +42,26 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     metrics::start(config.metrics, pool.clone(), stop.clone())
         .await
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
-    let routes = http::only(health::routes(pool.clone()));
+    let connected = Connected::default();
+    let noted = connected.clone();
+    let routes = http::only(health::routes_with(pool.clone(), move || noted.complaint()));
     let health = tokio::spawn(http::serve(listener, routes, Limits::default(), stop.clone()));
 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
     tasks.spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
-    let connection =
-        Gateway { pool: pool.clone(), token: config.token.clone(), api_url: config.discord_api_url.clone() };
-    tasks.spawn(gateway::run(connection, stop.clone()));
     let discord =
         RoleClient::new(&config.token, &config.discord_api_url).context("the HTTP client cannot be built")?;
     let discord = Arc::new(discord);
+    let connection = Gateway {
+        pool: pool.clone(),
+        token: config.token.clone(),
+        api_url: config.discord_api_url.clone(),
+        discord: Arc::clone(&discord),
+        connected,
+    };
+    tasks.spawn(gateway::run(connection, stop.clone()));
     tasks.spawn(first_look::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),

@@ -23,9 +23,15 @@ const STANDS: Duration = Duration::from_millis(500);
 /// probes give up after ten seconds.
 const LOOK_WITHIN: Duration = Duration::from_secs(5);
 
-/// Both routes, for any router.
-pub fn routes<S: Clone + Send + Sync + 'static>(pool: Pool) -> Router<S> {
-    Router::new().route("/healthz", alive()).route("/readyz", ready(pool))
+/// Both routes, for any router. `complaint` is what a ready service says of something that does not hold its work up; the
+/// route may be public.
+pub fn routes_with<S: Clone + Send + Sync + 'static>(
+    pool: Pool,
+    complaint: impl Fn() -> Option<String> + Clone + Send + Sync + 'static,
+) -> Router<S> {
+    let last = Arc::new(Mutex::new(None));
+    let ready = get(move || async move { look(&pool, &last, complaint()).await });
+    Router::new().route("/healthz", alive()).route("/readyz", ready)
 }
 
 /// `/healthz`.
@@ -36,13 +42,13 @@ pub fn alive<S: Clone + Send + Sync + 'static>() -> MethodRouter<S> {
 /// `/readyz`.
 pub fn ready<S: Clone + Send + Sync + 'static>(pool: Pool) -> MethodRouter<S> {
     let last = Arc::new(Mutex::new(None));
-    get(move || async move { look(&pool, &last).await })
+    get(move || async move { look(&pool, &last, None).await })
 }
 
 type Answer = (Instant, Option<&'static str>);
 
 /// Ready, or 503 with the reason. The reason names no host: the gateway's route is public.
-async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
+async fn look(pool: &Pool, last: &Mutex<Option<Answer>>, complaint: Option<String>) -> Response {
     // Whoever comes while one looks waits for that one's answer.
     let mut last = last.lock().await;
     let waits_for = match *last {
@@ -56,9 +62,10 @@ async fn look(pool: &Pool, last: &Mutex<Option<Answer>>) -> Response {
         }
     };
     drop(last);
-    match waits_for {
-        None => Json(json!({ "status": "ready" })).into_response(),
-        Some(what) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", what).into_response(),
+    match (waits_for, complaint) {
+        (None, None) => Json(json!({ "status": "ready" })).into_response(),
+        (None, Some(detail)) => Json(json!({ "status": "ready", "detail": detail })).into_response(),
+        (Some(what), _) => Problem::new(StatusCode::SERVICE_UNAVAILABLE, "Not ready", what).into_response(),
     }
 }
 
@@ -76,7 +83,8 @@ mod tests {
         let (pool, last) = (database::pool(&url, 2, Login::Gateway).unwrap(), Mutex::default());
         let began = Instant::now();
         // Those who come together share one look.
-        let (one, other, third) = tokio::join!(look(&pool, &last), look(&pool, &last), look(&pool, &last));
+        let (one, other, third) =
+            tokio::join!(look(&pool, &last, None), look(&pool, &last, None), look(&pool, &last, None));
         for answer in [one, other, third] {
             assert_eq!(answer.status(), StatusCode::SERVICE_UNAVAILABLE);
         }

@@ -36,6 +36,14 @@ pub const DISCORD_CALLS: &str = "nexrole_discord_calls_total";
 pub const DISCORD_SECONDS: &str = "nexrole_discord_call_seconds";
 /// Role jobs that were settled, by the `state` they were left in.
 pub const ROLE_JOBS: &str = "nexrole_role_jobs_total";
+/// 1 while the bot hears everything from Discord's Gateway.
+pub const GATEWAY_UP: &str = "nexrole_gateway_up";
+/// Sessions begun at the Gateway; a day has usually 1,000.
+pub const GATEWAY_IDENTIFIES: &str = "nexrole_gateway_identifies_total";
+/// Gateway connections that ended, by `end`.
+pub const GATEWAY_ENDS: &str = "nexrole_gateway_ends_total";
+/// Events of a kind that we use and frames that could not be read, by `kind`.
+pub const GATEWAY_UNREAD: &str = "nexrole_gateway_events_unread_total";
 
 const PENDING: &str = "nexrole_role_jobs_pending";
 const PARKED: &str = "nexrole_role_jobs_parked";
@@ -115,6 +123,10 @@ fn describe() {
     describe_counter!(DISCORD_CALLS, "Calls to Discord by the worker, by method and outcome");
     describe_histogram!(DISCORD_SECONDS, Unit::Seconds, "How long Discord took to answer the worker");
     describe_counter!(ROLE_JOBS, "Role jobs settled, by the state they were left in");
+    describe_gauge!(GATEWAY_UP, "1 while the bot hears everything from Discord's Gateway");
+    describe_counter!(GATEWAY_IDENTIFIES, "Sessions begun at the Gateway; Discord allows usually 1000 a day");
+    describe_counter!(GATEWAY_ENDS, "Gateway connections that ended, by how");
+    describe_counter!(GATEWAY_UNREAD, "Gateway events that could not be read, by kind");
     describe_gauge!(PENDING, "Role jobs to be done, counted up to 100000");
     describe_gauge!(PARKED, "Role jobs that wait for a member, a permission or a person, up to 100000");
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "Age of the oldest role job that is due");

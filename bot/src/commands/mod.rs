@@ -6,16 +6,12 @@ use poise::{CreateReply, FrameworkError};
 use serenity::http::Http;
 use shared::store::database::Pool;
 
-use crate::events::Events;
-
 mod status;
 
 /// What every command gets.
 pub struct Data {
     /// The database.
     pub pool: Pool,
-    /// What takes the Gateway's events.
-    pub events: Events,
 }
 
 type Context<'a> = poise::Context<'a, Data, anyhow::Error>;

@@ -34,6 +34,7 @@ use super::{
     pacing::{NotBefore, Pacer},
     roles::judged,
 };
+use crate::gateway::Budget;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const LONGEST_CALL: Duration = Duration::from_secs(8);
@@ -41,6 +42,8 @@ const LONGEST_CALL: Duration = Duration::from_secs(8);
 const SHORTEST_CALL: Duration = Duration::from_millis(500);
 /// Discord's limit, in encoded characters.
 const MAX_REASON: usize = 512;
+/// One serves about a thousand guilds: no bot has more, and an odd answer must not open a million connections.
+const MOST_SHARDS: u32 = 4096;
 const REASON: HeaderName = HeaderName::from_static("x-audit-log-reason");
 
 /// What to do with a role.
@@ -69,6 +72,17 @@ pub struct MemberAnswer {
     pub member: Result<Member, CallOutcome>,
     /// The guild must wait so long before the next call of this kind.
     pub bucket_wait: Option<Duration>,
+}
+
+/// How to connect to the Gateway.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GatewayAdvice {
+    /// A WebSocket's address.
+    pub url: String,
+    /// How many connections.
+    pub shards: u32,
+    /// What is left of the day's sessions, if Discord says so.
+    pub budget: Option<Budget>,
 }
 
 /// The lease has too little time left for a call; none was made.
@@ -130,6 +144,15 @@ impl RoleClient {
             CallOutcome::Done => holders(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             other => Err(other),
         }
+    }
+
+    /// Where the Gateway is, and how it may be connected to.
+    pub async fn gateway(&self, until: Instant) -> Result<Result<GatewayAdvice, CallOutcome>, NoTime> {
+        let answer = self.call("GET", Request::new(Route::GatewayBot, LightMethod::Get), until).await?;
+        Ok(match answer.outcome {
+            CallOutcome::Done => advice(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
+            other => Err(other),
+        })
     }
 
     /// All roles of a guild, judged; anything else is an outcome.
@@ -234,6 +257,20 @@ fn present(body: &[u8]) -> Option<Member> {
     let roles = member.roles.iter().map(|role| role.parse().ok()).collect::<Option<_>>()?;
     let joined_at = member.joined_at.and_then(|at| OffsetDateTime::parse(&at, &Rfc3339).ok());
     Some(Member::Present { roles, joined_at })
+}
+
+/// The advice in an answer; `None` if it names no address.
+fn advice(body: &[u8]) -> Option<GatewayAdvice> {
+    let answer: serde_json::Value = serde_json::from_slice(body).ok()?;
+    let limit = &answer["session_start_limit"];
+    let budget = (|| {
+        let (total, remaining) = (limit["total"].as_u64()?, limit["remaining"].as_u64()?);
+        let reset_after = Duration::from_millis(limit["reset_after"].as_u64()?);
+        Some(Budget { total, remaining, reset_after })
+    })();
+    let shards = answer["shards"].as_u64().and_then(|shards| u32::try_from(shards).ok());
+    let shards = shards.unwrap_or(1).clamp(1, MOST_SHARDS);
+    Some(GatewayAdvice { url: answer["url"].as_str()?.to_owned(), shards, budget })
 }
 
 /// Role ids and counts; `None` if the answer is anything else.

@@ -1,13 +1,87 @@
 //! Stories about Discord's Gateway: connections that end in odd ways, and a bot that goes on.
 
-use std::time::{Duration, Instant};
+use std::{
+    path::PathBuf,
+    time::{Duration, Instant},
+};
+
+use nexrole::children::{Plan, Service, free_port};
+use sandbox::discord::Fault;
+use serde_json::{Value, json};
+use shared::config::Env;
 
 use crate::world::{Fan, World};
 
-/// Short, so that serenity notices within seconds what it would otherwise notice within 41.
-const HEARTBEAT_MS: u64 = 1_000;
-/// serenity waits 5 s before it identifies again.
+/// Discord's own.
+const HEARTBEAT_MS: u64 = 41_250;
+/// Short, so that a connection on which nothing passes is noticed within this test's time.
+const SHORT_HEARTBEAT_MS: u64 = 1_000;
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Whatever the connection does, a payment becomes a role, and health is answered.
+const AT_ONCE: Duration = Duration::from_secs(3);
+/// "Within seconds": a dead connection is renewed, with 5 s between two IDENTIFYs.
+const SOON: Duration = Duration::from_secs(10);
+/// Everything on which the connection can end, and both sides may notice at once.
+const ENDS: [&str; 15] = [
+    "close_without_code",
+    "eof",
+    "reset",
+    "close_and_linger",
+    "half_close_code",
+    "forbidden_close_code",
+    "close_reason_not_utf8",
+    "half_frame",
+    "unknown_opcode",
+    "reserved_bits",
+    "masked_frame",
+    "stray_continuation",
+    "long_ping",
+    "not_utf8",
+    "http",
+];
+/// Frames that end nothing, whatever is in them.
+const NONSENSE: [&str; 8] = [
+    "",
+    "{",
+    "null",
+    "[]",
+    r#"{"op":"x"}"#,
+    r#"{"op":0,"t":"GUILD_MEMBER_ADD","s":1,"d":null}"#,
+    r#"{"op":0,"t":null,"s":null,"d":{}}"#,
+    r#"{"op":99,"d":{"a":[]}}"#,
+];
+
+/// What `/readyz` of the bot says.
+async fn ready(world: &World) -> (u16, Value) {
+    let answer = world.http.get(format!("{}/readyz", world.bot_url)).send().await.expect("it answers");
+    (answer.status().as_u16(), answer.json().await.expect("it is JSON"))
+}
+
+async fn until_down(world: &World, because: &str) {
+    let down = async || {
+        let Ok(answer) = world.http.get(format!("{}/readyz", world.bot_url)).send().await else {
+            return false;
+        };
+        answer.text().await.is_ok_and(|text| text.contains(because))
+    };
+    world.until("/readyz says that the Gateway is down, and why", down).await;
+    assert_eq!(ready(world).await.0, 200, "role changes go on: no reason to restart the bot");
+}
+
+/// A bot that the Gateway does not let in as it should.
+async fn greeted_by(greeting: Value) -> World {
+    let mut world = World::without_services().await;
+    world.discord.greet_gateway(greeting).await.expect("Discord answers");
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    world
+}
+
+async fn identified(world: &World) -> u64 {
+    let state = world.discord.state().await.expect("Discord answers");
+    state["gateway"]["identified"].as_u64().expect("a number")
+}
 
 struct Story {
     world: World,
@@ -16,9 +90,9 @@ struct Story {
 }
 
 impl Story {
-    async fn begin() -> Self {
+    async fn begin(heartbeat_ms: u64) -> Self {
         let mut world = World::without_services().await;
-        world.discord.set_heartbeat(HEARTBEAT_MS).await.expect("Discord answers");
+        world.discord.set_heartbeat(heartbeat_ms).await.expect("Discord answers");
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
@@ -54,7 +128,22 @@ impl Story {
         self.world.discord.rejoin(self.world.guild, self.ana.user).await.expect("Discord answers");
         self.world.until_vip(&self.ana).await;
         self.answers(after).await;
-        println!("{after}: mended after {} ms", began.elapsed().as_millis());
+        println!("{after}: renewed after {} ms", began.elapsed().as_millis());
+    }
+
+    /// A payment becomes a role and health is answered meanwhile, and the connection is renewed within seconds.
+    async fn is_undisturbed_by(&self, end: &str) {
+        let began = Instant::now();
+        self.world.discord.end_gateway(end).await.expect("Discord answers");
+        let ben = self.world.fan().await;
+        self.world.subscribes(&ben).await;
+        self.world.until("Ben has VIP", async || self.world.has(&ben, self.world.vip).await).await;
+        assert_eq!(ready(&self.world).await.0, 200, "{end}");
+        let took = began.elapsed();
+        assert!(took < AT_ONCE, "{end}: payment, role and health took {took:?}");
+        self.goes_on(end).await;
+        let took = began.elapsed();
+        assert!(took < SOON, "{end}: the connection was renewed after {took:?}");
     }
 
     async fn sessions(&self) -> (u64, u64) {
@@ -65,7 +154,7 @@ impl Story {
 
 #[tokio::test]
 async fn a_bot_that_resumes_has_missed_nothing() {
-    let story = Story::begin().await;
+    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
     let discord = &story.world.discord;
     assert_eq!(story.sessions().await, (1, 0));
     discord.drop_gateway().await.unwrap();
@@ -85,7 +174,7 @@ async fn a_bot_that_resumes_has_missed_nothing() {
 
 #[tokio::test]
 async fn a_bot_whose_session_is_gone_looks_at_everything_again() {
-    let story = Story::begin().await;
+    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
     let discord = &story.world.discord;
     discord.invalidate_gateway(false).await.unwrap();
     story.goes_on("opcode 9").await;
@@ -101,8 +190,8 @@ async fn a_bot_whose_session_is_gone_looks_at_everything_again() {
 }
 
 #[tokio::test]
-async fn a_silent_gateway_and_an_unexpected_close_are_noticed_by_the_next_heartbeat() {
-    let story = Story::begin().await;
+async fn a_silent_gateway_and_an_unexpected_close_are_noticed() {
+    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
     let discord = &story.world.discord;
     discord.deafen_gateway().await.unwrap();
     story.goes_on("a deaf gateway").await;
@@ -124,4 +213,216 @@ async fn without_the_members_intent_the_bot_works_and_hears_no_joins() {
     let answer = world.discord.interact(world.guild, ana.user, "status").await.unwrap();
     assert!(answer.text().contains("Nexrole in this server"), "{}", answer.text());
     world.finish().await;
+}
+
+#[tokio::test]
+async fn however_the_connection_ends_role_changes_and_health_go_on() {
+    let story = Story::begin(HEARTBEAT_MS).await;
+    for end in ENDS {
+        story.is_undisturbed_by(end).await;
+    }
+    let (identified, resumed) = story.sessions().await;
+    assert_eq!((identified, resumed), (1, ENDS.len() as u64), "one session through it all");
+    story.world.finish().await;
+}
+
+#[tokio::test]
+async fn a_connection_on_which_nothing_passes_is_noticed_within_seconds() {
+    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
+    for end in ["half_frame_and_linger", "huge_frame"] {
+        story.is_undisturbed_by(end).await;
+    }
+    story.world.finish().await;
+}
+
+#[tokio::test]
+async fn frames_that_mean_nothing_end_nothing() {
+    let story = Story::begin(HEARTBEAT_MS).await;
+    for nonsense in NONSENSE {
+        story.world.discord.say_on_gateway(nonsense).await.unwrap();
+        story.goes_on(nonsense).await;
+    }
+    assert_eq!(story.sessions().await, (1, 0));
+    story.world.finish().await;
+}
+
+#[tokio::test]
+async fn a_gateway_that_does_not_let_the_bot_in_is_down_and_role_changes_go_on() {
+    for (greeting, because) in [
+        (json!({ "kind": "refused", "status": 503 }), "refused the connection (HTTP 503)"),
+        (json!({ "kind": "closed_after_hello", "code": 4000 }), "closed the connection (4000)"),
+        (json!({ "kind": "invalid_session" }), "does not take the session"),
+        (json!({ "kind": "closed_after_identify", "code": 4004 }), "refuses the token"),
+    ] {
+        let world = greeted_by(greeting).await;
+        until_down(&world, because).await;
+        let ana = world.fan().await;
+        world.subscribes(&ana).await;
+        world.until_vip(&ana).await;
+        world.finish().await;
+    }
+}
+
+#[tokio::test]
+async fn a_metric_says_that_the_gateway_is_down_and_that_it_is_up_again() {
+    let world = World::without_services().await;
+    world.discord.greet_gateway(json!({ "kind": "refused", "status": 503 })).await.unwrap();
+    let metrics = format!("127.0.0.1:{}", free_port().expect("a port"));
+    let env = Env::from_pairs(world.variables().iter().map(|(name, value)| (*name, value.as_str())));
+    // A process of its own: all services of this one count together.
+    let plan = Plan {
+        program: PathBuf::from(env!("CARGO_BIN_EXE_nexrole")),
+        service: Service::Bot,
+        env: env.with("METRICS_BIND", &metrics),
+        listen: world.bot_url.trim_start_matches("http://").parse().expect("an address"),
+        log: None,
+    };
+    let bot = plan.start_ready().await.expect("it starts");
+    let says = async |line: &str| {
+        let scraped = world.http.get(format!("http://{metrics}/metrics")).send().await.expect("it answers");
+        scraped.text().await.expect("text").lines().any(|found| found.starts_with(line))
+    };
+    world.until("it was refused", async || says("nexrole_gateway_ends_total{end=\"refused\"}").await).await;
+    assert!(says("nexrole_gateway_up 0").await);
+    world.discord.greet_gateway(json!({ "kind": "welcome" })).await.unwrap();
+    world.until("it is up", async || says("nexrole_gateway_up 1").await).await;
+    assert!(says("nexrole_gateway_identifies_total 1").await);
+    world.discord.end_gateway("close_without_code").await.unwrap();
+    let ended = async || says("nexrole_gateway_ends_total{end=\"closed\"} 1").await;
+    world.until("the end is counted", ended).await;
+    world.until("it is up again", async || says("nexrole_gateway_up 1").await).await;
+    bot.stop().await.expect("it stops");
+    world.close().await;
+}
+
+/// Each IDENTIFY is one of a thousand a day; serenity's own loop sends one every five seconds.
+#[tokio::test]
+async fn a_gateway_that_refuses_at_once_is_tried_less_and_less() {
+    let began = Instant::now();
+    let world = greeted_by(json!({ "kind": "closed_after_identify", "code": 4000 })).await;
+    world.until("three IDENTIFYs were sent", async || identified(&world).await >= 3).await;
+    let took = began.elapsed();
+    assert!(took > Duration::from_secs(13), "three IDENTIFYs in {took:?}");
+    // It lets the bot in again: nobody has to restart anything.
+    world.discord.greet_gateway(json!({ "kind": "welcome" })).await.unwrap();
+    world.until("it is connected", async || ready(&world).await.1.get("detail").is_none()).await;
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_days_budget_of_identifies_is_respected() {
+    let mut world = World::without_services().await;
+    world.discord.set_identifies_left(0, 4_000).await.unwrap();
+    let began = Instant::now();
+    world.start_bot().await;
+    until_down(&world, "no IDENTIFY is left").await;
+    world.until("it identified", async || identified(&world).await == 1).await;
+    assert!(began.elapsed() > Duration::from_millis(3_900), "{:?}", began.elapsed());
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_question_for_the_gateways_address_waits_as_told() {
+    let mut world = World::without_services().await;
+    let body = json!({ "message": "slow", "retry_after": 3.0, "global": false });
+    let limited = Fault::status(429).on("GET", "/gateway/bot").header("Retry-After", "3").body(body);
+    world.discord.fault(limited).await.unwrap();
+    let began = Instant::now();
+    world.start_bot().await;
+    world.until("it identified", async || identified(&world).await == 1).await;
+    assert!(began.elapsed() > Duration::from_millis(2_900), "{:?}", began.elapsed());
+    let asked = world.discord.requests().await.unwrap();
+    let asked = asked.iter().filter(|call| call.path.ends_with("/gateway/bot")).count();
+    assert_eq!(asked, 2, "each refused call counts towards a ban");
+    world.close().await;
+}
+
+/// We need two ids; Discord changes the rest as it likes.
+#[tokio::test]
+async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
+    let story = Story::begin(HEARTBEAT_MS).await;
+    let discord = &story.world.discord;
+    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+    for (pointer, value) in [
+        ("/joined_at", Some(json!(7))),
+        ("/flags", None),
+        ("/roles", Some(Value::Null)),
+        ("/user/username", Some(Value::Null)),
+        ("/user/discriminator", Some(json!({ "new": true }))),
+    ] {
+        for event in ["GUILD_MEMBER_REMOVE", "GUILD_MEMBER_ADD"] {
+            discord.spoil_event(event, pointer, value.clone(), 1).await.unwrap();
+        }
+        discord.leave(story.world.guild, story.ana.user).await.unwrap();
+        story.world.until("the leaving was heard", async || story.world.number(parked).await == 1).await;
+        discord.rejoin(story.world.guild, story.ana.user).await.unwrap();
+        story.world.until_vip(&story.ana).await;
+    }
+    let hidden = discord.create_channel(story.world.guild, "staff", 1 << 10).await.unwrap();
+    for (pointer, value) in [
+        ("/channels/0/name", Some(Value::Null)),
+        ("/channels/1/type", Some(Value::Null)),
+        ("/roles", Some(Value::Null)),
+        ("/owner_id", None),
+        ("/members/0/joined_at", Some(Value::Null)),
+    ] {
+        discord.kick_bot(story.world.guild).await.unwrap();
+        let ben = story.world.fan().await;
+        story.world.subscribes(&ben).await;
+        let away = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND away";
+        story.world.until("the guild is left alone", async || story.world.number(away).await == 1).await;
+        discord.spoil_event("GUILD_CREATE", pointer, value, 1).await.unwrap();
+        discord.invite_bot(story.world.guild).await.unwrap();
+        story.world.until_vip(&ben).await;
+    }
+    assert!(hidden > 0);
+    // A role above the bot's is refused, and tried again once the order was changed.
+    for (event, pointer, value) in [
+        ("GUILD_ROLE_UPDATE", "/role/name", Some(Value::Null)),
+        ("GUILD_ROLE_UPDATE", "/role", Some(Value::Null)),
+    ] {
+        discord.set_role(story.world.guild, story.world.vip, json!({ "position": 90 })).await.unwrap();
+        let eva = story.world.fan().await;
+        story.world.subscribes(&eva).await;
+        story.world.until("the role is parked", async || story.world.number(parked).await == 1).await;
+        discord.spoil_event(event, pointer, value, 1).await.unwrap();
+        discord.set_role(story.world.guild, story.world.vip, json!({ "position": 1 })).await.unwrap();
+        story.world.until_vip(&eva).await;
+    }
+    story.world.finish().await;
+}
+
+#[tokio::test]
+async fn an_event_that_cannot_be_read_at_all_is_counted_and_a_command_is_answered() {
+    let mut world = World::without_services().await;
+    let address = format!("127.0.0.1:{}", free_port().expect("a port"));
+    world.set("METRICS_BIND", &address);
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_bot().await;
+    let admin = world.discord.join(world.guild, "admin").await.unwrap();
+    world.discord.interact(world.guild, admin, "status").await.unwrap();
+    for (event, pointer) in [
+        ("GUILD_MEMBER_ADD", "/user/id"),
+        ("GUILD_MEMBER_REMOVE", "/guild_id"),
+        ("GUILD_ROLE_CREATE", "/guild_id"),
+    ] {
+        world.discord.spoil_event(event, pointer, Some(json!({ "a": 1 })), 1).await.unwrap();
+    }
+    let user = world.discord.join(world.guild, "fan").await.unwrap();
+    world.discord.leave(world.guild, user).await.unwrap();
+    world.discord.create_role(world.guild, "Gold").await.unwrap();
+    for kind in ["GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE", "GUILD_ROLE_CREATE"] {
+        let line = format!("nexrole_gateway_events_unread_total{{kind=\"{kind}\"}}");
+        let counted = async || {
+            let scraped = world.http.get(format!("http://{address}/metrics")).send().await;
+            scraped.expect("it answers").text().await.expect("text").contains(&line)
+        };
+        world.until("the event is counted", counted).await;
+    }
+    world.discord.spoil_event("INTERACTION_CREATE", "/member/joined_at", Some(json!(7)), 1).await.unwrap();
+    let answer = world.discord.interact(world.guild, admin, "status").await.unwrap();
+    assert!(answer.text().contains("could not be read"), "{}", answer.text());
+    let answer = world.discord.interact(world.guild, admin, "status").await.unwrap();
+    assert!(answer.text().contains("Nexrole in this server"), "{}", answer.text());
+    world.close().await;
 }

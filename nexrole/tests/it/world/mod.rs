@@ -60,6 +60,8 @@ pub(crate) struct World {
     pub(crate) price: String,
     pub(crate) product: String,
     pub(crate) gateway_url: String,
+    /// Where the bot's health is.
+    pub(crate) bot_url: String,
     database: Database,
     env: Env,
     gateway: Option<Service>,
@@ -98,6 +100,7 @@ impl World {
         }
         let port = free_port().expect("a port");
         let gateway_url = format!("http://127.0.0.1:{port}");
+        let bot_url = format!("http://127.0.0.1:{}", free_port().expect("a port"));
         let webhook_url = Some(format!("{gateway_url}/webhooks/stripe"));
         let options = stripe::Options { port: 0, webhook_url, webhook_secret: Some(SECRET.to_owned()) };
         let stripe_server = stripe::serve(options).await.expect("the Stripe sandbox starts");
@@ -139,6 +142,7 @@ impl World {
             price,
             product,
             gateway_url,
+            bot_url,
             database,
             env,
             gateway,
@@ -215,9 +219,8 @@ impl World {
     }
 
     pub(crate) async fn start_bot(&mut self) {
-        let mut config =
-            bot::config::Config::read(&self.env.clone().with("BIND", "127.0.0.1:0")).expect("good");
-        config.listen.set_port(0);
+        let bind = self.bot_url.trim_start_matches("http://");
+        let config = bot::config::Config::read(&self.env.clone().with("BIND", bind)).expect("good");
         let stop = CancellationToken::new();
         let task = tokio::spawn(bot::run(config, stop.clone()));
         self.bot = Some(Service { stop, task });
