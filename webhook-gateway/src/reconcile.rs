@@ -187,7 +187,8 @@ impl Reconcile {
                 self.advance(cursor, &settled).await?;
             }
             if !has_more {
-                return Ok(());
+                // Young events do not move the cursor, but it was a good poll.
+                return Ok(self.write(cursor, async |tenant, id| cursors::polled(tenant, id).await).await?);
             }
             if last.is_none() {
                 // There was no event when we began; now there are more than a page, and the page has the newest only.

@@ -75,7 +75,11 @@ struct Links {
     unbacked: Vec<Unbacked>,
 }
 
-/// Suspended roles, and customers, that are named one by one: a message has 2,000 characters.
+/// Discord's limit of a message, in characters.
+const LONGEST: usize = 2000;
+const MORE: &str = "- There is more than fits here: `nexrole doctor`, `nexrole map list`.";
+
+/// Suspended roles, and customers, that are named one by one.
 const MOST: usize = 3;
 
 /// Longer ones are cut.
@@ -175,6 +179,18 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links, refusal: Opt
         lines.push("\n**To look at**".to_owned());
         lines.extend(todo.into_iter().map(|item| format!("- {item}")));
     }
+    fitting(lines)
+}
+
+/// As many lines as a message holds: Discord refuses a longer one whole.
+fn fitting(mut lines: Vec<String>) -> String {
+    let length = |lines: &[String]| lines.iter().map(|line| line.chars().count() + 1).sum::<usize>();
+    if length(&lines) > LONGEST {
+        while length(&lines) + MORE.len() > LONGEST {
+            lines.pop();
+        }
+        lines.push(MORE.to_owned());
+    }
     lines.join("\n")
 }
 
@@ -203,9 +219,9 @@ impl Links {
                 more => format!(" and {more} more"),
             };
             todo.push(format!(
-                "{} from a Stripe account, or mode, that is not connected any more ({}{more}): not counted as paying, and nothing \
+                "{} given for purchases on a Stripe account, or in a mode, that is not connected any more ({}{more}): not counted as paying, and nothing \
                  will show an end. `nexrole link remove` ends what a customer gives.",
-                count(sources, "role reason"),
+                count(sources, "role"),
                 named.join(", ")
             ));
         }
@@ -353,7 +369,7 @@ mod tests {
             "Customer `0'**@everyone** xxx",
             "is linked to <@1>, but its metadata at Stripe names <@2>",
             "6 more customers",
-            "18 role reasons from a Stripe account, or mode, that is not connected any more",
+            "18 roles given for purchases on a Stripe account, or in a mode, that is not connected any more",
             "and 6 more",
         ] {
             assert!(said.contains(part), "{part} is missing in\n{said}");
@@ -362,6 +378,25 @@ mod tests {
             said.chars().count() <= 2000 && !said.contains("up to date"),
             "{} characters",
             said.chars().count()
+        );
+    }
+
+    #[test]
+    fn what_does_not_fit_a_message_is_cut_at_a_line_and_said() {
+        let danger = "it gives everything; ".repeat(20);
+        let suspended: Vec<_> = (1..=9).map(|n| (RoleId::from_u64(n).unwrap(), danger.clone())).collect();
+        let user = |n| UserId::from_u64(n).unwrap();
+        let dispute = |n: u64| Dispute {
+            customer_id: format!("cus_{n}").parse().unwrap(),
+            holder: user(1),
+            named: user(2),
+        };
+        let links = Links { disputes: (1..=9).map(dispute).collect(), unbacked: Vec::new() };
+        let said = text(&QUIET, &suspended, &links, None);
+        assert!(said.chars().count() <= 2000 && said.ends_with(MORE), "{} characters", said.chars().count());
+        assert!(
+            said.lines().all(|line| !line.contains("suspended") || line.ends_with("then it goes on.")),
+            "{said}"
         );
     }
 }

@@ -44,7 +44,7 @@ pub(super) async fn look(
             findings.warn(
                 Check::StripeSources,
                 format!(
-                    "server {guild}: {sources} role reason(s) from a Stripe account, or mode, that is not connected any more: \
+                    "server {guild}: {sources} role(s) given for purchases on a Stripe account, or in a mode, that is not connected any more: \
                      {}{more}. They do not count as paying, and nothing will show their end",
                     named.join(", ")
                 ),

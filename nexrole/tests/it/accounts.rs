@@ -19,7 +19,7 @@ async fn is_named(world: &World, fan: &Fan, reason: &str) {
     assert!(why.contains(reason) && why.contains(&way_out), "{why}");
     assert!(status.contains("Paying: 0 subscriptions"), "{status}");
     let said = format!(
-        "1 role reason from a Stripe account, or mode, that is not connected any more (`{}`)",
+        "1 role given for purchases on a Stripe account, or in a mode, that is not connected any more (`{}`)",
         fan.customer
     );
     assert!(status.contains(&said) && status.contains("link remove"), "{status}");
@@ -90,4 +90,28 @@ async fn what_was_bought_on_another_account_of_the_same_mode_is_named_until_that
     the_operator_ends_it(&world, &ana).await;
     world.close().await;
     other.stop().await;
+}
+
+#[tokio::test]
+async fn a_preview_does_not_take_them_for_payers() {
+    let mut world = World::start().await;
+    let (guild, role) = (world.guild.to_string(), world.vip.to_string());
+    let of_role = ["--guild", guild.as_str(), "--role", role.as_str()];
+    world.nexrole(&[&["map", "enforce", "--observe"], &of_role[..]].concat()).await.unwrap();
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.heard().await;
+    let preview =
+        async |world: &World| world.nexrole(&[&["map", "preview"], &of_role[..]].concat()).await.unwrap();
+    let pays = format!("keeps it)\n  member {}\n", ana.user);
+    let said = preview(&world).await;
+    assert!(said.contains(&pays) && !said.contains("not connected"), "{said}");
+    world.stop_gateway().await;
+    let live = world.stripe.create_key("rk_live", None).await.unwrap();
+    world.set("STRIPE_SECRET_KEY", &live);
+    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.start_gateway().await;
+    let said = preview(&world).await;
+    assert!(!said.contains(&pays) && said.contains("not connected any more\n  member"), "{said}");
+    world.close().await;
 }

@@ -314,3 +314,21 @@ async fn a_missing_object_hides_no_trouble() {
         .await;
     world.close().await;
 }
+
+/// Events of the last minute are read again, so the cursor stays behind them.
+#[tokio::test]
+async fn a_good_poll_ends_the_trouble_though_its_events_are_young() {
+    let world = key_only().await;
+    let ana = world.fan().await;
+    world.stripe.fault(Fault::status(503).on("GET", "/v1/events").times(100_000)).await.unwrap();
+    let failing = "SELECT count(*) FROM stripe_cursors WHERE failing_since IS NOT NULL";
+    world.until("a poll has failed", async || world.number(failing).await == 1).await;
+    assert!(world.status().await.contains("Stripe cannot be read: Stripe did not answer: status 503"));
+    world.stripe.clear_faults().await.unwrap();
+    world.subscribes(&ana).await;
+    sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
+    world.until_vip(&ana).await;
+    world.until("the poll is known to have gone through", async || world.number(failing).await == 0).await;
+    assert!(!world.status().await.contains("cannot be read"));
+    world.finish().await;
+}
