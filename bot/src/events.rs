@@ -212,6 +212,7 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
         }
         "GUILD_ROLE_UPDATE" => ("GUILD_ROLE_UPDATE", roles_changed()),
         "GUILD_ROLE_CREATE" => ("GUILD_ROLE_CREATE", roles_changed()),
+        "GUILD_ROLE_DELETE" => ("GUILD_ROLE_DELETE", roles_changed()),
         "GUILD_MEMBER_UPDATE" => {
             let read = serde_json::from_str(data).map(|OfMember { guild_id, user }| {
                 let guild = GuildId::from_u64(guild_id)?;
@@ -299,7 +300,7 @@ mod tests {
         let changed = Ok(Some(Event::RolesChanged(guild())));
         assert_eq!(read("GUILD_MEMBER_UPDATE", &member(json!(USER))), changed, "our own roles");
         assert_eq!(read("GUILD_MEMBER_UPDATE", &member(json!("5"))), Ok(None));
-        for kind in ["GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE"] {
+        for kind in ["GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE"] {
             assert_eq!(read(kind, &json!({ "guild_id": GUILD, "role": odd })), changed);
         }
         let create = |unavailable: Value| {

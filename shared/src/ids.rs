@@ -9,6 +9,8 @@ use std::{fmt, str::FromStr};
 
 use serde::{Deserialize, Serialize};
 
+use crate::clock::Timestamp;
+
 /// Why a text is no id.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidId {
@@ -53,6 +55,10 @@ macro_rules! snowflake {
             /// The number that Discord's libraries use.
             pub fn get(self) -> u64 {
                 self.0.unsigned_abs()
+            }
+            /// When Discord made it: the upper 42 bits are milliseconds since 2015.
+            pub fn created_at(self) -> Timestamp {
+                Timestamp::UNIX_EPOCH + time::Duration::milliseconds((self.0 >> 22) + 1_420_070_400_000)
             }
         }
         impl fmt::Display for $name {

@@ -153,6 +153,15 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links, refusal: Opt
     if suspended.len() > MOST {
         todo.push(format!("{} more are suspended too: `nexrole map list`.", suspended.len() - MOST));
     }
+    for role in s.deleted_roles.iter().take(MOST) {
+        todo.push(format!(
+            "Role `{role}` was deleted in Discord: nobody can be given it. The operator maps another one to what it was sold by \
+             (`nexrole map add`)."
+        ));
+    }
+    if s.deleted_roles.len() > MOST {
+        todo.push(format!("{} more were deleted too: `nexrole map list`.", s.deleted_roles.len() - MOST));
+    }
     if s.parked_roles > s.two_factor_roles {
         todo.push(format!(
             "Discord does not let Nexrole manage {}: give it **Manage Roles**, and move its own role above them \
@@ -254,6 +263,7 @@ mod tests {
         pending: 0,
         parked: 0,
         observed_roles: 0,
+        deleted_roles: Vec::new(),
         parked_roles: 0,
         two_factor_roles: 0,
         unread: 0,

@@ -144,7 +144,7 @@ pub(super) fn after_call(user: UserId, work: &RoleWork, step: Step, verdict: &Ve
         }
         Verdict::RoleGone => {
             // What was known about our power over it is moot.
-            role = Some(RoleHealth::Works(work.view.role));
+            role = Some(RoleHealth::Gone(work.view.role));
             match step {
                 Step::Revoke(_) => (gone(step), done(JobState::Applied, "the role was deleted, and is gone")),
                 _ => (gone(step), all(JobState::Failed, Duration::ZERO, 1, "failed: the role was deleted")),

@@ -62,6 +62,9 @@ pub enum MapCommand {
     },
 }
 
+/// What became of a role, and what to do about it.
+const DELETED: &str = "was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`)";
+
 /// What to do about a role that is too mighty to be sold.
 const MEND: &str = "Take those permissions from it in Discord (Server Settings, Roles), or map another role";
 
@@ -117,11 +120,13 @@ async fn add(
 async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let roles = mapped_roles::list(&mut tenant).await?;
+    let deleted = guild_roles::deleted(&mut tenant).await?;
     if roles.is_empty() {
         println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
     }
     for role in roles {
         let state = match (role.enforcement, role.holders) {
+            _ if deleted.contains(&role.role_id) => DELETED.to_owned(),
             (Enforcement::Unseen, _) => "waits for the bot to look who holds it".to_owned(),
             (Enforcement::Observe, Some(holders)) if holders > 0 => {
                 format!(
@@ -150,7 +155,11 @@ async fn preview(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()
         bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are");
     }
     let preview = mapped_roles::preview(&mut tenant, role).await?;
+    let is_deleted = guild_roles::deleted(&mut tenant).await?.contains(&role);
     write_down(tenant, Activity::PreviewRead, None).await?;
+    if is_deleted {
+        println!("Role {role} {DELETED}.\n");
+    }
     println!("Pay, and would have role {role} (who has it by hand already keeps it)");
     lines(&preview.gain, "nobody", |user| format!("member {user}"));
     if !preview.unbacked.is_empty() {
@@ -173,6 +182,7 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
     let mut tx = known(pool, guild).await?;
     let concerned = mapped_roles::set(&mut tx, role, wanted).await?;
     let danger = guild_roles::danger(&mut tx, role).await?;
+    let is_deleted = guild_roles::deleted(&mut tx).await?.contains(&role);
     tx.commit().await?;
     match (concerned, wanted) {
         (None, _) => {
@@ -180,6 +190,9 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
         }
         (Some(members), Enforcement::On) => {
             println!("Role {role} follows payments. {members} member(s) are being looked at.");
+            if is_deleted {
+                println!("But it {DELETED}.");
+            }
             if let Some(danger) = danger {
                 println!("But it is SUSPENDED: {danger}. Nobody is given it. {MEND}; then it goes on.");
             }

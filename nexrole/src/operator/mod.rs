@@ -289,6 +289,9 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
     println!("\nReasons for a role");
     lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
         let state = match (source.enforcement, &source.danger) {
+            _ if story.deleted.contains(&source.role_id) => {
+                "  (the role was deleted in Discord: `nexrole map list` says what to do)".to_owned()
+            }
             (Some(_), Some(danger)) => {
                 format!("  (the role is suspended: {danger}; `nexrole map list` says what to do)")
             }
@@ -310,6 +313,9 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
     });
     println!("\nRoles that Discord holds because of us");
     lines(&story.held, "none", |held| match held.confirmed_at {
+        _ if story.deleted.contains(&held.role_id) => {
+            format!("role {}  was deleted in Discord: nobody has it any more", held.role_id)
+        }
         Some(at) => format!("role {}  confirmed by Discord {}", held.role_id, when(at)),
         None => format!("role {}  being given", held.role_id),
     });

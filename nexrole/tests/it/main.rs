@@ -11,6 +11,7 @@ mod controls;
 mod crash;
 mod crowd;
 mod danger;
+mod deleted;
 #[path = "../../../sandbox/tests/described/mod.rs"]
 mod described;
 mod discord_side;

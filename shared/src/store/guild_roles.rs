@@ -10,6 +10,7 @@ use std::{
 
 use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
 use crate::{
+    clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
         verdict::{SURELY_REFUSED, refused_for},
@@ -233,6 +234,22 @@ pub async fn danger(tenant: &mut Tenant, role: RoleId) -> Result<Option<String>,
     .fetch_optional(tenant.db())
     .await?;
     Ok(known.flatten())
+}
+
+/// The mapped roles that are not there any more: older than the last list of the server's roles, and not in it.
+pub async fn deleted(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
+    let missing: Vec<(RoleId, Timestamp)> = sqlx::query_as(
+        "SELECT m.role_id, read_at FROM mapped_roles m JOIN role_reads USING (guild_id)
+          WHERE m.guild_id = $1 AND read_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM guild_roles r WHERE (r.guild_id, r.role_id) = (m.guild_id, m.role_id))
+          ORDER BY m.role_id",
+    )
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
+    .await?;
+    // One that was made since is not in it either.
+    let older = missing.into_iter().filter(|(role, read_at)| role.created_at() < *read_at);
+    Ok(older.map(|(role, _)| role).collect())
 }
 
 /// The mapped roles that are suspended, each with why.

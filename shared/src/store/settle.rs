@@ -8,7 +8,7 @@ use super::{
     activity,
     gates::{self, Gate, Release},
     grants::{self, GrantChange},
-    role_jobs,
+    guild_roles, role_jobs,
     tenant::Tenant,
 };
 use crate::{
@@ -39,6 +39,8 @@ pub struct JobUpdate {
 pub enum RoleHealth {
     /// Discord let us change it.
     Works(RoleId),
+    /// It was deleted.
+    Gone(RoleId),
     /// Discord refused.
     Parked {
         /// Which.
@@ -117,6 +119,12 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     for role in &turn.roles {
         match role {
             RoleHealth::Works(role) => works(tenant, *role).await?,
+            RoleHealth::Gone(role) => {
+                works(tenant, *role).await?;
+                // Perhaps nobody heard of it: people are told by the list of roles.
+                guild_roles::hint(tenant).await?;
+                guild_roles::look(tenant).await?;
+            }
             RoleHealth::Parked { role, probe_in, code } => park(tenant, *role, *probe_in, *code).await?,
         }
     }

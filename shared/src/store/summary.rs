@@ -1,7 +1,7 @@
 //! How a guild is doing, in numbers: what `/status` shows. Each count walks one guild's rows.
 
-use super::tenant::Tenant;
-use crate::clock::Timestamp;
+use super::{guild_roles, tenant::Tenant};
+use crate::{clock::Timestamp, ids::RoleId};
 
 /// A guild at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -14,7 +14,7 @@ pub struct Summary {
     pub subscriptions: i64,
     /// Of these, how many belong to customers that nobody is linked to.
     pub unlinked: i64,
-    /// Roles that members hold because of us.
+    /// Roles that members hold because of us, without those that were deleted.
     pub roles_held: i64,
     /// Role changes on their way.
     pub pending: i64,
@@ -22,6 +22,9 @@ pub struct Summary {
     pub parked: i64,
     /// Mapped roles that had holders and are not turned on.
     pub observed_roles: i64,
+    /// Mapped roles that were deleted in Discord.
+    #[sqlx(skip)]
+    pub deleted_roles: Vec<RoleId>,
     /// Roles that Discord does not let us manage.
     pub parked_roles: i64,
     /// Of these, how many because the server wants two-factor authentication (code 60003).
@@ -42,7 +45,8 @@ pub struct Summary {
 
 /// Looks; `None` for a guild that does not use us.
 pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error> {
-    sqlx::query_as(
+    let deleted_roles = guild_roles::deleted(tenant).await?;
+    let summary: Option<Summary> = sqlx::query_as(
         "WITH failing AS (
              SELECT c.connection_id, c.failing_since, c.last_error, 0 AS rank
                FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
@@ -76,7 +80,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND NOT EXISTS (SELECT FROM member_links l
                                      WHERE (l.guild_id, l.connection_id, l.customer_id)
                                          = ($1, p.connection_id, p.customer_id))) AS unlinked,
-                (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed') AS roles_held,
+                (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed'
+                                                      AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
@@ -92,6 +97,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
            FROM guilds WHERE guild_id = $1",
     )
     .bind(tenant.guild())
+    .bind(deleted_roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
     .fetch_optional(tenant.db())
-    .await
+    .await?;
+    Ok(summary.map(|summary| Summary { deleted_roles, ..summary }))
 }

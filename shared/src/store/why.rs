@@ -1,6 +1,6 @@
 //! Why a member has, or lacks, a role: evidence, books, jobs and history, as our database has them.
 
-use super::{gates, tenant::Tenant};
+use super::{gates, guild_roles, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{enforcement::Enforcement, refusal::Refusal},
@@ -103,6 +103,8 @@ pub struct Story {
     pub held: Vec<Held>,
     /// Why nothing is done for the whole guild.
     pub refusal: Option<Refusal>,
+    /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
+    pub deleted: Vec<RoleId>,
     /// Jobs not done.
     pub jobs: Vec<OpenJob>,
     /// The last 50 lines, newest first.
@@ -169,6 +171,7 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
+    let deleted = guild_roles::deleted(tenant).await?;
     let refusal = gates::refusal(tenant).await?;
-    Ok(Story { customers, subscriptions, sources, held, refusal, jobs, history })
+    Ok(Story { customers, subscriptions, sources, held, refusal, deleted, jobs, history })
 }

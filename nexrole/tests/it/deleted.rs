@@ -1,0 +1,96 @@
+//! Stories about roles that were deleted in Discord: whoever asks is told, and nobody is said to have one.
+
+use sandbox::discord::Fault;
+use serde_json::json;
+
+use crate::world::{Fan, World};
+
+async fn why(world: &World, fan: &Fan) -> String {
+    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
+    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it tells")
+}
+
+async fn map(world: &World, command: &[&str]) -> String {
+    let guild = world.guild.to_string();
+    let arguments: Vec<_> = ["map"].iter().chain(command).copied().chain(["--guild", &guild]).collect();
+    world.nexrole(&arguments).await.expect("it tells")
+}
+
+async fn status(world: &World, asker: u64) -> String {
+    world.discord.interact(world.guild, asker, "status").await.expect("it answers").text()
+}
+
+#[tokio::test]
+async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
+    let world = World::start().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    for said in [why(&world, &ana).await, map(&world, &["list"]).await, status(&world, owner).await] {
+        assert!(!said.contains("deleted"), "{said}");
+    }
+    world.discord.delete_role(world.guild, world.vip).await.unwrap();
+    world.subscribes(&ben).await;
+    let failed =
+        "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
+    world.until("the job has failed", async || world.number(failed).await == 1).await;
+    let gone = "SELECT count(*) FROM guild_roles r JOIN mapped_roles m USING (guild_id, role_id)";
+    world.until("the list was read", async || world.number(gone).await == 0).await;
+    let said = why(&world, &ben).await;
+    assert!(said.contains("the role was deleted in Discord"), "{said}");
+    let said = why(&world, &ana).await;
+    assert!(
+        said.contains("was deleted in Discord: nobody has it") && !said.contains("confirmed by"),
+        "{said}"
+    );
+    let said = map(&world, &["list"]).await;
+    assert!(said.contains("was deleted in Discord: nobody can be given it"), "{said}");
+    assert!(!said.contains("follows payments"), "{said}");
+    let vip = world.vip.to_string();
+    let said = map(&world, &["preview", "--role", &vip]).await;
+    assert!(said.contains("was deleted in Discord"), "{said}");
+    let said = status(&world, owner).await;
+    assert!(said.contains(&format!("Role `{vip}` was deleted in Discord")), "{said}");
+    assert!(said.contains("held because of Nexrole: 0") && !said.contains("up to date"), "{said}");
+    world.close().await;
+}
+
+/// A role that is made after the list was read is not in it, and was not deleted.
+#[tokio::test]
+async fn a_new_role_is_not_a_deleted_one() {
+    let mut world = World::start().await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    // Nobody hears of it.
+    world.stop_bot().await.unwrap();
+    let role = world.discord.create_role(world.guild, "Gold").await.unwrap();
+    map(&world, &["add", "--price", "price_gold", "--role", &role.to_string()]).await;
+    let said = map(&world, &["list"]).await;
+    assert!(said.contains(&role.to_string()) && !said.contains("deleted"), "{said}");
+    world.close().await;
+}
+
+/// One answer to a role call is not what people are told by: the list is.
+#[tokio::test]
+async fn one_answer_that_says_deleted_has_the_list_read_again() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let body = json!({ "message": "Unknown Role", "code": 10011 });
+    world.discord.fault(Fault::status(404).on("PUT", "/roles/").times(1).body(body)).await.unwrap();
+    world.subscribes(&ana).await;
+    let reads = async || {
+        let requests = world.discord.requests().await.unwrap();
+        let put = requests.iter().position(|request| request.method == "PUT" && request.status == Some(404));
+        let Some(put) = put else { return 0 };
+        requests[put..]
+            .iter()
+            .filter(|request| request.path.ends_with(&format!("/guilds/{}/roles", world.guild)))
+            .count()
+    };
+    world.until("the list is read after the answer", async || reads().await > 0).await;
+    let said = map(&world, &["list"]).await;
+    assert!(said.contains("follows payments") && !said.contains("deleted"), "{said}");
+    world.close().await;
+}
