@@ -17,7 +17,7 @@ use shared::{
     metrics::GATEWAY_UNREAD,
     store::{
         database::within,
-        guild_roles, members, role_jobs,
+        grants, guild_roles, members, role_jobs,
         tenant::{self, Tenant},
     },
 };
@@ -236,7 +236,7 @@ async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
         }
         Event::Available(_) => {
             members::guild_available(tenant).await?;
-            members::sweep_guild(tenant).await
+            Ok(grants::look_now(tenant).await? + members::sweep_guild(tenant).await?)
         }
         Event::Removed(guild) => {
             tracing::warn!(guild.id = %guild, "the bot was removed from this server");

@@ -162,6 +162,13 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links, refusal: Opt
     if s.deleted_roles.len() > MOST {
         todo.push(format!("{} more were deleted too: `nexrole map list`.", s.deleted_roles.len() - MOST));
     }
+    if s.taken > 0 {
+        todo.push(format!(
+            "{} taken from paying members at Discord, not by Nexrole: by a person or another bot. It is left so until they buy again \
+             (`nexrole why` says when it was seen).",
+            if s.taken == 1 { "1 role was".to_owned() } else { format!("{} roles were", s.taken) }
+        ));
+    }
     if s.parked_roles > s.two_factor_roles {
         todo.push(format!(
             "Discord does not let Nexrole manage {}: give it **Manage Roles**, and move its own role above them \
@@ -260,6 +267,7 @@ mod tests {
         subscriptions: 12,
         unlinked: 0,
         roles_held: 12,
+        taken: 0,
         pending: 0,
         parked: 0,
         observed_roles: 0,

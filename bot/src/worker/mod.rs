@@ -11,7 +11,7 @@ use shared::{
     store::{
         database::within,
         gates::{self, Ring},
-        members, role_jobs,
+        grants, members, role_jobs,
     },
 };
 use tokio::{sync::Notify, task::JoinSet};
@@ -30,12 +30,17 @@ use turn::{Lease, Turn, Turned};
 /// Of the searches for guilds, those that ask not first for what members asked for: where buyers fill every place, other guilds
 /// have theirs too.
 const OTHERS_FIRST: f64 = 0.2;
-/// How often there is a search for what waits.
-const SEARCH_EVERY: Duration = Duration::from_secs(60);
+/// Polls between two searches for what waits: a minute, as a rule.
+const SEARCH_POLLS: u32 = 60;
 /// Each role that is due to a member is compared with Discord at least this often: the Gateway may have kept silent.
 const LOOK_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// Roles per search: a look costs Discord one call.
 const SWEEP: i64 = 500;
+/// Polls between two searches for grants that are to be looked at once more: a minute after a role was taken, five after Discord said
+/// that somebody is not there.
+const RECHECK_POLLS: u32 = 5;
+/// Grants per such search; those of one member cost one call together.
+const RECHECK: i64 = 500;
 /// Beyond a lease, for a database that does not answer.
 const DATABASE_SILENT: Duration = Duration::from_secs(30);
 /// At the end, for leases that are just being asked for: nobody would give them back.
@@ -74,12 +79,16 @@ pub async fn run(
 ) -> Result<(), TokenRejected> {
     let mut turns: JoinSet<Option<Turned>> = JoinSet::new();
     let mut positions = Positions::default();
-    let mut searched = Instant::now();
+    let (mut searched, mut rechecked) = (Instant::now(), Instant::now());
     let mut result = Ok(());
     while result.is_ok() {
-        if searched.elapsed() >= SEARCH_EVERY {
+        if searched.elapsed() >= worker.poll * SEARCH_POLLS {
             stop.run_until_cancelled(look_again(&worker.pool)).await;
             searched = Instant::now();
+        }
+        if rechecked.elapsed() >= worker.poll * RECHECK_POLLS {
+            stop.run_until_cancelled(recheck(&worker.pool)).await;
+            rechecked = Instant::now();
         }
         let free = worker.concurrency.saturating_sub(turns.len());
         let leases = if free == 0 {
@@ -202,6 +211,16 @@ impl Worker {
                 None
             }
         }
+    }
+}
+
+/// Grants about which one answer of Discord's is not enough.
+async fn recheck(pool: &Pool) {
+    let looked = async { grants::recheck(&mut pool.across().await?, RECHECK).await };
+    match within(looked).await {
+        Ok(0) => {}
+        Ok(jobs) => tracing::debug!(jobs, "grants are looked at once more"),
+        Err(error) => tracing::warn!(%error, "grants cannot be looked at once more"),
     }
 }
 

@@ -7,11 +7,13 @@ use std::{
 
 use shared::store::database::Pool;
 use shared::{
+    clock::Timestamp,
     domain::{
         enforcement::Enforcement,
+        grant::{self, Seen, Step},
         joining,
         outcome::CallOutcome,
-        plan::{Member, Regrant, Step, plan},
+        plan::{Member, Planned, plan},
         verdict::{Verdict, verdict},
     },
     ids::{GuildId, RoleId, UserId},
@@ -128,6 +130,21 @@ impl Notes {
     }
 }
 
+/// The database's clock: the rows of a turn have its times, and are compared with it.
+#[derive(Clone, Copy)]
+struct Clock {
+    /// What it showed…
+    read: Timestamp,
+    /// …then.
+    at: Instant,
+}
+
+impl Clock {
+    fn now(self) -> Timestamp {
+        self.read + self.at.elapsed()
+    }
+}
+
 /// A turn under way.
 pub(super) struct Turn<'a> {
     pub(super) pool: &'a Pool,
@@ -141,6 +158,7 @@ impl Turn<'_> {
     /// Takes the turn.
     pub(super) async fn take(self) -> Result<Turned, sqlx::Error> {
         let (guild, owner) = (self.lease.guild, self.lease.owner);
+        let at = Instant::now();
         let work = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
             role_jobs::due(&mut tenant, MEMBERS, shared::clock::jitter()).await
@@ -153,7 +171,8 @@ impl Turn<'_> {
             if member.roles.is_empty() {
                 continue;
             }
-            flow = self.one_member(&member, &mut notes).await?;
+            let clock = Clock { read: member.read_at, at };
+            flow = self.one_member(&member, clock, &mut notes).await?;
             if flow != Flow::Go {
                 break;
             }
@@ -186,14 +205,19 @@ impl Turn<'_> {
         })
     }
 
-    async fn one_member(&self, work: &MemberWork, notes: &mut Notes) -> Result<Flow, sqlx::Error> {
+    async fn one_member(
+        &self,
+        work: &MemberWork,
+        clock: Clock,
+        notes: &mut Notes,
+    ) -> Result<Flow, sqlx::Error> {
         // Nothing of it can be done: not even looking is worth a call. But what we may have given is looked for.
         let is_moot = |role: &RoleWork| suspended(role).is_some() && role.view.grant.is_none();
         if work.roles.iter().all(|role| notes.is_refused(role) || is_moot(role)) {
             for role in &work.roles {
                 notes.add(match suspended(role) {
                     Some(danger) => books::suspended(work.user, role, None, danger),
-                    None => books::not_called(work.user, role),
+                    None => books::not_called(role),
                 });
             }
             return Ok(Flow::Go);
@@ -217,33 +241,36 @@ impl Turn<'_> {
             }
         };
         notes.reached = true;
-        let views: Vec<_> = work.roles.iter().map(|role| role.view).collect();
-        let steps = plan(&views, &member);
-        let (cleared, flow) = self.cleared(work, &steps, notes).await?;
+        let planned = plan(work.roles.iter().map(|role| &role.view), &member, clock.now());
+        let (cleared, flow) = self.cleared(work, &member, &planned, clock, notes).await?;
         if flow != Flow::Go {
             return Ok(flow);
         }
-        if self.write_intentions(work, &steps, &cleared).await? == Fence::Lost {
+        let mut calls = Vec::new();
+        for (role, planned) in work.roles.iter().zip(planned) {
+            match planned.step {
+                Step::Grant | Step::Revoke if notes.is_refused(role) => notes.add(books::not_called(role)),
+                Step::Grant if cleared.contains(&role.view.role) => {
+                    calls.push((role, planned, RoleCall::Add));
+                }
+                // Noted already: it must not be given. What we gave is taken all the same.
+                Step::Grant => {}
+                Step::Revoke => calls.push((role, planned, RoleCall::Remove)),
+                _ => notes.add(books::without_call(work.user, role, planned, clock.now())),
+            }
+        }
+        let announced: Vec<_> = calls
+            .iter()
+            .filter_map(|(role, planned, _)| {
+                let (view, cause) = (role.view, books::cause(role));
+                GrantChange::new(work.user, view.role, view.grant, planned.known, cause)
+            })
+            .collect();
+        if self.announce(&announced).await? == Fence::Lost {
             return Ok(Flow::Stop);
         }
-        for (role, (_, step)) in work.roles.iter().zip(steps) {
-            let call = match step {
-                Step::Grant(_) => RoleCall::Add,
-                Step::Revoke(_) => RoleCall::Remove,
-                _ => {
-                    notes.add(books::without_call(work.user, role, step));
-                    continue;
-                }
-            };
-            if notes.is_refused(role) {
-                notes.add(books::not_called(work.user, role));
-                continue;
-            }
-            // Noted already: it must not be given. What we gave is taken all the same.
-            if call == RoleCall::Add && !cleared.contains(&role.view.role) {
-                continue;
-            }
-            match self.one_call(work.user, role, step, call, notes).await {
+        for (role, planned, call) in calls {
+            match self.one_call(work.user, role, planned, call, clock, notes).await {
                 Flow::Go => {}
                 other => return Ok(other),
             }
@@ -256,12 +283,14 @@ impl Turn<'_> {
     async fn cleared(
         &self,
         work: &MemberWork,
-        steps: &[(RoleId, Step)],
+        member: &Member,
+        planned: &[Planned],
+        clock: Clock,
         notes: &mut Notes,
     ) -> Result<(BTreeSet<RoleId>, Flow), sqlx::Error> {
-        let given = work.roles.iter().zip(steps).filter(|(_, (_, step))| matches!(step, Step::Grant(_)));
-        let given: Vec<_> = given.filter(|(role, _)| !notes.is_refused(role)).collect();
-        let wanted: BTreeSet<RoleId> = given.iter().map(|(role, _)| role.view.role).collect();
+        let given = work.roles.iter().zip(planned).filter(|(_, planned)| planned.step == Step::Grant);
+        let given: Vec<_> = given.map(|(role, _)| role).filter(|role| !notes.is_refused(role)).collect();
+        let wanted: BTreeSet<RoleId> = given.iter().map(|role| role.view.role).collect();
         if wanted.is_empty() {
             return Ok((wanted, Flow::Go));
         }
@@ -270,27 +299,29 @@ impl Turn<'_> {
         let judged = match self.unless_stopped(clearing).await.transpose()? {
             Some(Clearance::Known(judged)) => judged,
             Some(Clearance::Unread(outcome)) => {
-                let roles: Vec<_> = given.into_iter().map(|(role, _)| role).collect();
-                return Ok((BTreeSet::new(), unread(&roles, Unread::Roles, &outcome, notes)));
+                return Ok((BTreeSet::new(), unread(&given, Unread::Roles, &outcome, notes)));
             }
             Some(Clearance::Changing) => {
-                for (role, _) in given {
-                    notes.add(books::changing(work.user, role));
+                for role in given {
+                    notes.add(books::changing(role));
                 }
                 return Ok((BTreeSet::new(), Flow::Go));
             }
             Some(Clearance::NoTime) | None => return Ok((BTreeSet::new(), Flow::Stop)),
         };
         let mut cleared = BTreeSet::new();
-        for (role, (id, step)) in given {
-            match judged.get(id) {
-                Some(None) => drop(cleared.insert(*id)),
-                Some(Some(danger)) => notes.add(books::suspended(work.user, role, Some(*step), danger)),
+        for role in given {
+            let (view, now) = (role.view, clock.now());
+            match judged.get(&view.role) {
+                Some(None) => drop(cleared.insert(view.role)),
+                Some(Some(danger)) => {
+                    let withheld = grant::withhold(view.grant, member.seen(view.role), now);
+                    notes.add(books::suspended(work.user, role, Some(withheld), danger));
+                }
                 // Just read, and not in the list.
                 None => {
-                    if let Some(page) = books::after_call(work.user, role, *step, &Verdict::RoleGone) {
-                        notes.add(page);
-                    }
+                    let (known, _) = grant::look(view.grant, Seen::Absent, view.wanted, now);
+                    notes.add(books::not_listed(work.user, role, known, now));
                 }
             }
         }
@@ -301,8 +332,9 @@ impl Turn<'_> {
         &self,
         user: UserId,
         work: &RoleWork,
-        step: Step,
+        planned: Planned,
         call: RoleCall,
+        clock: Clock,
         notes: &mut Notes,
     ) -> Flow {
         let (guild, role) = (self.lease.guild, work.view.role);
@@ -320,7 +352,10 @@ impl Turn<'_> {
         let verdict = verdict(&answer.outcome, books::failures(work), shared::clock::jitter());
         let verdict = joining::despite_absence(verdict, joining::heard(&work.jobs));
         tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?verdict, "role call");
-        if let Some(page) = books::after_call(user, work, step, &verdict) {
+        let now = clock.now();
+        let known =
+            grant::settle(planned.known.grant, planned.step, work.view.grant.is_some(), &verdict, now);
+        if let Some(page) = books::after_call(user, work, planned, &verdict, known, now) {
             notes.add(page);
         }
         Flow::after(&verdict, answer.bucket_wait)
@@ -336,23 +371,13 @@ impl Turn<'_> {
     }
 
     /// Durable before the first call, so that a crash after it leaves a trace.
-    async fn write_intentions(
-        &self,
-        work: &MemberWork,
-        steps: &[(RoleId, Step)],
-        cleared: &BTreeSet<RoleId>,
-    ) -> Result<Fence, sqlx::Error> {
-        let fresh = |(role, (id, step)): &(&RoleWork, &(RoleId, Step))| {
-            *step == Step::Grant(Regrant::Fresh) && role.view.grant.is_none() && cleared.contains(id)
-        };
-        let roles: Vec<RoleId> =
-            work.roles.iter().zip(steps).filter(fresh).map(|(role, _)| role.view.role).collect();
-        if roles.is_empty() {
+    async fn announce(&self, changes: &[GrantChange]) -> Result<Fence, sqlx::Error> {
+        if changes.is_empty() {
             return Ok(Fence::Held);
         }
         within(async {
             let mut tenant = tenant::begin(self.pool, self.lease.guild).await?;
-            let fence = grants::intend(&mut tenant, self.lease.owner, work.user, &roles).await?;
+            let fence = grants::intend(&mut tenant, self.lease.owner, changes).await?;
             tenant.commit().await?;
             Ok(fence)
         })
@@ -362,18 +387,18 @@ impl Turn<'_> {
 
 /// What may be changed of a member's work; the rest is noted.
 fn enforced(work: MemberWork, notes: &mut Notes) -> MemberWork {
-    let MemberWork { user, roles } = work;
+    let MemberWork { user, read_at, roles } = work;
     let (roles, others): (Vec<_>, Vec<_>) =
         roles.into_iter().partition(|role| role.enforcement == Enforcement::On);
     for role in &others {
-        notes.add(books::not_enforced(user, role));
+        notes.add(books::not_enforced(role));
     }
-    MemberWork { user, roles }
+    MemberWork { user, read_at, roles }
 }
 
 /// Why a role will not be given, whatever the member's own state is: it is to be, and we never gave it.
 fn suspended(role: &RoleWork) -> Option<&str> {
-    let waits = role.view.desired && role.view.grant.is_none();
+    let waits = role.view.wanted.desired && role.view.grant.is_none();
     role.danger.as_deref().filter(|_| waits)
 }
 

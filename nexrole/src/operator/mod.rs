@@ -8,7 +8,7 @@ use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
-    domain::{activity::Activity, enforcement::Enforcement, job::JobOrigin},
+    domain::{activity::Activity, enforcement::Enforcement, grant::GrantState, job::JobOrigin},
     ids::{ConnectionId, CustomerId, GuildId, UserId},
     store::{
         connections, database,
@@ -312,12 +312,12 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
         )
     });
     println!("\nRoles that Discord holds because of us");
-    lines(&story.held, "none", |held| match held.confirmed_at {
-        _ if story.deleted.contains(&held.role_id) => {
+    lines(&story.held, "none", |held| {
+        if story.deleted.contains(&held.role_id) {
             format!("role {}  was deleted in Discord: nobody has it any more", held.role_id)
+        } else {
+            format!("role {}  {}", held.role_id, held_words(held))
         }
-        Some(at) => format!("role {}  confirmed by Discord {}", held.role_id, when(at)),
-        None => format!("role {}  being given", held.role_id),
     });
     println!("\nRole changes that wait");
     if let Some(refusal) = story.refusal {
@@ -371,6 +371,21 @@ pub(crate) fn dispute(guild: GuildId, customer: &str, holder: UserId, named: Use
 fn shell_word(text: &str) -> String {
     let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./@".contains(&b));
     if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+}
+
+fn held_words(held: &why::Held) -> String {
+    if let Some(at) = held.taken_at {
+        return format!("taken from them at Discord, not by us; seen {}", when(at));
+    }
+    let state = match (held.state, held.confirmed_at) {
+        (GrantState::Intended, _) | (GrantState::Confirmed, None) => "being given".to_owned(),
+        (GrantState::Confirmed, Some(at)) => format!("confirmed by Discord {}", when(at)),
+        (GrantState::Ending, _) => "taken; looked at once more, to see that it stays away".to_owned(),
+    };
+    match held.absent_since {
+        Some(at) => format!("{state}; not there, said Discord {}: it is asked once more", when(at)),
+        None => state,
+    }
 }
 
 fn lines<T>(items: &[T], none: &str, line: impl Fn(&T) -> String) {

@@ -32,6 +32,9 @@ async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
     }
     world.discord.delete_role(world.guild, world.vip).await.unwrap();
     world.subscribes(&ben).await;
+    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%role was deleted%'";
+    world.until("it is said once", async || world.number(waits).await == 1).await;
+    world.later(5).await;
     let failed =
         "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
     world.until("the job has failed", async || world.number(failed).await == 1).await;

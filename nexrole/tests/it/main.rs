@@ -20,6 +20,7 @@ mod door;
 mod durability;
 mod erase;
 mod export;
+mod false_answers;
 mod forgery;
 mod fuzz;
 mod gateway;

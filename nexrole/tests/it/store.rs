@@ -5,10 +5,12 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
+    clock,
     domain::{
         audit::Actor,
+        grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
         job::{JobAction, JobOrigin, JobState},
-        plan::GrantState,
+        verdict::Verdict,
     },
     ids::{GuildId, RoleId, UserId},
     store::{
@@ -17,7 +19,7 @@ use shared::{
         database::Pool,
         events::{self, NewEvent, Object, ObjectKind, Recorded},
         gates::{self, Gate, Release, Ring},
-        grants::{self, Change, Fence, GrantChange},
+        grants::{self, Fence, GrantChange},
         mappings::{self, Adding},
         members, role_jobs,
         roles::Login,
@@ -125,6 +127,18 @@ fn settlement(owner: Uuid) -> Settlement {
     }
 }
 
+/// What a look at member 1, who pays for role 7 and does not have it, is to write before its call.
+fn intention() -> GrantChange {
+    let seen = Seen::Present { held: false, joined_at: None };
+    let (known, step) = look(None, seen, Wanted { desired: true, asked: true }, clock::now());
+    assert_eq!(step, Step::Grant);
+    change(None, known)
+}
+
+fn change(before: Option<Grant>, known: Known) -> GrantChange {
+    GrantChange::new(user(1), role(7), before, known, "test").unwrap()
+}
+
 async fn text(pool: &PgPool, query: &'static str) -> String {
     sqlx::query_scalar(query).fetch_one(pool).await.unwrap()
 }
@@ -216,29 +230,30 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     );
     let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
     assert_eq!(gates::lease(&mut across, Ring::All, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
-    let intended = in_guild(&bot, 1, async |t| grants::intend(t, slow, user(1), &[role(7)]).await).await;
-    assert_eq!(intended, Fence::Lost, "and nothing was written");
+    let late = in_guild(&bot, 1, async |t| grants::intend(t, slow, &[intention()]).await).await;
+    assert_eq!(late, Fence::Lost, "and nothing was written");
     assert_eq!(
         in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await[0].roles[0].view.grant,
         None
     );
+    let intended = intention();
     assert_eq!(
-        in_guild(&bot, 1, async |t| grants::intend(t, quick, user(1), &[role(7)]).await).await,
+        in_guild(&bot, 1, async |t| grants::intend(t, quick, std::slice::from_ref(&intended)).await).await,
         Fence::Held
     );
     let job = work[0].roles[0].jobs[0].id;
     let mut turn = settlement(slow);
     let outcome = "granted".to_owned();
     turn.jobs = vec![JobUpdate { id: job, state: JobState::Applied, due_in: NO_LEASE, failures: 0, outcome }];
-    turn.grants =
-        vec![GrantChange { user: user(1), role: role(7), change: Change::Granted, cause: "test".into() }];
+    let confirmed = settled_by(intended.to, Step::Grant, false, &Verdict::Done, clock::now());
+    turn.grants = vec![change(intended.to, confirmed)];
     turn.called = vec![(user(1), role(7))];
     assert_eq!(in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await, Release::FencedOut);
     let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
     let actions: Vec<_> = work[0].roles[0].jobs.iter().map(|job| job.action).collect();
     assert_eq!(actions, [JobAction::Grant, JobAction::Grant]);
     assert_eq!(
-        work[0].roles[0].view.grant,
+        work[0].roles[0].view.grant.map(|grant| grant.state),
         Some(GrantState::Intended),
         "not confirmed by the one who was late"
     );
@@ -256,14 +271,20 @@ async fn settling_twice_writes_one_audit_entry() {
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
     gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
-    for change in
-        [Change::Granted, Change::Granted, Change::Revoked, Change::Revoked, Change::Lost, Change::Forgotten]
-    {
-        if change == Change::Granted {
-            in_guild(&bot, 1, async |t| grants::intend(t, owner, user(1), &[role(7)]).await).await;
+    let intended = intention();
+    let now = clock::now();
+    let confirmed = settled_by(intended.to, Step::Grant, false, &Verdict::Done, now);
+    let ending = settled_by(confirmed.grant, Step::Revoke, true, &Verdict::Done, now);
+    let gone = Known { grant: None, entries: &[] };
+    for change in [
+        intended.clone(),
+        change(intended.to, confirmed),
+        change(confirmed.grant, ending),
+        change(ending.grant, gone),
+    ] {
+        for _ in 0..2 {
+            in_guild(&bot, 1, async |t| grants::apply(t, &change).await).await;
         }
-        let change = GrantChange { user: user(1), role: role(7), change, cause: "test".into() };
-        in_guild(&bot, 1, async |t| grants::apply(t, &change).await).await;
     }
     drop(across);
     let history =

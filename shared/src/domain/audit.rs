@@ -48,6 +48,8 @@ pub enum AuditAction {
     RoleRevoked,
     /// A role we had given was lost: the member left, or it vanished.
     RoleLost,
+    /// A role that we had taken twice was there again: somebody else gives it, and it is left to them.
+    RoleLeft,
     /// A price or product was mapped to a role.
     MappingAdded,
     /// A customer was linked to a Discord user.
@@ -77,6 +79,7 @@ impl AuditAction {
             Self::RoleGranted => "role.granted",
             Self::RoleRevoked => "role.revoked",
             Self::RoleLost => "role.lost",
+            Self::RoleLeft => "role.left",
             Self::MappingAdded => "mapping.added",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",

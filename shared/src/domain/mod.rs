@@ -8,6 +8,7 @@ pub mod billing;
 pub mod catalogue;
 pub mod danger;
 pub mod enforcement;
+pub mod grant;
 pub mod job;
 pub mod joining;
 pub mod outcome;

@@ -10,6 +10,9 @@ const WAITS: [Duration; 4] =
 const LONGEST: Duration = Duration::from_secs(1200);
 /// A parked job is looked at again after this, besides the event that it waits for.
 pub const LOOK_AGAIN: Duration = Duration::from_secs(6 * 3600);
+/// That member or role is not there is believed when Discord says so twice, so far apart: what goes wrong there for a moment is
+/// over by then.
+pub const SECOND_SHOWING: Duration = Duration::from_secs(300);
 /// One probe an hour of a role that Discord does not let us manage.
 pub const PROBE_ROLE: Duration = Duration::from_secs(3600);
 /// Waits after refusal 1, 2, 3 in a row, by a guild as a whole or of one call for a reason that we have no rule for: one answer

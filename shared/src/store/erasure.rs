@@ -59,9 +59,11 @@ pub async fn ties(
                                                            WHERE guild_id = $1 AND customer_id = ANY ($3))) END) AS unread,
                 (SELECT count(*) FROM access_sources
                   WHERE guild_id = $1 AND user_id = $2 AND state = 'live') AS sources,
-                (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND user_id = $2) AS held,
+                -- What was taken is only looked at once more.
+                (SELECT count(*) FROM role_grants
+                  WHERE guild_id = $1 AND user_id = $2 AND state <> 'ending') AS held,
                 (SELECT count(*) FROM role_jobs
-                  WHERE guild_id = $1 AND user_id = $2 AND finished_at IS NULL) AS jobs",
+                  WHERE guild_id = $1 AND user_id = $2 AND finished_at IS NULL AND origin <> 'recheck') AS jobs",
     )
     .bind(tenant.guild())
     .bind(member)

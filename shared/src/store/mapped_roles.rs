@@ -45,7 +45,7 @@ pub async fn take_unseen(
         "UPDATE mapped_roles m SET look_at = clock_timestamp() + make_interval(secs => $2)
           WHERE m.guild_id = $1 AND m.enforcement = 'unseen' AND m.look_at <= now()
          RETURNING m.role_id, (SELECT count(*) FROM role_grants g
-                                WHERE (g.guild_id, g.role_id) = (m.guild_id, m.role_id)) AS ours",
+                                WHERE (g.guild_id, g.role_id) = (m.guild_id, m.role_id) AND g.state <> 'ending') AS ours",
     )
     .bind(guild)
     .bind(again.as_secs_f64())
@@ -210,7 +210,7 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     let (gain, unbacked) = (of(true), of(false));
     let lose = sqlx::query_scalar(
         "SELECT user_id FROM role_grants g
-          WHERE guild_id = $1 AND role_id = $2
+          WHERE guild_id = $1 AND role_id = $2 AND state <> 'ending'
             AND NOT EXISTS (SELECT FROM access_sources s
                              WHERE (s.guild_id, s.user_id, s.role_id) = (g.guild_id, g.user_id, g.role_id)
                                AND s.state = 'live')

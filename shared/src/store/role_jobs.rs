@@ -7,8 +7,9 @@ use crate::{
     clock::Timestamp,
     domain::{
         enforcement::Enforcement,
+        grant::{Grant, GrantState, Wanted},
         job::{ClaimedJob, JobAction, JobOrigin},
-        plan::{GrantState, RoleView},
+        plan::RoleView,
     },
     ids::{JobId, RoleId, UserId},
 };
@@ -75,7 +76,7 @@ pub struct RoleWork {
     pub enforcement: Enforcement,
     /// Why it must not be given, as last read; it is taken all the same.
     pub danger: Option<String>,
-    /// All pending jobs of this member and role, oldest first; at least one.
+    /// All jobs that wait for this member and role, oldest first; at least one is pending.
     pub jobs: Vec<ClaimedJob>,
 }
 
@@ -84,30 +85,71 @@ pub struct RoleWork {
 pub struct MemberWork {
     /// Who.
     pub user: UserId,
+    /// When this was read, by the database's clock.
+    pub read_at: Timestamp,
     /// Per role, in the order of role ids.
     pub roles: Vec<RoleWork>,
 }
 
-type Row = (
-    JobId,
-    UserId,
-    RoleId,
-    JobAction,
-    JobOrigin,
-    i32,
-    f64,
-    bool,
-    String,
-    bool,
-    Option<GrantState>,
-    Option<Timestamp>,
-    Option<bool>,
-    Enforcement,
-    Option<String>,
-);
+/// A job with all that is known of its member and role.
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    job: JobRow,
+    read_at: Timestamp,
+    desired: bool,
+    #[sqlx(flatten)]
+    grant: GrantRow,
+    refused: Option<bool>,
+    enforcement: Enforcement,
+    danger: Option<String>,
+}
 
-/// Up to `members` members of a guild with a job that is due, with **all** their pending jobs, and what is desired.
-/// Run it as its own statement after the lease: the desired state must be read later than the lease began.
+#[derive(sqlx::FromRow)]
+struct JobRow {
+    job_id: JobId,
+    user_id: UserId,
+    role_id: RoleId,
+    action: JobAction,
+    origin: JobOrigin,
+    attempts: i32,
+    created_at: Timestamp,
+    is_due: bool,
+    cause: String,
+}
+
+impl JobRow {
+    fn claimed(self, now: Timestamp) -> ClaimedJob {
+        let Self { job_id: id, user_id: user, role_id: role, action, origin, is_due, cause, .. } = self;
+        let attempts = u32::try_from(self.attempts).unwrap_or(0);
+        // Never negative, whoever turns the clock back.
+        let age = (now - self.created_at).try_into().unwrap_or(Duration::ZERO);
+        ClaimedJob { id, user, role, action, origin, attempts, age, is_due, cause }
+    }
+}
+
+/// The row of `role_grants`, if there is one.
+#[derive(sqlx::FromRow)]
+struct GrantRow {
+    grant_state: Option<GrantState>,
+    since: Option<Timestamp>,
+    absent_since: Option<Timestamp>,
+    look_at: Option<Timestamp>,
+    unseen: Option<bool>,
+    taken_at: Option<Timestamp>,
+}
+
+impl GrantRow {
+    fn grant(self) -> Option<Grant> {
+        let (state, since) = (self.grant_state?, self.since?);
+        let Self { absent_since, look_at, unseen, taken_at, .. } = self;
+        Some(Grant { state, since, absent_since, look_at, unseen: unseen == Some(true), taken_at })
+    }
+}
+
+/// Up to `members` members of a guild with a job that is due, with **all** jobs that wait for the same roles of theirs, pending or
+/// parked, and what is desired. Run it as its own statement after the lease: the desired state must be read later than the lease
+/// began.
 ///
 /// Four times in five it is the turn of what a member asked for, once of what is due the longest, whatever it is: a bulk holds up no
 /// buyer, and no stream of buyers holds up a bulk. `start`, in [0, 1), is where in that round the turn begins; with a new one each
@@ -117,36 +159,44 @@ type Row = (
 /// is no index condition: all that is due later would be read too.
 pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<MemberWork>, sqlx::Error> {
     let rows: Vec<Row> = sqlx::query_as(
-        "SELECT j.job_id, j.user_id, j.role_id, j.action, j.origin, j.attempts,
-                -- Never negative, whoever turns the clock back.
-                greatest(0, extract(epoch FROM statement_timestamp() - j.created_at))::float8,
-                j.due_at <= statement_timestamp(), j.cause,
+        "WITH m AS (
+             SELECT d.user_id, min(d.place) AS place
+               FROM (SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) / 4.0 AS place
+                       -- The words of `role_jobs_urgent`, or it does not serve.
+                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                              WHERE state = 'pending' AND origin IN ('purchase', 'join', 'command')
+                                AND guild_id = $1 AND due_at <= statement_timestamp()
+                              ORDER BY due_at, job_id LIMIT $2) asked
+                     UNION ALL
+                     SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) - 1 + $3 * 1.25 AS place
+                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                              WHERE state = 'pending' AND guild_id = $1 AND due_at <= statement_timestamp()
+                              ORDER BY due_at, job_id LIMIT $2) oldest) d
+              GROUP BY d.user_id ORDER BY place LIMIT $2
+         )
+         SELECT j.job_id, m.user_id, j.role_id, j.action, j.origin, j.attempts, j.created_at, j.cause,
+                j.state = 'pending' AND j.due_at <= statement_timestamp() AS is_due,
+                statement_timestamp() AS read_at,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
-                                                       AND s.role_id = j.role_id AND s.state = 'live'),
-                g.state, g.confirmed_at,
-                h.next_probe_at > statement_timestamp(),
+                                                       AND s.role_id = j.role_id AND s.state = 'live') AS desired,
+                g.state AS grant_state, g.absent_since, g.look_at, g.unseen, g.taken_at,
+                CASE g.state WHEN 'intended' THEN g.intended_at ELSE coalesce(g.confirmed_at, g.intended_at) END AS since,
+                h.next_probe_at > statement_timestamp() AS refused,
                 -- Not mapped (any more): what we gave is still ours to take.
-                coalesce(e.enforcement, 'on'),
+                coalesce(e.enforcement, 'on') AS enforcement,
                 r.danger
-           FROM (SELECT d.user_id, min(d.place) AS place
-                   FROM (SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) / 4.0 AS place
-                           -- The words of `role_jobs_urgent`, or it does not serve.
-                           FROM (SELECT user_id, due_at, job_id FROM role_jobs
-                                  WHERE state = 'pending' AND origin IN ('purchase', 'join', 'command')
-                                    AND guild_id = $1 AND due_at <= statement_timestamp()
-                                  ORDER BY due_at, job_id LIMIT $2) asked
-                         UNION ALL
-                         SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) - 1 + $3 * 1.25 AS place
-                           FROM (SELECT user_id, due_at, job_id FROM role_jobs
-                                  WHERE state = 'pending' AND guild_id = $1 AND due_at <= statement_timestamp()
-                                  ORDER BY due_at, job_id LIMIT $2) oldest) d
-                  GROUP BY d.user_id ORDER BY place LIMIT $2) m
+           FROM m
           -- OFFSET 0: for each member by `role_jobs_of_member`. As a join it is planned as one scan of the whole queue while the
           -- planner takes that for empty.
-          CROSS JOIN LATERAL (SELECT guild_id, job_id, user_id, role_id, action, origin, attempts, created_at, due_at,
-                                     cause
-                                FROM role_jobs
-                               WHERE state = 'pending' AND guild_id = $1 AND user_id = m.user_id OFFSET 0) j
+          CROSS JOIN LATERAL (
+              WITH pending AS (SELECT * FROM role_jobs
+                                WHERE state = 'pending' AND guild_id = $1 AND user_id = m.user_id OFFSET 0)
+              SELECT * FROM pending
+              UNION ALL
+              -- What waits for the same role is answered by the same look, and an ask is not forgotten by waiting.
+              SELECT * FROM role_jobs
+               WHERE state = 'parked' AND guild_id = $1 AND user_id = m.user_id
+                 AND role_id IN (SELECT role_id FROM pending)) j
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
@@ -159,43 +209,28 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
     .fetch_all(tenant.db())
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
-    for (
-        id,
-        user,
-        role,
-        action,
-        origin,
-        attempts,
-        age,
-        is_due,
-        cause,
-        desired,
-        grant,
-        confirmed_at,
-        refused,
-        enforcement,
-        danger,
-    ) in rows
-    {
-        let (attempts, asked) = (u32::try_from(attempts).unwrap_or(0), action == JobAction::Grant);
-        let age = Duration::try_from_secs_f64(age).unwrap_or(Duration::MAX);
-        let job = ClaimedJob { id, user, role, action, origin, attempts, age, is_due, cause };
+    for row in rows {
+        let (user, role) = (row.job.user_id, row.job.role_id);
+        let job = row.job.claimed(row.read_at);
+        let asked = job.action == JobAction::Grant;
         if work.last().is_none_or(|member| member.user != user) {
-            work.push(MemberWork { user, roles: Vec::new() });
+            work.push(MemberWork { user, read_at: row.read_at, roles: Vec::new() });
         }
         let Some(member) = work.last_mut() else { continue };
         match member.roles.last_mut() {
             Some(last) if last.view.role == role => {
-                last.view.asked |= asked;
+                last.view.wanted.asked |= asked;
                 last.jobs.push(job);
             }
             _ => {
-                let view = RoleView { role, desired, grant, confirmed_at, asked };
-                let power = match refused {
+                let wanted = Wanted { desired: row.desired, asked };
+                let view = RoleView { role, wanted, grant: row.grant.grant() };
+                let power = match row.refused {
                     None => Power::Assumed,
                     Some(true) => Power::Refused,
                     Some(false) => Power::ProbeDue,
                 };
+                let (enforcement, danger) = (row.enforcement, row.danger);
                 member.roles.push(RoleWork { view, power, enforcement, danger, jobs: vec![job] });
             }
         }

@@ -39,7 +39,7 @@ pub struct JobUpdate {
 pub enum RoleHealth {
     /// Discord let us change it.
     Works(RoleId),
-    /// It was deleted.
+    /// Discord says that there is no such role: what was known about our power over it is moot, and the list of roles is read again.
     Gone(RoleId),
     /// Discord refused.
     Parked {
@@ -90,14 +90,14 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     if left {
         activity::record(tenant, Activity::BotAway).await?;
     }
-    // `state = 'pending'`: a job that somebody else finished meanwhile stays as it is.
+    // A job that somebody else finished meanwhile stays as it is.
     sqlx::query(
         "UPDATE role_jobs j SET state = x.state, outcome = x.outcome, attempts = j.attempts + x.failures,
                 due_at = clock_timestamp() + make_interval(secs => x.due_in),
                 finished_at = CASE WHEN x.state IN ('pending', 'parked', 'held') THEN NULL ELSE clock_timestamp() END
            FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::float8[])
                 AS x (job_id, state, outcome, failures, due_in)
-          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state = 'pending'",
+          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state IN ('pending', 'parked')",
     )
     .bind(tenant.guild())
     .bind(turn.jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())
@@ -109,9 +109,6 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     .await?;
     if turn.jobs.iter().any(|job| job.state == JobState::Applied) {
         hurry(tenant).await?;
-    }
-    if turn.jobs.iter().any(|job| job.state == JobState::Parked) {
-        keep_one(tenant, turn).await?;
     }
     for grant in &turn.grants {
         grants::apply(tenant, grant).await?;
@@ -140,30 +137,6 @@ async fn hurry(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
             AND due_at > clock_timestamp() + interval '10 s' * attempts",
     )
     .bind(tenant.guild())
-    .execute(tenant.db())
-    .await?;
-    Ok(())
-}
-
-/// Of the jobs that wait for the same member and role one is kept, or each look at an absent member would leave one more. One
-/// that asked for the role outlives mere looks: it gives back also what a person took.
-async fn keep_one(tenant: &mut Tenant, turn: &Settlement) -> Result<(), sqlx::Error> {
-    let parked = turn.jobs.iter().filter(|job| job.state == JobState::Parked).map(|job| job.id.to_i64());
-    sqlx::query(
-        "UPDATE role_jobs SET state = 'superseded', outcome = 'superseded: another job waits for the same',
-                finished_at = clock_timestamp()
-          WHERE guild_id = $1 AND job_id IN (
-              SELECT job_id FROM (
-                  SELECT w.job_id, row_number() OVER (PARTITION BY w.user_id, w.role_id
-                                                      ORDER BY w.action = 'grant' DESC, w.job_id DESC) AS n
-                    FROM (SELECT DISTINCT user_id, role_id FROM role_jobs
-                           WHERE guild_id = $1 AND job_id = ANY ($2)) p
-                    JOIN role_jobs w ON w.guild_id = $1 AND w.user_id = p.user_id AND w.role_id = p.role_id
-                                    AND w.state = 'parked') AS waiting
-               WHERE n > 1)",
-    )
-    .bind(tenant.guild())
-    .bind(parked.collect::<Vec<_>>())
     .execute(tenant.db())
     .await?;
     Ok(())

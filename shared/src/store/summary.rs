@@ -16,6 +16,8 @@ pub struct Summary {
     pub unlinked: i64,
     /// Roles that members hold because of us, without those that were deleted.
     pub roles_held: i64,
+    /// Roles that payers had because of us, and that somebody else took from them.
+    pub taken: i64,
     /// Role changes on their way.
     pub pending: i64,
     /// Role changes that wait for a member or a permission.
@@ -81,7 +83,9 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                                      WHERE (l.guild_id, l.connection_id, l.customer_id)
                                          = ($1, p.connection_id, p.customer_id))) AS unlinked,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed'
-                                                      AND role_id <> ALL ($2)) AS roles_held,
+                    AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
+                (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
+                    AND role_id <> ALL ($2)) AS taken,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,

@@ -3,7 +3,7 @@
 use super::{gates, guild_roles, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::{enforcement::Enforcement, refusal::Refusal},
+    domain::{enforcement::Enforcement, grant::GrantState, refusal::Refusal},
     ids::{JobId, RoleId, UserId},
 };
 
@@ -50,10 +50,14 @@ pub struct Source {
 pub struct Held {
     /// The role.
     pub role_id: RoleId,
-    /// `intended` or `confirmed`.
-    pub state: String,
+    /// How far it is.
+    pub state: GrantState,
     /// When Discord confirmed it.
     pub confirmed_at: Option<Timestamp>,
+    /// When Discord said that member or role is not there; it is asked once more.
+    pub absent_since: Option<Timestamp>,
+    /// When it was found gone, though the member had not left and we had not taken it.
+    pub taken_at: Option<Timestamp>,
 }
 
 /// A job that is not done.
@@ -149,7 +153,8 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let held = sqlx::query_as(
-        "SELECT role_id, state, confirmed_at FROM role_grants WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id",
+        "SELECT role_id, state, confirmed_at, absent_since, taken_at FROM role_grants
+          WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id",
     )
     .bind(tenant.guild())
     .bind(user)

@@ -7,10 +7,11 @@ use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     domain::{
-        audit::Actor,
+        audit::{Actor, AuditAction},
         billing::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         catalogue::Catalogue,
         enforcement::Enforcement,
+        grant::GrantState,
         job::{JobAction, JobOrigin},
         transition::{Gift, Transition},
     },
@@ -22,7 +23,7 @@ use shared::{
         events::{self, Object, ObjectKind},
         export,
         gates::{self, Gate},
-        grants::{self, Change, GrantChange},
+        grants::{self, GrantChange},
         guild_roles,
         links::{self, Proof},
         mapped_roles,
@@ -124,11 +125,17 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
     ids
 }
 
+/// A confirmed role is not there any more.
+fn taken(user: UserId, role: RoleId) -> GrantChange {
+    let (from, entries) = (Some(GrantState::Confirmed), &[AuditAction::RoleRevoked][..]);
+    GrantChange { user, role, from, to: None, entries, cause: "x".into() }
+}
+
 /// Store functions that are tried.
-const CALLS: u32 = 56;
+const CALLS: u32 = 57;
 /// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
 const OPERATORS: [u32; 18] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49];
-const BOTS: [u32; 16] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51];
+const BOTS: [u32; 17] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -180,11 +187,11 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             &[customer.to_string()],
             JobOrigin::Command
         )),
-        17 => said!(grants::intend(tenant, fence, user, &[role])),
+        17 => said!(grants::intend(tenant, fence, &[taken(user, role)])),
         18 => said!(gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
         19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Purchase, "x")),
         20 => {
-            let grant = GrantChange { user, role, change: Change::Revoked, cause: "x".into() };
+            let grant = taken(user, role);
             let turn = Settlement {
                 owner: fence,
                 gate: Gate::Open,
@@ -241,6 +248,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         53 => said!(links::follow(tenant, connection, &customer, user, user)),
         54 => said!(mirror::missing(tenant, connection, subscription.as_str())),
         55 => said!(cursors::begin(tenant, connection)),
+        56 => said!(grants::look_now(tenant)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

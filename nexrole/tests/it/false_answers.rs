@@ -1,0 +1,334 @@
+//! Stories about a Discord that says once what is not so: that a member or a role is not there, or that something was done. A role must
+//! neither stay for ever nor be lost by that; and what is so is believed, a little later.
+
+#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
+
+use sandbox::discord::{Action, Fault};
+use serde_json::{Value, json};
+
+use crate::world::{Fan, World};
+
+const UNKNOWN_MEMBER: u32 = 10007;
+const UNKNOWN_USER: u32 = 10013;
+const UNKNOWN_ROLE: u32 = 10011;
+/// Rows that wait for another look, and what they wait for.
+const WATCHED: &str = "SELECT count(*) FROM role_grants WHERE look_at IS NOT NULL";
+const SHOWN_ABSENT: &str = "SELECT count(*) FROM role_grants WHERE absent_since IS NOT NULL";
+const ENDING: &str = "SELECT count(*) FROM role_grants WHERE state = 'ending'";
+const ROWS: &str = "SELECT count(*) FROM role_grants";
+
+fn says(code: u32) -> Value {
+    json!({ "message": "x", "code": code })
+}
+
+impl World {
+    /// The next call like this to a member's own address is answered so, and changes nothing.
+    async fn false_answer(&self, method: &str, fan: &Fan, status: u16, code: u32) {
+        let path = format!("/members/{}", fan.user);
+        self.discord.fault(Fault::status(status).on(method, &path).times(1).body(says(code))).await.unwrap();
+    }
+
+    async fn until_none(&self, what: &str, query: &'static str) {
+        self.until(what, async || self.number(query).await == 0).await;
+        self.settle().await;
+    }
+
+    async fn until_one(&self, what: &str, query: &'static str) {
+        self.until(what, async || self.number(query).await == 1).await;
+        self.settle().await;
+    }
+
+    /// A minute later the last look has shown that what was taken stays away.
+    async fn last_look(&self) {
+        self.until_one("it waits for its last look", ENDING).await;
+        self.later(1).await;
+        self.until_none("the last look", ROWS).await;
+    }
+
+    /// A new session of the Gateway: what happened before it is not told.
+    async fn session(&self) {
+        self.discord.invalidate_gateway(false).await.unwrap();
+    }
+
+    /// Before the row was written: they never left since.
+    async fn joined_long_ago(&self, fan: &Fan) {
+        let user = i64::try_from(fan.user).unwrap();
+        let statement =
+            "UPDATE role_grants SET confirmed_at = confirmed_at + interval '1 hour' WHERE user_id = $1";
+        sqlx::query(statement).bind(user).execute(self.db()).await.unwrap();
+    }
+
+    async fn member_of_vip(&self) -> (Fan, String) {
+        let fan = self.fan().await;
+        let subscription = self.subscribes(&fan).await;
+        self.until_vip(&fan).await;
+        (fan, subscription)
+    }
+}
+
+/// At the revoke, on the read: the next session finds them.
+#[tokio::test]
+async fn who_is_said_to_be_absent_when_access_ends_is_found_by_the_next_session() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+    assert!(world.has(&ana, world.vip).await);
+    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
+    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
+    assert!(
+        why.contains("not there, said Discord") && why.contains("believed when it says so again"),
+        "{why}"
+    );
+    world.session().await;
+    world.until_no_vip(&ana).await;
+    world.last_look().await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    world.finish().await;
+}
+
+/// The same without a session: five minutes later. Whatever the word for absent, on the read and on the write.
+#[tokio::test]
+async fn who_is_said_to_be_absent_when_access_ends_loses_the_role_five_minutes_later() {
+    let world = World::start().await;
+    for (method, code) in [
+        ("GET", UNKNOWN_USER),
+        ("DELETE", UNKNOWN_MEMBER),
+        ("DELETE", UNKNOWN_USER),
+        ("DELETE", UNKNOWN_ROLE),
+    ] {
+        let (fan, subscription) = world.member_of_vip().await;
+        world.false_answer(method, &fan, 404, code).await;
+        world.stripe.cancel(&subscription).await.unwrap();
+        world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+        assert!(world.has(&fan, world.vip).await, "{method} {code}");
+        world.later(5).await;
+        world.until_no_vip(&fan).await;
+        world.last_look().await;
+        assert_eq!(world.role_history(&fan).await, ["role.granted", "role.revoked"], "{method} {code}");
+    }
+    world.finish().await;
+}
+
+/// At a look while they pay: the row stays ours, and the role is taken when they stop.
+#[tokio::test]
+async fn who_is_said_to_be_absent_while_they_pay_is_forgotten_neither_now_nor_later() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
+    world.session().await;
+    world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+    world.later(5).await;
+    world.until_none("the second look shows them", WATCHED).await;
+    assert_eq!(world.role_calls().await, ["PUT 204"]);
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.last_look().await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    world.finish().await;
+}
+
+/// A buyer is not left without the role for hours.
+#[tokio::test]
+async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
+    let world = World::start().await;
+    for (method, code) in [
+        ("GET", UNKNOWN_MEMBER),
+        ("GET", UNKNOWN_USER),
+        ("PUT", UNKNOWN_MEMBER),
+        ("PUT", UNKNOWN_USER),
+        ("PUT", UNKNOWN_ROLE),
+    ] {
+        let fan = world.fan().await;
+        world.false_answer(method, &fan, 404, code).await;
+        world.subscribes(&fan).await;
+        let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
+        world.until_one("the job waits", parked).await;
+        world.later(5).await;
+        world.until_vip(&fan).await;
+        assert_eq!(world.role_history(&fan).await, ["role.granted"], "{method} {code}");
+    }
+    world.finish().await;
+}
+
+/// The whole list of roles, without the one that was bought.
+#[tokio::test]
+async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    // The session's own look at the roles is over.
+    world.until_one("the session has begun", "SELECT count(*) FROM guild_gates WHERE invited").await;
+    let read = "SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at";
+    world.until_one("the roles are read", read).await;
+    // Nothing is known about the role, so that it is looked up before it is given.
+    sqlx::query("DELETE FROM guild_roles").execute(world.db()).await.unwrap();
+    let everyone = json!([{ "id": world.guild.to_string(), "name": "@everyone", "permissions": "0", "position": 0,
+                            "color": 0, "hoist": false, "managed": false, "mentionable": false, "flags": 0 }]);
+    let path = format!("/guilds/{}/roles", world.guild);
+    world.discord.fault(Fault::status(200).on("GET", &path).times(1).body(everyone)).await.unwrap();
+    world.subscribes(&ana).await;
+    let parked =
+        "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%role was deleted%'";
+    world.until_one("the job waits", parked).await;
+    world.later(5).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.close().await;
+}
+
+/// 204, and nothing happened: the last look sees it.
+#[tokio::test]
+async fn a_removal_that_did_nothing_is_made_once_more() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    let path = format!("/members/{}/roles/", ana.user);
+    world.discord.fault(Fault::status(204).on("DELETE", &path).times(1).text("")).await.unwrap();
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_one("it waits for its last look", ENDING).await;
+    assert!(world.has(&ana, world.vip).await);
+    world.later(1).await;
+    world.until_no_vip(&ana).await;
+    world.later(1).await;
+    world.until_none("the last look", ROWS).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    world.finish().await;
+}
+
+/// 204, and nothing happened: the next look sees it, and gives it once more. A second time it is a person's doing.
+#[tokio::test]
+async fn a_grant_that_did_nothing_is_made_once_more() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let path = format!("/members/{}/roles/", ana.user);
+    world.discord.fault(Fault::status(204).on("PUT", &path).times(1).text("")).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until_one("Discord says that it is done", ROWS).await;
+    world.until("it is settled", async || world.role_calls().await == ["PUT 204"]).await;
+    world.settle().await;
+    assert!(!world.has(&ana, world.vip).await);
+    // They have been here for long.
+    world.joined_long_ago(&ana).await;
+    world.session().await;
+    world.until_vip(&ana).await;
+    let granted_twice = ["role.granted", "role.lost", "role.granted"];
+    assert_eq!(world.role_history(&ana).await, granted_twice);
+    world.later(1).await;
+    world.until_none("it was seen", WATCHED).await;
+    world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
+    world.joined_long_ago(&ana).await;
+    world.session().await;
+    world.until_one("it is left alone", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
+    assert_eq!(world.role_history(&ana).await, granted_twice);
+    world.close().await;
+}
+
+/// Somebody else gives it, again and again: they are let, and it is written down.
+#[tokio::test]
+async fn a_role_that_comes_back_twice_is_left_to_whoever_gives_it() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    for calls in [2, 1] {
+        world.until_one("it waits for its last look", ENDING).await;
+        world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
+        world.later(1).await;
+        if calls == 2 {
+            world.until_no_vip(&ana).await;
+        }
+    }
+    world.until_none("it is given up", ROWS).await;
+    assert!(world.has(&ana, world.vip).await);
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked", "role.left"]);
+    let removals = world.discord.audit_log(world.guild).await.unwrap();
+    assert_eq!(removals.iter().filter(|entry| entry.action == Action::RoleRemove).count(), 2);
+    world.close().await;
+}
+
+/// What is so is believed: five minutes later, and nothing is called but two reads.
+#[tokio::test]
+async fn who_has_left_is_believed_to_be_gone_five_minutes_later() {
+    let world = World::start().await;
+    let (ana, _) = world.member_of_vip().await;
+    world.discord.leave(world.guild, ana.user).await.unwrap();
+    world.until_one("the leaving was noticed", SHOWN_ABSENT).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.later(5).await;
+    world.until_none("it is believed", ROWS).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost"]);
+    assert_eq!(world.role_calls().await, ["PUT 204"]);
+    world.finish().await;
+}
+
+/// The whole cost of the last look: one read, of all roles of a member together.
+#[tokio::test]
+async fn the_last_look_costs_one_read() {
+    let world = World::start().await;
+    let second = world.discord.create_role(world.guild, "Second").await.unwrap();
+    world.map("price", &world.price.clone(), second).await;
+    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
+    world.until_none("the bot has looked who holds it", unseen).await;
+    let ana = world.fan().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.until("they have both", async || world.has(&ana, second).await).await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.until("both are taken", async || world.number(ENDING).await == 2).await;
+    world.settle().await;
+    world.discord.clear_requests().await.unwrap();
+    world.later(1).await;
+    world.until_none("the last look", ROWS).await;
+    let calls = world.discord.requests().await.unwrap();
+    let reads: Vec<_> = calls.iter().filter(|call| call.path.contains("/members/")).collect();
+    assert_eq!(reads.len(), 1, "{reads:?}");
+    assert_eq!(world.number("SELECT count(*) FROM role_jobs WHERE origin = 'recheck'").await, 2);
+    world.finish().await;
+}
+
+/// The last look is only to make sure: it does not keep anybody.
+#[tokio::test]
+async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_one("it waits for its last look", ENDING).await;
+    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
+    // Or it would be linked again when it is read.
+    world
+        .stripe
+        .update_customer(&ana.customer, json!({ "metadata": { "discord_user_id": "" } }))
+        .await
+        .unwrap();
+    world.heard().await;
+    let said = world.nexrole(&["erase", "--guild", &guild, "--member", &member]).await.unwrap();
+    assert!(said.contains("Forgotten."), "{said}");
+    assert_eq!(world.number(ROWS).await, 0);
+    world.close().await;
+}
+
+/// A moderator, or another bot, takes it from somebody who pays: it is left so, and said.
+#[tokio::test]
+async fn a_role_that_somebody_else_took_is_not_said_to_be_held() {
+    let world = World::start().await;
+    let (ana, _) = world.member_of_vip().await;
+    world.session().await;
+    world.until_none("it was seen", "SELECT count(*) FROM role_grants WHERE unseen").await;
+    world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
+    world.joined_long_ago(&ana).await;
+    world.session().await;
+    world.until_one("it is seen", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
+    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
+    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
+    assert!(why.contains("taken from them at Discord, not by us") && !why.contains("confirmed by"), "{why}");
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let status = world.discord.interact(world.guild, owner, "status").await.unwrap().text();
+    assert!(status.contains("Roles held because of Nexrole: 0"), "{status}");
+    assert!(status.contains("1 role was taken from paying members at Discord, not by Nexrole"), "{status}");
+    // Given back by hand: all is well.
+    world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
+    world.session().await;
+    world.until_none("it is seen", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
+    world.close().await;
+}

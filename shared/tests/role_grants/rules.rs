@@ -1,0 +1,137 @@
+//! The real rules, or all but one of them.
+
+use super::*;
+
+/// A rule that can be left out.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rule {
+    /// Absence is believed at its second showing only.
+    SecondShowing,
+    /// What was taken is looked at once more.
+    LastLook,
+    /// Every `PUT` writes an intention with a fresh time.
+    FreshIntention,
+    /// A confirmed row that turns out to be a person's is lost in the audit log, too.
+    LossIsAudited,
+    /// An intention ends too: when member or role is shown to be absent, or when it is not wanted any more.
+    IntentionsEnd,
+    /// A grant that no look has shown yet is repeated once.
+    UnseenIsRepeated,
+    /// What is found held, where a call may still be under way, is looked at once more.
+    FoundIsWatched,
+    /// Before its time nothing that is ending is taken, and nothing given unasked.
+    Patience,
+    /// Who has the role and joined after our row does not have it from us.
+    JoinedLater,
+    /// Who joined after our row, and does not have the role, lost it by leaving.
+    Rejoined,
+}
+
+impl Rule {
+    pub(super) const ALL: [Self; 10] = [
+        Self::SecondShowing,
+        Self::LastLook,
+        Self::FreshIntention,
+        Self::LossIsAudited,
+        Self::IntentionsEnd,
+        Self::UnseenIsRepeated,
+        Self::FoundIsWatched,
+        Self::Patience,
+        Self::JoinedLater,
+        Self::Rejoined,
+    ];
+}
+
+const LOST: &[AuditAction] = &[AuditAction::RoleLost];
+const LOST_AND_GRANTED: &[AuditAction] = &[AuditAction::RoleLost, AuditAction::RoleGranted];
+
+fn in_a_minute(now: Timestamp) -> Option<Timestamp> {
+    Some(now + Duration::minutes(1))
+}
+
+fn has(row: Option<Grant>, state: GrantState) -> bool {
+    row.is_some_and(|row| row.state == state)
+}
+
+/// [`grant::look`] without a rule.
+pub(super) fn look(
+    left_out: Option<Rule>,
+    before: Option<Grant>,
+    seen: Seen,
+    wanted: Wanted,
+    now: Timestamp,
+) -> (Known, Step) {
+    use GrantState::{Confirmed, Ending, Intended};
+    let (mut row, mut shown) = (before, seen);
+    match (left_out, &mut row, &mut shown) {
+        (Some(Rule::Patience), Some(row), Seen::Present { .. }) => {
+            row.look_at = row.look_at.map(|at| at.min(now));
+        }
+        (Some(Rule::JoinedLater), Some(row), Seen::Present { held: true, joined_at })
+        | (Some(Rule::Rejoined), Some(row), Seen::Present { held: false, joined_at }) => {
+            *joined_at = Some(row.since - Duration::DAY);
+        }
+        _ => {}
+    }
+    let (mut known, step) = grant::look(row, shown, wanted, now);
+    match left_out {
+        Some(Rule::SecondShowing) if seen == Seen::Absent && !has(before, Ending) => {
+            known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };
+        }
+        Some(Rule::LastLook) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
+        Some(Rule::FreshIntention) if step == Step::Grant && before.is_some() && !has(before, Ending) => {
+            known = Known { grant: before, entries: &[] };
+        }
+        Some(Rule::LossIsAudited) if step == Step::HumansOwn => known.entries = &[],
+        Some(Rule::IntentionsEnd)
+            if has(before, Intended) && (seen == Seen::Absent || step == Step::Forget) =>
+        {
+            let stays = before.map(|row| Grant { look_at: in_a_minute(now), ..row });
+            known = Known { grant: stays, entries: &[] };
+        }
+        Some(Rule::UnseenIsRepeated) if step == Step::Grant => {
+            known.grant = known.grant.map(|row| Grant { unseen: false, ..row });
+        }
+        Some(Rule::FoundIsWatched) if step == Step::Confirm => {
+            known.grant = known.grant.map(|row| Grant { look_at: None, unseen: false, ..row });
+        }
+        Some(Rule::FoundIsWatched) if step == Step::AlreadySo && wanted.asked => known.grant = before,
+        Some(Rule::Patience) if step == Step::Revoke && has(before, Ending) => known.grant = before,
+        _ => {}
+    }
+    (known, step)
+}
+
+/// [`grant::settle`] without a rule.
+pub(super) fn settle(
+    left_out: Option<Rule>,
+    before: Option<Grant>,
+    step: Step,
+    over: bool,
+    verdict: &Verdict,
+    now: Timestamp,
+) -> Known {
+    use GrantState::{Confirmed, Ending, Intended};
+    let mut known = grant::settle(before, step, over, verdict, now);
+    let absent = matches!(verdict, Verdict::Park(ParkReason::MemberAbsent) | Verdict::RoleGone);
+    match left_out {
+        Some(Rule::SecondShowing) if absent && !has(before, Ending) => {
+            known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };
+        }
+        Some(Rule::LastLook) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
+        Some(Rule::FreshIntention)
+            if step == Step::Grant && has(before, Confirmed) && *verdict == Verdict::Done =>
+        {
+            known.entries = LOST_AND_GRANTED;
+        }
+        Some(Rule::IntentionsEnd) if has(before, Intended) && absent => {
+            let stays = before.map(|row| Grant { look_at: in_a_minute(now), ..row });
+            known = Known { grant: stays, entries: &[] };
+        }
+        Some(Rule::FoundIsWatched) if step == Step::Grant && *verdict == Verdict::Done => {
+            known.grant = known.grant.map(|row| Grant { look_at: None, ..row });
+        }
+        _ => {}
+    }
+    known
+}
