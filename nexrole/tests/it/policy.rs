@@ -137,7 +137,8 @@ fn the_bot_asks_for_two_intents_and_never_reads_messages() {
     for (file, line) in statements() {
         for rest in line.split("GatewayIntents::").skip(1) {
             let intent: String = rest.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect();
-            assert!(["GUILDS", "GUILD_MEMBERS"].contains(&intent.as_str()), "{file}: {line}");
+            // `empty` asks for nothing.
+            assert!(["GUILDS", "GUILD_MEMBERS", "empty"].contains(&intent.as_str()), "{file}: {line}");
             seen += 1;
         }
     }

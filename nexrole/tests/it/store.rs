@@ -321,6 +321,40 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
     database.remove().await;
 }
 
+/// A hundred thousand grants at rest, and jobs that wait for other roles, cost the search for a few nothing.
+#[tokio::test]
+async fn the_search_for_second_looks_reads_what_is_due_and_no_table() {
+    let database = Database::create().await;
+    let bot = database.login(Login::Bot);
+    introduce(&database.pool, 1).await;
+    for statement in [
+        "INSERT INTO role_grants (guild_id, user_id, role_id, state, confirmed_at, look_at)
+         SELECT 1, n, 7, 'confirmed', now(), CASE WHEN n <= 5 THEN now() WHEN n <= 9 THEN now() + interval '1 h' END
+           FROM generate_series(1, 100000) n",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state)
+         SELECT 1, n, 7 + n % 2, 'grant', 'x', CASE WHEN n % 3 = 0 THEN 'pending' ELSE 'parked' END
+           FROM generate_series(4, 50000) n",
+        "ANALYZE role_grants",
+        "ANALYZE role_jobs",
+    ] {
+        sqlx::query(statement).execute(&database.pool).await.unwrap();
+    }
+    let scans = "SELECT coalesce(sum(seq_scan), 0)::text FROM pg_stat_user_tables WHERE relname IN ('role_grants', 'role_jobs')";
+    let by_index =
+        "SELECT (idx_scan > 0)::text FROM pg_stat_user_indexes WHERE indexrelname = 'role_grants_look'";
+    let before = text(&database.pool, scans).await;
+    let mut across = bot.across().await.unwrap();
+    // A job waits for member 4 and this role; what waits for member 5 is another.
+    assert_eq!(grants::recheck(&mut across, 100).await.unwrap(), 4);
+    // A session tells of its scans at the end of a transaction, at most once a second.
+    while text(&database.pool, by_index).await == "false" {
+        assert_eq!(grants::recheck(&mut across, 100).await.unwrap(), 0, "they wait already");
+    }
+    assert_eq!(text(&database.pool, scans).await, before);
+    drop(across);
+    database.remove().await;
+}
+
 #[tokio::test]
 async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let database = Database::create().await;
