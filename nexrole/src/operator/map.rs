@@ -4,16 +4,16 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use shared::store::database::Pool;
 use shared::{
-    domain::{activity::Activity, enforcement::Enforcement},
+    domain::{activity::Activity, enforcement::Enforcement, refusal},
     ids::{GuildId, RoleId},
     store::{
-        connections, guild_roles, mapped_roles,
+        connections, gates, guild_roles, mapped_roles,
         mappings::{self, Adding, Sold},
         tenant,
     },
 };
 
-use super::{activity::write_down, known, lines};
+use super::{activity::write_down, held_up, known, lines, when};
 
 /// `nexrole map …`
 #[derive(Debug, Subcommand)]
@@ -121,6 +121,9 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let roles = mapped_roles::list(&mut tenant).await?;
     let deleted = guild_roles::deleted(&mut tenant).await?;
+    if let Some(closed) = gates::closed(&mut tenant).await? {
+        println!("Nothing is changed in this server at the moment. {}.", held_up(closed));
+    }
     if roles.is_empty() {
         println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
     }
@@ -140,6 +143,13 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
         if let Some(danger) = role.danger {
             println!(
                 "    SUSPENDED: {danger}. Nobody is given it; who has it keeps it while they pay. {MEND}; then it goes on."
+            );
+        }
+        if let Some(probe_at) = role.probe_at {
+            let why = refusal::of_role(role.code.map(i32::cast_unsigned));
+            println!(
+                "    REFUSED: {why}. Changes of it wait; tried again {}, or when roles change.",
+                when(probe_at)
             );
         }
         for sold in role.sold {

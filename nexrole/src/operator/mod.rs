@@ -8,7 +8,13 @@ use secrecy::ExposeSecret;
 use shared::store::database::Pool;
 use shared::{
     config::{Env, Reader},
-    domain::{activity::Activity, enforcement::Enforcement, grant::GrantState, job::JobOrigin},
+    domain::{
+        activity::Activity,
+        enforcement::Enforcement,
+        grant::GrantState,
+        job::JobOrigin,
+        refusal::{self, Closed},
+    },
     ids::{ConnectionId, CustomerId, GuildId, UserId},
     store::{
         connections, database,
@@ -320,18 +326,23 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
         }
     });
     println!("\nRole changes that wait");
-    if let Some(refusal) = story.refusal {
-        println!("  {refusal}: tried again {}, or when the bot is invited", when(refusal.until));
+    let now = shared::clock::now();
+    if let Some(closed) = story.closed {
+        println!("  {}", held_up(closed));
     }
     lines(&story.jobs, "none", |job| {
-        let outcome = job.outcome.as_deref().unwrap_or("not tried yet");
-        format!(
-            "{} role {}  {}  next look {}  {outcome}",
-            job.action,
-            job.role_id,
-            job.state,
-            when(job.due_at)
-        )
+        let outcome = match (&job.outcome, job.probe_at) {
+            (Some(outcome), _) => outcome.clone(),
+            (None, Some(_)) => refusal::of_role(job.code.map(i32::cast_unsigned)),
+            (None, None) => "not tried yet".to_owned(),
+        };
+        let at = refusal::tried_at(job.due_at, story.closed, job.probe_at);
+        let next = if at > now {
+            format!("next look {}", when(at))
+        } else {
+            format!("due since {}, when the bot runs and has done what is before it", when(at))
+        };
+        format!("{} role {}  {}  {next}  {outcome}", job.action, job.role_id, job.state)
     });
     println!("\nWhat happened, newest first");
     lines(&story.history, "nothing yet", |event| {
@@ -339,6 +350,15 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
         format!("{}  {:<13} {role}  by {}: {}", when(event.at), event.action, event.actor, event.cause)
     });
     Ok(())
+}
+
+/// Why nothing is changed in the whole server, and for how long.
+fn held_up(closed: Closed) -> String {
+    let until = when(closed.until());
+    match closed {
+        Closed::Refused(_) => format!("{closed}: tried again {until}, or when the bot is invited"),
+        Closed::ToldToWait(_) => format!("{closed}: the next one {until}"),
+    }
 }
 
 /// A live reason whose end no read will show: why, and what helps.

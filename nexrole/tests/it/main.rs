@@ -24,6 +24,7 @@ mod false_answers;
 mod forgery;
 mod fuzz;
 mod gateway;
+mod held_up;
 mod http;
 mod keys;
 mod kinds;

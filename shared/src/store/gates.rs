@@ -8,7 +8,7 @@ use super::{crossing::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
-        refusal::Refusal,
+        refusal::{Closed, Refusal},
         verdict::{SURELY_REFUSED, refused_for},
     },
     ids::GuildId,
@@ -214,4 +214,19 @@ pub async fn refusal(tenant: &mut Tenant) -> Result<Option<Refusal>, sqlx::Error
     .fetch_optional(tenant.db())
     .await?;
     Ok(closed.map(|(code, until)| Refusal { code: code.map(i32::cast_unsigned), until }))
+}
+
+/// Why nothing is done for the guild for a while.
+pub async fn closed(tenant: &mut Tenant) -> Result<Option<Closed>, sqlx::Error> {
+    if let Some(refusal) = refusal(tenant).await? {
+        return Ok(Some(Closed::Refused(refusal)));
+    }
+    // A lease is no pause.
+    let until: Option<Timestamp> = sqlx::query_scalar(
+        "SELECT open_at FROM guild_gates WHERE guild_id = $1 AND owner IS NULL AND open_at > now()",
+    )
+    .bind(tenant.guild())
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(until.map(Closed::ToldToWait))
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
 use crate::{
+    clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry, Change},
         enforcement::Enforcement,
@@ -157,6 +158,10 @@ pub struct MappedRole {
     pub holders: Option<i64>,
     /// Why it must not be given: it is suspended.
     pub danger: Option<String>,
+    /// When one call finds out whether Discord lets us manage it; `None`: it does, as far as we know.
+    pub probe_at: Option<Timestamp>,
+    /// With which code it does not.
+    pub code: Option<i32>,
     /// What gives it, `price price_…` or `product prod_…`.
     pub sold: Vec<String>,
 }
@@ -164,11 +169,13 @@ pub struct MappedRole {
 /// The mapped roles of a guild.
 pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT r.role_id, r.enforcement, r.holders, g.danger,
+        "SELECT r.role_id, r.enforcement, r.holders, g.danger, h.next_probe_at AS probe_at, h.code,
                 array_agg(m.source_kind || ' ' || m.source_id ORDER BY m.source_kind, m.source_id) AS sold
            FROM mapped_roles r JOIN role_mappings m USING (guild_id, role_id)
            LEFT JOIN guild_roles g USING (guild_id, role_id)
-          WHERE r.guild_id = $1 GROUP BY r.role_id, r.enforcement, r.holders, g.danger ORDER BY r.role_id",
+           LEFT JOIN role_health h USING (guild_id, role_id)
+          WHERE r.guild_id = $1
+          GROUP BY r.role_id, r.enforcement, r.holders, g.danger, h.next_probe_at, h.code ORDER BY r.role_id",
     )
     .bind(tenant.guild())
     .fetch_all(tenant.db())

@@ -3,7 +3,7 @@
 use super::{gates, guild_roles, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::{enforcement::Enforcement, grant::GrantState, refusal::Refusal},
+    domain::{enforcement::Enforcement, grant::GrantState, refusal::Closed},
     ids::{JobId, RoleId, UserId},
 };
 
@@ -77,6 +77,10 @@ pub struct OpenJob {
     pub due_at: Timestamp,
     /// Failures so far.
     pub attempts: i32,
+    /// When one call finds out whether Discord lets us manage the role; `None`: it does, as far as we know.
+    pub probe_at: Option<Timestamp>,
+    /// With which code it does not.
+    pub code: Option<i32>,
 }
 
 /// A line of history.
@@ -105,8 +109,8 @@ pub struct Story {
     pub sources: Vec<Source>,
     /// Books.
     pub held: Vec<Held>,
-    /// Why nothing is done for the whole guild.
-    pub refusal: Option<Refusal>,
+    /// Why nothing is done for the whole guild for a while.
+    pub closed: Option<Closed>,
     /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
     pub deleted: Vec<RoleId>,
     /// Jobs not done.
@@ -161,8 +165,12 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let jobs = sqlx::query_as(
-        "SELECT job_id, role_id, action, state, outcome, due_at, attempts FROM role_jobs
-          WHERE guild_id = $1 AND user_id = $2 AND state IN ('pending', 'parked') ORDER BY job_id",
+        "SELECT job_id, role_id, action, state, outcome, due_at, attempts, next_probe_at AS probe_at, code
+           -- Each half by its own index; of both together Postgres reads the whole history.
+           FROM (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'pending'
+                 UNION ALL
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'parked') AS open
+           LEFT JOIN role_health USING (guild_id, role_id) ORDER BY job_id",
     )
     .bind(tenant.guild())
     .bind(user)
@@ -177,6 +185,6 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let deleted = guild_roles::deleted(tenant).await?;
-    let refusal = gates::refusal(tenant).await?;
-    Ok(Story { customers, subscriptions, sources, held, refusal, deleted, jobs, history })
+    let closed = gates::closed(tenant).await?;
+    Ok(Story { customers, subscriptions, sources, held, closed, deleted, jobs, history })
 }
