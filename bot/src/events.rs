@@ -23,7 +23,10 @@ use shared::{
 };
 use tokio::sync::Semaphore;
 
-use crate::role_changes::RoleChanges;
+use crate::{
+    in_order::{InOrder, Place},
+    role_changes::RoleChanges,
+};
 
 /// Events at the same time: a session begins with one for each guild, and turns need connections too.
 const AT_ONCE: usize = 4;
@@ -41,12 +44,24 @@ pub struct Events {
     pool: Pool,
     turns: Semaphore,
     role_changes: Mutex<RoleChanges>,
+    in_order: InOrder<(GuildId, Option<UserId>)>,
+}
+
+/// An event, and its place among those about the same member, or about the bot in the same guild.
+pub struct Heard {
+    event: Event,
+    place: Option<Place>,
 }
 
 impl Events {
     /// Into this database.
     pub fn new(pool: Pool) -> Self {
-        Self { pool, turns: Semaphore::new(AT_ONCE), role_changes: Mutex::default() }
+        Self {
+            pool,
+            turns: Semaphore::new(AT_ONCE),
+            role_changes: Mutex::default(),
+            in_order: InOrder::default(),
+        }
     }
 
     /// What an event means to us; `None`: nothing. One of a kind that we use and cannot read is counted, and said.
@@ -64,8 +79,21 @@ impl Events {
         })
     }
 
+    /// To be called in the order in which events come: who left and came back is there.
+    pub fn heard(&self, event: Event) -> Heard {
+        let subject = match event {
+            Event::Moved(guild, user, ..) => Some((guild, Some(user))),
+            Event::Available(guild) | Event::Removed(guild) => Some((guild, None)),
+            Event::RolesUnsure(_) | Event::RolesChanged(_) => None,
+        };
+        Heard { event, place: subject.map(|subject| self.in_order.place(subject)) }
+    }
+
     /// Takes one event; again, if the database refuses it.
-    pub async fn receive(&self, event: Event) -> anyhow::Result<()> {
+    pub async fn receive(&self, Heard { event, place }: Heard) -> anyhow::Result<()> {
+        if let Some(place) = &place {
+            place.turn().await;
+        }
         if let Event::RolesChanged(guild) = event {
             // At once: from now on no role is given on what was read before.
             self.persistently(Event::RolesUnsure(guild)).await?;

@@ -8,6 +8,7 @@ pub mod config;
 pub mod discord;
 pub mod events;
 pub mod gateway;
+pub mod in_order;
 pub mod role_changes;
 pub mod serve;
 pub mod wake;

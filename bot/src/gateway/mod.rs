@@ -191,9 +191,9 @@ impl Shared {
             let bot = bot.unwrap_or_default();
             tokio::spawn(async move { interactions.take(bot, &data).await });
         } else if let Some(event) = Events::read(bot.map(serenity::all::UserId::get), kind, &data) {
-            let events = Arc::clone(&self.events);
+            let (events, heard) = (Arc::clone(&self.events), self.events.heard(event));
             tokio::spawn(async move {
-                if let Err(error) = events.receive(event).await {
+                if let Err(error) = events.receive(heard).await {
                     tracing::error!(error = format!("{error:#}"), "an event could not be taken up");
                 }
             });

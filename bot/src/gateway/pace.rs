@@ -12,10 +12,13 @@ const LONGEST_UNREACHABLE: Duration = Duration::from_secs(60);
 /// After a session that was refused: 5s, 10s, 20s, … 5 min.
 const FIRST_REFUSED: Duration = Duration::from_secs(5);
 const LONGEST_REFUSED: Duration = Duration::from_secs(300);
+/// After opcode 9 Discord asks for one to five seconds.
+const SHORTEST_AFTER_INVALID: Duration = Duration::from_secs(1);
+const SPREAD_AFTER_INVALID: Duration = Duration::from_secs(4);
 /// Refusals after which the wait is the longest, for one that no second try changes.
 const HOPELESS: u32 = 16;
-/// Sessions that end soon after they began: six may follow each other at once, then one in five minutes (288 a day).
-const IDENTIFIES: Rate = Rate { every: LONGEST_REFUSED, at_once: 6 };
+/// Sessions that end soon after they began: forty may follow each other, then one in six minutes (240 a day).
+const IDENTIFIES: Rate = Rate { every: Duration::from_secs(360), at_once: 40 };
 /// Connections of any kind, which cost Discord more than us.
 const CONNECTIONS: Rate = Rate { every: Duration::from_secs(10), at_once: 30 };
 /// A budget that is empty and renewed at once is asked for no more often.
@@ -52,13 +55,15 @@ impl Spent {
 pub(super) struct Pace {
     unreachable: u32,
     refused: u32,
+    invalid: bool,
     connections: Spent,
     identifies: Spent,
 }
 
 impl Pace {
     pub(super) fn new(now: Instant) -> Self {
-        Self { unreachable: 0, refused: 0, connections: Spent(now), identifies: Spent(now) }
+        let (connections, identifies) = (Spent(now), Spent(now));
+        Self { unreachable: 0, refused: 0, invalid: false, connections, identifies }
     }
 
     /// A session began, or goes on.
@@ -77,6 +82,11 @@ impl Pace {
         self.refused = self.refused.saturating_add(1);
     }
 
+    /// Opcode 9, whatever came before it.
+    pub(super) fn invalid(&mut self) {
+        self.invalid = true;
+    }
+
     /// Only a person can change what was refused.
     pub(super) fn hopeless(&mut self) {
         self.refused = HOPELESS;
@@ -89,7 +99,10 @@ impl Pace {
             self.refused,
             LONGEST_REFUSED,
         ));
-        let failed = failed.mul_f64(1.0 + jitter / 4.0);
+        let mut failed = failed.mul_f64(1.0 + jitter / 4.0);
+        if std::mem::take(&mut self.invalid) {
+            failed = failed.max(SHORTEST_AFTER_INVALID + SPREAD_AFTER_INVALID.mul_f64(jitter));
+        }
         let paced = match way {
             Way::Resume => self.connections.take(&CONNECTIONS, now),
             Way::Identify => self.identifies.take(&IDENTIFIES, now),
@@ -183,8 +196,8 @@ mod tests {
         let now = Instant::now();
         let mut pace = Pace::new(now);
         let waits: Vec<u64> = (0..9)
-            .map(|n| {
-                let wait = pace.wait(Way::Identify, now + Duration::from_secs(n * 400), 0.0).as_secs();
+            .map(|_| {
+                let wait = pace.wait(Way::Identify, now, 0.0).as_secs();
                 pace.refused();
                 wait
             })
@@ -192,6 +205,9 @@ mod tests {
         assert_eq!(waits, [0, 5, 10, 20, 40, 80, 160, 300, 300]);
         pace.established();
         assert_eq!(pace.wait(Way::Resume, now, 0.9), Duration::ZERO);
+        pace.invalid();
+        assert_eq!(pace.wait(Way::Resume, now, 0.5), Duration::from_secs(3));
+        assert_eq!(pace.wait(Way::Resume, now, 0.5), Duration::ZERO, "once");
         pace.hopeless();
         assert!(pace.wait(Way::Identify, now + DAY, 0.9) >= LONGEST_REFUSED);
     }

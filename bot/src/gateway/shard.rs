@@ -9,6 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json, value::RawValue};
 use shared::{
     clock,
+    domain::outcome::CallOutcome,
     metrics::{GATEWAY_ENDS, GATEWAY_IDENTIFIES},
 };
 use tokio::time::{sleep, timeout_at};
@@ -29,6 +30,7 @@ const BETWEEN_IDENTIFIES: Duration = Duration::from_secs(5);
 const RESUMES: u32 = 3;
 /// Until `GET /gateway/bot` has an answer.
 const PATIENCE: Duration = Duration::from_secs(15);
+const AFTER_REFUSED_TOKEN: Duration = Duration::from_secs(300);
 /// The Gateway's version, which our frames are written for.
 const VERSION: &str = "v=10&encoding=json";
 
@@ -112,6 +114,9 @@ impl<'a> Shard<'a> {
     /// Whether the number of shards must be asked for again.
     fn consequence(&mut self, way: Way, stage: Stage, end: Option<End>) -> bool {
         let invalid = matches!(end, Some(End::Invalid { .. }));
+        if invalid {
+            self.pace.invalid();
+        }
         match stage {
             Stage::Connecting => self.pace.unreachable(),
             // A session that is not there any more is no refusal: the next one is new.
@@ -278,9 +283,12 @@ pub(super) async fn ask(shared: &Shared, shard: u32) -> Option<GatewayAdvice> {
     };
     tracing::warn!(shard, because, "the Gateway cannot be asked for; role changes go on");
     shared.connected.down(shard, because);
-    // As told, whatever our own waits are.
-    if let Some(shared::domain::outcome::CallOutcome::RateLimited { after, .. }) = refusal {
-        sleep(after).await;
+    match refusal {
+        // As told, whatever our own waits are.
+        Some(CallOutcome::RateLimited { after, .. }) => sleep(after).await,
+        // Each refused call counts towards a ban of this address.
+        Some(CallOutcome::TokenRejected) => sleep(AFTER_REFUSED_TOKEN).await,
+        _ => {}
     }
     None
 }

@@ -198,6 +198,31 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     world.finish().await;
 }
 
+/// Events are taken side by side, and again when the database refused them.
+#[tokio::test]
+async fn an_invitation_is_not_undone_by_the_kick_before_it() {
+    let world = World::start().await;
+    for statement in [
+        "CREATE SEQUENCE refusals",
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
+         $$ BEGIN IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$",
+        "CREATE TRIGGER refuse BEFORE UPDATE ON guild_gates FOR EACH ROW
+         WHEN (NEW.away AND NOT OLD.away) EXECUTE FUNCTION refuse()",
+    ] {
+        run(&world, statement).await;
+    }
+    world.discord.kick_bot(world.guild).await.unwrap();
+    let refused = "SELECT count(*) FROM refusals WHERE is_called";
+    world.until("the kick was not written", async || world.number(refused).await == 1).await;
+    world.discord.invite_bot(world.guild).await.unwrap();
+    // The kick is tried again after a second. That nothing comes of it cannot be awaited.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_job_that_waits_is_not_charged_for_another_jobs_failure() {
     let world = World::start().await;
