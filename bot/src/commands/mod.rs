@@ -1,10 +1,16 @@
 //! Slash commands, one file each.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use poise::{CreateReply, FrameworkError};
-use serenity::http::Http;
-use shared::store::database::Pool;
+use serenity::all::ApplicationId;
+use shared::{domain::outcome::CallOutcome, store::database::Pool};
+use tokio_util::sync::CancellationToken;
+
+use crate::discord::client::RoleClient;
 
 mod status;
 
@@ -16,21 +22,57 @@ pub struct Data {
 
 type Context<'a> = poise::Context<'a, Data, anyhow::Error>;
 
+/// Waits after failure 1, 2, …: 30 s, 1 min, 2 min, … up to an hour, unless Discord says for how long.
 const REGISTER_AGAIN: Duration = Duration::from_secs(30);
+const LONGEST: Duration = Duration::from_secs(3600);
+/// How long a call may wait for its turn and for Discord.
+const PATIENCE: Duration = Duration::from_secs(10);
 
 /// Every command.
 pub fn all() -> Vec<poise::Command<Data, anyhow::Error>> {
     vec![status::status()]
 }
 
-/// Tells Discord which commands there are; again until it listens.
-pub async fn register(http: Arc<Http>) {
+/// Tells Discord which commands there are; again until it says yes, or refuses the token. Once for each process: Discord keeps them.
+pub async fn register(discord: Arc<RoleClient>, application: ApplicationId, stop: CancellationToken) {
     let commands = poise::builtins::create_application_commands(&all());
-    while let Err(error) = http.create_global_commands(&commands).await {
-        tracing::warn!(%error, "the slash commands could not be registered; trying again");
-        tokio::time::sleep(REGISTER_AGAIN).await;
+    let count = commands.len();
+    let Ok(commands) = serde_json::to_vec(&commands) else {
+        tracing::error!("the slash commands cannot be written as JSON");
+        return;
+    };
+    for failures in 0.. {
+        let attempt = discord.set_commands(application, commands.clone(), Instant::now() + PATIENCE);
+        let Some(outcome) = stop.run_until_cancelled(attempt).await else { return };
+        let Some(wait) = again(&outcome, failures) else {
+            match outcome {
+                CallOutcome::Done => tracing::info!(commands = count, "slash commands are registered"),
+                other => tracing::error!(outcome = ?other, "the slash commands are not registered"),
+            }
+            return;
+        };
+        tracing::warn!(
+            ?outcome,
+            again_in_s = wait.as_secs(),
+            "the slash commands could not be registered yet"
+        );
+        stop.run_until_cancelled(tokio::time::sleep(wait)).await;
     }
-    tracing::info!(commands = commands.len(), "slash commands are registered");
+}
+
+/// When to try again after so many failures before; `None`: not at all.
+fn again(outcome: &CallOutcome, failures: u32) -> Option<Duration> {
+    let grown = REGISTER_AGAIN.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
+    match outcome {
+        CallOutcome::Done | CallOutcome::TokenRejected => None,
+        CallOutcome::RateLimited { after, .. } => Some(*after),
+        CallOutcome::MemberGone
+        | CallOutcome::RoleGone
+        | CallOutcome::Forbidden { .. }
+        | CallOutcome::GuildGone { .. }
+        | CallOutcome::Refused { .. }
+        | CallOutcome::Transient(_) => Some(grown),
+    }
 }
 
 /// A command failed: log it once, and tell the person what that means for them.
@@ -51,4 +93,29 @@ pub fn on_error(error: FrameworkError<'_, Data, anyhow::Error>) -> poise::BoxFut
             tracing::warn!(%error, "the failed command could not be answered");
         }
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::outcome::{LimitScope, Transient};
+
+    use super::*;
+
+    #[test]
+    fn registration_waits_as_told_longer_after_each_failure_and_ends_with_a_yes_or_without_a_token() {
+        let told = CallOutcome::RateLimited { after: Duration::from_secs(600), scope: LimitScope::Guild };
+        let refused = CallOutcome::Refused { status: 400, code: 50035 };
+        for (outcome, failures, expected) in [
+            (CallOutcome::Done, 0, None),
+            (CallOutcome::TokenRejected, 3, None),
+            (told, 9, Some(600)),
+            (CallOutcome::Transient(Transient::Status(502)), 0, Some(30)),
+            (refused.clone(), 1, Some(60)),
+            (refused.clone(), 7, Some(3600)),
+            (refused, u32::MAX, Some(3600)),
+        ] {
+            let wait = again(&outcome, failures).map(|wait| wait.as_secs());
+            assert_eq!(wait, expected, "{outcome:?} after {failures}");
+        }
+    }
 }

@@ -1,4 +1,5 @@
-//! The five calls that the worker makes. In: ids and a reason. Out: what it came to, and how long the bucket is empty.
+//! Our own calls: those of the worker, and the registration of commands. In: ids and a reason. Out: what it came to, and how long
+//! the bucket is empty.
 //!
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
 //! headers of errors and its limiter sleeps while it holds a bucket's lock.
@@ -28,10 +29,11 @@ use shared::{
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+use tokio_util::sync::CancellationToken;
 
 use super::{
     outcome::{bucket_wait, classify, counts_as_invalid},
-    pacing::{NotBefore, Pacer},
+    pacing::{Lane, NotBefore, Pacer},
     roles::judged,
 };
 use crate::gateway::Budget;
@@ -106,6 +108,7 @@ pub struct RoleClient {
     authorization: SecretString,
     base: String,
     pacer: Pacer,
+    rejected: CancellationToken,
 }
 
 impl RoleClient {
@@ -116,13 +119,20 @@ impl RoleClient {
             .redirect(reqwest::redirect::Policy::none())
             .build()?;
         let authorization = SecretString::from(format!("Bot {}", token.expose_secret()));
-        Ok(Self { http, authorization, base: api_url.to_owned(), pacer: Pacer::default() })
+        Ok(Self {
+            http,
+            authorization,
+            base: api_url.to_owned(),
+            pacer: Pacer::default(),
+            rejected: CancellationToken::new(),
+        })
     }
 
     /// The member's roles, or that they are absent; anything else is an outcome.
     pub async fn member(&self, guild: GuildId, user: UserId, until: Instant) -> Result<MemberAnswer, NoTime> {
         let route = Route::GuildMember { guild_id: discord_guild(guild), user_id: discord_user(user) };
-        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await?;
+        let answer =
+            self.call(Lane::Member(guild), "GET", Request::new(route, LightMethod::Get), until).await?;
         let member = match answer.outcome {
             CallOutcome::Done => present(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             CallOutcome::MemberGone => Ok(Member::Absent),
@@ -138,7 +148,8 @@ impl RoleClient {
         until: Instant,
     ) -> Result<BTreeMap<RoleId, i64>, CallOutcome> {
         let route = Route::GuildRoleMemberCounts { guild_id: discord_guild(guild) };
-        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await;
+        let lane = Lane::Holders(guild);
+        let answer = self.call(lane, "GET", Request::new(route, LightMethod::Get), until).await;
         let answer = answer.map_err(|NoTime| CallOutcome::Transient(Transient::TimedOut))?;
         match answer.outcome {
             CallOutcome::Done => holders(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
@@ -148,7 +159,8 @@ impl RoleClient {
 
     /// Where the Gateway is, and how it may be connected to.
     pub async fn gateway(&self, until: Instant) -> Result<Result<GatewayAdvice, CallOutcome>, NoTime> {
-        let answer = self.call("GET", Request::new(Route::GatewayBot, LightMethod::Get), until).await?;
+        let answer =
+            self.call(Lane::Gateway, "GET", Request::new(Route::GatewayBot, LightMethod::Get), until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done => advice(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             other => Err(other),
@@ -158,7 +170,8 @@ impl RoleClient {
     /// All roles of a guild, judged; anything else is an outcome.
     pub async fn roles(&self, guild: GuildId, until: Instant) -> Result<Result<Judged, CallOutcome>, NoTime> {
         let route = Route::GuildRoles { guild_id: discord_guild(guild) };
-        let answer = self.call("GET", Request::new(route, LightMethod::Get), until).await?;
+        let lane = Lane::Roles(guild);
+        let answer = self.call(lane, "GET", Request::new(route, LightMethod::Get), until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done => {
                 judged(guild, &answer.body).ok_or(CallOutcome::Transient(Transient::Connection))
@@ -188,12 +201,42 @@ impl RoleClient {
         };
         let headers = HeaderValue::from_str(&encode_reason(reason))
             .map(|value| HeaderMap::from_iter([(REASON, value)]));
-        self.call(verb, Request::new(route, method).headers(headers.ok()), until).await
+        let lane = Lane::Change(guild);
+        self.call(lane, verb, Request::new(route, method).headers(headers.ok()), until).await
     }
 
-    async fn call(&self, verb: &'static str, request: Request<'_>, until: Instant) -> Result<Answer, NoTime> {
-        if let Err(NotBefore(after)) = self.pacer.permit().await {
-            let limited = CallOutcome::RateLimited { after, scope: LimitScope::Everything };
+    /// Says which commands there are, in Discord's JSON. What Discord answers beside its yes does not matter.
+    pub async fn set_commands(
+        &self,
+        application: discord::ApplicationId,
+        commands: Vec<u8>,
+        until: Instant,
+    ) -> CallOutcome {
+        let route = Route::Commands { application_id: application };
+        let request = Request::new(route, LightMethod::Put).body(Some(commands));
+        let answer = self.call(Lane::Commands, "PUT", request, until).await;
+        answer.map_or(CallOutcome::Transient(Transient::TimedOut), |answer| answer.outcome)
+    }
+
+    /// Ends when Discord has refused the token, whatever the call was for. From then on no call goes out.
+    pub async fn token_rejected(&self) {
+        self.rejected.cancelled().await;
+    }
+
+    async fn call(
+        &self,
+        lane: Lane,
+        verb: &'static str,
+        request: Request<'_>,
+        until: Instant,
+    ) -> Result<Answer, NoTime> {
+        let permit = self.pacer.permit(lane).await;
+        // Each would count towards a ban, and none can succeed.
+        if self.rejected.is_cancelled() {
+            return Ok(Answer::without_call(CallOutcome::TokenRejected));
+        }
+        if let Err(NotBefore { after, scope }) = permit {
+            let limited = CallOutcome::RateLimited { after, scope };
             return Ok(Answer::without_call(limited));
         }
         // After the wait for our turn, which may have used up the time.
@@ -219,10 +262,21 @@ impl RoleClient {
                     self.pacer.count_invalid();
                 }
                 let outcome = classify(status, &headers, &body);
-                if let CallOutcome::RateLimited { after, scope: LimitScope::Everything } = outcome {
-                    self.pacer.pause(after);
+                let bucket_wait = bucket_wait(&headers);
+                match outcome {
+                    CallOutcome::RateLimited { after, scope: LimitScope::Everything } => {
+                        self.pacer.pause(after);
+                    }
+                    CallOutcome::RateLimited { after, scope: LimitScope::Guild } => {
+                        self.pacer.pause_lane(lane, after);
+                    }
+                    CallOutcome::TokenRejected => self.rejected.cancel(),
+                    _ => {}
                 }
-                Answer { outcome, bucket_wait: bucket_wait(&headers), body: body.to_vec() }
+                if let Some(wait) = bucket_wait {
+                    self.pacer.pause_lane(lane, wait);
+                }
+                Answer { outcome, bucket_wait, body: body.to_vec() }
             }
             Err(error) => {
                 let error: reqwest::Error = error;

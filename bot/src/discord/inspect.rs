@@ -1,19 +1,25 @@
 //! Four reads with which an operator can be told what is wrong before it matters. In: a token and ids. Out: what Discord says
 //! of the bot, and what time it is there. Nothing here changes anything, and no service calls it.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{
+    collections::BTreeSet,
+    sync::{Mutex, PoisonError},
+    time::{Duration, Instant},
+};
 
 use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use shared::{
-    domain::outcome::{CallOutcome, Transient},
+    domain::outcome::{CallOutcome, LimitScope, Transient},
     ids::{GuildId, RoleId, UserId},
 };
 
 use super::outcome::classify;
 
 const TIMEOUT: Duration = Duration::from_secs(8);
+/// An operator waits so long for an answer; what Discord wants to wait for longer is said instead.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What is called here, beside [`super::ROUTES`], spelt as Discord's own description spells it.
 pub const ROUTES: [(&str, &str); 4] = [
@@ -97,6 +103,16 @@ pub struct Inspector {
     http: reqwest::Client,
     token: SecretString,
     base: String,
+    /// What no further call would change: until when Discord told us to wait, or that it refuses the token.
+    settled: Mutex<Settled>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+enum Settled {
+    #[default]
+    Nothing,
+    NotBefore(Instant),
+    TokenRejected,
 }
 
 impl Inspector {
@@ -107,7 +123,7 @@ impl Inspector {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("DiscordBot (Nexrole, ", env!("CARGO_PKG_VERSION"), ")"))
             .build()?;
-        Ok(Self { http, token: token.clone(), base: format!("{api_url}/api/v10") })
+        Ok(Self { http, token: token.clone(), base: format!("{api_url}/api/v10"), settled: Mutex::default() })
     }
 
     /// Whose token it is.
@@ -132,7 +148,43 @@ impl Inspector {
         roles.ok_or(CallOutcome::Transient(Transient::Connection))
     }
 
+    /// Waits as told, once, if that is not for long; whoever asks next waits too.
     async fn get<T: de::DeserializeOwned>(&self, path: &str) -> Result<Seen<T>, CallOutcome> {
+        self.permit().await?;
+        match self.ask(path).await {
+            Err(CallOutcome::RateLimited { after, .. }) if after <= PATIENCE => {
+                self.permit().await?;
+                self.ask(path).await
+            }
+            answer => answer,
+        }
+    }
+
+    async fn permit(&self) -> Result<(), CallOutcome> {
+        let settled = *self.settled.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = match settled {
+            Settled::Nothing => return Ok(()),
+            Settled::TokenRejected => return Err(CallOutcome::TokenRejected),
+            Settled::NotBefore(until) => until,
+        };
+        let after = until.saturating_duration_since(Instant::now());
+        if after > PATIENCE {
+            return Err(CallOutcome::RateLimited { after, scope: LimitScope::Everything });
+        }
+        tokio::time::sleep(after).await;
+        Ok(())
+    }
+
+    fn settle(&self, outcome: &CallOutcome) {
+        let settled = match outcome {
+            CallOutcome::RateLimited { after, .. } => Settled::NotBefore(Instant::now() + *after),
+            CallOutcome::TokenRejected => Settled::TokenRejected,
+            _ => return,
+        };
+        *self.settled.lock().unwrap_or_else(PoisonError::into_inner) = settled;
+    }
+
+    async fn ask<T: de::DeserializeOwned>(&self, path: &str) -> Result<Seen<T>, CallOutcome> {
         let asked = async {
             let authorization = format!("Bot {}", self.token.expose_secret());
             let url = format!("{}{path}", self.base);
@@ -147,7 +199,10 @@ impl Inspector {
         })?;
         match classify(status, &headers, &body) {
             CallOutcome::Done => {}
-            other => return Err(other),
+            other => {
+                self.settle(&other);
+                return Err(other);
+            }
         }
         let date = headers.get(DATE).and_then(|date| Some(date.to_str().ok()?.to_owned()));
         let value = serde_json::from_slice(&body);

@@ -178,7 +178,8 @@ impl Shared {
         };
         self.http.set_application_id(application.get().into());
         if !self.registering.swap(true, Ordering::Relaxed) {
-            tokio::spawn(commands::register(Arc::clone(&self.http)));
+            let discord = Arc::clone(&self.discord);
+            tokio::spawn(commands::register(discord, application.get().into(), self.stop.clone()));
         }
     }
 

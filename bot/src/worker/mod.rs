@@ -111,6 +111,7 @@ pub async fn run(
             () = stop.cancelled() => break,
             () = wake.notified(), if turns.len() < worker.concurrency => {}
             Some(ended) = turns.join_next() => result = judge(ended),
+            () = worker.discord.token_rejected() => result = Err(TokenRejected),
             () = tokio::time::sleep(worker.poll) => {}
         }
     }

@@ -1,7 +1,12 @@
 //! Stories about Discord's refusals: one answer is about what its code says, is not believed for hours, and is waited for as told.
 
+use std::time::{Duration, Instant};
+
+use bot::discord::client::RoleClient;
 use sandbox::discord::Fault;
+use secrecy::SecretString;
 use serde_json::json;
+use shared::domain::outcome::CallOutcome;
 
 use crate::world::{Fan, World};
 
@@ -262,4 +267,133 @@ async fn a_restart_probes_a_parked_role_also_for_what_is_only_to_be_taken() {
     world.start_bot().await;
     world.until_no_vip(&ana).await;
     world.finish().await;
+}
+
+#[tokio::test]
+async fn the_look_at_a_servers_roles_waits_as_told() {
+    let mut world = World::without_services().await;
+    let told = |global: bool| {
+        let body = json!({ "message": "slow", "retry_after": 600.0, "global": global });
+        Fault::status(429).header("retry-after", "600").body(body)
+    };
+    world.discord.fault(told(false).on("GET", "/roles").times(1000)).await.unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '9 minutes'";
+    world.until("the look waits as told", async || world.number(later).await == 1).await;
+    // Whatever else wants the list of roles waits too: a hint, a buyer.
+    run(&world, "UPDATE role_reads SET look_at = now()").await;
+    let later = "SELECT count(*) FROM role_reads WHERE look_at > now() + interval '9 minutes'";
+    world.until("so does the other look", async || world.number(later).await == 1).await;
+    assert_eq!(calls(&world, "GET", "/roles").await, 1);
+    run(&world, "UPDATE mapped_roles SET enforcement = 'on'").await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    let waits =
+        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '9 minutes'";
+    world.until("the buyer waits", async || world.number(waits).await == 1).await;
+    assert_eq!(calls(&world, "GET", "/roles").await, 1, "each call would count towards a ban");
+    world.close().await;
+}
+
+#[tokio::test]
+async fn the_first_look_at_who_holds_roles_waits_as_told() {
+    let mut world = World::without_services().await;
+    let body = json!({ "message": "slow", "retry_after": 600.0, "global": false });
+    let told = Fault::status(429).header("retry-after", "600").body(body);
+    world.discord.fault(told.on("GET", "/member-counts").times(1000)).await.unwrap();
+    world.map("price", &world.price.clone(), world.vip).await;
+    world.start_bot().await;
+    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '9 minutes'";
+    world.until("the look waits as told", async || world.number(later).await == 1).await;
+    run(&world, "UPDATE mapped_roles SET look_at = now()").await;
+    world.until("and again", async || world.number(later).await == 1).await;
+    assert_eq!(calls(&world, "GET", "/member-counts").await, 1);
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_refused_token_ends_the_bot_whoever_learns_it() {
+    for path in ["/roles", "/commands"] {
+        let mut world = World::without_services().await;
+        let method = if path == "/roles" { "GET" } else { "PUT" };
+        world.discord.fault(Fault::status(401).on(method, path).times(1000)).await.unwrap();
+        world.map("price", &world.price.clone(), world.vip).await;
+        world.start_bot().await;
+        let ended = tokio::time::timeout(Duration::from_secs(20), world.bot_ends()).await;
+        let error = ended.expect("it ends by itself").unwrap_err();
+        assert!(error.to_string().contains("set DISCORD_TOKEN"), "{error:#}");
+        assert_eq!(calls(&world, method, path).await, 1, "every refused call counts towards a ban");
+        world.close().await;
+    }
+}
+
+#[tokio::test]
+async fn a_yes_to_the_commands_is_a_yes_whatever_comes_with_it() {
+    let world = World::without_services().await;
+    let url = world.variables().into_iter().find(|(name, _)| *name == "DISCORD_API_URL").unwrap().1;
+    let discord = RoleClient::new(&SecretString::from("any-token"), &url).unwrap();
+    let until = || Instant::now() + Duration::from_secs(5);
+    let application = 1_100_000_000_000_000_003.into();
+    for yes in [
+        Fault::status(200).text("ok"),
+        Fault::status(204).text(""),
+        Fault::status(200).body(json!([{ "id": 7 }])),
+    ] {
+        world.discord.fault(yes.on("PUT", "/commands")).await.unwrap();
+        assert_eq!(discord.set_commands(application, b"[]".to_vec(), until()).await, CallOutcome::Done);
+    }
+    world.close().await;
+}
+
+#[tokio::test]
+async fn a_doctor_that_is_told_to_wait_asks_no_more() {
+    let world = World::without_services().await;
+    world.map("price", &world.price.clone(), world.vip).await;
+    let body = json!({ "message": "slow", "retry_after": 600.0, "global": false });
+    let told = Fault::status(429).header("retry-after", "600").body(body);
+    world.discord.fault(told.on("GET", "/applications/@me").times(1000)).await.unwrap();
+    let said = doctor(&world).await;
+    assert!(said.contains("Discord asks to wait 600 s"), "{said}");
+    let asked = world.discord.requests().await.unwrap().len();
+    assert_eq!(asked, 2, "who it is, and what its application may do");
+    // A short wait is waited for.
+    world.discord.clear_faults().await.unwrap();
+    let body = json!({ "message": "slow", "retry_after": 1.5, "global": false });
+    let told = Fault::status(429).header("retry-after", "2").body(body);
+    world.discord.fault(told.on("GET", "/applications/@me").times(1)).await.unwrap();
+    let began = Instant::now();
+    let said = doctor(&world).await;
+    assert!(said.contains("the Server Members intent is on"), "{said}");
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    // A refused token is refused once.
+    world.discord.fault(Fault::status(401).on("GET", "/applications/@me").times(1000)).await.unwrap();
+    let before = world.discord.requests().await.unwrap().len();
+    doctor(&world).await;
+    assert_eq!(world.discord.requests().await.unwrap().len(), before + 2);
+    world.close().await;
+}
+
+/// What the doctor says, whatever its exit code.
+async fn doctor(world: &World) -> String {
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
+    command.args(["doctor", "--json"]).envs(world.variables()).current_dir(std::env::temp_dir());
+    let output = command.output().await.expect("nexrole starts");
+    String::from_utf8(output.stdout).expect("it speaks UTF-8")
+}
+
+#[tokio::test]
+async fn the_registration_of_commands_waits_as_told() {
+    let mut world = World::without_services().await;
+    let body = json!({ "message": "slow", "retry_after": 1.5, "global": false });
+    let told = Fault::status(429).header("retry-after", "2").body(body);
+    world.discord.fault(told.on("PUT", "/commands").times(1)).await.unwrap();
+    let began = Instant::now();
+    world.start_bot().await;
+    let commands = async || world.discord.state().await.unwrap()["commands"].as_array().unwrap().len();
+    world.until("they are registered", async || commands().await == 1).await;
+    assert!(began.elapsed() >= Duration::from_secs(2));
+    assert_eq!(calls(&world, "PUT", "/commands").await, 2);
+    world.close().await;
 }
