@@ -1,6 +1,9 @@
-//! The scan for secrets, on repositories made for it. In: commits. Out: its exit code and what it says.
+//! The scan for secrets, on repositories made for it. In: commits. Out: its exit code and what it says. Where git is not installed no
+//! repository can be made; then the scan must say so, and not pass.
 
 use std::{fs, path::Path, process::Command};
+
+use shared::config::Env;
 
 use crate::postgres::machine::Scratch;
 
@@ -22,9 +25,28 @@ fn commit(folder: &Path, file: &str, text: &str) {
     git(folder, &["commit", "-q", "-m", "A change"]);
 }
 
+/// Whether git is installed; if not, that the scan of a folder refuses.
+fn git_is_installed(folder: &Path) -> bool {
+    let installed = Command::new("git").arg("--version").output().is_ok();
+    if !installed {
+        assert_eq!(scan(folder), refusal());
+    }
+    installed
+}
+
+fn refusal() -> (Option<i32>, String) {
+    (Some(1), "git is not installed: no commit was looked at\n".to_owned())
+}
+
 /// Exit code, and all that was said.
 fn scan(folder: &Path) -> (Option<i32>, String) {
-    let output = Command::new(SCRIPT).arg(folder).output().expect("bash is installed");
+    let search_path = Env::from_process().get("PATH").expect("a shell's environment");
+    scan_with(folder, &search_path)
+}
+
+fn scan_with(folder: &Path, search_path: &str) -> (Option<i32>, String) {
+    let output =
+        Command::new(SCRIPT).arg(folder).env("PATH", search_path).output().expect("bash is installed");
     let said = [output.stdout, output.stderr].concat();
     (output.status.code(), String::from_utf8(said).expect("UTF-8"))
 }
@@ -50,6 +72,9 @@ fn planted() -> Vec<(&'static str, String)> {
 #[test]
 fn a_planted_secret_is_found_on_any_branch_even_after_it_was_taken_out() {
     let scratch = Scratch::new("ci-secrets");
+    if !git_is_installed(&scratch.0) {
+        return;
+    }
     for (number, (kind, secret)) in planted().into_iter().enumerate() {
         let folder = scratch.0.join(number.to_string());
         fs::create_dir(&folder).expect("made");
@@ -73,6 +98,9 @@ fn a_planted_secret_is_found_on_any_branch_even_after_it_was_taken_out() {
 fn a_secret_in_a_message_or_brought_by_a_merge_is_found_too() {
     let scratch = Scratch::new("ci-merge");
     let (folder, (_, secret)) = (&scratch.0, planted().remove(0));
+    if !git_is_installed(folder) {
+        return;
+    }
     git(folder, &["init", "-q"]);
     commit(folder, "README", "Nothing\n");
     git(folder, &["checkout", "-q", "-b", "side"]);
@@ -92,8 +120,25 @@ fn a_secret_in_a_message_or_brought_by_a_merge_is_found_too() {
 #[test]
 fn this_repositorys_history_holds_no_secret() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace");
-    if root.join(".git").exists() {
+    if root.join(".git").exists() && git_is_installed(root) {
         let (code, said) = scan(root);
         assert_eq!(code, Some(0), "{said}");
+    }
+}
+
+#[test]
+fn a_scan_that_cannot_look_does_not_pass() {
+    let scratch = Scratch::new("ci-without-git");
+    let programs = scratch.0.join("bin");
+    fs::create_dir(&programs).expect("made");
+    std::os::unix::fs::symlink("/bin/bash", programs.join("bash")).expect("linked");
+    assert_eq!(
+        scan_with(&scratch.0, programs.to_str().expect("UTF-8")),
+        refusal(),
+        "nothing but bash is installed"
+    );
+    if git_is_installed(&scratch.0) {
+        let (code, said) = scan(&scratch.0);
+        assert!(code != Some(0) && !said.contains("no secret"), "it is no repository: {said}");
     }
 }
