@@ -2,6 +2,10 @@
 //!
 //! In: a command line and the environment. Out: the same services and store functions that production runs.
 
+// First: its `println!` takes the place of std's in what follows.
+#[macro_use]
+mod out;
+
 mod backoff;
 pub mod children;
 pub mod database;

@@ -4,6 +4,7 @@ use serenity::all::Permissions;
 use shared::{
     domain::{
         activity::{Activity, ActivityEntry},
+        danger::remedy,
         refusal::Refusal,
     },
     ids::{GuildId, RoleId, UserId},
@@ -146,8 +147,8 @@ fn text(s: &Summary, suspended: &[(RoleId, String)], links: &Links, refusal: Opt
     }
     for (role, danger) in suspended.iter().take(MOST) {
         todo.push(format!(
-            "<@&{role}> is suspended: {danger}. Nobody is given it; who has it keeps it while they pay. Take those permissions from it \
-             (Server Settings, Roles); then it goes on."
+            "<@&{role}> is suspended: {danger}. Nobody is given it; who has it keeps it while they pay. {}.",
+            remedy(danger)
         ));
     }
     if suspended.len() > MOST {

@@ -11,11 +11,17 @@ use reqwest::header::DATE;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use shared::{
-    domain::outcome::{CallOutcome, LimitScope, Transient},
+    domain::{
+        danger::Giver,
+        outcome::{CallOutcome, LimitScope, Transient},
+    },
     ids::{GuildId, RoleId, UserId},
 };
 
-use super::outcome::classify;
+use super::{
+    outcome::classify,
+    roles::{Tags, giver},
+};
 
 const TIMEOUT: Duration = Duration::from_secs(8);
 /// An operator waits so long for an answer; what Discord wants to wait for longer is said instead.
@@ -72,7 +78,7 @@ impl Application {
 }
 
 /// A role of a guild.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Deserialize)]
 pub struct Role {
     /// Which.
     #[serde(deserialize_with = "parsed")]
@@ -86,6 +92,15 @@ pub struct Role {
     pub permissions: u64,
     /// Belongs to an integration, which alone gives it.
     pub managed: bool,
+    #[serde(default)]
+    tags: Option<Tags>,
+}
+
+impl Role {
+    /// Who gives it, if not people and bots.
+    pub fn giver(&self) -> Option<Giver> {
+        giver(self.managed, self.tags.as_ref())
+    }
 }
 
 #[derive(Debug, Deserialize)]

@@ -17,10 +17,12 @@ struct WireRole {
     id: String,
     permissions: String,
     managed: bool,
-    /// A key says it, also where its value is null.
     #[serde(default)]
-    tags: Option<BTreeMap<String, IgnoredAny>>,
+    tags: Option<Tags>,
 }
+
+/// What Discord says of where a role comes from: a key says it, also where its value is null.
+pub(super) type Tags = BTreeMap<String, IgnoredAny>;
 
 /// The whole list; `None` if the body is anything else, or a part. @everyone is in every list.
 pub fn judged(guild: GuildId, body: &[u8]) -> Option<Judged> {
@@ -28,7 +30,14 @@ pub fn judged(guild: GuildId, body: &[u8]) -> Option<Judged> {
     let read = |role: &WireRole| {
         let id: RoleId = role.id.parse().ok()?;
         let permissions = Permissions(role.permissions.parse().ok()?);
-        Some((id, RoleFacts { permissions, giver: giver(role), is_everyone: id.get() == guild.get() }))
+        Some((
+            id,
+            RoleFacts {
+                permissions,
+                giver: giver(role.managed, role.tags.as_ref()),
+                is_everyone: id.get() == guild.get(),
+            },
+        ))
     };
     let roles: Vec<(RoleId, RoleFacts)> = wire.iter().map(read).collect::<Option<_>>()?;
     let everyone = roles.iter().find(|(_, facts)| facts.is_everyone)?.1.permissions;
@@ -37,8 +46,8 @@ pub fn judged(guild: GuildId, body: &[u8]) -> Option<Judged> {
     Some(roles.into_iter().map(judged).collect())
 }
 
-fn giver(role: &WireRole) -> Option<Giver> {
-    let tags = role.tags.iter().flat_map(BTreeMap::keys);
+pub(super) fn giver(managed: bool, tags: Option<&Tags>) -> Option<Giver> {
+    let tags = tags.into_iter().flat_map(BTreeMap::keys);
     let tagged = tags.filter_map(|tag| match tag.as_str() {
         "bot_id" => Some(Giver::Bot),
         "integration_id" => Some(Giver::Integration),
@@ -48,7 +57,7 @@ fn giver(role: &WireRole) -> Option<Giver> {
         _ => None,
     });
     // A bot's role has the integration's tag too; that it is a bot's says more.
-    tagged.min_by_key(|giver| *giver as u8).or_else(|| role.managed.then_some(Giver::Unknown))
+    tagged.min_by_key(|giver| *giver as u8).or_else(|| managed.then_some(Giver::Unknown))
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use shared::{
     clock::Timestamp,
     domain::{
+        danger::remedy,
         enforcement::Enforcement,
         grant::{GrantState, Known, Step},
         job::{ClaimedJob, JobAction, JobState},
@@ -151,9 +152,7 @@ pub(super) fn not_called(work: &RoleWork) -> Page {
 /// A role that must not be given, and is to be. `withheld`: the row, if the member was looked at just now: then they do not have the
 /// role, and whoever gets it by hand meanwhile does not have it from us.
 pub(super) fn suspended(user: UserId, work: &RoleWork, withheld: Option<Known>, danger: &str) -> Page {
-    let outcome = format!(
-        "suspended: {danger}; nobody is given this role until its permissions are mended in Discord, or another is mapped"
-    );
+    let outcome = format!("suspended: {danger}; nobody is given this role. {}", remedy(danger));
     let jobs = jobs(work, Some(JobAction::Grant), JobState::Parked, SUSPENDED, 0, &outcome);
     match withheld {
         Some(known) => page(user, work, known, jobs),

@@ -12,7 +12,7 @@ use bot::{
 };
 use shared::{
     domain::{
-        danger::{Permissions, RoleFacts, judge},
+        danger::{Danger, Permissions, RoleFacts, judge},
         outcome::{CallOutcome, LimitScope},
     },
     ids::{GuildId, RoleId},
@@ -214,10 +214,10 @@ fn out_of_reach(
             continue;
         };
         let name = &role.name;
-        if Some(role.id) == everyone || role.managed {
-            let why = "belongs to an integration, or is @everyone: nobody can give it";
+        if Some(role.id) == everyone || role.giver().is_some() {
+            let why = role.giver().map_or(Danger::Everyone, Danger::GivenBy);
             problems.push((
-                format!("the mapped role {name} {why}"),
+                format!("the mapped role {name}: {why}; nobody can give it"),
                 "map another one: nexrole map add".to_owned(),
             ));
         } else if highest.is_none_or(|highest| rank(highest) <= rank(role)) {
@@ -235,7 +235,8 @@ fn out_of_reach(
 fn suspended(roles: &[Role], everyone: Option<RoleId>, mapped: &[RoleId]) -> Vec<(String, String)> {
     let permissions = |role: &Role| Permissions(role.permissions.into());
     let of_all = roles.iter().find(|role| Some(role.id) == everyone).map(permissions).unwrap_or_default();
-    let ours = |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && !role.managed;
+    let ours =
+        |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && role.giver().is_none();
     let judged = roles.iter().filter(ours).filter_map(|role| {
         let facts = RoleFacts { permissions: permissions(role), ..RoleFacts::default() };
         let danger = judge(&facts, of_all).err()?;
@@ -256,7 +257,10 @@ mod tests {
     }
 
     fn role(n: u64, position: i64, managed: bool) -> Role {
-        Role { id: id(n), name: format!("r{n}"), position, permissions: 0, managed }
+        let role = serde_json::json!({
+            "id": n.to_string(), "name": format!("r{n}"), "position": position, "permissions": "0", "managed": managed,
+        });
+        serde_json::from_value(role).unwrap()
     }
 
     #[test]
@@ -276,18 +280,21 @@ mod tests {
         for (n, word) in [
             (3, "above"),
             (4, "above"),
-            (5, "integration"),
-            (7, "integration"),
+            (5, "Discord manages it"),
+            (7, "Discord manages it"),
             (1, "@everyone"),
             (9, "not exist"),
         ] {
             let wrong = wrong(n);
             assert!(wrong.len() == 1 && wrong[0].0.contains(word), "{n}: {wrong:?}");
         }
-        let powerful = Role { permissions: 1 << 17 | 1 << 2, ..role(2, 9, false) };
+        let with = |permissions, mut role: Role| {
+            role.permissions = permissions;
+            role
+        };
+        let powerful = with(1 << 17 | 1 << 2, role(2, 9, false));
         for (of_all, expected) in [(0, "Ban Members; Mention @everyone"), (1 << 17, "it gives Ban Members")] {
-            let roles =
-                [Role { permissions: of_all, ..role(1, 0, false) }, powerful.clone(), role(3, 1, false)];
+            let roles = [with(of_all, role(1, 0, false)), powerful.clone(), role(3, 1, false)];
             let said = suspended(&roles, Some(id(1)), &[id(2), id(3)]);
             assert!(said.len() == 1 && said[0].0.contains(expected), "{said:?}");
             assert!(suspended(&roles, Some(id(1)), &[id(1), id(3)]).is_empty());

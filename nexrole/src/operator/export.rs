@@ -16,6 +16,8 @@ use shared::{
 };
 use time::format_description::well_known::Rfc3339;
 
+use crate::out::written;
+
 use super::{activity::write_down, known};
 
 /// How to write it.
@@ -32,7 +34,7 @@ pub(super) async fn run(pool: &Pool, guild: GuildId, format: Format) -> anyhow::
     write_down(known(pool, guild).await?, Activity::AuditExported, None).await?;
     let mut out = std::io::stdout().lock();
     if format == Format::Csv {
-        write!(out, "audit_id,at,actor,action,user_id,role_id,cause,address,change\r\n")?;
+        written(write!(out, "audit_id,at,actor,action,user_id,role_id,cause,address,change\r\n"));
     }
     let mut after = 0;
     loop {
@@ -44,8 +46,8 @@ pub(super) async fn run(pool: &Pool, guild: GuildId, format: Format) -> anyhow::
         after = last.audit_id;
         for line in &page {
             match format {
-                Format::Jsonl => writeln!(out, "{}", object(line)?)?,
-                Format::Csv => write!(out, "{}\r\n", row(line)?)?,
+                Format::Jsonl => written(writeln!(out, "{}", object(line)?)),
+                Format::Csv => written(write!(out, "{}\r\n", row(line)?)),
             }
         }
     }

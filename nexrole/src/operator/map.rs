@@ -4,7 +4,7 @@ use anyhow::{Context, bail};
 use clap::Subcommand;
 use shared::store::database::Pool;
 use shared::{
-    domain::{activity::Activity, enforcement::Enforcement, refusal},
+    domain::{activity::Activity, danger::remedy, enforcement::Enforcement, refusal},
     ids::{GuildId, RoleId},
     store::{
         connections, gates, guild_roles, mapped_roles,
@@ -65,9 +65,6 @@ pub enum MapCommand {
 /// What became of a role, and what to do about it.
 const DELETED: &str = "was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`)";
 
-/// What to do about a role that is too mighty to be sold.
-const MEND: &str = "Take those permissions from it in Discord (Server Settings, Roles), or map another role";
-
 /// Runs a command.
 pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
     match command {
@@ -107,7 +104,7 @@ async fn add(
         }
         Adding::AlreadySo => println!("It was mapped already."),
         Adding::Dangerous(why) => {
-            bail!("role {role} must not be given to whoever pays: {why}. {MEND}; then map it again")
+            bail!("role {role} must not be given to whoever pays: {why}. {}", remedy(&why))
         }
     }
     println!(
@@ -142,7 +139,8 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
         println!("role {}  {state}", role.role_id);
         if let Some(danger) = role.danger {
             println!(
-                "    SUSPENDED: {danger}. Nobody is given it; who has it keeps it while they pay. {MEND}; then it goes on."
+                "    SUSPENDED: {danger}. Nobody is given it; who has it keeps it while they pay. {}.",
+                remedy(&danger)
             );
         }
         if let Some(probe_at) = role.probe_at {
@@ -204,7 +202,7 @@ async fn enforce(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforcement)
                 println!("But it {DELETED}.");
             }
             if let Some(danger) = danger {
-                println!("But it is SUSPENDED: {danger}. Nobody is given it. {MEND}; then it goes on.");
+                println!("But it is SUSPENDED: {danger}. Nobody is given it. {}.", remedy(&danger));
             }
         }
         (Some(_), _) => println!(

@@ -86,6 +86,73 @@ async fn a_role_known_to_be_dangerous_is_not_mapped() {
     world.finish().await;
 }
 
+/// Who gives a role does not change with time; permissions do.
+#[tokio::test]
+async fn a_role_that_discord_gives_is_refused_also_while_the_list_is_unread() {
+    let world = World::start().await;
+    let [boosters, mighty] = [
+        json!({ "managed": true, "tags": { "premium_subscriber": null } }),
+        json!({ "permissions": ADMINISTRATOR }),
+    ];
+    let mut made = Vec::new();
+    for change in [boosters, mighty] {
+        let role = world.discord.create_role(world.guild, "Other").await.unwrap();
+        world.discord.set_role(world.guild, role, change).await.unwrap();
+        made.push(role);
+    }
+    // The bot's own and @everyone among them.
+    let known = "SELECT count(*) FROM guild_roles WHERE danger IS NOT NULL";
+    world.until("the bot has read all roles", async || world.number(known).await == 4).await;
+    sqlx::query("UPDATE role_reads SET read_at = now() - interval '3 days', hinted_at = now()")
+        .execute(world.db())
+        .await
+        .unwrap();
+    let refusal = map(&world, "price_other", made[0]).await.unwrap_err();
+    assert!(refusal.contains("boost the server. Map another role"), "{refusal}");
+    // Somebody may have taken the permission from it since.
+    map(&world, "price_other", made[1]).await.unwrap();
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn a_role_that_discord_gives_is_caught_at_the_first_look_with_what_helps() {
+    let mut world = World::without_services().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let cases = [
+        (json!({ "managed": true, "tags": { "premium_subscriber": null } }), "boost the server"),
+        (json!({ "managed": true, "tags": { "integration_id": "1100000000000000077" } }), "an integration"),
+        (json!({ "managed": true, "tags": { "available_for_purchase": null } }), "Discord sells it"),
+        (json!({ "managed": false, "tags": { "guild_connections": null } }), "linked account"),
+    ];
+    let mut roles = vec![];
+    for (n, (change, _)) in cases.iter().enumerate() {
+        let role = world.discord.create_role(world.guild, "Other").await.unwrap();
+        world.discord.set_role(world.guild, role, change.clone()).await.unwrap();
+        // The bot has never run: nothing is known of the role.
+        map(&world, &format!("price_{n}"), role).await.unwrap();
+        roles.push(role);
+    }
+    world.start_bot().await;
+    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
+    world.until("the bot has looked", async || world.number(unseen).await == 0).await;
+    let listed = list(&world).await;
+    for (_, said) in cases {
+        let line =
+            listed.lines().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{said}: {listed}"));
+        assert!(line.contains("SUSPENDED") && line.ends_with("Map another role."), "{line}");
+    }
+    let status = world.discord.interact(world.guild, owner, "status").await.unwrap();
+    assert!(!status.text().contains("Take those permissions"), "{}", status.text());
+    assert!(status.text().contains("Map another role"), "{}", status.text());
+    // The doctor says the same.
+    world.set("DISCORD_TOKEN", "any-token");
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
+    command.args(["doctor", "--json"]).envs(world.variables()).current_dir(std::env::temp_dir());
+    let said = String::from_utf8(command.output().await.unwrap().stdout).unwrap();
+    assert_eq!(said.matches("nobody can give it").count(), roles.len(), "{said}");
+    world.close().await;
+}
+
 #[tokio::test]
 async fn a_role_that_nobody_looked_at_is_given_only_when_it_is_mended() {
     let mut world = World::without_services().await;

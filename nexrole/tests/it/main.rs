@@ -34,6 +34,7 @@ mod metrics;
 mod migrations;
 mod observe;
 mod old_ids;
+mod pipes;
 mod policy;
 mod postgres;
 mod priority;

@@ -101,6 +101,38 @@ async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() 
 }
 
 #[tokio::test]
+async fn a_server_that_wants_two_factor_authentication_is_told_that_and_nothing_else() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(refusal(403, 60003).on("PUT", "/roles/").times(1)).await.unwrap();
+    world.subscribes(&ana).await;
+    let refused = "SELECT count(*) FROM role_health WHERE code = 60003";
+    world.until("the role is refused", async || world.number(refused).await == 1).await;
+    let said = status(&world).await;
+    assert!(said.contains("two-factor authentication") && !said.contains("Manage Roles"), "{said}");
+    assert!(why(&world, &ana).await.contains("two-factor authentication"));
+    world.close().await;
+}
+
+/// Of two roles at the same position the one with the lower id ranks higher.
+#[tokio::test]
+async fn of_a_role_level_with_the_bots_the_doctor_says_what_discord_does() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let state = world.discord.state().await.unwrap();
+    let roles = state["guilds"][0]["roles"].as_array().unwrap();
+    let bots = roles.iter().find(|role| role["managed"] == true).unwrap();
+    assert!(bots["id"].as_str().unwrap().parse::<u64>().unwrap() < world.vip, "made after the bot's");
+    let level = json!({ "position": bots["position"] });
+    world.discord.set_role(world.guild, world.vip, level).await.unwrap();
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    let said = doctor(&world).await;
+    assert!(said.contains("it can give every mapped role of 1 server"), "{said}");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_limit_of_writes_is_waited_for_and_no_failure() {
     for (status, code) in [(403, 20028), (429, 20028), (403, 20029)] {
         let world = World::start().await;

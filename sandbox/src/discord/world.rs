@@ -1,6 +1,7 @@
 //! Guilds, roles and members, and Discord's rules about them. In: a wish. Out: the changed world, its gateway
 //! events, or the refusal Discord would give.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
@@ -82,6 +83,13 @@ pub(crate) struct Role {
     pub(crate) tags: Value,
 }
 
+impl Role {
+    /// Higher rank is more; of two roles at the same position the older one ranks higher.
+    fn rank(&self) -> (u32, Reverse<u64>) {
+        (self.position, Reverse(self.id))
+    }
+}
+
 /// Someone in a guild.
 pub(crate) struct Member {
     pub(crate) username: String,
@@ -104,9 +112,9 @@ impl Guild {
 
     /// Whether Discord lets the bot give or take this role.
     fn bot_may_touch(&self, role: &Role) -> bool {
-        let highest = self.of_bot().map(|role| role.position).max().unwrap_or(0);
+        let highest = self.of_bot().map(Role::rank).max();
         self.bot_permissions() & (MANAGE_ROLES | ADMINISTRATOR) != 0
-            && role.position < highest
+            && Some(role.rank()) < highest
             && !role.managed
             && role.id != self.id
     }

@@ -151,11 +151,29 @@ fn refusal(bit: u32, everyone: Permissions) -> Option<String> {
     })
 }
 
+/// How the sentence about permissions begins, by which it is told from those about who gives the role.
+const GIVES: &str = "it gives ";
+
+/// What helps, said so that it ends a sentence. In: a [`Danger`] as it was written down. Who gives a role does not change;
+/// permissions do.
+pub fn remedy(danger: &str) -> &'static str {
+    if is_lasting(danger) {
+        "Map another role"
+    } else {
+        "Take those permissions from it in Discord (Server Settings, Roles), or map another role"
+    }
+}
+
+/// Whether a danger, as it was written down, is no matter of permissions: it stays, however long ago it was read.
+pub fn is_lasting(danger: &str) -> bool {
+    !danger.starts_with(GIVES)
+}
+
 impl fmt::Display for Danger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let giver = match self {
             Self::Everyone => return f.write_str("it is @everyone, which every member has"),
-            Self::Gives(names) => return write!(f, "it gives {}", names.join("; ")),
+            Self::Gives(names) => return write!(f, "{GIVES}{}", names.join("; ")),
             Self::GivenBy(giver) => giver,
         };
         f.write_str(match giver {
@@ -226,6 +244,24 @@ mod tests {
         ] {
             let judged = judge(&RoleFacts { giver: Some(giver), ..role(0) }, NOBODY);
             assert_eq!(judged, Err(Danger::GivenBy(giver)));
+        }
+    }
+
+    #[test]
+    fn only_permissions_can_be_mended() {
+        let gives = judge(&role(1 << 3), NOBODY).unwrap_err().to_string();
+        assert!(remedy(&gives).contains("Take those permissions") && !is_lasting(&gives), "{gives}");
+        let givers = [
+            Giver::Bot,
+            Giver::Integration,
+            Giver::Boosting,
+            Giver::Purchase,
+            Giver::LinkedAccount,
+            Giver::Unknown,
+        ];
+        for lasting in givers.map(Danger::GivenBy).into_iter().chain([Danger::Everyone]) {
+            let said = lasting.to_string();
+            assert!(remedy(&said) == "Map another role" && is_lasting(&said), "{said}");
         }
     }
 

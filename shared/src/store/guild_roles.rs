@@ -13,6 +13,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
+        danger::is_lasting,
         verdict::{SURELY_REFUSED, refused_for},
     },
     ids::{GuildId, RoleId},
@@ -221,19 +222,20 @@ pub async fn known(
     Ok(Known { is_fresh, roles: roles.into_iter().collect() })
 }
 
-/// Why a role must not be mapped, as far as is known: read within a day, and nothing heard since. What is not known is looked at
-/// before the role is given to anybody.
+/// Why a role must not be mapped, as far as is known: read within a day, and nothing heard since; who gives it, whenever that was
+/// read. What is not known is looked at before the role is given to anybody.
 pub async fn danger(tenant: &mut Tenant, role: RoleId) -> Result<Option<String>, sqlx::Error> {
-    let known = sqlx::query_scalar(
-        "SELECT danger FROM guild_roles JOIN role_reads USING (guild_id)
-          WHERE guild_id = $1 AND role_id = $2 AND coalesce(hinted_at < read_at, true)
-            AND read_at > clock_timestamp() - interval '1 day'",
+    let known: Option<(String, bool)> = sqlx::query_as(
+        "SELECT danger, coalesce(coalesce(hinted_at < read_at, true)
+                                 AND read_at > clock_timestamp() - interval '1 day', false)
+           FROM guild_roles JOIN role_reads USING (guild_id)
+          WHERE guild_id = $1 AND role_id = $2 AND danger IS NOT NULL",
     )
     .bind(tenant.guild())
     .bind(role)
     .fetch_optional(tenant.db())
     .await?;
-    Ok(known.flatten())
+    Ok(known.filter(|(danger, is_fresh)| *is_fresh || is_lasting(danger)).map(|(danger, _)| danger))
 }
 
 /// The mapped roles that are not there any more: older than the last list of the server's roles, and not in it.
