@@ -414,7 +414,9 @@ mod tests {
         let said = text(&QUIET, &suspended, &links, None);
         assert!(said.chars().count() <= 2000 && said.ends_with(MORE), "{} characters", said.chars().count());
         assert!(
-            said.lines().all(|line| !line.contains("suspended") || line.ends_with("then it goes on.")),
+            said.lines()
+                .filter(|line| line.contains("is suspended"))
+                .all(|line| line.ends_with(&format!("{}.", remedy(&danger)))),
             "{said}"
         );
     }
