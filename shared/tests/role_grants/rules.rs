@@ -15,6 +15,8 @@ pub(super) enum Rule {
     LossIsAudited,
     /// An intention ends too: when member or role is shown to be absent, or when it is not wanted any more.
     IntentionsEnd,
+    /// An intention that Discord refused ends at once: who has the role later does not have it from us.
+    RefusedIsNone,
     /// A grant that no look has shown yet is repeated once.
     UnseenIsRepeated,
     /// What is found held, where a call may still be under way, is looked at once more.
@@ -28,12 +30,13 @@ pub(super) enum Rule {
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 10] = [
+    pub(super) const ALL: [Self; 11] = [
         Self::SecondShowing,
         Self::LastLook,
         Self::FreshIntention,
         Self::LossIsAudited,
         Self::IntentionsEnd,
+        Self::RefusedIsNone,
         Self::UnseenIsRepeated,
         Self::FoundIsWatched,
         Self::Patience,
@@ -127,6 +130,9 @@ pub(super) fn settle(
         Some(Rule::IntentionsEnd) if has(before, Intended) && absent => {
             let stays = before.map(|row| Grant { look_at: in_a_minute(now), ..row });
             known = Known { grant: stays, entries: &[] };
+        }
+        Some(Rule::RefusedIsNone) if matches!(verdict, Verdict::ParkRole(_)) => {
+            known = Known { grant: before, entries: &[] };
         }
         Some(Rule::FoundIsWatched) if step == Step::Grant && *verdict == Verdict::Done => {
             known.grant = known.grant.map(|row| Grant { look_at: None, ..row });

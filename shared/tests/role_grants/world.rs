@@ -16,6 +16,7 @@ const EX_PAYER: &str = "an ex-payer keeps our role for ever";
 const NO_END: &str = "the looks never end";
 const OPEN: &str = "a window stays open for ever";
 const REJOIN: &str = "a re-join goes wrong";
+const REFUSED: &str = "an intention that was refused stays: a role given by hand would be taken";
 
 /// Inside which a person's gift may be taken for ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -391,7 +392,12 @@ impl State {
         // What was not done is tried again, or waits, with its ask.
         let job = self.job || answer == Answer::None || answer == Answer::Refused && !dropped;
         let ask = self.pays && (self.ask || answer != Answer::Done && self.asked);
-        Self { job, ask, worker: Worker::Idle, asked: false, over: false, ..self }.learns(known)
+        let settled =
+            Self { job, ask, worker: Worker::Idle, asked: false, over: false, ..self }.learns(known);
+        // It would be a window, and nobody knows for how long.
+        let intended = settled.row.is_some_and(|row| row.state == GrantState::Intended);
+        let wrong = (answer == Answer::Refused && step == Step::Grant && intended).then_some(REFUSED);
+        Self { wrong: settled.wrong.or(wrong), ..settled }
     }
 
     fn crash(self, step: Option<Step>, next: &mut Next) {
