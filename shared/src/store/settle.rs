@@ -90,6 +90,12 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     if left {
         activity::record(tenant, Activity::BotAway).await?;
     }
+    // Before the jobs: who writes what was heard, or read, of a guild's roles locks them in that order, and frees a role's jobs.
+    if turn.roles.iter().any(|role| matches!(role, RoleHealth::Gone(_))) {
+        // Perhaps nobody heard of it: people are told by the list of roles.
+        guild_roles::hint(tenant).await?;
+        guild_roles::look(tenant).await?;
+    }
     // A job that somebody else finished meanwhile stays as it is.
     sqlx::query(
         "UPDATE role_jobs j SET state = x.state, outcome = x.outcome, attempts = j.attempts + x.failures,
@@ -115,13 +121,7 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     }
     for role in &turn.roles {
         match role {
-            RoleHealth::Works(role) => works(tenant, *role).await?,
-            RoleHealth::Gone(role) => {
-                works(tenant, *role).await?;
-                // Perhaps nobody heard of it: people are told by the list of roles.
-                guild_roles::hint(tenant).await?;
-                guild_roles::look(tenant).await?;
-            }
+            RoleHealth::Works(role) | RoleHealth::Gone(role) => works(tenant, *role).await?,
             RoleHealth::Parked { role, probe_in, code } => park(tenant, *role, *probe_in, *code).await?,
         }
     }

@@ -1,17 +1,21 @@
 //! Roles that Discord refuses: known, probed with one job, and forgotten.
 
+use std::time::Duration;
+
 use shared::{
-    domain::job::{JobAction, JobOrigin},
+    domain::job::{JobAction, JobOrigin, JobState},
     store::{
-        gates::{self, Ring},
+        gates::{self, Release, Ring},
+        guild_roles,
         role_jobs::{self, Power},
         roles::Login,
-        settle::{self, RoleHealth},
+        settle::{self, JobUpdate, RoleHealth},
+        tenant,
     },
 };
 use uuid::Uuid;
 
-use super::{LEASE, NO_LEASE, in_guild, introduce, role, settlement, text, user, with_jobs};
+use super::{LEASE, NO_LEASE, guild, in_guild, introduce, role, settlement, text, user, with_jobs};
 use crate::cluster::Database;
 
 #[tokio::test]
@@ -84,5 +88,39 @@ async fn a_refused_role_that_nothing_waits_for_is_forgotten() {
     drop(across);
     let known = "SELECT string_agg(guild_id::text, ' ' ORDER BY guild_id) FROM role_health";
     assert_eq!(text(&database.pool, known).await, "1 2", "one job is parked, one pending, one done");
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_not_deadlock() {
+    let database = Database::create().await;
+    let bot = with_jobs(&database, 1).await;
+    let owner = Uuid::new_v4();
+    gates::lease(&mut bot.across().await.unwrap(), Ring::All, None, 1, owner, LEASE).await.unwrap();
+    in_guild(&bot, 1, async |t| guild_roles::hint(t).await).await;
+    let job = in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].jobs[0].id;
+    let parked = "UPDATE role_jobs SET state = 'parked'";
+    sqlx::query(parked).execute(&database.pool).await.unwrap();
+    let health =
+        "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) VALUES (1, 7, 'x', now())";
+    sqlx::query(health).execute(&database.pool).await.unwrap();
+
+    let mut event = tenant::begin(&bot, guild(1)).await.unwrap();
+    guild_roles::look(&mut event).await.unwrap();
+    let mut turn = settlement(owner);
+    let outcome = String::new();
+    turn.jobs = vec![JobUpdate { id: job, state: JobState::Failed, due_in: NO_LEASE, failures: 1, outcome }];
+    turn.roles = vec![RoleHealth::Gone(role(7))];
+    let settling = {
+        let bot = bot.clone();
+        tokio::spawn(async move { in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await })
+    };
+    let waits = "SELECT count(*)::text FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()";
+    while text(&database.pool, waits).await == "0" {
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    role_jobs::release_role(&mut event, role(7)).await.unwrap();
+    event.commit().await.unwrap();
+    assert_eq!(settling.await.unwrap(), Release::Released);
     database.remove().await;
 }
