@@ -151,9 +151,19 @@ pub(super) fn not_called(work: &RoleWork) -> Page {
 
 /// A role that must not be given, and is to be. `withheld`: the row, if the member was looked at just now: then they do not have the
 /// role, and whoever gets it by hand meanwhile does not have it from us.
-pub(super) fn suspended(user: UserId, work: &RoleWork, withheld: Option<Known>, danger: &str) -> Page {
+pub(super) fn suspended(
+    user: UserId,
+    work: &RoleWork,
+    withheld: Option<Known>,
+    danger: &str,
+    now: Timestamp,
+) -> Page {
     let outcome = format!("suspended: {danger}; nobody is given this role. {}", remedy(danger));
-    let jobs = jobs(work, Some(JobAction::Grant), JobState::Parked, SUSPENDED, 0, &outcome);
+    // The row's last look is not put off: until then what is given by hand would be taken for ours.
+    let look_at = withheld.and_then(|known| known.grant?.look_at);
+    let due_in =
+        look_at.map_or(SUSPENDED, |at| (at - now).try_into().unwrap_or(Duration::ZERO).min(SUSPENDED));
+    let jobs = jobs(work, Some(JobAction::Grant), JobState::Parked, due_in, 0, &outcome);
     match withheld {
         Some(known) => page(user, work, known, jobs),
         None => Page { jobs, ..Page::default() },

@@ -10,7 +10,7 @@ use shared::{
     clock::Timestamp,
     domain::{
         enforcement::Enforcement,
-        grant::{self, Seen, Step},
+        grant::{self, GrantState, Seen, Step},
         joining,
         outcome::CallOutcome,
         plan::{Member, Planned, plan},
@@ -213,10 +213,12 @@ impl Turn<'_> {
     ) -> Result<Flow, sqlx::Error> {
         // Nothing of it can be done: not even looking is worth a call. But what we may have given is looked for.
         let is_moot = |role: &RoleWork| suspended(role).is_some() && role.view.grant.is_none();
-        if work.roles.iter().all(|role| notes.is_refused(role) || is_moot(role)) {
+        // Nor is the last look at what was taken put off: what is given by hand after it is not ours.
+        let is_ending = |role: &RoleWork| role.view.grant.is_some_and(|row| row.state == GrantState::Ending);
+        if work.roles.iter().all(|role| notes.is_refused(role) && !is_ending(role) || is_moot(role)) {
             for role in &work.roles {
                 notes.add(match suspended(role) {
-                    Some(danger) => books::suspended(work.user, role, None, danger),
+                    Some(danger) => books::suspended(work.user, role, None, danger, clock.now()),
                     None => books::not_called(role),
                 });
             }
@@ -316,7 +318,7 @@ impl Turn<'_> {
                 Some(None) => drop(cleared.insert(view.role)),
                 Some(Some(danger)) => {
                     let withheld = grant::withhold(view.grant, member.seen(view.role), now);
-                    notes.add(books::suspended(work.user, role, Some(withheld), danger));
+                    notes.add(books::suspended(work.user, role, Some(withheld), danger, now));
                 }
                 // Just read, and not in the list.
                 None => {

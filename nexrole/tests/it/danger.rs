@@ -221,6 +221,33 @@ async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_no
     world.finish().await;
 }
 
+/// A suspended role that a moderator took, and gives back by hand.
+#[tokio::test]
+async fn while_a_role_is_suspended_what_is_given_by_hand_is_not_ours_a_minute_later() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    let first = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    set(&world, world.vip, ADMINISTRATOR).await;
+    let hinted = "SELECT count(*) FROM role_reads WHERE hinted_at > read_at";
+    world.until("the bot has heard", async || world.number(hinted).await == 1).await;
+    world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
+    let second = world.subscribes(&ana).await;
+    world.until("Ana's job waits", async || world.number(SUSPENDED).await == 1).await;
+    world.later(1).await;
+    let rows = "SELECT count(*) FROM role_grants";
+    world.until("nothing is held because of us", async || world.number(rows).await == 0).await;
+    world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
+    for subscription in [first, second] {
+        world.stripe.cancel(&subscription).await.unwrap();
+    }
+    let live = "SELECT count(*) FROM access_sources WHERE state = 'live'";
+    world.until("she does not pay any more", async || world.number(live).await == 0).await;
+    world.settle().await;
+    assert!(world.has(&ana, world.vip).await, "a moderator gave it");
+    world.close().await;
+}
+
 #[tokio::test]
 async fn what_nobody_told_is_read_before_a_role_is_given() {
     let mut world = World::without_services().await;

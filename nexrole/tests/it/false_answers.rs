@@ -308,6 +308,25 @@ async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
     world.close().await;
 }
 
+/// Discord stops letting the bot manage the role in the minute after it was taken.
+#[tokio::test]
+async fn the_last_look_is_made_at_a_refused_role_too() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_one("it waits for its last look", ENDING).await;
+    let ben = world.fan().await;
+    world.false_answer("PUT", &ben, 403, 50013).await;
+    world.subscribes(&ben).await;
+    world.until_one("the role is refused", "SELECT count(*) FROM role_health").await;
+    world.later(1).await;
+    world.until_none("the last look", ROWS).await;
+    // Who gets it by hand from now on, since the bot cannot, keeps it when the bot can again.
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204", "PUT 403"]);
+    world.close().await;
+}
+
 /// A moderator, or another bot, takes it from somebody who pays: it is left so, and said.
 #[tokio::test]
 async fn a_role_that_somebody_else_took_is_not_said_to_be_held() {
