@@ -96,9 +96,18 @@ async fn discord_refuses_in_its_own_order_and_words() {
     let own = roles.iter().find(|role| role["name"] == "Nexrole").unwrap()["id"].as_str().unwrap();
     let own: u64 = own.parse().unwrap();
     assert_eq!(put(guild, ana, own).await, (403, 50013));
-    // A role level with the bot's.
-    s.control.set_role(guild, role, json!({ "position": 50 })).await.unwrap();
+    // A role above the bot's. Of two at one position the older one ranks higher: the bot's own is, one that it is given later is not.
+    s.control.set_role(guild, role, json!({ "position": 51 })).await.unwrap();
     assert_eq!(put(guild, ana, role).await, (403, 50013));
+    s.control.set_role(guild, role, json!({ "position": 50 })).await.unwrap();
+    assert_eq!(s.put_role(role).await.status(), StatusCode::NO_CONTENT);
+    s.control.take_role(guild, ana, role).await.unwrap();
+    let younger = s.control.create_role(guild, "Helper").await.unwrap();
+    s.control.set_role(guild, younger, json!({ "position": 60 })).await.unwrap();
+    s.control.give_role(guild, BOT_ID, younger).await.unwrap();
+    s.control.set_role(guild, role, json!({ "position": 60 })).await.unwrap();
+    assert_eq!(put(guild, ana, role).await, (403, 50013));
+    s.control.take_role(guild, BOT_ID, younger).await.unwrap();
     s.control.set_role(guild, role, json!({ "position": 49, "managed": true })).await.unwrap();
     assert_eq!(put(guild, ana, role).await, (403, 50013));
     s.control.set_role(guild, role, json!({ "managed": false })).await.unwrap();
