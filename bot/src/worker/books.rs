@@ -10,7 +10,7 @@ use shared::{
         danger::remedy,
         enforcement::Enforcement,
         grant::{GrantState, Known, Step},
-        job::{ClaimedJob, JobAction, JobState},
+        job::{ClaimedJob, JobAction, JobOrigin, JobState},
         plan::Planned,
         verdict::{LOOK_AGAIN, PROBE_ROLE, ParkReason, SECOND_SHOWING, Verdict},
     },
@@ -107,8 +107,9 @@ fn awaits_member(work: &RoleWork, known: Known, now: Timestamp) -> Vec<JobUpdate
     })
 }
 
+/// What failed for another reason was not told that before; what was, waited, and is a mere look since.
 fn is_first(work: &RoleWork) -> bool {
-    work.jobs.iter().all(|job| job.attempts == 0)
+    work.jobs.iter().all(|job| job.attempts == 0 || job.origin != JobOrigin::Sweep)
 }
 
 /// Somebody is to get a role that Discord says there is not. The first such answer is not believed for long.

@@ -152,6 +152,28 @@ async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
     world.finish().await;
 }
 
+/// Nor where an outage comes before the false answer; and the second one is believed.
+#[tokio::test]
+async fn a_failure_before_the_first_false_answer_is_no_such_answer() {
+    let world = World::start().await;
+    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND due_at < now() + interval '6 min'";
+    let waits_long =
+        "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND due_at > now() + interval '5 h'";
+    let ana = world.fan().await;
+    let path = format!("/members/{}", ana.user);
+    world.discord.fault(Fault::status(502).on("GET", &path).times(1)).await.unwrap();
+    world.subscribes(&ana).await;
+    let failed = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts = 1";
+    world.until("the read failed", async || world.number(failed).await == 1).await;
+    world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
+    world.later(1).await;
+    world.until_one("the job waits", waits).await;
+    world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
+    world.later(5).await;
+    world.until_one("the job waits for long", waits_long).await;
+    world.close().await;
+}
+
 /// The whole list of roles, without the one that was bought.
 #[tokio::test]
 async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {

@@ -146,6 +146,8 @@ fn the_first_word_that_a_member_is_absent_is_believed_for_five_minutes() {
     assert_eq!((states(&first), first.jobs[0].due_in), (vec![JobState::Parked], SECOND_SHOWING));
     let mut again = buyer;
     again.jobs[0].attempts = 1;
+    assert_eq!(absent(&again).jobs[0].due_in, SECOND_SHOWING, "what failed before was something else");
+    again.jobs[0].origin = JobOrigin::Sweep;
     assert_eq!(absent(&again).jobs[0].due_in, LOOK_AGAIN);
 }
 
@@ -164,7 +166,7 @@ fn a_role_that_is_not_there_fails_a_grant_when_that_is_said_twice() {
     let page = not_listed(user(), &buyer, known, NOW);
     assert_eq!((states(&page), page.jobs[0].due_in), (vec![JobState::Parked], SECOND_SHOWING));
     assert_eq!(page.role, Some(RoleHealth::Works(role())), "our power over it is moot");
-    buyer.jobs[0].attempts = 1;
+    (buyer.jobs[0].attempts, buyer.jobs[0].origin) = (1, JobOrigin::Sweep);
     assert_eq!(states(&not_listed(user(), &buyer, known, NOW)), [JobState::Failed]);
 }
 
