@@ -177,6 +177,11 @@ async fn one_answer_shuts_a_server_for_a_minute_and_many_for_hours() {
         world.until_vip(if code == 10004 { &bo } else { &cy }).await;
         assert!(!why(&world, &bo).await.contains(said));
     }
+    // Twice away, twice back, without a word of the Gateway's.
+    let told = "SELECT count(*) FROM activity_log WHERE action = 'bot.away'";
+    assert_eq!(world.number(told).await, 2);
+    let told = "SELECT count(*) FROM activity_log WHERE action = 'bot.back'";
+    assert_eq!(world.number(told).await, 2);
     world.finish().await;
 }
 

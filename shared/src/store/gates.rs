@@ -161,13 +161,17 @@ async fn refusals(tenant: &mut Tenant) -> Result<u32, sqlx::Error> {
     Ok(refusals.and_then(|refusals| refusals.try_into().ok()).unwrap_or(0))
 }
 
-/// Discord answers again: its next refusal is a first one.
-pub async fn reached(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
-    sqlx::query("UPDATE guild_gates SET refusals = 0 WHERE guild_id = $1 AND refusals > 0")
-        .bind(tenant.guild())
-        .execute(tenant.db())
-        .await?;
-    Ok(())
+/// Discord answers again: its next refusal is a first one. Answers whether it had said that the bot is not in the guild. Before the
+/// lease is given back, which forgets that.
+pub async fn reached(tenant: &mut Tenant, owner: Uuid) -> Result<bool, sqlx::Error> {
+    let was_away: Option<bool> = sqlx::query_scalar(
+        "UPDATE guild_gates SET refusals = 0 WHERE guild_id = $1 AND owner = $2 AND refusals > 0 RETURNING away",
+    )
+    .bind(tenant.guild())
+    .bind(owner)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(was_away == Some(true))
 }
 
 /// The bot is in the guild: a gate that is closed because Discord refused is opened, and one that is about to be closed for that

@@ -76,6 +76,7 @@ pub struct Settlement {
 pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, sqlx::Error> {
     let is_refused = matches!(turn.gate, Gate::Away(_) | Gate::Refused(_));
     let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(tenant).await?;
+    let back = turn.reached && !is_refused && gates::reached(tenant, turn.owner).await?;
     if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
@@ -84,11 +85,11 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
         }
         return Ok(Release::FencedOut);
     }
-    if turn.reached && !is_refused {
-        gates::reached(tenant).await?;
-    }
     if left {
         activity::record(tenant, Activity::BotAway).await?;
+    }
+    if back {
+        activity::record(tenant, Activity::BotBack).await?;
     }
     // Before the jobs: who writes what was heard, or read, of a guild's roles locks them in that order, and frees a role's jobs.
     if turn.roles.iter().any(|role| matches!(role, RoleHealth::Gone(_))) {
