@@ -64,6 +64,7 @@ pub enum MapCommand {
 
 /// What became of a role, and what to do about it.
 const DELETED: &str = "was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`)";
+const REPLACED: &str = "was deleted in Discord; what it was sold by gives another role";
 
 /// Runs a command.
 pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
@@ -118,15 +119,18 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let roles = mapped_roles::list(&mut tenant).await?;
     let deleted = guild_roles::deleted(&mut tenant).await?;
+    let unreplaced = guild_roles::unreplaced(&mut tenant, &deleted).await?;
     if let Some(closed) = gates::closed(&mut tenant).await? {
         println!("Nothing is changed in this server at the moment. {}.", held_up(closed));
     }
     if roles.is_empty() {
         println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
     }
+    let now = shared::clock::now();
     for role in roles {
         let state = match (role.enforcement, role.holders) {
-            _ if deleted.contains(&role.role_id) => DELETED.to_owned(),
+            _ if unreplaced.contains(&role.role_id) => DELETED.to_owned(),
+            _ if deleted.contains(&role.role_id) => REPLACED.to_owned(),
             (Enforcement::Unseen, _) => "waits for the bot to look who holds it".to_owned(),
             (Enforcement::Observe, Some(holders)) if holders > 0 => {
                 format!(
@@ -145,10 +149,9 @@ async fn list(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
         }
         if let Some(probe_at) = role.probe_at {
             let why = refusal::of_role(role.code.map(i32::cast_unsigned));
-            println!(
-                "    REFUSED: {why}. Changes of it wait; tried again {}, or when roles change.",
-                when(probe_at)
-            );
+            // The bot has not run since.
+            let again = if probe_at > now { when(probe_at) } else { "as soon as the bot runs".to_owned() };
+            println!("    REFUSED: {why}. Changes of it wait; tried again {again}, or when roles change.");
         }
         for sold in role.sold {
             println!("    {sold}");

@@ -194,7 +194,8 @@ async fn link(pool: &Pool, guild: GuildId, customer: &CustomerId, user: UserId) 
         Linking::AlreadySo => println!("{customer} was linked to {user} already."),
         Linking::TakenBy(holder) => bail!(
             "{customer} is linked to {holder}; a link does not move by itself: first `nexrole link remove --guild {guild} \
-             --customer {customer}`"
+             {}`",
+            customer_option(customer.as_str())
         ),
     }
     Ok(())
@@ -215,9 +216,9 @@ async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::R
         )
         .await?;
     }
-    let mut holders = BTreeSet::new();
+    let (mut holders, mut named) = (BTreeSet::new(), Vec::new());
     for (connection, _) in &known {
-        links::forget_named(&mut tx, *connection, customer).await?;
+        named.extend(links::forget_named(&mut tx, *connection, customer).await?);
         holders.extend(links::unlink(&mut tx, *connection, customer).await?);
     }
     let ended = sources::end_unbacked(&mut tx, customer).await?;
@@ -232,7 +233,12 @@ async fn unlink(pool: &Pool, guild: GuildId, customer: &CustomerId) -> anyhow::R
             "{ended} reason(s) for a role ended that came from a Stripe account, or mode, that is not connected any more."
         );
     }
-    if holders.is_empty() && ended == 0 {
+    for (subscription, member) in &named {
+        println!(
+            "{subscription} is not {member}'s any more, unless its own metadata at Stripe still names them."
+        );
+    }
+    if holders.is_empty() && named.is_empty() && ended == 0 {
         println!("{customer} was linked to nobody.");
     }
     Ok(())
@@ -371,10 +377,9 @@ fn unbacked(guild: GuildId, source: &why::Source) -> Option<String> {
         let mode = if source.livemode { "live" } else { "test" };
         format!("bought in {mode} mode on a Stripe connection that is not connected any more")
     };
-    let customer = shell_word(customer);
+    let customer = customer_option(customer);
     Some(format!(
-        "  ({why}: it does not count as paying, and does not end by itself; `nexrole link remove --guild {guild} --customer \
-         {customer}` ends it)"
+        "  ({why}: it does not count as paying, and does not end by itself; `nexrole link remove --guild {guild} {customer}` ends it)"
     ))
 }
 
@@ -382,15 +387,17 @@ fn unbacked(guild: GuildId, source: &why::Source) -> Option<String> {
 pub(crate) fn dispute(guild: GuildId, customer: &str, holder: UserId, named: UserId) -> String {
     format!(
         "is linked to {holder}, but its metadata at Stripe names {named}. If the metadata is right: `nexrole link remove --guild \
-         {guild} --customer {}`; otherwise correct it at Stripe",
-        shell_word(customer)
+         {guild} {}`; otherwise correct it at Stripe",
+        customer_option(customer)
     )
 }
 
-/// As a shell reads it back.
-fn shell_word(text: &str) -> String {
-    let plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./@".contains(&b));
-    if plain { text.to_owned() } else { format!("'{}'", text.replace('\'', r"'\''")) }
+/// A customer's id on a command line, as a shell and our parser read it back: an id may look like an option.
+fn customer_option(id: &str) -> String {
+    let is_plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./@".contains(&b));
+    let word = if is_plain { id.to_owned() } else { format!("'{}'", id.replace('\'', r"'\''")) };
+    let sign = if id.starts_with('-') { '=' } else { ' ' };
+    format!("--customer{sign}{word}")
 }
 
 fn held_words(held: &why::Held) -> String {

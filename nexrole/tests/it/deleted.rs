@@ -59,6 +59,30 @@ async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
     world.close().await;
 }
 
+/// The way out that is shown ends what it is shown for.
+#[tokio::test]
+async fn a_deleted_role_with_another_in_its_place_is_no_trouble_any_more() {
+    let mut world = World::start().await;
+    let owner = world.discord.join(world.guild, "owner").await.unwrap();
+    let deleted = world.vip.to_string();
+    world.discord.delete_role(world.guild, world.vip).await.unwrap();
+    let named = format!("Role `{deleted}` was deleted in Discord");
+    world.until("it is named", async || status(&world, owner).await.contains(&named)).await;
+    world.vip = world.discord.create_role(world.guild, "VIP again").await.unwrap();
+    let (price, role) = (world.price.clone(), world.vip.to_string());
+    map(&world, &["add", "--price", &price, "--role", &role]).await;
+    let ana = world.fan().await;
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.until("it is named no more", async || !status(&world, owner).await.contains("deleted")).await;
+    let said = map(&world, &["list"]).await;
+    assert!(
+        said.contains(&format!("role {deleted}  was deleted in Discord; what it was sold by gives another")),
+        "{said}"
+    );
+    world.close().await;
+}
+
 /// A role that is made after the list was read is not in it, and was not deleted.
 #[tokio::test]
 async fn a_new_role_is_not_a_deleted_one() {

@@ -275,6 +275,15 @@ async fn what_keeps_the_bot_from_giving_roles_is_said() {
     assert!(said.text.contains("VIP is given to nobody else: it gives Ban Members"), "{}", said.text);
     discord.delete_role(guild, vip).await.unwrap();
     doctor(&world, &[]).await.fails(&["discord.roles"], "does not exist any more", "map another");
+    let again = discord.create_role(guild, "VIP again").await.unwrap();
+    world.map("price", &world.price, again).await;
+    let listed = async |role: u64| -> bool {
+        let listed = sqlx::query_scalar("SELECT EXISTS (SELECT FROM guild_roles WHERE role_id = $1)");
+        listed.bind(role.cast_signed()).fetch_one(world.db()).await.unwrap()
+    };
+    world.until("the list was read", async || listed(again).await && !listed(vip).await).await;
+    let said = doctor(&world, &[]).await;
+    assert!(said.state("discord.roles") == "ok" && !said.text.contains("any more"), "{}", said.text);
     discord.kick_bot(guild).await.unwrap();
     let invitation = format!("client_id={}&scope=bot", sandbox::discord::BOT_ID);
     doctor(&world, &[]).await.fails(&["discord.server"], "the bot is not in server", &invitation);

@@ -73,7 +73,7 @@ async fn who_waits_with_a_whole_server_is_told_so_and_until_when() {
 #[tokio::test]
 async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
     for (code, cause) in [(50013, "Manage Roles"), (60003, "two-factor")] {
-        let world = World::start().await;
+        let mut world = World::start().await;
         let ana = world.fan().await;
         let body = json!({ "message": "x", "code": code });
         world.discord.fault(Fault::status(403).on("PUT", "/roles/").times(9).body(body)).await.unwrap();
@@ -87,8 +87,28 @@ async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
         assert!(said.contains(cause) && said.contains(&format!("next look {until}")), "{until}\n{said}");
         let said = map_list(&world).await;
         assert!(said.contains("REFUSED") && said.contains(cause) && said.contains(&until), "{until}\n{said}");
+        world.stop_bot().await.unwrap();
+        run(&world, "UPDATE role_health SET next_probe_at = now() - interval '1 h'").await;
+        let said = map_list(&world).await;
+        assert!(said.contains("REFUSED") && said.contains("tried again as soon as the bot runs"), "{said}");
         world.close().await;
     }
+}
+
+/// A last look at what is settled is no change, though it waits for its turn like one.
+#[tokio::test]
+async fn a_last_look_is_no_role_change_on_its_way() {
+    let world = World::start().await;
+    run(&world, "UPDATE guild_gates SET open_at = now() + interval '1 h'").await;
+    let insert = "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+                  SELECT guild_id, 7, 7, 'resync', 'recheck', 'test' FROM guilds";
+    run(&world, insert).await;
+    let said = world.status().await;
+    assert!(said.contains("up to date") && !said.contains("On their way"), "{said}");
+    run(&world, "UPDATE role_jobs SET origin = 'purchase'").await;
+    let said = world.status().await;
+    assert!(said.contains("On their way: 1 role change,"), "{said}");
+    world.close().await;
 }
 
 /// Nothing holds it up but that no bot runs: a time that has passed is not called the next look.

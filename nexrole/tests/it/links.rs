@@ -191,3 +191,25 @@ async fn a_link_by_the_owners_hand_does_not_follow_metadata() {
     assert!(world.why(&ana).await.contains(&format!("is linked to {awaited}, but its metadata")));
     world.finish().await;
 }
+
+/// What a subscription named itself is taken back by the same command, and that is said.
+#[tokio::test]
+async fn who_is_named_by_a_subscription_alone_is_told_to_lose_it() {
+    let world = World::start().await;
+    let customer = world.stripe.create_customer(None, &[]).await.unwrap();
+    let ana = world.member_with(&customer).await;
+    let present = world.subscribes_for(&ana, &world.price).await;
+    world.until_vip(&ana).await;
+    world.stripe.set_subscription(&present, json!({ "metadata": {} })).await.unwrap();
+    let guild = world.guild.to_string();
+    let remove = ["link", "remove", "--guild", &guild, "--customer", &customer];
+    let said = world.nexrole(&remove).await.unwrap();
+    assert!(
+        said.contains(&format!("{present} is not {}'s any more", ana.user)) && !said.contains("nobody"),
+        "{said}"
+    );
+    world.until_no_vip(&ana).await;
+    let said = world.nexrole(&remove).await.unwrap();
+    assert!(said.contains("was linked to nobody"), "{said}");
+    world.finish().await;
+}

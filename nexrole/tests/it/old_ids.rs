@@ -96,3 +96,26 @@ async fn what_cannot_be_an_id_is_refused() {
     assert_eq!(world.number("SELECT count(*) FROM role_mappings").await, 0);
     world.close().await;
 }
+
+/// What is shown to be run is run as it is shown, also if the id looks like an option.
+#[tokio::test]
+async fn a_command_with_an_odd_customer_can_be_pasted() {
+    let world = World::start().await;
+    let guild = world.guild.to_string();
+    let (ana, ben) = (world.fan().await.user.to_string(), world.fan().await.user.to_string());
+    for customer in ["-lena", "--user", "it's $HOME"] {
+        let option = format!("--customer={customer}");
+        let link = |user| ["link", "add", "--guild", &guild, &option, "--user", user];
+        world.nexrole(&link(&ana)).await.unwrap();
+        let said = world.nexrole(&link(&ben)).await.unwrap_err();
+        let (_, command) = said.split_once('`').unwrap();
+        let (command, _) = command.split_once('`').unwrap();
+        let shell =
+            tokio::process::Command::new("sh").args(["-c", &format!("printf '%s\\n' {command}")]).output();
+        let words = String::from_utf8(shell.await.unwrap().stdout).unwrap();
+        let words: Vec<_> = words.lines().skip(1).collect();
+        let said = world.nexrole(&words).await.unwrap();
+        assert!(said.contains(&format!("{customer} is not {ana}'s any more")), "{said}");
+    }
+    world.close().await;
+}

@@ -142,13 +142,24 @@ pub async fn sealed_page(db: &mut PgConnection, after: Option<&Sealed>) -> Resul
     sealed::page_on(db, after).await
 }
 
-/// The roles that a guild has mapped; as the operator.
+/// The roles that a guild has mapped, without those that were deleted in Discord and have another in their place; as the operator.
 pub async fn mapped(db: &mut PgConnection, guild: GuildId) -> Result<Vec<RoleId>, sqlx::Error> {
     enter(db, guild).await?;
-    let mapped = sqlx::query_scalar("SELECT role_id FROM mapped_roles WHERE guild_id = $1 ORDER BY role_id");
-    let mapped = mapped.bind(guild).fetch_all(&mut *db).await;
+    let mapped = sqlx::query_as(
+        "SELECT r.role_id, coalesce(read_at, 'epoch') AS read_at,
+                EXISTS (SELECT FROM guild_roles g WHERE (g.guild_id, g.role_id) = (r.guild_id, r.role_id))
+                OR EXISTS (SELECT FROM role_mappings m
+                            WHERE (m.guild_id, m.role_id) = (r.guild_id, r.role_id)
+                              AND NOT EXISTS (SELECT FROM role_mappings o JOIN guild_roles USING (guild_id, role_id)
+                                               WHERE (o.guild_id, o.source_kind, o.source_id)
+                                                   = (m.guild_id, m.source_kind, m.source_id))) AS is_needed
+           FROM mapped_roles r LEFT JOIN role_reads USING (guild_id) WHERE r.guild_id = $1 ORDER BY r.role_id",
+    );
+    let mapped: Result<Vec<(RoleId, Timestamp, bool)>, _> = mapped.bind(guild).fetch_all(&mut *db).await;
     leave(db).await?;
-    mapped
+    // One that was made after the list was read is not in it either.
+    let kept = mapped?.into_iter().filter(|(role, read_at, needed)| *needed || role.created_at() >= *read_at);
+    Ok(kept.map(|(role, ..)| role).collect())
 }
 
 /// Customers of a guild that are linked to another member than their metadata names; as the operator.

@@ -254,6 +254,22 @@ pub async fn deleted(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
     Ok(older.map(|(role, _)| role).collect())
 }
 
+/// Of deleted roles, those that something is sold by which gives no other role instead: a person has to map one.
+pub async fn unreplaced(tenant: &mut Tenant, deleted: &[RoleId]) -> Result<Vec<RoleId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT m.role_id FROM role_mappings m
+          WHERE m.guild_id = $1 AND m.role_id = ANY ($2)
+            AND NOT EXISTS (SELECT FROM role_mappings o
+                             WHERE (o.guild_id, o.source_kind, o.source_id) = (m.guild_id, m.source_kind, m.source_id)
+                               AND o.role_id <> ALL ($2))
+          ORDER BY m.role_id",
+    )
+    .bind(tenant.guild())
+    .bind(deleted.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
+    .fetch_all(tenant.db())
+    .await
+}
+
 /// The mapped roles that are suspended, each with why.
 pub async fn suspended(tenant: &mut Tenant) -> Result<Vec<(RoleId, String)>, sqlx::Error> {
     sqlx::query_as(

@@ -4,7 +4,7 @@
 use super::{audit, tenant::Tenant};
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry, Change},
-    ids::{ConnectionId, CustomerId, UserId},
+    ids::{ConnectionId, CustomerId, SubscriptionId, UserId},
 };
 
 /// How a link was proven.
@@ -173,22 +173,26 @@ pub async fn unlink(
     Ok(holder)
 }
 
-/// Forgets whom a customer's subscriptions named themselves. Before [`unlink`], as whoever applies a read takes the mirror first.
+/// Forgets whom a customer's subscriptions named themselves, and answers it. Before [`unlink`], as whoever applies a read takes the mirror first.
 pub async fn forget_named(
     tenant: &mut Tenant,
     connection: ConnectionId,
     customer: &CustomerId,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE subscriptions SET user_id = NULL
-          WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 AND user_id IS NOT NULL",
+) -> Result<Vec<(SubscriptionId, UserId)>, sqlx::Error> {
+    sqlx::query_as(
+        "WITH named AS (
+             SELECT subscription_id, user_id FROM subscriptions
+              WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 AND user_id IS NOT NULL
+              ORDER BY subscription_id COLLATE \"C\" FOR NO KEY UPDATE)
+         UPDATE subscriptions s SET user_id = NULL FROM named
+          WHERE s.guild_id = $1 AND s.connection_id = $2 AND s.subscription_id = named.subscription_id
+         RETURNING s.subscription_id, named.user_id",
     )
     .bind(tenant.guild())
     .bind(connection)
     .bind(customer)
-    .execute(tenant.db())
-    .await?;
-    Ok(())
+    .fetch_all(tenant.db())
+    .await
 }
 
 /// Forgets that customers' and subscriptions' metadata named this member.

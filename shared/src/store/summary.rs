@@ -24,7 +24,7 @@ pub struct Summary {
     pub parked: i64,
     /// Mapped roles that had holders and are not turned on.
     pub observed_roles: i64,
-    /// Mapped roles that were deleted in Discord.
+    /// Mapped roles that were deleted in Discord, and for which no other is mapped.
     #[sqlx(skip)]
     pub deleted_roles: Vec<RoleId>,
     /// Roles that Discord does not let us manage.
@@ -47,7 +47,7 @@ pub struct Summary {
 
 /// Looks; `None` for a guild that does not use us.
 pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error> {
-    let deleted_roles = guild_roles::deleted(tenant).await?;
+    let deleted = guild_roles::deleted(tenant).await?;
     let summary: Option<Summary> = sqlx::query_as(
         "WITH failing AS (
              SELECT c.connection_id, c.failing_since, c.last_error, 0 AS rank
@@ -86,7 +86,9 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
                     AND role_id <> ALL ($2)) AS taken,
-                (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'pending') AS pending,
+                -- A last look changes nothing if all is well.
+                (SELECT count(*) FROM role_jobs
+                  WHERE guild_id = $1 AND state = 'pending' AND origin <> 'recheck') AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
@@ -101,8 +103,9 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
            FROM guilds WHERE guild_id = $1",
     )
     .bind(tenant.guild())
-    .bind(deleted_roles.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
+    .bind(deleted.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
     .fetch_optional(tenant.db())
     .await?;
+    let deleted_roles = guild_roles::unreplaced(tenant, &deleted).await?;
     Ok(summary.map(|summary| Summary { deleted_roles, ..summary }))
 }
