@@ -12,6 +12,8 @@ use crate::world::{Fan, World};
 
 /// A buyer's job waits without having failed, and nothing was given.
 const WAITS: &str = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts = 0";
+const CLOSED: &str =
+    "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '10 s'";
 const CLOSED_A_MINUTE: &str = "SELECT count(*) FROM guild_gates WHERE owner IS NULL
     AND open_at BETWEEN now() + interval '45 seconds' AND now() + interval '61 seconds'";
 
@@ -97,6 +99,22 @@ async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() 
     world.until_vip(&ben).await;
     let forgotten = "SELECT count(*) FROM guild_gates WHERE refusals = 0 AND refused_code IS NULL";
     assert_eq!(world.number(forgotten).await, 1);
+    world.finish().await;
+}
+
+/// Discord refuses one role for a reason that we have no rule for, again and again: who buys another waits for a minute, not for hours.
+#[tokio::test]
+async fn a_role_that_is_refused_for_an_unknown_reason_does_not_shut_a_server_where_members_can_be_read() {
+    let world = World::start().await;
+    let ana = world.fan().await;
+    world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(4)).await.unwrap();
+    world.subscribes(&ana).await;
+    for _ in 0..4 {
+        world.until("the guild waits", async || world.number(CLOSED).await == 1).await;
+        assert_eq!(world.number(CLOSED_A_MINUTE).await, 1);
+        the_wait_is_over(&world).await;
+    }
+    world.until_vip(&ana).await;
     world.finish().await;
 }
 

@@ -104,7 +104,7 @@ pub enum Gate {
     /// The bot is not in the guild, says Discord with this code: closed, longer each time, or until the bot is invited. Open, if
     /// that was during the lease.
     Away(u32),
-    /// Discord refuses calls for the guild with this code: the same.
+    /// Discord refuses a call for the guild with this code: the same, but for a minute each time while others are answered.
     Refused(u32),
 }
 

@@ -74,9 +74,10 @@ pub struct Settlement {
 /// Writes a turn's result; the caller commits. Fenced out: nothing of it is written, and what may have been changed at
 /// Discord is looked at again by whoever comes next.
 pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, sqlx::Error> {
-    let is_refused = matches!(turn.gate, Gate::Away(_) | Gate::Refused(_));
-    let left = matches!(turn.gate, Gate::Away(_)) && !gates::is_away(tenant).await?;
-    let back = turn.reached && !is_refused && gates::reached(tenant, turn.owner).await?;
+    let is_away = matches!(turn.gate, Gate::Away(_));
+    let left = is_away && !gates::is_away(tenant).await?;
+    // Also if one call was refused for a reason of its own: that call waits longer each time, the guild does not.
+    let back = turn.reached && !is_away && gates::reached(tenant, turn.owner).await?;
     if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
