@@ -298,6 +298,14 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
             format!("{subscription} of {customer}")
         });
     }
+    if !story.for_others.is_empty() {
+        println!("\nSubscriptions of theirs that are for others");
+        lines(&story.for_others, "none", |(subscription, customer, other)| {
+            format!(
+                "{subscription} of {customer}  is {other}'s: its own metadata at Stripe names them, and counts first"
+            )
+        });
+    }
     println!("\nReasons for a role");
     lines(&story.sources, "none: nothing this member pays for is mapped to a role", |source| {
         let state = match (source.enforcement, &source.danger) {

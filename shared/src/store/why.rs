@@ -105,6 +105,8 @@ pub struct Story {
     pub customers: Vec<Customer>,
     /// Subscriptions that are this member's by their own metadata, with their customers.
     pub subscriptions: Vec<(String, String)>,
+    /// Subscriptions of this member's customers that are somebody else's by their own metadata.
+    pub for_others: Vec<(String, String, UserId)>,
     /// Reasons.
     pub sources: Vec<Source>,
     /// Books.
@@ -137,6 +139,15 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .await?;
     let subscriptions = sqlx::query_as(
         "SELECT subscription_id, customer_id FROM subscriptions WHERE guild_id = $1 AND user_id = $2 ORDER BY 1",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
+    let for_others = sqlx::query_as(
+        "SELECT subscription_id, customer_id, s.user_id
+           FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
+          WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id <> $2 ORDER BY 1",
     )
     .bind(tenant.guild())
     .bind(user)
@@ -186,5 +197,5 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .await?;
     let deleted = guild_roles::deleted(tenant).await?;
     let closed = gates::closed(tenant).await?;
-    Ok(Story { customers, subscriptions, sources, held, closed, deleted, jobs, history })
+    Ok(Story { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
 }
