@@ -86,9 +86,10 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
                     AND role_id <> ALL ($2)) AS taken,
-                -- A last look changes nothing if all is well.
+                -- A mere look changes nothing if all is well.
                 (SELECT count(*) FROM role_jobs
-                  WHERE guild_id = $1 AND state = 'pending' AND origin <> 'recheck') AS pending,
+                  WHERE guild_id = $1 AND state = 'pending'
+                    AND NOT (action = 'resync' AND origin IN ('sweep', 'recheck'))) AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
