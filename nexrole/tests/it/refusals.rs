@@ -248,6 +248,11 @@ async fn the_look_at_a_servers_roles_believes_one_answer_for_a_minute() {
 async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
     let world = World::start().await;
     let ana = world.fan().await;
+    // The session's own look at the roles is over, or it would be the one that is refused.
+    let begun = "SELECT count(*) FROM guild_gates WHERE invited";
+    world.until("the session has begun", async || world.number(begun).await == 1).await;
+    let read = "SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at";
+    world.until("the roles are read", async || world.number(read).await == 1).await;
     world.discord.kick_bot(world.guild).await.unwrap();
     let long = "SELECT count(*) FROM guild_gates WHERE away AND open_at > now() + interval '5 hours'";
     world.until("the server is left alone", async || world.number(long).await == 1).await;
