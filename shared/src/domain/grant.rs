@@ -31,17 +31,6 @@ pub enum GrantState {
     Ending,
 }
 
-impl GrantState {
-    /// As stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Intended => "intended",
-            Self::Confirmed => "confirmed",
-            Self::Ending => "ending",
-        }
-    }
-}
-
 /// One row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {

@@ -34,20 +34,6 @@ pub enum JobOrigin {
     Recheck,
 }
 
-impl JobOrigin {
-    /// As stored.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Purchase => "purchase",
-            Self::Join => "join",
-            Self::Command => "command",
-            Self::Bulk => "bulk",
-            Self::Sweep => "sweep",
-            Self::Recheck => "recheck",
-        }
-    }
-}
-
 /// Where a job stands. `docs/job-states.md` has the diagram.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum JobState {
