@@ -3,10 +3,9 @@
 use std::{fs, path::PathBuf};
 
 use anyhow::{Context, bail};
+use embedded_postgres::{Cluster, Durability, Options};
 use shared::{config::Env, store::database};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
-
-use crate::postgres::{self, Cluster, Durability, Options};
 
 /// A Postgres server on which we may make databases.
 pub enum Server {
@@ -18,14 +17,19 @@ pub enum Server {
 
 impl Server {
     /// `DATABASE_URL` if it is set, else a private cluster in `folder`. Blocks while it starts.
-    pub fn find(env: &Env, folder: PathBuf, durability: Durability, guard: PathBuf) -> anyhow::Result<Self> {
+    pub fn find(
+        env: &Env,
+        folder: PathBuf,
+        durability: Durability,
+        launcher: PathBuf,
+    ) -> anyhow::Result<Self> {
         if let Some(url) = env.get("DATABASE_URL") {
             return Ok(Self::External(url));
         }
         let search_path = env.get("PATH").map(Into::into);
         let bin_dir = env.get("PG_BIN").map(PathBuf::from);
-        let options = Options { folder, durability, guard, search_path, bin_dir };
-        Ok(Self::Embedded(postgres::start(&options)?))
+        let options = Options { folder, durability, launcher, search_path, bin_dir };
+        Ok(Self::Embedded(embedded_postgres::start(&options)?))
     }
 
     /// The address of one of its databases.

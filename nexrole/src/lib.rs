@@ -1,4 +1,4 @@
-//! The one-binary front door: the demo, the operator's commands, and the embedded Postgres.
+//! The one-binary front door: the demo, the operator's commands, and a database of its own.
 //!
 //! In: a command line and the environment. Out: the same services and store functions that production runs.
 
@@ -14,5 +14,4 @@ pub mod doctor;
 pub mod init;
 pub mod keys;
 pub mod operator;
-pub mod postgres;
 pub mod up;

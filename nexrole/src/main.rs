@@ -3,9 +3,10 @@
 use std::{ffi::OsString, path::PathBuf, process::ExitCode};
 
 use clap::{Parser, Subcommand};
+use embedded_postgres::{Durability, Options};
 use nexrole::{
     children::{self, Service},
-    demo, doctor, init, keys, operator, postgres, up,
+    demo, doctor, init, keys, operator, up,
 };
 use shared::config::{EXIT_CONFIG, Env, Problems};
 
@@ -68,9 +69,9 @@ fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().skip(1).collect();
     // Before anything else: it runs as another user, with an empty environment, and turns into Postgres.
     if let Some((name, rest)) = arguments.split_first()
-        && name == "postgres-guard"
+        && name == "postgres-launch"
     {
-        return postgres::guard(rest);
+        return embedded_postgres::launch(rest);
     }
     let command = Arguments::parse().command.unwrap_or_else(|| Command::Demo(demo::Arguments::default()));
     // A service gets what its parent gives it, and nothing else: the file has the other's secrets too.
@@ -137,14 +138,14 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Command::PostgresHold { folder } => {
-            let options = postgres::Options {
+            let options = Options {
                 folder,
-                durability: postgres::Durability::Durable,
-                guard: postgres::this_program()?,
+                durability: Durability::Durable,
+                launcher: embedded_postgres::this_program()?,
                 search_path: env.get("PATH").map(Into::into),
                 bin_dir: env.get("PG_BIN").map(Into::into),
             };
-            postgres::hold(&options)?;
+            embedded_postgres::hold(&options)?;
             Ok(ExitCode::SUCCESS)
         }
     }

@@ -7,6 +7,7 @@ use std::{
 };
 
 use anyhow::Context;
+use embedded_postgres::{Cluster, Durability};
 use secrecy::ExposeSecret;
 use shared::{
     config::{EXIT_CONFIG, Env, Problems, Reader},
@@ -19,7 +20,6 @@ use crate::{
     backoff::Backoff,
     children::{Plan, Service},
     database::{Published, Server, data_folder},
-    postgres::{self, Cluster, Durability},
 };
 
 const DATABASE: &str = "nexrole_main";
@@ -40,7 +40,7 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     crate::database::migrate(&migrations).await?;
     migrations.close().await;
 
-    let program = postgres::this_program()?;
+    let program = embedded_postgres::this_program()?;
     let env = env.clone().without("DATABASE_URL_FILE").with("DATABASE_URL", &url);
     let mut services = JoinSet::new();
     for (service, listen) in listen {
@@ -108,8 +108,8 @@ async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Cluster, Publish
     }
     let folder = data_folder(env).join("postgres");
     tracing::info!(folder = %folder.display(), "DATABASE_URL is not set: starting a private Postgres");
-    let (owned, guard) = (env.clone(), postgres::this_program()?);
-    let find = move || Server::find(&owned, folder, Durability::Durable, guard);
+    let (owned, launcher) = (env.clone(), embedded_postgres::this_program()?);
+    let find = move || Server::find(&owned, folder, Durability::Durable, launcher);
     let server = tokio::task::spawn_blocking(find).await.context("starting Postgres ended by a panic")??;
     let url = server.ensure(DATABASE).await?;
     let ours = match server {

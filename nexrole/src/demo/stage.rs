@@ -9,6 +9,7 @@ use std::{
 };
 
 use anyhow::{Context, bail};
+use embedded_postgres::Durability;
 use sandbox::{
     discord::{self, Limits},
     stripe,
@@ -21,7 +22,6 @@ use super::report::Report;
 use crate::{
     children::{Plan, Running, Service, free_port},
     database::{Server, data_folder},
-    postgres::{self, Durability},
 };
 
 /// Short, so that the story does not wait for a dead bot's lease to run out.
@@ -72,7 +72,7 @@ impl Stage {
         report.say("Stripe and Discord are sandboxes on this machine; no account is needed.\n");
         let database = Database::start(env, folder.clone(), report).await?;
 
-        let program = postgres::this_program()?;
+        let program = embedded_postgres::this_program()?;
         let secret = format!("whsec_{}", uuid::Uuid::new_v4().simple());
         let gateway_port = free_port()?;
         let webhook_url = format!("http://127.0.0.1:{gateway_port}/webhooks/stripe");
@@ -277,8 +277,8 @@ impl Stage {
 impl Database {
     async fn start(env: &Env, folder: PathBuf, report: &Report) -> anyhow::Result<Self> {
         let began = Instant::now();
-        let (owned, guard) = (env.clone(), postgres::this_program()?);
-        let find = move || Server::find(&owned, folder, Durability::Durable, guard);
+        let (owned, launcher) = (env.clone(), embedded_postgres::this_program()?);
+        let find = move || Server::find(&owned, folder, Durability::Durable, launcher);
         let server =
             tokio::task::spawn_blocking(find).await.context("starting Postgres ended by a panic")??;
         let (name, whose) = match &server {
@@ -297,7 +297,7 @@ impl Database {
     }
 
     async fn nexrole(&self, arguments: &[&str]) -> anyhow::Result<String> {
-        let mut command = Command::new(postgres::this_program()?);
+        let mut command = Command::new(embedded_postgres::this_program()?);
         let output =
             command.args(arguments).env("DATABASE_URL", &self.url).kill_on_drop(true).output().await?;
         if !output.status.success() {

@@ -9,10 +9,8 @@ use std::{
     },
 };
 
-use nexrole::{
-    database::Server,
-    postgres::{Durability, StartError},
-};
+use embedded_postgres::{Durability, StartError};
+use nexrole::database::Server;
 use shared::{
     config::Env,
     ids::GuildId,
@@ -100,12 +98,12 @@ pub(crate) fn give_up(missing: &StartError) -> ! {
 
 fn start() -> Shared {
     let env = Env::from_process();
-    let guard = PathBuf::from(env!("CARGO_BIN_EXE_nexrole"));
+    let launcher = PathBuf::from(env!("CARGO_BIN_EXE_nexrole"));
     // A folder per user and slot: another run's lock sends us to the next.
     let who = rustix::process::getuid().as_raw();
     let server = (0..SLOTS).find_map(|slot| {
         let folder = std::env::temp_dir().join(format!("nexrole-test-{who}-{slot}"));
-        match Server::find(&env, folder, Durability::Ephemeral, guard.clone()) {
+        match Server::find(&env, folder, Durability::Ephemeral, launcher.clone()) {
             Ok(server) => Some(server),
             Err(error) => match error.downcast_ref() {
                 Some(StartError::InUse { .. }) => None,

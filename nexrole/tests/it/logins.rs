@@ -3,7 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use nexrole::postgres::{self, Cluster, Durability};
+use embedded_postgres::{Cluster, Durability};
 use shared::store::{
     database::{self, MigrationError, Readiness},
     roles::{Login, ROLES, RolesError},
@@ -28,7 +28,7 @@ impl Server {
     async fn start(name: &str) -> Self {
         let folder = Scratch::new(name);
         let options = options(&folder.0, Durability::Ephemeral);
-        let started = tokio::task::spawn_blocking(move || postgres::start(&options));
+        let started = tokio::task::spawn_blocking(move || embedded_postgres::start(&options));
         let cluster = started.await.expect("no panic").expect("Postgres starts");
         Self { cluster, _folder: folder }
     }

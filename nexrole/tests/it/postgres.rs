@@ -1,6 +1,6 @@
 //! The embedded Postgres, started, killed and started again.
 //!
-//! In: the server binaries of this machine, and the `nexrole` executable as guard and as a killable owner
+//! In: the server binaries of this machine, and the `nexrole` executable as launcher and as a killable owner
 //! (`postgres-hold <folder>`). Out: what a user finds after each accident. Nothing is left running.
 
 #![cfg(target_os = "linux")]
@@ -17,7 +17,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
-use nexrole::postgres::{self, Cluster, Durability, Options, StartError};
+use embedded_postgres::{Cluster, Durability, Options, StartError};
 use rustix::process::Signal;
 use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
@@ -168,7 +168,7 @@ async fn a_server_that_was_started_by_hand_is_not_fought() {
 fn a_second_owner_is_told_who_is_first() {
     let scratch = Scratch::new("second");
     let cluster = start(&scratch, Durability::Durable);
-    let error = postgres::start(&options(&scratch.0, Durability::Durable)).unwrap_err();
+    let error = embedded_postgres::start(&options(&scratch.0, Durability::Durable)).unwrap_err();
     assert!(matches!(error, StartError::InUse { pid: Some(pid), .. } if pid == std::process::id()));
     let text = error.to_string();
     assert!(text.contains(&format!("(process {})", std::process::id())), "{text}");
@@ -204,7 +204,7 @@ async fn a_folder_with_a_long_name_gets_its_socket_in_tmp() {
     let scratch = Scratch::new("long");
     let folder = scratch.0.join("a folder, with a \"name\" ".repeat(5));
     for _ in 0..2 {
-        let cluster = postgres::start(&options(&folder, Durability::Durable)).unwrap();
+        let cluster = embedded_postgres::start(&options(&folder, Durability::Durable)).unwrap();
         let socket = cluster.socket_dir().to_owned();
         assert!(socket.starts_with("/tmp"), "{}", socket.display());
         assert_eq!(fs::metadata(&socket).unwrap().mode() & 0o777, 0o700);
@@ -218,7 +218,7 @@ async fn a_folder_with_a_long_name_gets_its_socket_in_tmp() {
 async fn a_folder_with_an_odd_name_works() {
     let scratch = Scratch::new("odd");
     let folder = scratch.0.join("ä, \"b\" %20&c=d");
-    let cluster = postgres::start(&options(&folder, Durability::Ephemeral)).unwrap();
+    let cluster = embedded_postgres::start(&options(&folder, Durability::Ephemeral)).unwrap();
     assert!(cluster.socket_dir().starts_with(&folder));
     write(&cluster.url("postgres"), "works").await;
 }
@@ -274,18 +274,18 @@ async fn root_may_keep_project_and_program_in_its_home() {
     }
     let home = Scratch::in_folder(Path::new("/root"), "root-home");
     fs::set_permissions(&home.0, fs::Permissions::from_mode(0o700)).unwrap();
-    let guard = home.0.join("nexrole");
-    fs::copy(NEXROLE, &guard).unwrap();
-    let options = Options { guard, ..options(&home.0.join("postgres"), Durability::Durable) };
+    let launcher = home.0.join("nexrole");
+    fs::copy(NEXROLE, &launcher).unwrap();
+    let options = Options { launcher, ..options(&home.0.join("postgres"), Durability::Durable) };
 
-    let cluster = postgres::start(&options).unwrap();
+    let cluster = embedded_postgres::start(&options).unwrap();
     let _elsewhere = Scratch(cluster.log_file().parent().unwrap().to_owned());
     assert!(cluster.log_file().starts_with("/var/lib"), "{}", cluster.log_file().display());
     write(&cluster.url("postgres"), "kept").await;
     cluster.stop().unwrap();
-    let cluster = postgres::start(&options).unwrap();
+    let cluster = embedded_postgres::start(&options).unwrap();
     assert_eq!(read(&cluster.url("postgres")).await, "kept");
-    let error = postgres::start(&options).unwrap_err();
+    let error = embedded_postgres::start(&options).unwrap_err();
     assert!(matches!(error, StartError::InUse { .. }), "{error}");
 }
 
@@ -307,7 +307,7 @@ async fn an_ordinary_user_needs_nothing_special_and_root_continues_as_that_user(
     write(&owner.url, "kept").await;
     assert_eq!(fs::metadata(folder.join("data")).unwrap().uid(), NOBODY);
     owner.kill();
-    let cluster = postgres::start(&options(&folder, Durability::Durable)).unwrap();
+    let cluster = embedded_postgres::start(&options(&folder, Durability::Durable)).unwrap();
     assert_eq!(read(&cluster.url("postgres")).await, "kept");
     cluster.stop().unwrap();
     let owner = ordinary(&folder);
@@ -321,7 +321,7 @@ fn missing_or_wrong_binaries_are_explained() {
     fs::create_dir(&bin_dir).unwrap();
     let folder = scratch.0.join("postgres");
     let wanted = Options { bin_dir: Some(bin_dir.clone()), ..options(&folder, Durability::Durable) };
-    let none = postgres::start(&wanted).unwrap_err().to_string();
+    let none = embedded_postgres::start(&wanted).unwrap_err().to_string();
     assert!(none.contains(&bin_dir.display().to_string()), "{none}");
     assert!(none.contains("Install the package `postgresql`"), "{none}");
     assert!(none.contains("set DATABASE_URL"), "{none}");
@@ -331,18 +331,18 @@ fn missing_or_wrong_binaries_are_explained() {
         fs::write(&path, "#!/bin/sh\necho 'postgres (PostgreSQL) 14.9'\n").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
     }
-    let old = postgres::start(&wanted).unwrap_err().to_string();
+    let old = embedded_postgres::start(&wanted).unwrap_err().to_string();
     assert!(old.contains("is version 14, but 15 or newer is needed"), "{old}");
 
-    let cluster = postgres::start(&options(&folder, Durability::Durable)).unwrap();
+    let cluster = embedded_postgres::start(&options(&folder, Durability::Durable)).unwrap();
     cluster.stop().unwrap();
     let version = folder.join("data/PG_VERSION");
     let real = fs::read_to_string(&version).unwrap();
-    let other = postgres::start(&wanted).unwrap_err().to_string();
+    let other = embedded_postgres::start(&wanted).unwrap_err().to_string();
     assert!(other.contains(&format!("was written by Postgres {}", real.trim())), "{other}");
     assert!(other.contains("(found: 14)"), "{other}");
     fs::write(&version, "").unwrap();
-    let broken = postgres::start(&wanted).unwrap_err().to_string();
+    let broken = embedded_postgres::start(&wanted).unwrap_err().to_string();
     assert!(broken.contains("is not a Postgres data folder"), "{broken}");
     assert!(folder.join("data/base").exists(), "never made anew over existing data");
 }
@@ -352,19 +352,19 @@ fn a_server_that_ends_early_is_quoted() {
     let scratch = Scratch::new("early-end");
     start(&scratch, Durability::Durable).stop().unwrap();
     fs::write(scratch.0.join("data/postgresql.conf"), "nonsense = 1\n").unwrap();
-    let error = postgres::start(&options(&scratch.0, Durability::Durable)).unwrap_err();
+    let error = embedded_postgres::start(&options(&scratch.0, Durability::Durable)).unwrap_err();
     assert!(matches!(error, StartError::Exited { .. }), "{error}");
     assert!(error.to_string().contains("unrecognized configuration parameter \"nonsense\""), "{error}");
 }
 
 #[test]
-fn a_guard_whose_owner_is_gone_starts_nothing() {
-    let guard = |owner: u32| {
+fn a_launcher_whose_owner_is_gone_starts_nothing() {
+    let launch = |owner: u32| {
         let mut command = Command::new(NEXROLE);
-        command.arg("postgres-guard").arg(owner.to_string()).args(["/bin/echo", "started"]).output().unwrap()
+        command.arg("postgres-launch").arg(owner.to_string()).args(["/bin/echo", "started"]).output().unwrap()
     };
-    assert_eq!(guard(std::process::id()).stdout, b"started\n");
-    let orphan = guard(1);
+    assert_eq!(launch(std::process::id()).stdout, b"started\n");
+    let orphan = launch(1);
     assert!(!orphan.status.success() && orphan.stdout.is_empty());
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("the owner is gone already"));
 }
@@ -373,20 +373,20 @@ pub(crate) fn options(folder: &Path, durability: Durability) -> Options {
     Options {
         folder: folder.to_owned(),
         durability,
-        guard: PathBuf::from(NEXROLE),
+        launcher: PathBuf::from(NEXROLE),
         search_path: Env::from_process().get("PATH").map(Into::into),
         bin_dir: machine::bin_dir().map(Into::into),
     }
 }
 
 fn start(scratch: &Scratch, durability: Durability) -> Cluster {
-    postgres::start(&options(&scratch.0, durability)).unwrap()
+    embedded_postgres::start(&options(&scratch.0, durability)).unwrap()
 }
 
 /// Returns when the start owns the folder, and so has nothing to wait for but an old server.
 fn start_in_a_thread(scratch: &Scratch) -> JoinHandle<Result<Cluster, StartError>> {
     let options = options(&scratch.0, Durability::Durable);
-    let starting = std::thread::spawn(move || postgres::start(&options));
+    let starting = std::thread::spawn(move || embedded_postgres::start(&options));
     let me = format!("{}\n", std::process::id());
     let lock = scratch.0.join("owner.lock");
     until("our start owns the folder", || fs::read_to_string(&lock).is_ok_and(|owner| owner == me));

@@ -7,7 +7,8 @@ use std::{
 
 /// Tests aside.
 const LONGEST_FILE: usize = 500;
-pub(crate) const CRATES: [&str; 5] = ["bot", "nexrole", "sandbox", "shared", "webhook-gateway"];
+pub(crate) const CRATES: [&str; 6] =
+    ["bot", "embedded-postgres", "nexrole", "sandbox", "shared", "webhook-gateway"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")

@@ -8,10 +8,8 @@ use std::{
     time::{Duration, Instant},
 };
 
-use nexrole::{
-    children::free_port,
-    postgres::{self, Durability},
-};
+use embedded_postgres::Durability;
+use nexrole::children::free_port;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use shared::store::{
     database::{self, Readiness},
@@ -32,7 +30,7 @@ struct Made {
 }
 
 fn made(folder: &Path) -> Made {
-    let cluster = postgres::start(&options(folder, Durability::Durable)).expect("Postgres starts");
+    let cluster = embedded_postgres::start(&options(folder, Durability::Durable)).expect("Postgres starts");
     let program = fs::read_link(format!("/proc/{}/exe", cluster.pid())).expect("it runs");
     let data = fs::read_link(format!("/proc/{}/cwd", cluster.pid())).expect("it runs");
     cluster.stop().expect("it stops");

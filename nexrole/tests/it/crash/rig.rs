@@ -7,10 +7,10 @@ use std::{
     time::{Duration, Instant},
 };
 
+use embedded_postgres::{Cluster, Durability};
 use nexrole::{
     children::{Plan, Running, Service, free_port},
     database::Server,
-    postgres::{Cluster, Durability},
 };
 use rustix::process::Signal;
 use shared::config::Env;
@@ -81,7 +81,7 @@ impl Rig {
     pub(super) async fn start_polling(name: &str, poll_seconds: &str) -> Self {
         let scratch = Scratch::new(&format!("crash-{name}"));
         let options = options(&scratch.0, Durability::Durable);
-        let starting = tokio::task::spawn_blocking(move || nexrole::postgres::start(&options));
+        let starting = tokio::task::spawn_blocking(move || embedded_postgres::start(&options));
         let server = Server::Embedded(starting.await.expect("no panic").expect("Postgres starts"));
         let database = Database::on(&server).await;
         let Server::Embedded(cluster) = server else { unreachable!("it was put in above") };

@@ -7,7 +7,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
-use nexrole::postgres::Durability;
+use embedded_postgres::Durability;
 use rustix::process::Signal;
 
 use super::machine::{Bystander, NEXROLE, Scratch, bin_dir, is_root_or_skipped, signal, until};

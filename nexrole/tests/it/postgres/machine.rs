@@ -11,7 +11,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use nexrole::postgres::{self, Durability, Options, StartError};
+use embedded_postgres::{Durability, Options, StartError};
 use rustix::process::{Pid, Signal};
 use shared::config::Env;
 
@@ -43,13 +43,13 @@ fn find_bin_dir() -> Option<PathBuf> {
     let options = Options {
         folder: std::env::temp_dir().join(format!("nexrole-test-{who}-fetched")),
         durability: Durability::Ephemeral,
-        guard: PathBuf::from(NEXROLE),
+        launcher: PathBuf::from(NEXROLE),
         search_path: Some(path.into()),
         bin_dir: None,
     };
     let deadline = Instant::now() + SOON;
     let cluster = loop {
-        match postgres::start(&options) {
+        match embedded_postgres::start(&options) {
             // Another run of the tests is doing the same.
             Err(StartError::InUse { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(Duration::from_millis(200));

@@ -6,7 +6,8 @@ use std::{
     process::Output,
 };
 
-use nexrole::{database::Server, postgres::Durability};
+use embedded_postgres::Durability;
+use nexrole::database::Server;
 use shared::store::{database, roles::ROLES};
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
@@ -101,7 +102,7 @@ async fn a_backup_is_restored_with_every_row_grant_and_policy() {
     // Another cluster, which has the owner's login and nothing else.
     let folder = scratch.0.join("cluster");
     let options = options(&folder, Durability::Ephemeral);
-    let starting = tokio::task::spawn_blocking(move || nexrole::postgres::start(&options));
+    let starting = tokio::task::spawn_blocking(move || embedded_postgres::start(&options));
     let server = Server::Embedded(starting.await.unwrap().unwrap());
     let maintenance = server.url("postgres").unwrap();
     let mut admin = PgConnection::connect(&maintenance).await.unwrap();

@@ -1,8 +1,9 @@
-//! Where a cluster lives, and as whom it runs.
+//! Where a cluster lives, and as which user it runs.
 //!
-//! In: the wanted folder. Out: a `Home` whose folders the server's user may enter: Postgres refuses to run as
+//! In: the wanted folder. Out: a `Layout` whose folders the server's user may enter: Postgres refuses to run as
 //! root, so root hands it to an unprivileged user, who may not be able to enter root's own folders.
 
+use std::ffi::OsStr;
 use std::fs::{DirBuilder, File, OpenOptions, Permissions};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -11,8 +12,9 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-use super::Durability;
-use super::error::{StartError, io_at};
+use crate::error::{StartError, io_at};
+use crate::files::give_to_owner_of;
+use crate::options::Durability;
 
 /// What the kernel allows for a socket's path is 108 bytes on Linux and 104 on macOS.
 const LONGEST_SOCKET: usize = 100;
@@ -21,32 +23,32 @@ const LOG_LINES_SHOWN: usize = 20;
 /// Named as a last resort: the kernel's own "nobody".
 const OVERFLOW_USER: User = User { uid: 65534, gid: 65534 };
 
-/// An unprivileged user of this machine.
+/// An unprivileged user of this host.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct User {
-    pub(super) uid: u32,
-    pub(super) gid: u32,
+pub(crate) struct User {
+    pub(crate) uid: u32,
+    pub(crate) gid: u32,
 }
 
 /// The folders of one cluster. Root keeps `path` for itself, so that the server's user cannot put links in the
 /// way of files that root writes; only `data` and `socket` belong to that user.
 #[derive(Debug)]
-pub(super) struct Home {
-    pub(super) path: PathBuf,
-    pub(super) data: PathBuf,
-    pub(super) socket: PathBuf,
-    /// Whom to become before running the server; `None` when we are an ordinary user already.
-    pub(super) user: Option<User>,
+pub(crate) struct Layout {
+    pub(crate) path: PathBuf,
+    pub(crate) data: PathBuf,
+    pub(crate) socket: PathBuf,
+    /// The user to become before running the server; `None` when we are an ordinary user already.
+    pub(crate) user: Option<User>,
 }
 
 /// Finds a folder that the server's user may enter: the wanted one, else one in `/var/lib`.
-pub(super) fn settle(folder: &Path, durability: Durability) -> Result<Home, StartError> {
+pub(crate) fn choose(folder: &Path, durability: Durability) -> Result<Layout, StartError> {
     let data_name = match durability {
         Durability::Durable => "data",
         Durability::Ephemeral => "ephemeral",
     };
     if !rustix::process::geteuid().is_root() {
-        return Home::new(folder, data_name, None);
+        return Layout::new(folder, data_name, None);
     }
 
     let elsewhere = PathBuf::from(format!("/var/lib/nexrole-{}", fingerprint(folder)));
@@ -55,7 +57,7 @@ pub(super) fn settle(folder: &Path, durability: Durability) -> Result<Home, Star
         let user = user_for(folder, data_name)?;
         open_to_all(folder)?;
         if may_enter(folder, user)? {
-            return Home::new(folder, data_name, Some(user));
+            return Layout::new(folder, data_name, Some(user));
         }
     }
     tracing::info!(
@@ -69,45 +71,48 @@ pub(super) fn settle(folder: &Path, durability: Durability) -> Result<Home, Star
     if !may_enter(&elsewhere, user)? {
         return Err(StartError::NoEntry { path: elsewhere, uid: user.uid });
     }
-    Home::new(&elsewhere, data_name, Some(user))
+    Layout::new(&elsewhere, data_name, Some(user))
 }
 
-/// Log and lock file of a folder belong to whoever owns the folder, else one run as root would lock its owner
-/// out of later runs.
-pub(super) fn give_to_owner_of(folder: &Path, file: &File) -> io::Result<()> {
-    if !rustix::process::geteuid().is_root() {
-        return Ok(());
-    }
-    let owner = std::fs::metadata(folder)?;
-    std::os::unix::fs::fchown(file, Some(owner.uid()), Some(owner.gid()))
-}
-
-impl Home {
+impl Layout {
     fn new(path: &Path, data_name: &str, user: Option<User>) -> Result<Self, StartError> {
-        let mut home =
+        let mut layout =
             Self { path: path.to_owned(), data: path.join(data_name), socket: path.join("socket"), user };
-        let longest = home.socket.join(SOCKET_NAME);
+        let longest = layout.socket.join(SOCKET_NAME);
         // The URL and the server's settings carry the path as text.
         if longest.as_os_str().len() > LONGEST_SOCKET || longest.to_str().is_none() {
-            home.socket = PathBuf::from(format!("/tmp/nexrole-pg-{}-{}", home.uid(), fingerprint(path)));
+            layout.socket = PathBuf::from(format!("/tmp/nexrole-pg-{}-{}", layout.uid(), fingerprint(path)));
         }
-        home.make_private(&home.socket)?;
-        Ok(home)
+        layout.make_private(&layout.socket)?;
+        Ok(layout)
     }
 
     #[cfg(test)]
-    pub(super) fn for_tests(path: &Path) -> Self {
+    pub(crate) fn for_tests(path: &Path) -> Self {
         Self { path: path.to_owned(), data: path.join("data"), socket: path.join("socket"), user: None }
     }
 
     /// The user that owns and runs the server.
-    pub(super) fn uid(&self) -> u32 {
+    pub(crate) fn uid(&self) -> u32 {
         self.user.map_or_else(|| rustix::process::geteuid().as_raw(), |user| user.uid)
+    }
+
+    /// A command that runs as the server's user, with an environment in which nothing can surprise Postgres.
+    pub(crate) fn command(&self, program: impl AsRef<OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.env_clear().env("PATH", "/usr/bin:/bin").env("LC_ALL", "C").env("TZ", "UTC");
+        command.current_dir(&self.path).stdin(Stdio::null());
+        // The terminal's Ctrl-C must not reach the database before its users have finished.
+        command.process_group(0);
+        if let Some(user) = self.user {
+            command.uid(user.uid).gid(user.gid);
+        }
+        command
     }
 
     /// A folder that only the server's user (and root) may enter. `/tmp` is shared, so one that is already
     /// there has to be proven ours.
-    pub(super) fn make_private(&self, path: &Path) -> Result<(), StartError> {
+    pub(crate) fn make_private(&self, path: &Path) -> Result<(), StartError> {
         match DirBuilder::new().mode(0o700).create(path) {
             Ok(()) => {
                 if let Some(user) = self.user {
@@ -130,31 +135,31 @@ impl Home {
     }
 
     /// A socket folder in `/tmp` goes with the server. Only an empty one can be removed this way.
-    pub(super) fn forget_socket(&self) {
+    pub(crate) fn remove_socket_folder(&self) {
         if !self.socket.starts_with(&self.path) {
             // A folder that is in use or gone already is no reason to fail a stop.
             drop(std::fs::remove_dir(&self.socket));
         }
     }
 
-    pub(super) fn pid_file(&self) -> PathBuf {
+    pub(crate) fn pid_file(&self) -> PathBuf {
         self.data.join("postmaster.pid")
     }
 
-    pub(super) fn socket_file(&self) -> PathBuf {
+    pub(crate) fn socket_file(&self) -> PathBuf {
         self.socket.join(SOCKET_NAME)
     }
 
-    pub(super) fn socket_lock_file(&self) -> PathBuf {
+    pub(crate) fn socket_lock_file(&self) -> PathBuf {
         self.socket.join(format!("{SOCKET_NAME}.lock"))
     }
 
-    pub(super) fn log_file(&self) -> PathBuf {
+    pub(crate) fn log_file(&self) -> PathBuf {
         self.path.join("postgres.log")
     }
 
     /// Opened for appending, because several server processes write to it.
-    pub(super) fn open_log(&self) -> Result<File, StartError> {
+    pub(crate) fn open_log(&self) -> Result<File, StartError> {
         let path = self.log_file();
         let log = OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(&path);
         let log = log.map_err(io_at("open", &path))?;
@@ -163,7 +168,7 @@ impl Home {
     }
 
     /// The last lines of the log, for an error message.
-    pub(super) fn log_tail(&self) -> String {
+    pub(crate) fn log_tail(&self) -> String {
         let log = std::fs::read(self.log_file()).unwrap_or_default();
         let text = String::from_utf8_lossy(&log);
         let lines: Vec<&str> = text.lines().collect();
@@ -171,7 +176,7 @@ impl Home {
     }
 
     /// The major version that wrote the data; `None` when there is no data yet.
-    pub(super) fn major(&self) -> Result<Option<u32>, StartError> {
+    pub(crate) fn major(&self) -> Result<Option<u32>, StartError> {
         if !self.data.exists() {
             return Ok(None);
         }
@@ -181,8 +186,8 @@ impl Home {
     }
 }
 
-/// Whom root becomes. Existing data decides, for Postgres only opens data of its own user, and a `postgres`
-/// user may appear on the machine later than the data.
+/// The user that root becomes. Existing data decides, for Postgres only opens data of its own user, and a `postgres`
+/// user may appear on the host later than the data.
 fn user_for(folder: &Path, data_name: &str) -> Result<User, StartError> {
     for path in [folder.join(data_name), folder.to_owned()] {
         match std::fs::symlink_metadata(&path) {

@@ -12,61 +12,60 @@ use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
-use super::error::{StartError, io_at};
-use super::home::Home;
-use super::initdb;
+use crate::error::{StartError, io_at};
+use crate::layout::Layout;
 
 /// A command that is ready to be spawned, with the open file that it is started through.
 #[derive(Debug)]
-pub(super) struct Guarded {
-    pub(super) command: Command,
+pub(crate) struct Launch {
+    pub(crate) command: Command,
     /// Must stay open until the command has been spawned.
-    pub(super) _executable: Option<File>,
+    pub(crate) _executable: Option<File>,
 }
 
-/// What the hidden subcommand `postgres-guard <owner pid> <program> <args…>` does. Returns only on failure;
+/// What the hidden subcommand `postgres-launch <owner pid> <program> <args…>` does. Returns only on failure;
 /// what it writes ends up in the server's log.
-pub fn guard(args: &[OsString]) -> ExitCode {
+pub fn launch(args: &[OsString]) -> ExitCode {
     match become_server(args) {
         Ok(never) => match never {},
         Err(message) => {
-            eprintln!("postgres-guard: {message}");
+            eprintln!("postgres-launch: {message}");
             ExitCode::FAILURE
         }
     }
 }
 
-/// The running executable, for `Options::guard`. On Linux by a name that survives a rebuild of the file.
+/// The running executable, for [`Options::launcher`](crate::Options::launcher). On Linux by a name that survives a rebuild of the file.
 pub fn this_program() -> std::io::Result<PathBuf> {
     let running = PathBuf::from("/proc/self/exe");
     if running.exists() { Ok(running) } else { std::env::current_exe() }
 }
 
-pub(super) fn guarded(
-    guard: &Path,
+pub(crate) fn command(
+    launcher: &Path,
     program: &Path,
     arguments: &[OsString],
-    home: &Home,
+    layout: &Layout,
     log: &File,
-) -> Result<Guarded, StartError> {
+) -> Result<Launch, StartError> {
     // Through an open file the unprivileged user can run an executable inside a folder that it may not enter,
     // such as root's home.
-    let executable = File::open(guard).ok();
+    let executable = File::open(launcher).ok();
     let by_descriptor = executable
         .as_ref()
         .map(|file| PathBuf::from(format!("/proc/self/fd/{}", file.as_raw_fd())))
         .filter(|path| path.exists());
-    let mut command = initdb::plain(by_descriptor.as_deref().unwrap_or(guard), home);
+    let mut command = layout.command(by_descriptor.as_deref().unwrap_or(launcher));
     command
         .arg0("nexrole")
-        .arg("postgres-guard")
+        .arg("postgres-launch")
         .arg(std::process::id().to_string())
         .arg(program)
         .args(arguments);
-    let log_path = home.log_file();
+    let log_path = layout.log_file();
     command.stdout(log.try_clone().map_err(io_at("share the log", &log_path))?);
     command.stderr(log.try_clone().map_err(io_at("share the log", &log_path))?);
-    Ok(Guarded { command, _executable: executable })
+    Ok(Launch { command, _executable: executable })
 }
 
 fn become_server(args: &[OsString]) -> Result<Infallible, String> {

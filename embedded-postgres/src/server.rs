@@ -11,12 +11,12 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions};
 
-use super::error::{StartError, io_at};
-use super::guard::Guarded;
+use crate::error::{StartError, io_at};
+use crate::launcher::Launch;
 
 /// A spawned server. A thread of its own waits for it.
 #[derive(Debug)]
-pub(super) struct Server {
+pub(crate) struct Server {
     pid: Pid,
     number: u32,
     ending: Arc<Ending>,
@@ -32,15 +32,15 @@ struct Ending {
 impl Server {
     /// The kernel's death signal fires when the spawning *thread* ends, so that thread stays until the server
     /// has ended. A pool's thread would end when it is idle, and take the server with it.
-    pub(super) fn spawn(mut guarded: Guarded, guard: &Path) -> Result<Self, StartError> {
+    pub(crate) fn spawn(mut launch: Launch, launcher: &Path) -> Result<Self, StartError> {
         let ending = Arc::new(Ending::default());
         let (report, spawned) = mpsc::sync_channel(1);
         let waiter = std::thread::Builder::new().name("postgres-owner".to_owned()).spawn({
             let ending = Arc::clone(&ending);
             move || {
-                let child = guarded.command.spawn();
+                let child = launch.command.spawn();
                 // Closes our copies of the log, which the server alone shall hold.
-                drop(guarded);
+                drop(launch);
                 match child {
                     Ok(child) => {
                         let identity = (Pid::from_child(&child), child.id());
@@ -52,26 +52,26 @@ impl Server {
                 }
             }
         });
-        let waiter = waiter.map_err(io_at("start a thread for", guard))?;
+        let waiter = waiter.map_err(io_at("start a thread for", launcher))?;
         let gone = |_| std::io::Error::other("the thread that starts it ended early");
         let (pid, number) = spawned
             .recv()
             .map_err(gone)
             .and_then(std::convert::identity)
-            .map_err(|source| StartError::Guard { guard: guard.to_owned(), source })?;
+            .map_err(|source| StartError::Launcher { launcher: launcher.to_owned(), source })?;
         Ok(Self { pid, number, ending, waiter: Some(waiter) })
     }
 
-    pub(super) fn pid(&self) -> u32 {
+    pub(crate) fn pid(&self) -> u32 {
         self.number
     }
 
-    pub(super) fn exit_status(&self) -> Option<ExitStatus> {
+    pub(crate) fn exit_status(&self) -> Option<ExitStatus> {
         *self.ending.lock()
     }
 
     /// Does nothing once the server has been collected: its number may belong to another process by then.
-    pub(super) fn signal(&self, signal: Signal) {
+    pub(crate) fn signal(&self, signal: Signal) {
         let status = self.ending.lock();
         if status.is_none()
             && let Err(error) = rustix::process::kill_process(self.pid, signal)
@@ -80,7 +80,7 @@ impl Server {
         }
     }
 
-    pub(super) fn wait(&self) -> ExitStatus {
+    pub(crate) fn wait(&self) -> ExitStatus {
         let mut status = self.ending.lock();
         loop {
             match *status {
@@ -90,7 +90,7 @@ impl Server {
         }
     }
 
-    pub(super) fn wait_for(&self, patience: Duration) -> Option<ExitStatus> {
+    pub(crate) fn wait_for(&self, patience: Duration) -> Option<ExitStatus> {
         let status = self.ending.lock();
         let (status, _) = self
             .ending

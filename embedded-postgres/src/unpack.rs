@@ -12,8 +12,8 @@ use std::time::Duration;
 
 use serde::Deserialize;
 
-use super::error::{StartError, io_at};
-use super::fetch;
+use crate::error::{StartError, io_at};
+use crate::subprocess;
 
 /// A second or two, and longer on a busy disk.
 const WITHIN: Duration = Duration::from_secs(300);
@@ -30,8 +30,8 @@ struct Link {
 }
 
 /// Unpacks into `side`, and returns the folder that was made in there.
-pub(super) fn unpack(archive: &[u8], side: &Path, search_path: &OsStr) -> Result<PathBuf, StartError> {
-    // tar, which every machine with npm has, finds gzip by itself.
+pub(crate) fn unpack(archive: &[u8], side: &Path, search_path: &OsStr) -> Result<PathBuf, StartError> {
+    // tar, which every host with npm has, finds gzip by itself.
     let mut tools = search_path.to_owned();
     tools.push(":/usr/bin:/bin");
     let verified = side.join("verified.tgz");
@@ -59,7 +59,7 @@ fn tool<const N: usize>(
     let mut command = Command::new(name);
     command.args(arguments).current_dir(side).env_clear().env("PATH", tools).env("LC_ALL", "C");
     command.stdin(input);
-    match fetch::run(&mut command, WITHIN, &side.join("tool.log"))? {
+    match subprocess::run(&mut command, WITHIN, &side.join("tool.log"))? {
         (Some(status), _) if status.success() => Ok(()),
         (Some(status), said) => Err(StartError::Unpack { tool: name, said: format!("{said} ({status})") }),
         (None, said) => Err(StartError::Unpack { tool: name, said: format!("no end in sight; {said}") }),

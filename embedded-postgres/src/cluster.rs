@@ -1,20 +1,6 @@
-//! A private Postgres server for one folder, made from the server binaries that this machine has, or that npm has.
+//! A cluster from its start to its end.
 //!
-//! In: `Options`. Out: a `Cluster` that accepts connections on a Unix socket, and ends with its owner.
-//!
-//! **Invariant:** one owner per folder; nothing listens on TCP; no server outlives the process that started it
-//! (on Linux the kernel sees to that, even after `kill -9`).
-
-mod binaries;
-mod error;
-mod fetch;
-mod guard;
-mod home;
-mod initdb;
-mod owner;
-mod previous;
-mod server;
-mod unpack;
+//! In: `Options`. Out: a `Cluster` that accepts connections, and ends with its owner.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
@@ -25,16 +11,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitStatus;
 use std::time::{Duration, Instant};
 
-pub use error::StartError;
-pub use guard::{guard, this_program};
+use crate::binaries;
+use crate::error::{StartError, io_at};
+use crate::files::remove_folder;
+use crate::initdb;
+use crate::launcher;
+use crate::layout::{self, Layout};
+use crate::options::{DATABASE_USER, Durability, Options};
+use crate::owner::OwnerLock;
+use crate::previous;
+use crate::server::Server;
 
-use error::io_at;
-use home::Home;
-use owner::OwnerLock;
-use server::Server;
-
-/// The only database user. It exists inside the cluster, not on the machine.
-const DATABASE_USER: &str = "nexrole";
 /// A crash recovery fits in here: our clusters are small.
 const READY_WITHIN: Duration = Duration::from_secs(60);
 /// A fast shutdown writes one checkpoint. After that `SIGQUIT`: no checkpoint, recovery at the next start.
@@ -42,37 +29,12 @@ const STOP_WITHIN: Duration = Duration::from_secs(30);
 const QUIT_WITHIN: Duration = Duration::from_secs(10);
 const POLL: Duration = Duration::from_millis(20);
 
-/// How much a cluster's data is worth.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Durability {
-    /// Kept between starts, safe against a power cut, checksummed.
-    Durable,
-    /// Wiped at every start and unsafe against a crash of the machine: for tests. It lives in a folder of its
-    /// own, so that a wrong setting can never wipe a durable cluster.
-    Ephemeral,
-}
-
-/// Where a cluster lives and what runs it.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// The cluster's own folder, such as `.nexrole/postgres`. Created when missing.
-    pub folder: PathBuf,
-    /// Whether the data is kept.
-    pub durability: Durability,
-    /// The `nexrole` executable, which is run as `<guard> postgres-guard <owner pid> <program> <args…>`.
-    pub guard: PathBuf,
-    /// The value of `PATH`, where server binaries are looked for, and `npm` if there are none anywhere.
-    pub search_path: Option<OsString>,
-    /// A folder of server binaries. When given, nothing else is searched.
-    pub bin_dir: Option<PathBuf>,
-}
-
 /// A running server and the right to its folder. Dropping it ends the server cleanly.
 #[derive(Debug)]
 pub struct Cluster {
     server: Server,
-    launch: Launch,
-    home: Home,
+    programs: Programs,
+    layout: Layout,
     log_file: PathBuf,
     /// A server that ignored `stop` is not given the same time again by `drop`.
     stop_tried: bool,
@@ -82,19 +44,19 @@ pub struct Cluster {
 
 /// What is run, and how: the same for every start of one cluster.
 #[derive(Debug)]
-struct Launch {
-    guard: PathBuf,
+struct Programs {
+    launcher: PathBuf,
     program: PathBuf,
     durability: Durability,
 }
 
-impl Launch {
-    fn server(&self, home: &Home, log: File) -> Result<Server, StartError> {
-        let arguments = server_arguments(home, self.durability);
-        let command = guard::guarded(&self.guard, &self.program, &arguments, home, &log)?;
+impl Programs {
+    fn start(&self, layout: &Layout, log: File) -> Result<Server, StartError> {
+        let arguments = server_arguments(layout, self.durability);
+        let command = launcher::command(&self.launcher, &self.program, &arguments, layout, &log)?;
         // The server alone keeps the log open from here on: its lock tells the next start when all of it has ended.
         drop(log);
-        Server::spawn(command, &self.guard)
+        Server::spawn(command, &self.launcher)
     }
 }
 
@@ -105,30 +67,30 @@ pub fn start(options: &Options) -> Result<Cluster, StartError> {
     // Postgres runs with another working directory, and the folder's name decides the fallback folders.
     let folder = options.folder.canonicalize().map_err(io_at("open the folder", &options.folder))?;
     let owner = OwnerLock::take(&folder)?;
-    let home = home::settle(&folder, options.durability)?;
+    let layout = layout::choose(&folder, options.durability)?;
 
-    let mut log = home.open_log()?;
-    previous::retire(&home, &log)?;
-    log.set_len(0).map_err(io_at("empty the log", &home.log_file()))?;
+    let mut log = layout.open_log()?;
+    previous::retire(&layout, &log)?;
+    log.set_len(0).map_err(io_at("empty the log", &layout.log_file()))?;
 
     if options.durability == Durability::Ephemeral {
-        initdb::remove_folder(&home.data)?;
+        remove_folder(&layout.data)?;
     }
-    let major = home.major()?;
-    let binaries = binaries::find(options, major, &home)?;
+    let major = layout.major()?;
+    let binaries = binaries::find(options, major, &layout)?;
     if major.is_none() {
-        initdb::run(&binaries, &home, options.durability, &mut log)?;
+        initdb::run(&binaries, &layout, options.durability, &mut log)?;
     }
 
-    let (guard, durability) = (options.guard.clone(), options.durability);
-    let launch = Launch { guard, program: binaries.postgres, durability };
-    let server = launch.server(&home, log)?;
+    let (launcher, durability) = (options.launcher.clone(), options.durability);
+    let programs = Programs { launcher, program: binaries.postgres, durability };
+    let server = programs.start(&layout, log)?;
     let cluster =
-        Cluster { server, launch, log_file: home.log_file(), home, stop_tried: false, _owner: owner };
+        Cluster { server, programs, log_file: layout.log_file(), layout, stop_tried: false, _owner: owner };
     cluster.wait_until_ready()?;
     tracing::debug!(
         postgres.pid = cluster.pid(),
-        postgres.folder = %cluster.home.path.display(),
+        postgres.folder = %cluster.layout.path.display(),
         postgres.major = binaries.major,
         "the embedded Postgres is ready"
     );
@@ -149,20 +111,20 @@ pub fn hold(options: &Options) -> Result<(), StartError> {
     Err(StartError::Exited {
         status,
         log_file: cluster.log_file.clone(),
-        last_lines: cluster.home.log_tail(),
+        last_lines: cluster.layout.log_tail(),
     })
 }
 
 impl Cluster {
     /// The connection URL of one of its databases. `postgres` always exists.
     pub fn url(&self, database: &str) -> String {
-        let host = percent_encode(self.home.socket.as_os_str().as_bytes());
+        let host = percent_encode(self.layout.socket.as_os_str().as_bytes());
         format!("postgres://{DATABASE_USER}@localhost/{}?host={host}", percent_encode(database.as_bytes()))
     }
 
     /// The folder of the Unix socket.
     pub fn socket_dir(&self) -> &Path {
-        &self.home.socket
+        &self.layout.socket
     }
 
     /// The server's process id.
@@ -186,12 +148,12 @@ impl Cluster {
         if self.server.exit_status().is_none() {
             return Ok(());
         }
-        let log = self.home.open_log()?;
+        let log = self.layout.open_log()?;
         // Sessions outlive a killed server for a moment. Two servers on one folder would ruin it.
-        previous::retire(&self.home, &log)?;
+        previous::retire(&self.layout, &log)?;
         // Outside our folder somebody may have tidied up.
-        self.home.make_private(&self.home.socket)?;
-        self.server = self.launch.server(&self.home, log)?;
+        self.layout.make_private(&self.layout.socket)?;
+        self.server = self.programs.start(&self.layout, log)?;
         self.stop_tried = false;
         let ready = self.wait_until_ready();
         if ready.is_err() {
@@ -214,7 +176,7 @@ impl Cluster {
         for (signal, patience) in signals {
             self.server.signal(signal);
             if self.server.wait_for(patience).is_some() {
-                self.home.forget_socket();
+                self.layout.remove_socket_folder();
                 return Ok(());
             }
         }
@@ -226,12 +188,12 @@ impl Cluster {
         let deadline = Instant::now() + READY_WITHIN;
         // The pid is compared because a crash leaves the old file behind, with its old `ready`.
         let is_ready = |lock: previous::LockFile| lock.ready && lock.pid == self.pid();
-        while !previous::read_lock_file(&self.home.pid_file()).is_some_and(is_ready) {
+        while !previous::read_lock_file(&self.layout.pid_file()).is_some_and(is_ready) {
             let ended = self.server.wait_for(POLL);
             if ended.is_none() && Instant::now() < deadline {
                 continue;
             }
-            let (log_file, last_lines) = (self.log_file.clone(), self.home.log_tail());
+            let (log_file, last_lines) = (self.log_file.clone(), self.layout.log_tail());
             return Err(match ended {
                 Some(status) => StartError::Exited { status, log_file, last_lines },
                 None => StartError::NotReady { seconds: READY_WITHIN.as_secs(), log_file, last_lines },
@@ -252,9 +214,9 @@ impl Drop for Cluster {
 }
 
 /// The command line wins over every configuration file in the data folder.
-fn server_arguments(home: &Home, durability: Durability) -> Vec<OsString> {
+fn server_arguments(layout: &Layout, durability: Durability) -> Vec<OsString> {
     let mut socket = OsString::from("unix_socket_directories=");
-    socket.push(quoted(&home.socket));
+    socket.push(quoted(&layout.socket));
     let mut settings: Vec<OsString> = vec![socket];
     let common = [
         "listen_addresses=",
@@ -277,13 +239,13 @@ fn server_arguments(home: &Home, durability: Durability) -> Vec<OsString> {
             "autovacuum=off",
             "wal_level=minimal",
             "max_wal_senders=0",
-            // Tells our services that this is on purpose (`shared::store::database`).
+            // Tells our services that this is on purpose.
             "nexrole.may_lose_data=on",
         ],
     };
     settings.extend(common.iter().chain(by_durability).map(OsString::from));
 
-    let mut arguments = vec![OsString::from("-D"), home.data.clone().into_os_string()];
+    let mut arguments = vec![OsString::from("-D"), layout.data.clone().into_os_string()];
     arguments.extend(settings.into_iter().flat_map(|setting| [OsString::from("-c"), setting]));
     arguments
 }

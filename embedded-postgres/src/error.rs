@@ -210,11 +210,11 @@ pub enum StartError {
         uid: u32,
     },
 
-    /// The guard program could not be run.
-    #[error("could not run {} ({source}). It must exist and be executable for every user: chmod a+rx", .guard.display())]
-    Guard {
+    /// The launcher could not be run.
+    #[error("could not run {} ({source}). It must exist and be executable for every user: chmod a+rx", .launcher.display())]
+    Launcher {
         /// The program.
-        guard: PathBuf,
+        launcher: PathBuf,
         /// Why not.
         source: io::Error,
     },
@@ -232,6 +232,6 @@ pub enum StartError {
 }
 
 /// For `map_err`: adds the step and the path that an `io::Error` does not carry.
-pub(super) fn io_at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StartError {
+pub(crate) fn io_at(doing: &'static str, path: &Path) -> impl FnOnce(io::Error) -> StartError {
     move |source| StartError::Io { doing, path: path.to_owned(), source }
 }

@@ -16,31 +16,31 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Pid, Signal};
 
-use super::POLL;
-use super::error::{StartError, io_at};
-use super::home::Home;
+use crate::error::{StartError, io_at};
+use crate::layout::Layout;
 
 /// On Linux the kernel has told an abandoned server to stop; elsewhere nobody has, so that waiting is useless.
 const ENDS_ALONE_WITHIN: Duration = Duration::from_secs(if cfg!(target_os = "linux") { 30 } else { 1 });
 const FAST_STOP_WITHIN: Duration = Duration::from_secs(15);
 const QUIT_WITHIN: Duration = Duration::from_secs(5);
+const POLL: Duration = Duration::from_millis(20);
 
 /// What `postmaster.pid` and `.s.PGSQL.5432.lock` have in common.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct LockFile {
-    pub(super) pid: u32,
-    pub(super) data: PathBuf,
+pub(crate) struct LockFile {
+    pub(crate) pid: u32,
+    pub(crate) data: PathBuf,
     /// Only `postmaster.pid` says so, on its eighth line.
-    pub(super) ready: bool,
+    pub(crate) ready: bool,
 }
 
 /// Waits for an earlier server to end, asks it to if it does not, and removes what it left. On return this
 /// process holds the log's lock.
-pub(super) fn retire(home: &Home, log: &File) -> Result<(), StartError> {
+pub(crate) fn retire(layout: &Layout, log: &File) -> Result<(), StartError> {
     let steps =
         [(None, ENDS_ALONE_WITHIN), (Some(Signal::INT), FAST_STOP_WITHIN), (Some(Signal::QUIT), QUIT_WITHIN)];
     for (signal, patience) in steps {
-        if let (Some(signal), Some(pid)) = (signal, postmaster(home)) {
+        if let (Some(signal), Some(pid)) = (signal, postmaster(layout)) {
             tracing::warn!(postgres.pid = pid, ?signal, "stopping a Postgres that lost its owner");
             if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw)
                 && let Err(error) = rustix::process::kill_process(pid, signal)
@@ -51,8 +51,8 @@ pub(super) fn retire(home: &Home, log: &File) -> Result<(), StartError> {
         }
         let deadline = Instant::now() + patience;
         loop {
-            if postmaster(home).is_none() && locked(home, log)? {
-                return remove_leftovers(home);
+            if postmaster(layout).is_none() && locked(layout, log)? {
+                return remove_leftovers(layout);
             }
             if Instant::now() > deadline {
                 break;
@@ -60,11 +60,11 @@ pub(super) fn retire(home: &Home, log: &File) -> Result<(), StartError> {
             std::thread::sleep(POLL);
         }
     }
-    Err(StartError::StillRunning { pid: postmaster(home), data: home.data.clone() })
+    Err(StartError::StillRunning { pid: postmaster(layout), data: layout.data.clone() })
 }
 
 /// Reads one of the two lock files; `None` when it is absent or only half written.
-pub(super) fn read_lock_file(path: &Path) -> Option<LockFile> {
+pub(crate) fn read_lock_file(path: &Path) -> Option<LockFile> {
     parse_lock_file(&std::fs::read_to_string(path).ok()?)
 }
 
@@ -78,26 +78,26 @@ fn parse_lock_file(text: &str) -> Option<LockFile> {
 }
 
 /// The living postmaster that a lock file names, if there is one.
-fn postmaster(home: &Home) -> Option<u32> {
-    [home.pid_file(), home.socket_lock_file()]
+fn postmaster(layout: &Layout) -> Option<u32> {
+    [layout.pid_file(), layout.socket_lock_file()]
         .iter()
         .filter_map(|path| read_lock_file(path))
         .find(|lock| serves(lock.pid, &lock.data))
         .map(|lock| lock.pid)
 }
 
-fn locked(home: &Home, log: &File) -> Result<bool, StartError> {
+fn locked(layout: &Layout, log: &File) -> Result<bool, StartError> {
     match log.try_lock() {
         Ok(()) => Ok(true),
         Err(TryLockError::WouldBlock) => Ok(false),
-        Err(TryLockError::Error(error)) => Err(io_at("lock", &home.log_file())(error)),
+        Err(TryLockError::Error(error)) => Err(io_at("lock", &layout.log_file())(error)),
     }
 }
 
 /// Postgres would refuse to start for any process with the number in these files, even for a dead one that its
 /// parent has not collected, or for a stranger.
-fn remove_leftovers(home: &Home) -> Result<(), StartError> {
-    for path in [home.pid_file(), home.socket_lock_file(), home.socket_file()] {
+fn remove_leftovers(layout: &Layout) -> Result<(), StartError> {
+    for path in [layout.pid_file(), layout.socket_lock_file(), layout.socket_file()] {
         match std::fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
                 return Err(io_at("remove", &path)(error));
