@@ -6,12 +6,8 @@
 pub mod commands;
 pub mod config;
 pub mod discord;
-pub mod events;
 pub mod gateway;
-pub mod in_order;
-pub mod role_changes;
 pub mod serve;
-pub mod wake;
 pub mod worker;
 
 pub use serve::run;

@@ -4,13 +4,14 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
+    db::{pg_roles::Login, pool, tenant},
     health,
     http::{self, Limits},
     ids::GuildId,
     metrics,
-    store::{connections, database, roles::Login, tenant},
+    store::stripe_connections,
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
@@ -19,8 +20,7 @@ use crate::{
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
-    wake,
-    worker::{self, Worker, first_look},
+    worker::{self, Worker, first_look, listen},
 };
 
 /// For turns, events and commands; one more listens. More than 16 only costs.
@@ -33,7 +33,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Bot)
+    let pool = pool::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Bot)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -50,7 +50,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
-    tasks.spawn(wake::run(pool.clone(), Arc::clone(&wake), stop.clone()));
+    tasks.spawn(listen::run(pool.clone(), Arc::clone(&wake), stop.clone()));
     let discord =
         RoleClient::new(&config.token, &config.discord_api_url).context("the HTTP client cannot be built")?;
     let discord = Arc::new(discord);
@@ -95,7 +95,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
     let mut said = None;
     loop {
-        let waits_for = match (database::readiness(pool).await.waits_for(), guild) {
+        let waits_for = match (pool::readiness(pool).await.waits_for(), guild) {
             (Some(what), _) => what.to_owned(),
             (None, None) => return,
             (None, Some(guild)) => match introduce(pool, guild).await {
@@ -112,9 +112,9 @@ async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
 }
 
 async fn introduce(pool: &Pool, guild: GuildId) -> Result<(), sqlx::Error> {
-    database::within(async {
+    pool::within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
-        connections::ensure_guild(&mut tenant).await?;
+        stripe_connections::ensure_guild(&mut tenant).await?;
         tenant.commit().await
     })
     .await

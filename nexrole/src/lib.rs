@@ -8,10 +8,10 @@ mod out;
 
 mod backoff;
 pub mod children;
+pub mod cli;
 pub mod database;
 pub mod demo;
 pub mod doctor;
 pub mod init;
 pub mod keys;
-pub mod operator;
 pub mod up;

@@ -6,7 +6,7 @@ use clap::{Parser, Subcommand};
 use embedded_postgres::{Durability, Options};
 use nexrole::{
     children::{self, Service},
-    demo, doctor, init, keys, operator, up,
+    cli, demo, doctor, init, keys, up,
 };
 use shared::config::{EXIT_CONFIG, Env, Problems};
 
@@ -37,7 +37,7 @@ enum Command {
         command: keys::Command,
     },
     #[command(flatten)]
-    Operator(operator::Command),
+    Operator(cli::Command),
     /// One service in this process, for a parent that supervises it
     #[command(hide = true)]
     Service {
@@ -123,7 +123,7 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
         Command::Invariants(output) => runtime()?.block_on(doctor::run_invariants(env, output)),
         Command::Operator(command) => {
             shared::telemetry::init(env);
-            runtime()?.block_on(operator::run(env, command))?;
+            runtime()?.block_on(cli::run(env, command))?;
             Ok(ExitCode::SUCCESS)
         }
         Command::Service { service } => {

@@ -9,15 +9,15 @@
 
 mod clock;
 mod fault;
-mod journal;
+mod fault_proxy;
 mod refusal;
 mod remote;
+mod request_log;
 mod server;
-mod traffic;
 
 pub mod discord;
 pub mod stripe;
 
+pub use crate::request_log::{Request, Transcript};
 pub use fault::{Fault, FaultKind};
-pub use journal::{Request, Transcript};
 pub use server::Running;

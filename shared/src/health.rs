@@ -5,7 +5,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use crate::{http::problem::Problem, store::database::Pool};
+use crate::{db::pool::Pool, http::problem::Problem};
 use axum::{
     Json, Router,
     http::StatusCode,
@@ -15,7 +15,7 @@ use axum::{
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::store::database::{Readiness, readiness};
+use crate::db::pool::{Readiness, readiness};
 
 /// How long an answer of `/readyz` stands. It is public: many who ask cost the database one query.
 const STANDS: Duration = Duration::from_millis(500);
@@ -74,13 +74,13 @@ mod tests {
     use tokio::net::TcpListener;
 
     use super::*;
-    use crate::store::{database, roles::Login};
+    use crate::db::{pg_roles::Login, pool};
 
     #[tokio::test]
     async fn a_database_that_takes_connections_and_says_nothing_is_away_within_seconds() {
         let black_hole = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("postgres://nobody@{}/x?sslmode=disable", black_hole.local_addr().unwrap());
-        let (pool, last) = (database::pool(&url, 2, Login::Gateway).unwrap(), Mutex::default());
+        let (pool, last) = (pool::pool(&url, 2, Login::Gateway).unwrap(), Mutex::default());
         let began = Instant::now();
         // Those who come together share one look.
         let (one, other, third) =

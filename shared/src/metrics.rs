@@ -6,7 +6,7 @@
 
 use std::{net::SocketAddr, sync::OnceLock, time::Duration};
 
-use crate::store::database::{Pool, within};
+use crate::db::pool::{Pool, within};
 use axum::{
     Router,
     http::header,
@@ -18,7 +18,7 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{http, store::queues};
+use crate::{http, store::queue_depth};
 
 /// Events that reached the gateway, by `outcome`.
 pub const WEBHOOKS: &str = "nexrole_webhooks_total";
@@ -138,7 +138,7 @@ fn describe() {
 /// The counters, and the queues as they are now. When the database is away its gauges are not a number, never old.
 #[expect(clippy::cast_precision_loss, reason = "counts up to 100,000")]
 async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
-    let looked = within(async { queues::depth(&mut pool.across().await?).await });
+    let looked = within(async { queue_depth::depth(&mut pool.across().await?).await });
     let found = match looked.await {
         Ok(queues) => Some(queues),
         Err(error) => {

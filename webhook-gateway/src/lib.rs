@@ -5,20 +5,13 @@
 //! Beside it `reconcile` reads Stripe's own list of events, for what webhooks did not bring.
 //! Holds no Discord bot token.
 
-pub mod client_ip;
 pub mod config;
-pub mod endpoints;
 pub mod http;
 pub mod ingest;
-pub mod keys;
-pub mod problem;
+pub mod maintenance;
 pub mod reconcile;
-pub mod retention;
-pub mod sealed;
 pub mod serve;
 pub mod stripe;
 pub mod sync;
-pub mod wake;
-pub mod webhook;
 
 pub use serve::run;

@@ -6,28 +6,32 @@
 
 use std::{sync::Arc, time::Duration};
 
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
+    db::{
+        pool::within,
+        tenant::{self, Tenant},
+    },
     domain::job::JobOrigin,
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
         catalogue,
-        connections::Connection,
-        cursors::{self, Cursor, Listed},
-        database::within,
-        events::ObjectKind,
-        mirror, sync,
-        tenant::{self, Tenant},
+        stripe_connections::Connection,
+        stripe_cursors::{self, Cursor, Listed},
+        stripe_events::ObjectKind,
+        stripe_mirror, stripe_sync,
     },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ingest::{NotStored, Recorder},
-    keys::{Key, Keys, NoKey},
-    stripe::api::{EventPage, PAGE, ReadClient, ReadError},
+    ingest::recorder::{NotStored, Recorder},
+    stripe::{
+        api::{EventPage, PAGE, ReadClient, ReadError},
+        credentials::{Key, Keys, NoKey},
+    },
 };
 
 /// After a failure; a person may have to act, and Stripe's read budget is not endless.
@@ -99,7 +103,7 @@ pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
 impl Reconcile {
     /// Brings one connection up to date, if one is due.
     pub async fn tick(&self) -> bool {
-        let taken = within(async { cursors::take(&mut self.pool.across().await?, self.every).await });
+        let taken = within(async { stripe_cursors::take(&mut self.pool.across().await?, self.every).await });
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
@@ -149,15 +153,16 @@ impl Reconcile {
         let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
         let connection = connection.id;
         let catalogue = [catalogue::OBJECT.to_owned()];
-        sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
-        ids.extend(mirror::running(&mut tenant, connection).await?);
+        stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
+            .await?;
+        ids.extend(stripe_mirror::running(&mut tenant, connection).await?);
         ids.sort_unstable();
         ids.dedup();
         for chunk in ids.chunks(CHUNK) {
-            sync::mark_dirty_slowly(&mut tenant, connection, ObjectKind::Subscription, chunk, SPACING)
+            stripe_sync::mark_dirty_slowly(&mut tenant, connection, ObjectKind::Subscription, chunk, SPACING)
                 .await?;
         }
-        cursors::listed(&mut tenant, connection).await?;
+        stripe_cursors::listed(&mut tenant, connection).await?;
         tenant.commit().await?;
         Ok(ids.len())
     }
@@ -173,7 +178,9 @@ impl Reconcile {
             };
             let EventPage { events, has_more } = page;
             let Some(newest) = events.first().map(|event| event.id.clone()) else {
-                return Ok(self.write(cursor, async |tenant, id| cursors::polled(tenant, id).await).await?);
+                return Ok(self
+                    .write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await)
+                    .await?);
             };
             let settled_before = shared::clock::now() - SETTLED;
             let settled =
@@ -188,7 +195,9 @@ impl Reconcile {
             }
             if !has_more {
                 // Young events do not move the cursor, but it was a good poll.
-                return Ok(self.write(cursor, async |tenant, id| cursors::polled(tenant, id).await).await?);
+                return Ok(self
+                    .write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await)
+                    .await?);
             }
             if last.is_none() {
                 // There was no event when we began; now there are more than a page, and the page has the newest only.
@@ -199,7 +208,7 @@ impl Reconcile {
     }
 
     async fn advance(&self, cursor: &Cursor, newest: &EventId) -> Result<(), sqlx::Error> {
-        self.write(cursor, async |tenant, id| cursors::advance(tenant, id, newest).await).await
+        self.write(cursor, async |tenant, id| stripe_cursors::advance(tenant, id, newest).await).await
     }
 
     /// One transaction of the cursor's tenant.
@@ -218,7 +227,7 @@ impl Reconcile {
 
     async fn begin_again(&self, cursor: &Cursor) -> Result<(), Failed> {
         tracing::warn!(guild.id = %cursor.connection.guild, "Stripe's events do not reach back far enough; reading all subscriptions");
-        Ok(self.write(cursor, async |tenant, id| cursors::reset(tenant, id).await).await?)
+        Ok(self.write(cursor, async |tenant, id| stripe_cursors::reset(tenant, id).await).await?)
     }
 
     async fn put_back(&self, cursor: &Cursor, error: &Failed) {
@@ -227,7 +236,7 @@ impl Reconcile {
             _ => RETRY,
         };
         let why = error.to_string();
-        let put = self.write(cursor, async |tenant, id| cursors::retry(tenant, id, wait, &why).await);
+        let put = self.write(cursor, async |tenant, id| stripe_cursors::retry(tenant, id, wait, &why).await);
         if let Err(error) = put.await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }

@@ -4,32 +4,34 @@ use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use secrecy::ExposeSecret;
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
+    db::{pg_roles::Login, pool, tenant},
     domain::audit::Actor,
-    http::{self as door, Limits},
+    http as door,
+    http::Limits,
     metrics,
-    store::{connections, cursors, database, roles::Login, tenant},
+    store::{stripe_connections, stripe_cursors},
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Environment},
-    endpoints::{Endpoint, Endpoints},
     http::{
         guard::Guard,
         routes::{self, State},
         security_txt::SecurityTxt,
     },
-    ingest,
-    keys::Keys,
+    ingest::{
+        endpoints::{Endpoint, Endpoints},
+        recorder,
+        webhook::Webhook,
+    },
+    maintenance::{retention, sealed_check},
     reconcile::{self, Reconcile},
-    retention, sealed,
-    stripe::api::ReadClient,
-    sync::{self, Sync},
-    wake,
-    webhook::Webhook,
+    stripe::{api::ReadClient, credentials::Keys},
+    sync::{self, Sync, notify},
 };
 
 const HOUSEKEEPING: Duration = Duration::from_secs(60);
@@ -47,10 +49,10 @@ const FINISH: Duration = Duration::from_secs(3);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = database::pool(config.database_url.expose_secret(), config.connections, Login::Gateway)
+    let pool = pool::pool(config.database_url.expose_secret(), config.connections, Login::Gateway)
         .context("DATABASE_URL is malformed")?;
     // A role of its own, which may do nothing but forget.
-    let forgetting = database::pool(config.database_url.expose_secret(), 1, Login::Retention)
+    let forgetting = pool::pool(config.database_url.expose_secret(), 1, Login::Retention)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -63,7 +65,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let (dirty, jobs_made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
     // Told when nobody is served any more.
     let over = CancellationToken::new();
-    let (recorder, mut writer) = ingest::start(pool.clone(), Arc::clone(&dirty), over.clone());
+    let (recorder, mut writer) = recorder::start(pool.clone(), Arc::clone(&dirty), over.clone());
     let endpoints =
         Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
     let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder.clone(), config.trusted_proxy_hops));
@@ -82,7 +84,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
-    let look = sealed::look(pool.clone(), keyring.clone(), stop.clone());
+    let look = sealed_check::look(pool.clone(), keyring.clone(), stop.clone());
     let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
     let reconcile = Reconcile {
         pool: pool.clone(),
@@ -104,7 +106,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let mut tasks = JoinSet::new();
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
-    tasks.spawn(wake::run(pool.clone(), jobs_made, stop.clone()));
+    tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(look);
     tasks.spawn(keep_house(webhook, guard, stop.clone()));
     tasks.spawn(retention::run(forgetting.clone(), stop.clone()));
@@ -167,20 +169,23 @@ async fn introduce(
     }
 }
 
-async fn ensure(pool: &Pool, environment: &Environment) -> Result<connections::Connection, sqlx::Error> {
-    database::within(async {
+async fn ensure(
+    pool: &Pool,
+    environment: &Environment,
+) -> Result<stripe_connections::Connection, sqlx::Error> {
+    pool::within(async {
         let mut tenant = tenant::begin(pool, environment.guild).await?;
-        connections::ensure_guild(&mut tenant).await?;
-        let (actor, label) = (Actor::Environment, connections::ENVIRONMENT);
-        let id = connections::ensure(&mut tenant, actor, label, environment.livemode, Some(true)).await?;
-        for other in connections::disconnect_others(&mut tenant, id).await? {
+        stripe_connections::ensure_guild(&mut tenant).await?;
+        let (actor, label) = (Actor::Environment, stripe_connections::ENVIRONMENT);
+        let id = stripe_connections::ensure(&mut tenant, actor, label, environment.livemode, Some(true)).await?;
+        for other in stripe_connections::disconnect_others(&mut tenant, id).await? {
             tracing::warn!(guild.id = %environment.guild, connection.id = %other,
                 "this connection was described by variables and is not any more: it is disconnected; roles stay as they are");
         }
-        cursors::ensure(&mut tenant, id).await?;
-        cursors::begin(&mut tenant, id).await?;
+        stripe_cursors::ensure(&mut tenant, id).await?;
+        stripe_cursors::begin(&mut tenant, id).await?;
         tenant.commit().await?;
-        Ok(connections::Connection { guild: environment.guild, id })
+        Ok(stripe_connections::Connection { guild: environment.guild, id })
     })
     .await
 }

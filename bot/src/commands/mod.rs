@@ -7,7 +7,7 @@ use std::{
 
 use poise::{CreateReply, FrameworkError};
 use serenity::all::ApplicationId;
-use shared::{domain::outcome::CallOutcome, store::database::Pool};
+use shared::{db::pool::Pool, domain::delivery::outcome::CallOutcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
@@ -97,7 +97,7 @@ pub fn on_error(error: FrameworkError<'_, Data, anyhow::Error>) -> poise::BoxFut
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::outcome::{LimitScope, Transient};
+    use shared::domain::delivery::outcome::{LimitScope, Transient};
 
     use super::*;
 

@@ -2,20 +2,18 @@
 
 use serenity::all::Permissions;
 use shared::{
+    db::{pool::within, tenant},
     domain::{
         activity::{Activity, ActivityEntry},
-        danger::remedy,
-        refusal::Refusal,
+        delivery::refusal::Refusal,
+        roles::safety::remedy,
     },
     ids::{GuildId, RoleId, UserId},
     store::{
-        activity,
-        database::within,
-        gates, guild_roles,
-        links::{self, Dispute},
-        sources::{self, Unbacked},
-        summary::{Summary, summary},
-        tenant,
+        access_sources::{self, Unbacked},
+        activity_log, guild_gates, guild_roles,
+        guild_summary::{Summary, summary},
+        member_links::{self, Dispute},
     },
 };
 
@@ -48,15 +46,15 @@ pub(super) async fn status(ctx: Context<'_>) -> anyhow::Result<()> {
         let found = (
             summary(&mut tenant).await?,
             guild_roles::suspended(&mut tenant).await?,
-            gates::refusal(&mut tenant).await?,
+            guild_gates::refusal(&mut tenant).await?,
         );
         let links = Links {
-            disputes: links::disputes(&mut tenant).await?,
-            unbacked: sources::unbacked(&mut tenant).await?,
+            disputes: member_links::disputes(&mut tenant).await?,
+            unbacked: access_sources::unbacked(&mut tenant).await?,
         };
         let user = UserId::from_u64(ctx.author().id.get());
         let entry = ActivityEntry { user, ..Activity::StatusRead.into() };
-        activity::record(&mut tenant, entry).await?;
+        activity_log::record(&mut tenant, entry).await?;
         tenant.commit().await?;
         Ok((found, links))
     });

@@ -20,8 +20,8 @@ use serenity::{
 };
 use shared::{
     domain::{
-        outcome::{CallOutcome, LimitScope, Transient},
-        plan::Member,
+        delivery::outcome::{CallOutcome, LimitScope, Transient},
+        roles::plan::Member,
     },
     ids::{GuildId, RoleId, UserId},
     metrics::{DISCORD_CALLS, DISCORD_SECONDS},
@@ -32,9 +32,9 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    outcome::{bucket_wait, classify, counts_as_invalid},
-    pacing::{Lane, NotBefore, Pacer},
-    roles::judged,
+    classify::{bucket_wait, classify, counts_as_invalid},
+    rate_limit::{Lane, NotBefore, Pacer},
+    role_list::judged,
 };
 use crate::gateway::Budget;
 

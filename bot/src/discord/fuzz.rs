@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::Value;
-use shared::domain::outcome::CallOutcome;
+use shared::domain::delivery::outcome::CallOutcome;
 
-use super::outcome::{bucket_wait, classify, counts_as_invalid};
+use super::classify::{bucket_wait, classify, counts_as_invalid};
 
 const LONGEST: Duration = Duration::from_secs(3600);
 
@@ -86,7 +86,7 @@ mod tests {
     fn a_list_is_no_error_of_discords() {
         answer(b"\x01\x30\n[10007,1.5,false]");
         let headers = HeaderMap::new();
-        let proxys = CallOutcome::Transient(shared::domain::outcome::Transient::Status(404));
+        let proxys = CallOutcome::Transient(shared::domain::delivery::outcome::Transient::Status(404));
         assert_eq!(classify(404, &headers, b"[10007]"), proxys);
     }
 }

@@ -12,15 +12,15 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Deserializer, de};
 use shared::{
     domain::{
-        danger::Giver,
-        outcome::{CallOutcome, LimitScope, Transient},
+        delivery::outcome::{CallOutcome, LimitScope, Transient},
+        roles::safety::Giver,
     },
     ids::{GuildId, RoleId, UserId},
 };
 
 use super::{
-    outcome::classify,
-    roles::{Tags, giver},
+    classify::classify,
+    role_list::{Tags, giver},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(8);

@@ -1,12 +1,12 @@
 //! Everything that calls Discord's REST API for roles: thin calls, a pure reading of answers, and pacing; and what
 //! `nexrole doctor` reads.
 
+pub mod classify;
 pub mod client;
 pub mod fuzz;
 pub mod inspect;
-pub mod outcome;
-pub mod pacing;
-pub mod roles;
+pub mod rate_limit;
+pub mod role_list;
 
 /// Every route of Discord's REST API that this bot calls, by the worker or through serenity, spelt as Discord's own
 /// description spells it. The end-to-end tests fail on a call that is not here, and on a line that is never called.

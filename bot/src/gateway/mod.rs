@@ -4,7 +4,10 @@
 //! heartbeat after some of them, busy meanwhile, and begins a refused session again every five seconds.
 
 mod connection;
+pub mod debounce;
 mod end;
+pub mod events;
+pub mod in_order;
 mod interactions;
 mod pace;
 mod shard;
@@ -25,15 +28,15 @@ use serenity::{
     all::{GatewayIntents, HttpBuilder},
     http::Http,
 };
-use shared::{clock, store::database::Pool};
+use shared::{clock, db::pool::Pool};
 use tokio::{task::JoinSet, time::sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
     commands::{self, Data},
     discord::client::RoleClient,
-    events::Events,
 };
+use events::Events;
 use interactions::Interactions;
 use pace::{Pace, Way};
 use shard::{Ended, Shard};

@@ -9,7 +9,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json, value::RawValue};
 use shared::{
     clock,
-    domain::outcome::CallOutcome,
+    domain::delivery::outcome::CallOutcome,
     metrics::{GATEWAY_ENDS, GATEWAY_IDENTIFIES},
 };
 use tokio::time::{sleep, timeout_at};

@@ -7,22 +7,24 @@ use std::time::Duration;
 use shared::{
     clock::Timestamp,
     domain::{
-        danger::remedy,
-        enforcement::Enforcement,
-        grant::{GrantState, Known, Step},
+        delivery::verdict::{LOOK_AGAIN, PROBE_ROLE, ParkReason, SECOND_SHOWING, Verdict},
         job::{ClaimedJob, JobAction, JobOrigin, JobState},
-        plan::Planned,
-        verdict::{LOOK_AGAIN, PROBE_ROLE, ParkReason, SECOND_SHOWING, Verdict},
+        roles::{
+            enforcement::Enforcement,
+            grant::{GrantState, Known, Step},
+            plan::Planned,
+            safety::remedy,
+        },
     },
     ids::UserId,
     store::{
-        grants::GrantChange,
+        role_grants::GrantChange,
         role_jobs::{Power, RoleWork},
         settle::{JobUpdate, RoleHealth},
     },
 };
 
-use super::roles::SUSPENDED;
+use super::role_safety::SUSPENDED;
 
 /// The first look has the job go on as soon as it is made; this is for when the two just miss each other.
 const FIRST_LOOK: Duration = Duration::from_secs(5);

@@ -8,15 +8,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
-    domain::{enforcement::first_look, outcome::CallOutcome},
+    db::{pool::within, tenant},
+    domain::{delivery::outcome::CallOutcome, roles::enforcement::first_look},
     ids::GuildId,
-    store::{database::within, guild_roles, mapped_roles, tenant},
+    store::{guild_roles, mapped_roles},
 };
 use tokio_util::sync::CancellationToken;
 
-use super::roles::{self, Reading};
+use super::role_safety::{self, Reading};
 use crate::discord::client::RoleClient;
 
 /// After a look that failed, or was cut off.
@@ -80,7 +81,7 @@ async fn one_reading(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Er
 
 /// Whether what the guild's roles may do could be read.
 async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool, sqlx::Error> {
-    let outcome = match roles::read(pool, discord, guild, Instant::now() + PATIENCE).await? {
+    let outcome = match role_safety::read(pool, discord, guild, Instant::now() + PATIENCE).await? {
         Reading::Done => return Ok(true),
         Reading::Failed(outcome) => Some(outcome),
         Reading::NoTime => None,

@@ -5,13 +5,13 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
+    db::pool::within,
     ids::GuildId,
     store::{
-        database::within,
-        gates::{self, Ring},
-        grants, members, role_jobs,
+        guild_gates::{self, Ring},
+        members, role_grants, role_jobs,
     },
 };
 use tokio::{sync::Notify, task::JoinSet};
@@ -22,7 +22,8 @@ use crate::discord::client::RoleClient;
 
 mod books;
 pub mod first_look;
-mod roles;
+pub mod listen;
+mod role_safety;
 mod turn;
 
 use turn::{Lease, Turn, Turned};
@@ -175,10 +176,14 @@ async fn walk(worker: &Worker, ring: Ring, position: &mut Option<GuildId>, limit
     let (owner, until) = (Uuid::new_v4(), Instant::now() + worker.lease);
     let walked = async {
         let mut across = worker.pool.across().await?;
-        let walk = gates::lease(&mut across, ring, *position, limit, owner, worker.lease).await?;
+        let walk = guild_gates::lease(&mut across, ring, *position, limit, owner, worker.lease).await?;
         // The end of the ring, with nothing behind the position: what is before it may have work.
         let ended = walk.leased.is_empty() && walk.position.is_none() && position.is_some();
-        if ended { gates::lease(&mut across, ring, None, limit, owner, worker.lease).await } else { Ok(walk) }
+        if ended {
+            guild_gates::lease(&mut across, ring, None, limit, owner, worker.lease).await
+        } else {
+            Ok(walk)
+        }
     };
     match within(walked).await {
         Ok(walk) => {
@@ -217,7 +222,7 @@ impl Worker {
 
 /// Grants about which one answer of Discord's is not enough.
 async fn recheck(pool: &Pool) {
-    let looked = async { grants::recheck(&mut pool.across().await?, RECHECK).await };
+    let looked = async { role_grants::recheck(&mut pool.across().await?, RECHECK).await };
     match within(looked).await {
         Ok(0) => {}
         Ok(jobs) => tracing::debug!(jobs, "grants are looked at once more"),

@@ -5,26 +5,29 @@ use std::{
     time::{Duration, Instant},
 };
 
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
     clock::Timestamp,
+    db::{pool::within, tenant},
     domain::{
-        enforcement::Enforcement,
-        grant::{self, GrantState, Seen, Step},
-        joining,
-        outcome::CallOutcome,
-        plan::{Member, Planned, plan},
-        verdict::{Verdict, verdict},
+        delivery::{
+            outcome::CallOutcome,
+            verdict::{Verdict, verdict},
+        },
+        roles::{
+            enforcement::Enforcement,
+            grant::{self, GrantState, Seen, Step},
+            joining,
+            plan::{Member, Planned, plan},
+        },
     },
     ids::{GuildId, RoleId, UserId},
     metrics::ROLE_JOBS,
     store::{
-        database::within,
-        gates::{Gate, Release},
-        grants::{self, Fence, GrantChange},
+        guild_gates::{Gate, Release},
+        role_grants::{self, Fence, GrantChange},
         role_jobs::{self, MemberWork, Power, RoleWork},
         settle::{self, JobUpdate, RoleHealth, Settlement},
-        tenant,
     },
 };
 use tokio_util::sync::CancellationToken;
@@ -33,7 +36,7 @@ use uuid::Uuid;
 use super::{
     LAST_CALL, after,
     books::{self, Page, Unread},
-    roles::{self, Clearance},
+    role_safety::{self, Clearance},
 };
 use crate::discord::client::{Answer, MemberAnswer, NoTime, RoleCall, RoleClient};
 
@@ -297,7 +300,8 @@ impl Turn<'_> {
             return Ok((wanted, Flow::Go));
         }
         let (guild, until) = (self.lease.guild, self.lease.calls_until());
-        let clearing = roles::clear(self.pool, self.discord, guild, &wanted, &mut notes.roles_read, until);
+        let clearing =
+            role_safety::clear(self.pool, self.discord, guild, &wanted, &mut notes.roles_read, until);
         let judged = match self.unless_stopped(clearing).await.transpose()? {
             Some(Clearance::Known(judged)) => judged,
             Some(Clearance::Unread(outcome)) => {
@@ -379,7 +383,7 @@ impl Turn<'_> {
         }
         within(async {
             let mut tenant = tenant::begin(self.pool, self.lease.guild).await?;
-            let fence = grants::intend(&mut tenant, self.lease.owner, changes).await?;
+            let fence = role_grants::intend(&mut tenant, self.lease.owner, changes).await?;
             tenant.commit().await?;
             Ok(fence)
         })

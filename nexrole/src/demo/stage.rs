@@ -14,7 +14,7 @@ use sandbox::{
     discord::{self, Limits},
     stripe,
 };
-use shared::{config::Env, store::database as store};
+use shared::{config::Env, db::pool as store};
 use sqlx::PgPool;
 use tokio::{process::Command, sync::Mutex};
 

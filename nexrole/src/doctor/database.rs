@@ -3,7 +3,10 @@
 
 use std::{str::FromStr, time::Duration};
 
-use shared::store::{checkup, database::within, roles::Standing};
+use shared::{
+    db::{pg_roles::Standing, pool::within},
+    store::health_facts,
+};
 use sqlx::{
     PgConnection,
     postgres::{PgConnectOptions, PgSslMode},
@@ -45,7 +48,7 @@ pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnect
     if let Way::Verified(host) | Way::Named(host) = &way {
         look_at_address(findings, host).await;
     }
-    let connected = tokio::time::timeout(CONNECT_WITHIN, checkup::connect(url)).await;
+    let connected = tokio::time::timeout(CONNECT_WITHIN, health_facts::connect(url)).await;
     let mut db = match connected.map_err(|_| "no answer within 5 s".to_owned()) {
         Ok(Ok(db)) => db,
         Ok(Err(sqlx::Error::Database(error))) => return unreachable(findings, error.message()),
@@ -53,7 +56,7 @@ pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnect
         Err(error) => return unreachable(findings, &error),
     };
     let asked = async {
-        let server = within(checkup::server(&mut db)).await?;
+        let server = within(health_facts::server(&mut db)).await?;
         clocks::judge(findings, Check::ClockDatabase, "the database's", server.at);
         look_at_server(findings, &server, &way);
         if !look_at_roles(findings, &mut db).await? {
@@ -108,7 +111,7 @@ async fn look_at_address(findings: &mut Findings, host: &str) {
     }
 }
 
-fn look_at_server(findings: &mut Findings, server: &checkup::Server, way: &Way) {
+fn look_at_server(findings: &mut Findings, server: &health_facts::Server, way: &Way) {
     let version = &server.version;
     if server.version_number < OLDEST {
         let detail = format!("Postgres {version} answers; 15 or newer is needed");
@@ -176,7 +179,7 @@ fn look_at_server(findings: &mut Findings, server: &checkup::Server, way: &Way) 
     }
 }
 
-fn look_at_durability(findings: &mut Findings, server: &checkup::Server) {
+fn look_at_durability(findings: &mut Findings, server: &health_facts::Server) {
     let settings = [
         ("fsync", server.fsync),
         ("full_page_writes", server.full_page_writes),
@@ -216,7 +219,7 @@ fn join_is(names: &[&str]) -> String {
 }
 
 async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    match within(checkup::standing(db)).await? {
+    match within(health_facts::standing(db)).await? {
         (Standing::Fine, _) => {
             findings.ok(Check::DatabaseRoles, "the login may act as each of Nexrole's roles");
             Ok(true)
@@ -237,7 +240,7 @@ async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result
 }
 
 async fn look_at_schema(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
-    let checkup::Schema { behind, ahead } = within(checkup::schema(db)).await?;
+    let health_facts::Schema { behind, ahead } = within(health_facts::schema(db)).await?;
     match (behind, ahead) {
         (0, 0) => findings.ok(Check::DatabaseSchema, "the schema is this release's"),
         (0, ahead) => findings.warn(

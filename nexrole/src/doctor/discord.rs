@@ -12,8 +12,8 @@ use bot::{
 };
 use shared::{
     domain::{
-        danger::{Danger, Permissions, RoleFacts, judge},
-        outcome::{CallOutcome, LimitScope},
+        delivery::outcome::{CallOutcome, LimitScope},
+        roles::safety::{Danger, Permissions, RoleFacts, judge},
     },
     ids::{GuildId, RoleId},
 };

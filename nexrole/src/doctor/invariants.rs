@@ -1,10 +1,7 @@
 //! What must hold whatever happened: in every server's rows. In: a connection that can change nothing, and the servers. Out:
 //! how often it does not hold.
 
-use shared::{
-    ids::GuildId,
-    store::{checkup, database::within},
-};
+use shared::{db::pool::within, ids::GuildId, store::health_facts};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
@@ -25,9 +22,9 @@ pub(super) async fn look(
 ) -> Result<(), sqlx::Error> {
     let mut broken = Vec::with_capacity(guilds.len());
     for guild in guilds {
-        broken.push((*guild, within(checkup::broken(db, *guild)).await?));
+        broken.push((*guild, within(health_facts::broken(db, *guild)).await?));
     }
-    let of = |count: fn(&checkup::Broken) -> i64| -> Vec<(GuildId, i64)> {
+    let of = |count: fn(&health_facts::Broken) -> i64| -> Vec<(GuildId, i64)> {
         let counted = broken.iter().map(|(guild, broken)| (*guild, count(broken)));
         counted.filter(|(_, count)| *count > 0).collect()
     };

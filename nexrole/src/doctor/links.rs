@@ -1,14 +1,11 @@
 //! Whose a purchase is, where that is odd: in every server's rows. In: a connection that can change nothing, and the servers. Out:
 //! customers that are linked to others than their metadata names, and customers of accounts that are not connected any more.
 
-use shared::{
-    ids::GuildId,
-    store::{checkup, database::within},
-};
+use shared::{db::pool::within, ids::GuildId, store::health_facts};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
-use crate::operator::dispute;
+use crate::cli::dispute;
 
 /// Named, of each server; the rest is counted.
 const NAMED: usize = 5;
@@ -21,7 +18,7 @@ pub(super) async fn look(
 ) -> Result<(), sqlx::Error> {
     let (mut linked_well, mut backed) = (true, true);
     for &guild in guilds {
-        let disputes = within(checkup::disputes(db, guild)).await?;
+        let disputes = within(health_facts::disputes(db, guild)).await?;
         for found in disputes.iter().take(NAMED) {
             let said = dispute(guild, found.customer_id.as_str(), found.holder, found.named);
             let (detail, fix) = said.split_once(". ").unwrap_or((&said, ""));
@@ -32,7 +29,7 @@ pub(super) async fn look(
             findings.warn(Check::StripeLinks, detail, "nexrole why --guild … --member … names each");
         }
         linked_well &= disputes.is_empty();
-        let unbacked = within(checkup::unbacked(db, guild)).await?;
+        let unbacked = within(health_facts::unbacked(db, guild)).await?;
         if !unbacked.is_empty() {
             let named: Vec<_> =
                 unbacked.iter().take(NAMED).map(|customer| customer.customer_id.as_str()).collect();

@@ -11,15 +11,13 @@ use std::{
 use anyhow::Context;
 use shared::{
     config::{Env, Problems, Reader},
+    db::pool::within,
     ids::{GuildId, RoleId},
-    store::{
-        checkup::{self, Connected},
-        database::within,
-    },
+    store::health_facts::{self, Connected},
 };
 use sqlx::PgConnection;
 
-use crate::{operator, up};
+use crate::{cli, up};
 
 mod address;
 mod clocks;
@@ -106,9 +104,9 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
 pub async fn run_invariants(env: &Env, output: Output) -> anyhow::Result<ExitCode> {
     prepare();
     let mut findings = Findings::default();
-    let url = operator::database_url(env)?;
+    let url = cli::database_url(env)?;
     if let Some(mut db) = database::look(&mut findings, &url).await {
-        let guilds = within(checkup::guilds(&mut db)).await?;
+        let guilds = within(health_facts::guilds(&mut db)).await?;
         invariants::look(&mut findings, &mut db, &guilds).await?;
     }
     findings.keep(&invariants::CHECKS, &invariants::NEEDED);
@@ -145,7 +143,7 @@ fn note_problems(findings: &mut Findings, problems: &Problems) {
 
 /// What `DATABASE_URL` names, or `nexrole up` runs in this folder.
 async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnection> {
-    match operator::database_url(env) {
+    match cli::database_url(env) {
         Ok(url) => database::look(findings, &url).await,
         // What is wrong with it is one of the configuration's problems already.
         Err(_) if Reader::new(env).given("DATABASE_URL") => None,
@@ -175,15 +173,15 @@ async fn look_at_rows(
     if let Some(config) = gateway {
         sealed::look(findings, db, config.keyring.as_ref()).await?;
     }
-    let guilds = within(checkup::guilds(db)).await?;
+    let guilds = within(health_facts::guilds(db)).await?;
     invariants::look(findings, db, &guilds).await?;
     links::look(findings, db, &guilds).await?;
-    let connected = within(checkup::connected(db)).await?;
+    let connected = within(health_facts::connected(db)).await?;
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();
     let mut mapped = BTreeMap::new();
     for guild in servers {
-        mapped.insert(guild, within(checkup::mapped(db, guild)).await?);
+        mapped.insert(guild, within(health_facts::mapped(db, guild)).await?);
     }
     Ok(Rows { connected, mapped })
 }

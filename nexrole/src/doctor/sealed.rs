@@ -1,9 +1,6 @@
 //! The keys that seal secrets. In: the database, and `ENCRYPTION_KEYS`. Out: whether everything opens, and how old they are.
 
-use shared::{
-    crypto::Keyring,
-    store::{checkup, database::within},
-};
+use shared::{crypto::Keyring, db::pool::within, store::health_facts};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
@@ -15,7 +12,8 @@ pub(super) async fn look(
     db: &mut PgConnection,
     keyring: Option<&Keyring>,
 ) -> Result<(), sqlx::Error> {
-    let counts = status::count(async |last| within(checkup::sealed_page(db, last)).await, keyring).await?;
+    let counts =
+        status::count(async |last| within(health_facts::sealed_page(db, last)).await, keyring).await?;
     let ring: Vec<&str> = keyring.map(|keyring| keyring.ids().collect()).unwrap_or_default();
     let (mut sealed, mut well) = (0, true);
     for (id, count) in &counts {

@@ -4,8 +4,8 @@ use secrecy::SecretString;
 use shared::{
     crypto::Keyring,
     store::{
-        checkup::Connected,
-        connections::{Connection, ENVIRONMENT},
+        health_facts::Connected,
+        stripe_connections::{Connection, ENVIRONMENT},
     },
 };
 use webhook_gateway::{

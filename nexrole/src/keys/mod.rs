@@ -8,11 +8,11 @@ use secrecy::ExposeSecret;
 use shared::{
     config::{Env, Problems, Reader},
     crypto::{self, Keyring},
-    store::{database, roles::Login},
+    db::{pg_roles::Login, pool},
 };
 use time::macros::format_description;
 
-use crate::operator;
+use crate::cli;
 
 mod rotate;
 pub(crate) mod status;
@@ -35,7 +35,7 @@ pub async fn run(env: &Env, command: &Command) -> anyhow::Result<ExitCode> {
         generate(keyring.as_ref());
         return Ok(ExitCode::SUCCESS);
     }
-    let pool = database::pool(&operator::database_url(env)?, 1, Login::Operator)?;
+    let pool = pool::pool(&cli::database_url(env)?, 1, Login::Operator)?;
     let keyring = keyring(env)?;
     match command {
         Command::Rotate => rotate::run(&pool, &required(keyring)?).await,

@@ -8,11 +8,8 @@ use std::process::ExitCode;
 use anyhow::Context;
 use shared::{
     crypto::Keyring,
-    store::{
-        crossing::Crossing,
-        database::Pool,
-        sealed::{self, Sealed},
-    },
+    db::{cross_tenant::Crossing, pool::Pool},
+    store::sealed::{self, Sealed},
 };
 
 /// Seals everything anew; exit code 1 if something does not open. Looks again until a pass finds nothing to do: a command that

@@ -5,10 +5,8 @@ use std::{collections::BTreeMap, process::ExitCode};
 use anyhow::Context;
 use shared::{
     crypto::Keyring,
-    store::{
-        database::Pool,
-        sealed::{self, Column, Sealed},
-    },
+    db::pool::Pool,
+    store::sealed::{self, Column, Sealed},
 };
 use time::{Date, macros::format_description};
 

@@ -1,7 +1,10 @@
 //! The activity log: who may write and read it, and that it goes day by day.
 
 use serde_json::json;
-use shared::store::{activity, roles::Login, tenant};
+use shared::{
+    db::{pg_roles::Login, tenant},
+    store::activity_log,
+};
 use sqlx::AssertSqlSafe;
 
 use crate::{cluster::Database, world::World};
@@ -31,12 +34,12 @@ async fn days_go_after_ninety_of_them_and_the_next_ones_are_made() {
     let retention = database.login(Login::Retention);
     // Killed before its end: all of it or nothing.
     let mut half = retention.across_impatiently(std::time::Duration::from_secs(1)).await.unwrap();
-    assert!(activity::turn_days(&mut half).await.unwrap() > 25);
+    assert!(activity_log::turn_days(&mut half).await.unwrap() > 25);
     drop(half);
     let left: String = sqlx::query_scalar(LEFT).fetch_one(&database.pool).await.unwrap();
     assert_eq!(left, "old young");
     let mut across = retention.across().await.unwrap();
-    assert!(activity::turn_days(&mut across).await.unwrap() > 25, "whole days are dropped");
+    assert!(activity_log::turn_days(&mut across).await.unwrap() > 25, "whole days are dropped");
     let (left, after): (String, i64) = (
         sqlx::query_scalar(LEFT).fetch_one(&database.pool).await.unwrap(),
         sqlx::query_scalar(young).fetch_one(&database.pool).await.unwrap(),
@@ -44,7 +47,11 @@ async fn days_go_after_ninety_of_them_and_the_next_ones_are_made() {
     // Some of the young have become old since the count: no more than the three of that minute.
     assert_eq!(left, "young");
     assert!((before - 3..=before).contains(&after), "{before} before, {after} after");
-    assert_eq!(activity::turn_days(&mut across).await.unwrap(), 0, "a second time there is nothing to do");
+    assert_eq!(
+        activity_log::turn_days(&mut across).await.unwrap(),
+        0,
+        "a second time there is nothing to do"
+    );
     let ahead = "SELECT count(*) FROM pg_class WHERE relispartition AND relname IN (
                      SELECT 'activity_log_' || to_char((now() AT TIME ZONE 'UTC')::date + n, 'YYYYMMDD')
                        FROM generate_series(1, 3) AS n)";
@@ -66,7 +73,7 @@ async fn nobody_else_turns_days_or_reaches_a_day_past_its_tenant() {
     for login in [Login::Gateway, Login::Bot, Login::Operator] {
         let pool = database.login(login);
         let mut across = pool.across().await.unwrap();
-        let refused = activity::turn_days(&mut across).await.unwrap_err();
+        let refused = activity_log::turn_days(&mut across).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied for function"), "{login:?}: {refused}");
         drop(across);
         let mut tenant = tenant::begin(&pool, shared::ids::GuildId::from_u64(1).unwrap()).await.unwrap();

@@ -4,13 +4,10 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 use shared::{
     crypto::Keyring,
+    db::{pg_roles::Login, tenant},
     domain::audit::Actor,
     ids::GuildId,
-    store::{
-        connections::{self, Connection},
-        roles::Login,
-        tenant,
-    },
+    store::stripe_connections::{self, Connection},
 };
 
 use sqlx::{Connection as _, PgConnection};
@@ -277,12 +274,12 @@ async fn each_tenant_has_its_own_address_and_secret() {
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let connection = Connection { guild, id };
     let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
-    connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
     tenant.commit().await.unwrap();
     let post = async |body: &[u8], secret: &str| {
         let signature = sign(body, secret);

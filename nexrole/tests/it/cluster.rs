@@ -13,12 +13,12 @@ use embedded_postgres::{Durability, StartError};
 use nexrole::database::Server;
 use shared::{
     config::Env,
-    ids::GuildId,
-    store::{
-        database::{self, Pool},
-        roles::Login,
+    db::{
+        pg_roles::Login,
+        pool::{self, Pool},
         tenant::{self, Tenant},
     },
+    ids::GuildId,
 };
 use sqlx::{PgPool, postgres::PgPoolOptions};
 
@@ -52,13 +52,13 @@ impl Database {
     pub(crate) async fn on(server: &Server) -> Self {
         let url = server.ensure("nexrole_test").await.expect("a database is made");
         let pool = owner(&url, 6).expect("the address is good");
-        database::migrate(&pool).await.expect("the migrations apply");
+        pool::migrate(&pool).await.expect("the migrations apply");
         Self { url, pool, name: None }
     }
 
     /// Connections as a service has them.
     pub(crate) fn login(&self, login: Login) -> Pool {
-        database::pool(&self.url, 4, login).expect("the address is good")
+        pool::pool(&self.url, 4, login).expect("the address is good")
     }
 
     /// A transaction of the gateway's for one guild.
@@ -120,7 +120,7 @@ fn start() -> Shared {
     runtime.block_on(async {
         let url = server.create(&template, None).await.expect("the template is made");
         let pool = owner(&url, 1).expect("the address is good");
-        database::migrate(&pool).await.expect("the migrations apply");
+        pool::migrate(&pool).await.expect("the migrations apply");
         // A database with a session cannot be copied.
         pool.close().await;
     });

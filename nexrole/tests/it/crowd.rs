@@ -12,8 +12,9 @@ use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
 use serde_json::json;
 use shared::{
     config::Env,
+    db::{pg_roles::Login, tenant},
     domain::audit::Actor,
-    store::{connections, roles::Login, tenant},
+    store::stripe_connections,
 };
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
@@ -189,13 +190,14 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
     let mut world = World::without_services().await;
     let guild = "222222222222222222".parse().unwrap();
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
-    let connection = connections::Connection { guild, id };
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
+    let connection = stripe_connections::Connection { guild, id };
     let keyring = shared::crypto::Keyring::parse(ENCRYPTION_KEYS).unwrap();
     let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
-    connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let path = format!("/webhooks/stripe/{}", connections::endpoint_id(&mut tenant, id).await.unwrap());
+    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
+    let path =
+        format!("/webhooks/stripe/{}", stripe_connections::endpoint_id(&mut tenant, id).await.unwrap());
     tenant.commit().await.unwrap();
     let gateway = Gateway::start(&mut world, "flood").await;
     let slow = [

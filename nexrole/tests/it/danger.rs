@@ -335,13 +335,13 @@ async fn an_older_list_never_replaces_a_newer_one() {
     world.map("price", &world.price, world.vip).await;
     let (guild, role) = (GuildId::from_u64(world.guild).unwrap(), RoleId::from_u64(world.vip).unwrap());
     let long = std::time::Duration::from_secs(600);
-    let bot = world.login(shared::store::roles::Login::Bot);
+    let bot = world.login(shared::db::pg_roles::Login::Bot);
     let write = async |danger: Option<&str>, age: u64| {
         let judged = [(role, danger.map(str::to_owned))].into_iter().collect();
-        let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+        let mut tenant = shared::db::tenant::begin(&bot, guild).await.unwrap();
         guild_roles::write(&mut tenant, &judged, std::time::Duration::from_secs(age), long).await.unwrap();
         tenant.commit().await.unwrap();
-        let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+        let mut tenant = shared::db::tenant::begin(&bot, guild).await.unwrap();
         let wanted = [role].into_iter().collect();
         guild_roles::known(&mut tenant, &wanted, long).await.unwrap()
     };
@@ -349,7 +349,7 @@ async fn an_older_list_never_replaces_a_newer_one() {
     assert!(known.is_fresh && known.roles[&role].is_some());
     let known = write(None, 30).await;
     assert!(known.is_fresh && known.roles[&role].is_some(), "the older one is dropped");
-    let mut tenant = shared::store::tenant::begin(&bot, guild).await.unwrap();
+    let mut tenant = shared::db::tenant::begin(&bot, guild).await.unwrap();
     guild_roles::hint(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
     // Newer than the last list, older than the hint: what was hinted at may be missing in it.

@@ -8,7 +8,7 @@ use nexrole::{children::free_port, doctor::Check};
 use sandbox::stripe::{Fault, KEY};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use shared::{crypto::Keyring, store::roles::Login};
+use shared::{crypto::Keyring, db::pg_roles::Login};
 use sqlx::{AssertSqlSafe, PgConnection};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -192,7 +192,7 @@ async fn looking_changes_nothing_anywhere() {
         assert_eq!(request.method, "GET", "{request:?}");
     }
     // Postgres itself would refuse.
-    let mut db: PgConnection = shared::store::checkup::connect(world.database_url()).await.unwrap();
+    let mut db: PgConnection = shared::store::health_facts::connect(world.database_url()).await.unwrap();
     let written = sqlx::query("INSERT INTO guilds (guild_id) VALUES (1)").execute(&mut db).await.unwrap_err();
     assert_eq!(written.as_database_error().unwrap().code().as_deref(), Some("25006"), "{written}");
     world.close().await;

@@ -14,17 +14,15 @@ use nexrole::children::free_port;
 use serde_json::json;
 use shared::{
     crypto::Keyring,
+    db::{pg_roles::Login, pool, tenant},
     domain::{
         audit::Actor,
-        catalogue::{Catalogue, PaymentLink, Price},
+        billing::catalogue::{Catalogue, PaymentLink, Price},
     },
     ids::GuildId,
     store::{
         catalogue,
-        connections::{self, Connection},
-        database,
-        roles::Login,
-        tenant,
+        stripe_connections::{self, Connection},
     },
 };
 
@@ -44,12 +42,13 @@ pub(crate) async fn sealed_tenant(world: &World, guild: &str) -> String {
     let guild: GuildId = guild.parse().expect("an id");
     let keyring = Keyring::parse(ENCRYPTION_KEYS).expect("a key");
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
-    connections::ensure_guild(&mut tenant).await.expect("made");
-    let id = connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
+    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
+    let id =
+        stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
     let place = Connection { guild, id }.place("webhook_secrets");
     let sealed = keyring.seal(&place, b"whsec_of_a_tenant").expect("sealed");
-    connections::seal(&mut tenant, id, None, Some(&sealed)).await.expect("stored");
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.expect("known");
+    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.expect("stored");
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.expect("known");
     tenant.commit().await.expect("committed");
     endpoint
 }
@@ -162,9 +161,9 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
     let world = World::without_services().await;
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let mut tenant = world.tenant(guild).await;
-    connections::ensure_guild(&mut tenant).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
     let connection =
-        connections::ensure(&mut tenant, Actor::Environment, "large", false, None).await.unwrap();
+        stripe_connections::ensure(&mut tenant, Actor::Environment, "large", false, None).await.unwrap();
     tenant.commit().await.unwrap();
     let price = |n: usize| Price {
         id: format!("price_{n:04}").parse().unwrap(),
@@ -187,7 +186,7 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
         payment_links: (0..2000).map(link).collect(),
     };
     let wire = Wire::to(world.database_url()).await;
-    let pool = database::pool(&wire.url, 1, Login::Gateway).unwrap();
+    let pool = pool::pool(&wire.url, 1, Login::Gateway).unwrap();
     drop(pool.across().await.unwrap());
     wire.slow(10);
     let began = Instant::now();

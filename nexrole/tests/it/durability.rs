@@ -1,12 +1,12 @@
 //! A database that may forget: what the services say to it. In: settings of the server. Out: ready or not, and why.
 
 use shared::{
-    ids::GuildId,
-    store::{
-        database::{self, Pool, Readiness},
-        roles::Login,
+    db::{
+        pg_roles::Login,
+        pool::{self, Pool, Readiness},
         tenant,
     },
+    ids::GuildId,
 };
 use sqlx::{AssertSqlSafe, PgExecutor, PgPool};
 
@@ -17,7 +17,7 @@ async fn pretend_to_matter(database_url: &str, pool: &PgPool) -> Pool {
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.expect("a name");
     let statement = format!("ALTER DATABASE {name} SET nexrole.may_lose_data = off");
     sqlx::query(AssertSqlSafe(statement)).execute(pool).await.expect("altered");
-    database::pool(database_url, 2, Login::Gateway).expect("the address is good")
+    pool::pool(database_url, 2, Login::Gateway).expect("the address is good")
 }
 
 async fn setting(db: impl PgExecutor<'_>, name: &str) -> String {
@@ -47,10 +47,10 @@ async fn a_server_that_may_lose_data_is_not_ready_unless_it_says_that_it_is_mean
     if setting(world.db(), "fsync").await == "on" {
         return println!("SKIPPED: the tests run on somebody else's Postgres, which is durable");
     }
-    assert_eq!(database::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
+    assert_eq!(pool::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
     world.start_gateway().await;
     let pool = pretend_to_matter(world.database_url(), world.db()).await;
-    assert_eq!(database::readiness(&pool).await, Readiness::MayLoseData);
+    assert_eq!(pool::readiness(&pool).await, Readiness::MayLoseData);
     pool.close().await;
     world.stop_gateway().await;
     let url = format!("{}/readyz", world.gateway_url);

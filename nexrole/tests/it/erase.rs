@@ -3,7 +3,10 @@
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use shared::store::{checkup, erasure, roles::Login, tenant};
+use shared::{
+    db::{pg_roles::Login, tenant},
+    store::{erasure, health_facts},
+};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::{cluster::Database, world::World};
@@ -160,9 +163,9 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     let six = shared::ids::UserId::from_u64(6).unwrap();
     assert_eq!(erasure::forget(&mut tenant, six, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
-    let mut looking = checkup::connect(&database.url).await.unwrap();
-    checkup::schema(&mut looking).await.unwrap();
-    assert_eq!(checkup::broken(&mut looking, one).await.unwrap(), checkup::Broken::default());
+    let mut looking = health_facts::connect(&database.url).await.unwrap();
+    health_facts::schema(&mut looking).await.unwrap();
+    assert_eq!(health_facts::broken(&mut looking, one).await.unwrap(), health_facts::Broken::default());
     drop(looking);
     let later = "INSERT INTO audit_log (guild_id, actor, action, user_id, cause) VALUES (1, 'bot', 'role.granted', 6, 'sub_3')";
     sqlx::query(later).execute(&database.pool).await.unwrap();

@@ -8,8 +8,12 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use shared::{
     crypto::Keyring,
+    db::{pg_roles::Login, tenant},
     domain::audit::Actor,
-    store::{connections, connections::Connection, retention, roles::Login, tenant},
+    store::{
+        retention,
+        stripe_connections::{self, Connection},
+    },
 };
 
 use crate::{
@@ -162,16 +166,17 @@ async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
     let mut world = behind_a_proxy().await;
     let guild = "222222222222222222".parse().unwrap();
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, Some(true)).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
+    let id =
+        stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, Some(true)).await.unwrap();
     let connection = Connection { guild, id };
     let seal = |column: &str, text: &str| {
         Keyring::parse(ENCRYPTION_KEYS).unwrap().seal(&connection.place(column), text.as_bytes()).unwrap()
     };
     let (key, secrets) =
         (seal("api_key", "rk_test_of_another_account"), seal("webhook_secrets", "whsec_second"));
-    connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.unwrap();
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.unwrap();
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
     tenant.commit().await.unwrap();
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;

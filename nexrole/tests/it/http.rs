@@ -6,9 +6,9 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use shared::{
     config::Env,
+    db::{pg_roles::Login, pool, tenant},
     http::headers,
     ids::GuildId,
-    store::{database, roles::Login, tenant},
 };
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -193,7 +193,7 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
 #[tokio::test]
 async fn a_begin_that_is_dropped_half_way_costs_no_later_write() {
     let world = World::without_services().await;
-    let pool = database::pool(world.database_url(), 1, Login::Gateway).unwrap();
+    let pool = pool::pool(world.database_url(), 1, Login::Gateway).unwrap();
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let table = "CREATE TABLE kept (n bigint); GRANT INSERT ON kept TO nexrole_ingest";
     sqlx::raw_sql(table).execute(world.db()).await.unwrap();

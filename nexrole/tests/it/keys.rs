@@ -14,14 +14,12 @@ use serde_json::json;
 use shared::{
     config::Env,
     crypto::{CryptoError, Fingerprint, Keyring},
+    db::{pg_roles::Login, pool::Pool, tenant},
     domain::audit::Actor,
     ids::GuildId,
     store::{
-        connections::{self, Connection},
-        database::Pool,
-        roles::Login,
         sealed::{self, Column, Sealed},
-        tenant,
+        stripe_connections::{self, Connection},
     },
 };
 use tokio::{io::AsyncWriteExt as _, process::Command};
@@ -59,15 +57,16 @@ fn text(output: &Output) -> String {
 pub(crate) async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
     let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
     let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
-    connections::ensure_guild(&mut tenant).await.expect("made");
-    let id = connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
+    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
+    let id =
+        stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
     let connection = Connection { guild, id };
     let seal = |column: Column, text: &str| {
         keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
     };
     let (key, secrets) =
         (seal(Column::ApiKey, &format!("rk_test_{number}")), seal(Column::WebhookSecrets, "whsec_a"));
-    connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.expect("stored");
+    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.expect("stored");
     tenant.commit().await.expect("committed");
     connection
 }
@@ -261,7 +260,7 @@ async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
     for (number, keyring) in [(1, &good), (2, &lost)] {
         let connection = connect(&world.login(Login::Operator), keyring, number).await;
         let mut tenant = world.tenant(connection.guild).await;
-        endpoints.push(connections::endpoint_id(&mut tenant, connection.id).await.unwrap());
+        endpoints.push(stripe_connections::endpoint_id(&mut tenant, connection.id).await.unwrap());
     }
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
@@ -355,7 +354,7 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     assert!(!audited.contains("canary"));
     let Connection { guild, id } = values[0].connection;
     let mut tenant = database.tenant(guild).await;
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
     assert!(text(&done).contains(&format!("/webhooks/stripe/{endpoint}")));
     drop(tenant);
     database.remove().await;

@@ -4,9 +4,9 @@
 use std::time::{Duration, Instant};
 
 use embedded_postgres::{Cluster, Durability};
-use shared::store::{
-    database::{self, MigrationError, Readiness},
-    roles::{Login, ROLES, RolesError},
+use shared::db::{
+    pg_roles::{Login, ROLES, RolesError},
+    pool::{self, MigrationError, Readiness},
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::process::Command;
@@ -66,16 +66,16 @@ impl Server {
     }
 
     async fn migrate(&self, login: &str) -> Result<(), MigrationError> {
-        let pool = database::migration_pool(&self.url(login)).expect("an address");
-        let migrated = database::migrate(&pool).await;
+        let pool = pool::migration_pool(&self.url(login)).expect("an address");
+        let migrated = pool::migrate(&pool).await;
         pool.close().await;
         migrated
     }
 
     async fn readiness(&self, login: &str) -> (Readiness, Duration) {
-        let pool = database::pool(&self.url(login), 1, Login::Gateway).expect("an address");
+        let pool = pool::pool(&self.url(login), 1, Login::Gateway).expect("an address");
         let began = Instant::now();
-        let readiness = database::readiness(&pool).await;
+        let readiness = pool::readiness(&pool).await;
         let took = began.elapsed();
         pool.close().await;
         (readiness, took)
@@ -110,9 +110,9 @@ async fn readiness_says_at_once_that_roles_are_missing_or_not_granted() {
     assert!(line.contains(" TO stranger"), "{line}");
 
     // Slow is not the same: whoever has all connections in use gets theirs.
-    let pool = database::pool(&server.url("plain"), 1, Login::Gateway).expect("an address");
+    let pool = pool::pool(&server.url("plain"), 1, Login::Gateway).expect("an address");
     let held = pool.across().await.expect("a connection");
-    let (readiness, ()) = tokio::join!(database::readiness(&pool), async {
+    let (readiness, ()) = tokio::join!(pool::readiness(&pool), async {
         tokio::time::sleep(Duration::from_millis(900)).await;
         drop(held);
     });

@@ -1,6 +1,6 @@
 //! The schema: applied to an empty database by the template; applied again here, and checked for its rules.
 
-use shared::store::roles::Login;
+use shared::db::pg_roles::Login;
 use sqlx::Row;
 
 use crate::cluster::Database;
@@ -8,10 +8,10 @@ use crate::cluster::Database;
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
     let database = Database::create().await;
-    shared::store::database::migrate(&database.pool).await.unwrap();
+    shared::db::pool::migrate(&database.pool).await.unwrap();
     assert_eq!(
-        shared::store::database::readiness(&database.login(Login::Bot)).await,
-        shared::store::database::Readiness::Ready
+        shared::db::pool::readiness(&database.login(Login::Bot)).await,
+        shared::db::pool::Readiness::Ready
     );
     database.remove().await;
 }

@@ -84,9 +84,9 @@ fn no_statement_is_made_of_what_somebody_wrote() {
     // type is a number: SET and BEGIN take no parameters.
     let known = [
         "nexrole/src/database.rs",
-        "shared/src/store/database.rs",
-        "shared/src/store/roles.rs",
-        "shared/src/store/tenant.rs",
+        "shared/src/db/pool.rs",
+        "shared/src/db/pg_roles.rs",
+        "shared/src/db/tenant.rs",
     ];
     for (file, line) in statements().filter(|(file, _)| !known.contains(&file.as_str())) {
         for word in ["AssertSqlSafe", "QueryBuilder", ".leak()", "Box::leak"] {

@@ -6,7 +6,7 @@ use bot::discord::client::RoleClient;
 use sandbox::discord::Fault;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::domain::outcome::CallOutcome;
+use shared::domain::delivery::outcome::CallOutcome;
 
 use crate::world::{Fan, World};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use shared::store::{retention, roles::Login};
+use shared::{db::pg_roles::Login, store::retention};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::cluster::Database;

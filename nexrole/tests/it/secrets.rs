@@ -15,13 +15,10 @@ use serde_json::{Value, json};
 use shared::{
     config::Env,
     crypto::Keyring,
+    db::{pg_roles::Login, tenant},
     domain::audit::Actor,
     ids::GuildId,
-    store::{
-        connections::{self, Connection},
-        roles::Login,
-        tenant,
-    },
+    store::stripe_connections::{self, Connection},
 };
 use sqlx::AssertSqlSafe;
 
@@ -239,16 +236,17 @@ async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     let guild: GuildId = "222222222222222222".parse().expect("an id");
     let keyring = Keyring::parse(keys).expect("a key");
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
-    connections::ensure_guild(&mut tenant).await.expect("made");
-    let id =
-        connections::ensure(&mut tenant, Actor::Operator, "sealed", false, Some(true)).await.expect("made");
+    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
+    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, Some(true))
+        .await
+        .expect("made");
     let connection = Connection { guild, id };
-    shared::store::cursors::ensure(&mut tenant, id).await.expect("made");
+    shared::store::stripe_cursors::ensure(&mut tenant, id).await.expect("made");
     let key = keyring.seal(&connection.place("api_key"), api_key.as_bytes()).expect("sealed");
     let secret =
         keyring.seal(&connection.place("webhook_secrets"), SEALED_WEBHOOK_SECRET.as_bytes()).expect("sealed");
-    connections::seal(&mut tenant, id, Some(&key), Some(&secret)).await.expect("stored");
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.expect("known");
+    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secret)).await.expect("stored");
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.expect("known");
     tenant.commit().await.expect("committed");
     endpoint
 }

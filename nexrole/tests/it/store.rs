@@ -6,26 +6,29 @@ use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     clock,
+    db::{
+        cross_tenant::Crossing,
+        pg_roles::Login,
+        pool::Pool,
+        tenant::{self, Tenant},
+    },
     domain::{
         audit::Actor,
-        grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
+        delivery::verdict::Verdict,
         job::{JobAction, JobOrigin, JobState},
-        verdict::Verdict,
+        roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
     },
     ids::{GuildId, RoleId, UserId},
     store::{
-        connections::{self, Connection},
-        crossing::Crossing,
-        database::Pool,
-        events::{self, NewEvent, Object, ObjectKind, Recorded},
-        gates::{self, Gate, Release, Ring},
-        grants::{self, Fence, GrantChange},
-        mappings::{self, Adding},
-        members, role_jobs,
-        roles::Login,
+        guild_gates::{self, Gate, Release, Ring},
+        members,
+        role_grants::{self, Fence, GrantChange},
+        role_jobs,
+        role_mappings::{self, Adding},
         settle::{self, JobUpdate, Settlement},
-        sync::{self, Failure, Leased, Settled},
-        tenant::{self, Tenant},
+        stripe_connections::{self, Connection},
+        stripe_events::{self, NewEvent, Object, ObjectKind, Recorded},
+        stripe_sync::{self, Failure, Leased, Settled},
     },
 };
 use sqlx::PgPool;
@@ -81,23 +84,24 @@ async fn introduce(db: &PgPool, count: u64) {
 
 async fn connection(database: &Database) -> Connection {
     let mut tenant = database.tenant(guild(1)).await;
-    connections::ensure_guild(&mut tenant).await.unwrap();
-    let id =
-        connections::ensure(&mut tenant, Actor::Environment, "environment", false, Some(true)).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = stripe_connections::ensure(&mut tenant, Actor::Environment, "environment", false, Some(true))
+        .await
+        .unwrap();
     tenant.commit().await.unwrap();
     Connection { guild: guild(1), id }
 }
 
 async fn settle_read(database: &Database, leased: &Leased) -> Settled {
     let mut tenant = database.tenant(guild(1)).await;
-    let settled = sync::settle(&mut tenant, leased).await.unwrap();
+    let settled = stripe_sync::settle(&mut tenant, leased).await.unwrap();
     tenant.commit().await.unwrap();
     settled
 }
 
 async fn read_failed(database: &Database, leased: &Leased, failure: Failure, wait: Duration) {
     let mut tenant = database.tenant(guild(1)).await;
-    sync::retry(&mut tenant, leased, failure, wait, "test").await.unwrap();
+    stripe_sync::retry(&mut tenant, leased, failure, wait, "test").await.unwrap();
     tenant.commit().await.unwrap();
 }
 
@@ -147,11 +151,11 @@ async fn text(pool: &PgPool, query: &'static str) -> String {
 #[tokio::test]
 async fn a_read_only_connection_is_not_used_again() {
     let database = Database::create().await;
-    let pool = shared::store::database::pool(&database.url, 1, Login::Bot).unwrap();
+    let pool = shared::db::pool::pool(&database.url, 1, Login::Bot).unwrap();
     let read_only = "SET default_transaction_read_only = on";
     sqlx::query(read_only).execute(pool.across().await.unwrap().unguarded()).await.unwrap();
     let mut tenant = tenant::begin(&pool, guild(1)).await.unwrap();
-    connections::ensure_guild(&mut tenant).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
     pool.close().await;
     database.remove().await;
@@ -165,7 +169,7 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
         let pool = bot.clone();
         tokio::spawn(async move {
             let mut across = pool.across().await.unwrap();
-            gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
+            guild_gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
         })
     });
     let mut seen = BTreeSet::new();
@@ -176,10 +180,12 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
     }
     // Skipped locks may leave some; a walk around the ring finds the rest, and then none.
     let mut across = bot.across().await.unwrap();
-    seen.extend(gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased);
+    seen.extend(
+        guild_gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased,
+    );
     assert_eq!(seen.len(), 40);
     assert!(
-        gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE)
+        guild_gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE)
             .await
             .unwrap()
             .leased
@@ -194,10 +200,11 @@ async fn the_ring_goes_on_behind_its_position() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 5).await;
     let mut across = bot.across().await.unwrap();
-    let walk = gates::lease(&mut across, Ring::All, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk =
+        guild_gates::lease(&mut across, Ring::All, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
     assert_eq!(walk.position, None, "the ring's end");
-    let walk = gates::lease(&mut across, Ring::All, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = guild_gates::lease(&mut across, Ring::All, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.position, Some(guild(2)), "as many as asked for: the next walk goes on behind them");
     drop(across);
     database.remove().await;
@@ -210,9 +217,10 @@ async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
     let mut across = bot.across().await.unwrap();
     let pause = "UPDATE guild_gates SET open_at = 'infinity' WHERE guild_id < 600";
     sqlx::query(pause).execute(&database.pool).await.unwrap();
-    let walk = gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk = guild_gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert!(walk.leased.is_empty(), "the walk ends before it reaches the one that is open");
-    let walk = gates::lease(&mut across, Ring::All, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    let walk =
+        guild_gates::lease(&mut across, Ring::All, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(walk.leased, [guild(600)]);
     drop(across);
     database.remove().await;
@@ -225,12 +233,15 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     let mut across = bot.across().await.unwrap();
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(
-        gates::lease(&mut across, Ring::All, None, 1, slow, NO_LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Ring::All, None, 1, slow, NO_LEASE).await.unwrap().leased,
         [guild(1)]
     );
     let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
-    assert_eq!(gates::lease(&mut across, Ring::All, None, 1, quick, LEASE).await.unwrap().leased, [guild(1)]);
-    let late = in_guild(&bot, 1, async |t| grants::intend(t, slow, &[intention()]).await).await;
+    assert_eq!(
+        guild_gates::lease(&mut across, Ring::All, None, 1, quick, LEASE).await.unwrap().leased,
+        [guild(1)]
+    );
+    let late = in_guild(&bot, 1, async |t| role_grants::intend(t, slow, &[intention()]).await).await;
     assert_eq!(late, Fence::Lost, "and nothing was written");
     assert_eq!(
         in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await[0].roles[0].view.grant,
@@ -238,7 +249,8 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     );
     let intended = intention();
     assert_eq!(
-        in_guild(&bot, 1, async |t| grants::intend(t, quick, std::slice::from_ref(&intended)).await).await,
+        in_guild(&bot, 1, async |t| role_grants::intend(t, quick, std::slice::from_ref(&intended)).await)
+            .await,
         Fence::Held
     );
     let job = work[0].roles[0].jobs[0].id;
@@ -270,7 +282,7 @@ async fn settling_twice_writes_one_audit_entry() {
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
+    guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
     let intended = intention();
     let now = clock::now();
     let confirmed = settled_by(intended.to, Step::Grant, false, &Verdict::Done, now);
@@ -283,7 +295,7 @@ async fn settling_twice_writes_one_audit_entry() {
         change(ending.grant, gone),
     ] {
         for _ in 0..2 {
-            in_guild(&bot, 1, async |t| grants::apply(t, &change).await).await;
+            in_guild(&bot, 1, async |t| role_grants::apply(t, &change).await).await;
         }
     }
     drop(across);
@@ -345,10 +357,10 @@ async fn the_search_for_second_looks_reads_what_is_due_and_no_table() {
     let before = text(&database.pool, scans).await;
     let mut across = bot.across().await.unwrap();
     // A job waits for member 4 and this role; what waits for member 5 is another.
-    assert_eq!(grants::recheck(&mut across, 100).await.unwrap(), 4);
+    assert_eq!(role_grants::recheck(&mut across, 100).await.unwrap(), 4);
     // A session tells of its scans at the end of a transaction, at most once a second.
     while text(&database.pool, by_index).await == "false" {
-        assert_eq!(grants::recheck(&mut across, 100).await.unwrap(), 0, "they wait already");
+        assert_eq!(role_grants::recheck(&mut across, 100).await.unwrap(), 0, "they wait already");
     }
     assert_eq!(text(&database.pool, scans).await, before);
     drop(across);
@@ -361,14 +373,14 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let bot = with_jobs(&database, 2).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
-    in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(10004)).await).await;
-    in_guild(&bot, 2, async |t| gates::release(t, owner, Gate::Paused(LEASE)).await).await;
+    guild_gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
+    in_guild(&bot, 1, async |t| guild_gates::release(t, owner, Gate::Away(10004)).await).await;
+    in_guild(&bot, 2, async |t| guild_gates::release(t, owner, Gate::Paused(LEASE)).await).await;
     for n in 1..=2 {
         in_guild(&bot, n, async |t| members::guild_available(t).await).await;
     }
     assert_eq!(
-        gates::lease(&mut across, Ring::All, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Ring::All, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased,
         [guild(1)]
     );
     drop(across);
@@ -384,19 +396,19 @@ async fn an_invitation_during_a_turn_is_not_lost() {
     for (invited, expected) in [(true, vec![guild(1)]), (false, vec![])] {
         let owner = Uuid::new_v4();
         assert_eq!(
-            gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap().leased,
+            guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap().leased,
             [guild(1)]
         );
         if invited {
             in_guild(&bot, 1, async |t| members::guild_available(t).await).await;
         }
-        in_guild(&bot, 1, async |t| gates::release(t, owner, Gate::Away(10004)).await).await;
+        in_guild(&bot, 1, async |t| guild_gates::release(t, owner, Gate::Away(10004)).await).await;
         let next = Uuid::new_v4();
         assert_eq!(
-            gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,
+            guild_gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,
             expected
         );
-        in_guild(&bot, 1, async |t| gates::release(t, next, Gate::Open).await).await;
+        in_guild(&bot, 1, async |t| guild_gates::release(t, next, Gate::Open).await).await;
     }
     drop(across);
     database.remove().await;
@@ -421,15 +433,15 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
                 let batch: Vec<_> = (1..=100)
                     .map(|n| event(at, &format!("evt_{writer}_{round}_{n}"), Some(&format!("sub_{n:04}"))))
                     .collect();
-                events::record(&mut pool.across().await.unwrap(), &batch).await.unwrap();
+                stripe_events::record(&mut pool.across().await.unwrap(), &batch).await.unwrap();
             }
         })
     };
     let map = async |pool: Pool| {
         for n in 1..=60 {
-            let sold = mappings::Sold::Price("price_1".parse().unwrap());
+            let sold = role_mappings::Sold::Price("price_1".parse().unwrap());
             let mut tx = tenant::begin(&pool, guild(1)).await.unwrap();
-            assert_eq!(mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Adding::Added(200));
+            assert_eq!(role_mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Adding::Added(200));
             tx.commit().await.unwrap();
         }
     };
@@ -453,9 +465,9 @@ async fn one_batch_records_each_event_once_and_marks_each_object_once() {
         event(at, "evt_1", Some("sub_1")),
         event(at, "evt_3", None),
     ];
-    let recorded = events::record(&mut across, &batch).await.unwrap();
+    let recorded = stripe_events::record(&mut across, &batch).await.unwrap();
     assert_eq!(recorded, [Recorded::New, Recorded::New, Recorded::Duplicate, Recorded::New]);
-    let again = events::record(&mut across, &batch).await.unwrap();
+    let again = stripe_events::record(&mut across, &batch).await.unwrap();
     assert_eq!(again, [Recorded::Duplicate; 4]);
     drop(across);
     assert_eq!(
@@ -484,7 +496,7 @@ async fn overlapping_batches_of_two_gateways_do_not_deadlock() {
                     batch.reverse();
                 }
                 let mut across = pool.across().await.unwrap();
-                let recorded = events::record(&mut across, &batch).await.unwrap();
+                let recorded = stripe_events::record(&mut across, &batch).await.unwrap();
                 new += recorded.iter().filter(|one| **one == Recorded::New).count();
             }
             new
@@ -504,15 +516,15 @@ async fn a_hint_during_a_read_is_never_lost() {
     let gateway = database.login(Login::Gateway);
     let mut across = gateway.across().await.unwrap();
     let at = connection(&database).await;
-    events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
-    let leased = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    stripe_events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let leased = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     // While Stripe is being asked, a second hint comes; nobody else may read the object meanwhile.
-    events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
-    assert!(sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
+    stripe_events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
+    assert!(stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
     assert_eq!(settle_read(&database, &leased[0]).await, Settled::StillDirty);
-    let again = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    let again = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(settle_read(&database, &again[0]).await, Settled::Clean);
-    assert!(sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
+    assert!(stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().is_empty());
     drop(across);
     database.remove().await;
 }
@@ -523,9 +535,9 @@ async fn a_reader_that_lost_its_lease_settles_nothing() {
     let gateway = database.login(Login::Gateway);
     let mut across = gateway.across().await.unwrap();
     let at = connection(&database).await;
-    events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
-    let slow = sync::claim(&mut across, 9, Uuid::new_v4(), NO_LEASE).await.unwrap();
-    let quick = sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
+    stripe_events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let slow = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), NO_LEASE).await.unwrap();
+    let quick = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap();
     assert_eq!(quick.len(), 1, "the lease had run out");
     assert_eq!(settle_read(&database, &slow[0]).await, Settled::LostLease);
     read_failed(&database, &slow[0], Failure::Other, LEASE).await;
@@ -542,16 +554,16 @@ async fn a_hint_during_a_read_that_fails_is_soon_read_and_a_missing_object_is_co
     let connection = connection(&database).await;
     let one = async |across: &mut Crossing| {
         sqlx::query("UPDATE stripe_sync SET next_at = now()").execute(&database.pool).await.unwrap();
-        sync::claim(across, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
+        stripe_sync::claim(across, 10, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap()
     };
     let wait = Duration::from_secs(300);
     let due = "SELECT (next_at < now() + interval '10 s')::text FROM stripe_sync";
-    events::record(&mut across, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
+    stripe_events::record(&mut across, &[event(connection, "evt_1", Some("sub_1"))]).await.unwrap();
     let leased = one(&mut across).await;
     read_failed(&database, &leased, Failure::Other, wait).await;
     assert_eq!(text(&database.pool, due).await, "false", "nothing new: as long as was said");
     let leased = one(&mut across).await;
-    events::record(&mut across, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
+    stripe_events::record(&mut across, &[event(connection, "evt_2", Some("sub_1"))]).await.unwrap();
     read_failed(&database, &leased, Failure::Missing, wait).await;
     assert_eq!(text(&database.pool, due).await, "true", "the hint is not put off");
     let leased = one(&mut across).await;

@@ -7,13 +7,13 @@ use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 use shared::{
     crypto::Keyring,
+    db::{pg_roles::Login, tenant},
     domain::{audit::Actor, job::JobOrigin},
     ids::GuildId,
     store::{
-        connections::{self, Connection},
-        events::ObjectKind,
-        roles::Login,
-        sync, tenant,
+        stripe_connections::{self, Connection},
+        stripe_events::ObjectKind,
+        stripe_sync,
     },
 };
 
@@ -175,13 +175,13 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
+    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
     let second = Connection { guild, id };
     let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
-    connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let endpoint = connections::endpoint_id(&mut tenant, id).await.unwrap();
-    sync::mark_dirty(
+    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
+    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
+    stripe_sync::mark_dirty(
         &mut tenant,
         id,
         ObjectKind::Subscription,

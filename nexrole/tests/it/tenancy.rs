@@ -4,12 +4,11 @@
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
 use shared::{
-    ids::GuildId,
-    store::{
-        database,
-        roles::{Login, ROLES},
-        tenant,
+    db::{
+        pg_roles::{Login, ROLES},
+        pool, tenant,
     },
+    ids::GuildId,
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 
@@ -134,7 +133,7 @@ async fn privileges(db: &mut PgConnection) -> (Vec<String>, Vec<String>) {
 async fn every_grant_and_policy_is_on_the_list() {
     let database = Database::create().await;
     // The database of a test is a copy, and what is granted on a database is not copied.
-    database::migrate(&database.pool).await.unwrap();
+    pool::migrate(&database.pool).await.unwrap();
     let mut db = database.pool.acquire().await.unwrap();
     let (granted, policies) = privileges(&mut db).await;
     let found = format!("{}\n\n{}\n", granted.join("\n"), policies.join("\n"));

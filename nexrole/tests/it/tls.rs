@@ -11,9 +11,9 @@ use std::{
 use embedded_postgres::Durability;
 use nexrole::children::free_port;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use shared::store::{
-    database::{self, Readiness},
-    roles::Login,
+use shared::db::{
+    pg_roles::Login,
+    pool::{self, Readiness},
 };
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::{Child, Command};
@@ -86,8 +86,8 @@ async fn answers(url: &str) -> Result<bool, String> {
 
 /// Who gets in the way the services do.
 async fn through_a_pool(url: &str) -> Readiness {
-    let pool = database::pool(url, 1, Login::Gateway).expect("the address is good");
-    let readiness = database::readiness(&pool).await;
+    let pool = pool::pool(url, 1, Login::Gateway).expect("the address is good");
+    let readiness = pool::readiness(&pool).await;
     pool.close().await;
     readiness
 }

@@ -5,8 +5,9 @@ use std::time::Duration;
 use sandbox::discord::Fault;
 use serde_json::json;
 use shared::{
+    db::pg_roles::Login,
     ids::GuildId,
-    store::{connections, members, roles::Login},
+    store::{members, stripe_connections},
 };
 
 use crate::world::World;
@@ -80,7 +81,7 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
     let role = world.discord.create_role(other, "VIP").await.unwrap();
     let user = world.discord.join(other, "payer").await.unwrap();
     let mut tenant = world.tenant(GuildId::from_u64(other).unwrap()).await;
-    connections::ensure_guild(&mut tenant).await.unwrap();
+    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
     pays(&world, other, user, role, "0", 0).await;
     world

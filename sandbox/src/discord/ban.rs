@@ -14,7 +14,7 @@ use serde_json::{Value, json};
 use super::Discord;
 use super::records::Limits;
 use crate::fault::{FaultKind, ban_page};
-use crate::traffic::Traffic;
+use crate::fault_proxy::Traffic;
 
 /// The invalid requests of the last ten minutes, and the ban they led to. All callers are one address here.
 #[derive(Debug, Default)]

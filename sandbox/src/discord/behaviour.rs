@@ -6,8 +6,8 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::fault_proxy::lock;
 use crate::server::Then;
-use crate::traffic::lock;
 
 /// Every way in which a WebSocket can end, beside a close frame with a code.
 #[derive(Clone, Copy, Debug, Deserialize, PartialEq, Eq)]

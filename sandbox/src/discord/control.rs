@@ -9,13 +9,13 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::Discord;
+use super::interactions_control::interact;
 use super::records::{Action, Actor, Limits};
 use super::reply::No;
 use super::snowflake;
 use super::wire::texts;
-use super::wishes::interact;
 use super::world::{BOT_ID, World};
-use super::{orders, people};
+use super::{gateway_faults, people};
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -33,7 +33,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
-        .merge(orders::routes())
+        .merge(gateway_faults::routes())
         .merge(people::routes())
 }
 

@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::Value;
 
 use super::Discord;
-use super::exchange::{Desk, Exchange};
+use super::interaction_responses::{Desk, Exchange};
 use super::reply::No;
 use super::rest::id;
 use super::world::World;

@@ -7,12 +7,13 @@ mod behaviour;
 mod channels;
 mod client;
 mod control;
-mod exchange;
 mod gateway;
+mod gateway_faults;
+mod interaction_responses;
 mod interactions;
+mod interactions_control;
 mod limits;
 mod messages;
-mod orders;
 mod people;
 mod records;
 mod reply;
@@ -20,7 +21,6 @@ mod rest;
 mod session;
 mod snowflake;
 mod wire;
-mod wishes;
 mod world;
 
 use std::sync::{Arc, Mutex};
@@ -33,8 +33,8 @@ use axum::{Router, http::header};
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use crate::fault_proxy::{self, Traffic};
 use crate::server::{Port, Running};
-use crate::traffic::{self, Traffic};
 use limits::{Lane, Pass};
 use reply::No;
 use world::World;
@@ -67,7 +67,7 @@ pub(crate) struct Discord {
 impl Discord {
     /// Looks at or changes the world; gateway events leave in the order of these calls.
     pub(crate) fn with<T>(&self, act: impl FnOnce(&mut World) -> T) -> T {
-        let outcome = act(&mut traffic::lock(&self.world));
+        let outcome = act(&mut fault_proxy::lock(&self.world));
         self.changed.send_replace(());
         outcome
     }
@@ -107,14 +107,14 @@ fn router(discord: Arc<Discord>) -> Router {
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/api/v10", api)
-        .layer(from_fn_with_state(traffic.clone(), traffic::misbehave))
+        .layer(from_fn_with_state(traffic.clone(), fault_proxy::misbehave))
         .layer(from_fn_with_state((discord.clone(), traffic.clone()), ban::watch))
-        .layer(from_fn_with_state(traffic.clone(), traffic::record));
+        .layer(from_fn_with_state(traffic.clone(), fault_proxy::record));
     Router::new()
         .merge(observed)
         .route("/gateway", get(gateway::connect))
         .route("/gateway/", get(gateway::connect))
-        .nest("/_sandbox", control::routes().merge(traffic::control(traffic)))
+        .nest("/_sandbox", control::routes().merge(fault_proxy::control(traffic)))
         .fallback(async || No::NotFound)
         .with_state(discord)
 }

@@ -17,7 +17,7 @@ use super::records::Action;
 use super::reply::No;
 use super::wire;
 use super::world::World;
-use crate::traffic::percent_decoded;
+use crate::fault_proxy::percent_decoded;
 
 pub(crate) fn routes() -> Router<Arc<Discord>> {
     Router::new()

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::audit::{self, Line};
 use super::ban::Ban;
 use super::channels::Channel;
-use super::exchange::Exchange;
+use super::interaction_responses::Exchange;
 use super::limits::Meter;
 use super::messages::Messages;
 use super::records::{Action, Actor, AuditEntry};

@@ -2,13 +2,13 @@
 
 mod api;
 mod client;
+mod collection;
 mod control;
-mod courier;
 mod kinds;
 mod objects;
 mod records;
-mod shelf;
 mod sign;
+mod webhook_delivery;
 mod world;
 
 use std::sync::{Arc, Mutex};
@@ -18,9 +18,9 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
+use crate::fault_proxy::{self, Traffic};
 use crate::remote::loopback_client;
 use crate::server::{Port, Running};
-use crate::traffic::{self, Traffic};
 use world::{Endpoint, World};
 
 pub use crate::{Fault, FaultKind, Request};
@@ -51,7 +51,7 @@ impl Stripe {
     /// Looks at or changes the world, then sends the events that the change caused.
     pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut World) -> T) -> T {
         let (outcome, events) = {
-            let mut world = traffic::lock(&self.world);
+            let mut world = fault_proxy::lock(&self.world);
             let outcome = act(&mut world);
             (outcome, std::mem::take(&mut world.outbox))
         };
@@ -68,7 +68,7 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
     let webhook = options.webhook_url.map(|url| Endpoint::main(url, secret));
     let stripe = Arc::new(Stripe {
         world: Mutex::new(World::new(webhook)),
-        client: loopback_client(courier::TIMEOUT),
+        client: loopback_client(webhook_delivery::TIMEOUT),
         stop: stop.clone(),
     });
     Ok(port.serve(router(stripe), stop))
@@ -79,12 +79,12 @@ fn router(stripe: Arc<Stripe>) -> Router {
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::guard)))
-        .layer(from_fn_with_state(traffic.clone(), traffic::misbehave))
-        .layer(from_fn_with_state(traffic.clone(), traffic::record))
+        .layer(from_fn_with_state(traffic.clone(), fault_proxy::misbehave))
+        .layer(from_fn_with_state(traffic.clone(), fault_proxy::record))
         .layer(from_fn(api::stamp));
     Router::new()
         .merge(observed)
-        .nest("/_sandbox", control::routes().merge(traffic::control(traffic)))
+        .nest("/_sandbox", control::routes().merge(fault_proxy::control(traffic)))
         .fallback(async || StatusCode::NOT_FOUND)
         .with_state(stripe)
 }

@@ -5,21 +5,15 @@
 //! `arriving` tells it when a body is whole, `wire` dresses the errors that hyper answers by itself, `headers` and `problem`
 //! say what every answer looks like, `flood` says what happens too often, and `origin` holds the rules for browsers.
 
-mod accept;
-mod answer;
-mod arriving;
-pub mod flood;
-mod guests;
 pub mod headers;
 pub mod origin;
 pub mod problem;
-mod watch;
-mod wire;
+pub mod server;
 
 #[cfg(test)]
 mod tests;
 
-pub use accept::serve;
+pub use server::serve;
 
 use axum::Router;
 use std::{

@@ -1,10 +1,10 @@
 //! The mirror of what an owner sells.
 
-use super::tenant::Tenant;
+use crate::db::tenant::Tenant;
 use crate::{
     domain::{
-        catalogue::{Catalogue, PaymentLink},
-        enforcement::Enforcement,
+        billing::catalogue::{Catalogue, PaymentLink},
+        roles::enforcement::Enforcement,
     },
     ids::{ConnectionId, PriceId, RoleId},
 };

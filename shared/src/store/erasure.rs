@@ -2,7 +2,8 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit, links, role_jobs, tenant::Tenant};
+use super::{audit_log, member_links, role_jobs};
+use crate::db::tenant::Tenant;
 use crate::{
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
@@ -87,7 +88,7 @@ pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx:
         role_jobs::enqueue(tenant, member, role, JobAction::Revoke, JobOrigin::Command, UNLINKED).await?;
         let entry =
             AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, UNLINKED).about(member).role(role);
-        audit::record(tenant, &entry).await?;
+        audit_log::record(tenant, &entry).await?;
     }
     if ended.is_empty() { Ok(()) } else { role_jobs::announce_with(tenant).await }
 }
@@ -101,6 +102,6 @@ pub async fn forget(tenant: &mut Tenant, member: UserId, anyway: bool) -> Result
         .bind(anyway)
         .fetch_one(tenant.db())
         .await?;
-    links::forget_naming(tenant, member).await?;
+    member_links::forget_naming(tenant, member).await?;
     Ok(forgotten)
 }

@@ -1,6 +1,6 @@
 //! The audit log of one guild, for its owner: page by page, oldest first.
 
-use super::tenant::Tenant;
+use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     ids::{RoleId, UserId},

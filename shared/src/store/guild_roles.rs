@@ -8,13 +8,14 @@ use std::{
     time::Duration,
 };
 
-use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
+use super::{audit_log, role_jobs};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
-        danger::is_lasting,
-        verdict::{SURELY_REFUSED, refused_for},
+        delivery::verdict::{SURELY_REFUSED, refused_for},
+        roles::safety::is_lasting,
     },
     ids::{GuildId, RoleId},
 };
@@ -103,7 +104,7 @@ pub type Judged = BTreeMap<RoleId, Option<String>>;
 
 /// Writes a list that Discord was asked for `age` ago; one that is older than what is known changes nothing. While a mapped role
 /// is suspended, there is another read after `suspended`: whoever mends the role may not be heard. The caller has taken
-/// [`super::mappings::hold`], so that no role is mapped between the reading of mapped roles below and the end.
+/// [`super::role_mappings::hold`], so that no role is mapped between the reading of mapped roles below and the end.
 pub async fn write(
     tenant: &mut Tenant,
     judged: &Judged,
@@ -185,7 +186,7 @@ async fn record(
     action: AuditAction,
     cause: String,
 ) -> Result<(), sqlx::Error> {
-    audit::record(tenant, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
+    audit_log::record(tenant, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
 }
 
 /// What is known about some roles.

@@ -2,12 +2,13 @@
 
 use std::time::Duration;
 
-use super::{audit, crossing::Crossing, role_jobs, tenant::Tenant};
+use super::{audit_log, role_jobs};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry, Change},
-        enforcement::Enforcement,
+        roles::enforcement::Enforcement,
     },
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
@@ -91,7 +92,7 @@ pub async fn decide(
             Some(enforcement.as_str()),
         );
         let entry = AuditEntry::new(Actor::Bot, AuditAction::RoleObserved, cause);
-        audit::record(tenant, &entry.role(role).change(change)).await?;
+        audit_log::record(tenant, &entry.role(role).change(change)).await?;
     }
     role_jobs::announce_with(tenant).await
 }
@@ -126,7 +127,7 @@ pub async fn set(
     };
     let change = Change::default().field("enforcement", Some(was.as_str()), Some(enforcement.as_str()));
     let entry = AuditEntry::new(Actor::Operator, action, format!("was {}", was.as_str()));
-    audit::record(tenant, &entry.role(role).change(change)).await?;
+    audit_log::record(tenant, &entry.role(role).change(change)).await?;
     if enforcement != Enforcement::On {
         return Ok(Some(0));
     }

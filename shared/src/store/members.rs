@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity, crossing::Crossing, gates, guild_roles, role_jobs, tenant::Tenant};
+use super::{activity_log, guild_gates, guild_roles, role_jobs};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     domain::{activity::Activity, job::JobOrigin},
     ids::{GuildId, UserId},
@@ -48,10 +49,10 @@ pub async fn look_again(
 /// roles, read what all roles may do, and find out whether roles that Discord refused can be managed now. A rate limit's pause
 /// stays.
 pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
-    if gates::is_away(tenant).await? {
-        activity::record(tenant, Activity::BotBack).await?;
+    if guild_gates::is_away(tenant).await? {
+        activity_log::record(tenant, Activity::BotBack).await?;
     }
-    gates::invited(tenant).await?;
+    guild_gates::invited(tenant).await?;
     sqlx::query("UPDATE mapped_roles SET look_at = now() WHERE guild_id = $1 AND enforcement = 'unseen'")
         .bind(tenant.guild())
         .execute(tenant.db())
@@ -64,10 +65,10 @@ pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
 /// The bot was removed from the guild: nothing is tried until it is invited, but for a look now and then, since an invitation may
 /// be missed.
 pub async fn guild_removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
-    if !gates::is_away(tenant).await? {
-        activity::record(tenant, Activity::BotAway).await?;
+    if !guild_gates::is_away(tenant).await? {
+        activity_log::record(tenant, Activity::BotAway).await?;
     }
-    gates::removed(tenant).await?;
+    guild_gates::removed(tenant).await?;
     guild_roles::removed(tenant).await
 }
 

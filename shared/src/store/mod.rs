@@ -1,37 +1,32 @@
-//! All SQL. Free functions; the first parameter says on whose rows: [`tenant::Tenant`] on one guild's, [`crossing::Crossing`] on
-//! every tenant's. The caller owns the transaction. Only setting up and examining a database takes a bare connection.
+//! All SQL, one file per table or idea. Free functions; the first parameter says on whose rows: [`crate::db::tenant::Tenant`] on
+//! one guild's, [`crate::db::cross_tenant::Crossing`] on every tenant's. The caller owns the transaction. Only setting up and examining a database takes a bare connection.
 //!
 //! Queries are plain text checked by the tests, each of which runs on a real Postgres
 //! (see `docs/decisions/0002-queries-as-text.md`).
 
-pub mod activity;
-pub mod audit;
+pub mod access_sources;
+pub mod activity_log;
+pub mod audit_log;
 pub mod catalogue;
-pub mod checkup;
-pub mod connections;
-pub mod crossing;
-pub mod cursors;
-pub mod database;
 pub mod erasure;
-pub mod events;
 pub mod export;
-pub mod gates;
-pub mod grants;
+pub mod guild_gates;
 pub mod guild_roles;
-pub mod links;
-pub mod listening;
+pub mod guild_summary;
+pub mod health_facts;
 pub mod mapped_roles;
-pub mod mappings;
+pub mod member_links;
 pub mod members;
-pub mod mirror;
-pub mod queues;
+pub mod queue_depth;
 pub mod retention;
+pub mod role_grants;
 pub mod role_jobs;
-pub mod roles;
+pub mod role_mappings;
 pub mod sealed;
 pub mod settle;
-pub mod sources;
-pub mod summary;
-pub mod sync;
-pub mod tenant;
+pub mod stripe_connections;
+pub mod stripe_cursors;
+pub mod stripe_events;
+pub mod stripe_mirror;
+pub mod stripe_sync;
 pub mod why;

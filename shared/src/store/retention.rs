@@ -1,7 +1,7 @@
 //! Nothing is kept longer than it is needed. In: a batch size. Out: how many rows went. `security/retention.toml` has the
 //! class of every column.
 
-use super::crossing::Crossing;
+use crate::db::cross_tenant::Crossing;
 
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
 /// The policies of the role that sweeps say the same number: nothing younger can go.

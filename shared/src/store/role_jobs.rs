@@ -2,14 +2,16 @@
 
 use std::time::Duration;
 
-use super::{crossing::Crossing, tenant::Tenant};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
-        enforcement::Enforcement,
-        grant::{Grant, GrantState, Wanted},
         job::{ClaimedJob, JobAction, JobOrigin},
-        plan::RoleView,
+        roles::{
+            enforcement::Enforcement,
+            grant::{Grant, GrantState, Wanted},
+            plan::RoleView,
+        },
     },
     ids::{JobId, RoleId, UserId},
 };

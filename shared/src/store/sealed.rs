@@ -2,7 +2,8 @@
 
 use sqlx::PgConnection;
 
-use super::{connections::Connection, crossing::Crossing, tenant::Tenant};
+use super::stripe_connections::Connection;
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     crypto::{self, CryptoError, Keyring},
     ids::{ConnectionId, GuildId},

@@ -5,12 +5,13 @@ use std::time::Duration;
 use uuid::Uuid;
 
 use super::{
-    activity,
-    gates::{self, Gate, Release},
-    grants::{self, GrantChange},
-    guild_roles, role_jobs,
-    tenant::Tenant,
+    activity_log,
+    guild_gates::{self, Gate, Release},
+    guild_roles,
+    role_grants::{self, GrantChange},
+    role_jobs,
 };
+use crate::db::tenant::Tenant;
 use crate::{
     domain::{
         activity::{Activity, ActivityEntry},
@@ -75,10 +76,10 @@ pub struct Settlement {
 /// Discord is looked at again by whoever comes next.
 pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, sqlx::Error> {
     let is_away = matches!(turn.gate, Gate::Away(_));
-    let left = is_away && !gates::is_away(tenant).await?;
+    let left = is_away && !guild_gates::is_away(tenant).await?;
     // Also if one call was refused for a reason of its own: that call waits longer each time, the guild does not.
-    let back = turn.reached && !is_away && gates::reached(tenant, turn.owner).await?;
-    if gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
+    let back = turn.reached && !is_away && guild_gates::reached(tenant, turn.owner).await?;
+    if guild_gates::release(tenant, turn.owner, turn.gate).await? == Release::FencedOut {
         // A grant job, not a mere look: it is to be given back if our call took it away.
         for &(user, role) in &turn.called {
             let cause = "a worker lost its lease";
@@ -87,10 +88,10 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
         return Ok(Release::FencedOut);
     }
     if left {
-        activity::record(tenant, Activity::BotAway).await?;
+        activity_log::record(tenant, Activity::BotAway).await?;
     }
     if back {
-        activity::record(tenant, Activity::BotBack).await?;
+        activity_log::record(tenant, Activity::BotBack).await?;
     }
     // Before the jobs: who writes what was heard, or read, of a guild's roles locks them in that order, and frees a role's jobs.
     if turn.roles.iter().any(|role| matches!(role, RoleHealth::Gone(_))) {
@@ -119,7 +120,7 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
         hurry(tenant).await?;
     }
     for grant in &turn.grants {
-        grants::apply(tenant, grant).await?;
+        role_grants::apply(tenant, grant).await?;
     }
     for role in &turn.roles {
         match role {
@@ -173,5 +174,5 @@ async fn park(tenant: &mut Tenant, role: RoleId, probe_in: Duration, code: u32) 
         return Ok(());
     }
     let detail = Some(format!("role {role}: Discord answers 403 with code {code}"));
-    activity::record(tenant, ActivityEntry { detail, ..Activity::RoleRefused.into() }).await
+    activity_log::record(tenant, ActivityEntry { detail, ..Activity::RoleRefused.into() }).await
 }

@@ -1,9 +1,13 @@
 //! Why a member has, or lacks, a role: evidence, books, jobs and history, as our database has them.
 
-use super::{gates, guild_roles, tenant::Tenant};
+use super::{guild_gates, guild_roles};
+use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    domain::{enforcement::Enforcement, grant::GrantState, refusal::Closed},
+    domain::{
+        delivery::refusal::Closed,
+        roles::{enforcement::Enforcement, grant::GrantState},
+    },
     ids::{JobId, RoleId, UserId},
 };
 
@@ -196,6 +200,6 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let deleted = guild_roles::deleted(tenant).await?;
-    let closed = gates::closed(tenant).await?;
+    let closed = guild_gates::closed(tenant).await?;
     Ok(Story { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
 }

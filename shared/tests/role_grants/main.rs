@@ -22,9 +22,11 @@ use shared::{
     clock::Timestamp,
     domain::{
         audit::AuditAction,
-        grant::{self, Grant, GrantState, Known, Seen, Step, Wanted},
-        outcome::Transient,
-        verdict::{ParkReason, Verdict},
+        delivery::{
+            outcome::Transient,
+            verdict::{ParkReason, Verdict},
+        },
+        roles::grant::{self, Grant, GrantState, Known, Seen, Step, Wanted},
     },
 };
 use time::Duration;

@@ -15,15 +15,15 @@ use axum::{
 };
 use metrics::counter;
 use shared::{
-    http::{flood::Flood, headers::Surface, origin},
+    http::{headers::Surface, origin, server::log_throttle::Flood},
     metrics::HTTP_REFUSALS,
 };
 
+use super::{client_ip, error::Problem};
 use super::{
-    budget::Budget,
+    rate_limit::Budget,
     routes::{Access, Limit, Route},
 };
-use crate::{client_ip, problem::Problem};
 
 /// An address may look up a few things at once, and then ten a second.
 const PUBLIC: (NonZeroU32, NonZeroU32) =

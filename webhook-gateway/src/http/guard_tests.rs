@@ -13,26 +13,24 @@ use axum::{
     routing::{MethodRouter, any},
 };
 use shared::{
+    db::{pg_roles::Login, pool},
     http::{
         Limits, headers,
         origin::{HostCookie, SameSite, allowed_origin},
     },
-    store::{database, roles::Login},
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    endpoints::Endpoints,
     http::routes::{self, Name, ROUTES, guarded},
-    ingest,
-    webhook::Webhook,
+    ingest::{endpoints::Endpoints, recorder, webhook::Webhook},
 };
 
 fn app(hops: usize) -> Router {
-    let pool = database::pool("postgres://nobody@127.0.0.1:1/x", 1, Login::Gateway).unwrap();
-    let (recorder, _) = ingest::start(pool.clone(), Arc::default(), CancellationToken::new());
+    let pool = pool::pool("postgres://nobody@127.0.0.1:1/x", 1, Login::Gateway).unwrap();
+    let (recorder, _) = recorder::start(pool.clone(), Arc::default(), CancellationToken::new());
     let endpoints = Arc::new(Endpoints::new(pool.clone(), None, false));
     let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));
     let guard = Arc::new(Guard::new(hops, None));

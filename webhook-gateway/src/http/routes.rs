@@ -9,16 +9,14 @@ use axum::{
     middleware,
     routing::{MethodRouter, any},
 };
-use shared::{health, store::database::Pool};
+use shared::{db::pool::Pool, health};
 
+use super::error::Problem;
 use super::{
     guard::{self, Guard},
     security_txt::{self, SecurityTxt},
 };
-use crate::{
-    problem::Problem,
-    webhook::{self, Webhook},
-};
+use crate::ingest::webhook::{self, Webhook};
 
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,7 @@ use axum::{
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use crate::problem::Problem;
+use super::error::Problem;
 
 /// RFC 9116 wants less than a year; researchers should look again sooner.
 const VALID_FOR: Duration = Duration::days(180);

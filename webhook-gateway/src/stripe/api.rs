@@ -10,9 +10,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
-use shared::domain::{
-    billing::{CustomerFact, SubscriptionFact},
+use shared::domain::billing::{
     catalogue::Catalogue,
+    subscription::{CustomerFact, SubscriptionFact},
 };
 use stripe_billing::{
     subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription},
@@ -23,8 +23,10 @@ use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
     event::{self, StripeEvent},
-    object::{WireCustomer, WireEvents, WireItem, WireList, WireSubscription},
-    shop::{WireOffer, WirePage, WirePaymentLink},
+    read::{
+        catalogue::{WireOffer, WirePage, WirePaymentLink},
+        subscription::{WireCustomer, WireEvents, WireItem, WireList, WireSubscription},
+    },
 };
 
 pub mod probe;

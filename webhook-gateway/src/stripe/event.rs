@@ -11,8 +11,8 @@ use shared::{
     ids::{CustomerId, EventId, SubscriptionId},
     store::{
         catalogue,
-        connections::Connection,
-        events::{NewEvent, Object, ObjectKind},
+        stripe_connections::Connection,
+        stripe_events::{NewEvent, Object, ObjectKind},
     },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};

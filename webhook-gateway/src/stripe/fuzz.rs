@@ -4,7 +4,7 @@
 use secrecy::SecretString;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use shared::store::events::ObjectKind;
+use shared::store::stripe_events::ObjectKind;
 
 use super::{event, signature};
 

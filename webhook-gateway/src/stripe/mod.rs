@@ -1,8 +1,8 @@
 //! Everything that knows Stripe: signature and interpretation are pure, `api` is the one leaf that calls out.
 
 pub mod api;
+pub mod credentials;
 pub mod event;
 pub mod fuzz;
-pub mod object;
-mod shop;
+pub mod read;
 pub mod signature;

@@ -1,26 +1,28 @@
 //! What a read means, written in one transaction: mirror, link, access sources, jobs, audit. In: a fact. Out: rows.
 
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
+    db::tenant::{self, Tenant},
     domain::{
-        access::access,
-        billing::{BillingFact, CustomerFact, SubscriptionFact, SubscriptionStatus},
-        catalogue::Catalogue,
+        billing::{
+            catalogue::Catalogue,
+            subscription::{BillingFact, CustomerFact, SubscriptionFact, SubscriptionStatus},
+        },
+        entitlement::{diff::transitions, policy::access},
         job::JobOrigin,
-        transition::transitions,
     },
     ids::{ConnectionId, CustomerId, UserId},
     store::{
-        catalogue,
-        events::{self, ObjectKind},
-        links::{self, Linking, Proof},
-        mappings, mirror, sources,
-        sync::{self, Leased, Settled},
-        tenant::{self, Tenant},
+        access_sources, catalogue,
+        member_links::{self, Linking, Proof},
+        role_mappings,
+        stripe_events::{self, ObjectKind},
+        stripe_mirror,
+        stripe_sync::{self, Leased, Settled},
     },
 };
 
-use crate::keys::MetadataLinks;
+use crate::stripe::credentials::MetadataLinks;
 
 /// What was read, and for a customer which subscriptions it has.
 #[derive(Debug)]
@@ -54,12 +56,12 @@ pub async fn apply(
 ) -> Result<Applied, sqlx::Error> {
     let mut tx = tenant::begin(pool, leased.connection.guild).await?;
     let (connection, object_id) = (leased.connection.id, leased.object.id.as_str());
-    mappings::hold(&mut tx).await?;
-    let settled = sync::settle(&mut tx, leased).await?;
+    role_mappings::hold(&mut tx).await?;
+    let settled = stripe_sync::settle(&mut tx, leased).await?;
     if settled == Settled::LostLease {
         return Ok(Applied::LostLease);
     }
-    let event = events::latest_open(&mut tx, connection, object_id).await?;
+    let event = stripe_events::latest_open(&mut tx, connection, object_id).await?;
     // Somebody bought or cancelled, whatever else the object was to be read for.
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
     let outcome = match read {
@@ -77,13 +79,14 @@ pub async fn apply(
         }
     };
     if settled == Settled::Clean {
-        events::mark_processed(&mut tx, connection, object_id).await?;
+        stripe_events::mark_processed(&mut tx, connection, object_id).await?;
     }
     tx.commit().await?;
     if let Some(customer) = outcome.to_correct {
         // A transaction of its own: whoever has a subscription's row must not wait for its customer's.
         let mut tx = tenant::begin(pool, leased.connection.guild).await?;
-        sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], origin).await?;
+        stripe_sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], origin)
+            .await?;
         tx.commit().await?;
     }
     Ok(Applied::Committed(outcome.jobs))
@@ -111,12 +114,12 @@ async fn subscription(
     }
     let customer = &fact.customer;
     let named = customer.discord_user.filter(|_| metadata == MetadataLinks::On);
-    mirror::customer(tenant, connection, customer, named).await?;
+    stripe_mirror::customer(tenant, connection, customer, named).await?;
     let named_itself = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    let own = mirror::subscription(tenant, connection, fact, named_itself).await?;
+    let own = stripe_mirror::subscription(tenant, connection, fact, named_itself).await?;
     let mut to_correct = None;
     if let Some(holder) = claim(tenant, connection, &customer.id, named).await?
-        && links::may_follow(tenant, connection, &customer.id, holder).await?
+        && member_links::may_follow(tenant, connection, &customer.id, holder).await?
     {
         // The customer's own read does it: all that it pays for changes hands with it, and is to be marked before.
         to_correct = Some(customer.id.clone());
@@ -124,15 +127,15 @@ async fn subscription(
     // What the subscription says of itself is nearer: one customer may pay for several people.
     let user = match own {
         Some(user) => Some(user),
-        None => links::linked_user(tenant, connection, &customer.id).await?,
+        None => member_links::linked_user(tenant, connection, &customer.id).await?,
     };
-    let roles = mappings::roles_of(tenant, &fact.items).await?;
-    let live = sources::live(tenant, connection, &fact.id).await?;
+    let roles = role_mappings::roles_of(tenant, &fact.items).await?;
+    let live = access_sources::live(tenant, connection, &fact.id).await?;
     let changes = transitions(&live, access(&fact.status, &fact.items), user, &roles);
     let evidence = format!("{} is {}", fact.id, fact.status.as_str());
     let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
     for &change in &changes {
-        sources::apply(tenant, connection, &fact.id, change, origin, &evidence, &cause).await?;
+        access_sources::apply(tenant, connection, &fact.id, change, origin, &evidence, &cause).await?;
     }
     Ok(Outcome { jobs: changes.len(), to_correct })
 }
@@ -146,16 +149,16 @@ async fn customer(
     origin: JobOrigin,
     at_stripe: &[String],
 ) -> Result<(), sqlx::Error> {
-    let mut ids = mirror::subscriptions_of(tenant, connection, &fact.id).await?;
+    let mut ids = stripe_mirror::subscriptions_of(tenant, connection, &fact.id).await?;
     ids.extend_from_slice(at_stripe);
-    sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids, origin).await?;
+    stripe_sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids, origin).await?;
     let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    mirror::customer(tenant, connection, fact, named).await?;
+    stripe_mirror::customer(tenant, connection, fact, named).await?;
     if let (Some(holder), Some(named)) = (claim(tenant, connection, &fact.id, named).await?, named)
-        && links::may_follow(tenant, connection, &fact.id, holder).await?
+        && member_links::may_follow(tenant, connection, &fact.id, holder).await?
     {
         tracing::info!(customer.id = %fact.id, guild.id = %tenant.guild(), user.id = %named, "the link follows the metadata");
-        links::follow(tenant, connection, &fact.id, holder, named).await?;
+        member_links::follow(tenant, connection, &fact.id, holder, named).await?;
     }
     Ok(())
 }
@@ -168,7 +171,7 @@ async fn claim(
     named: Option<UserId>,
 ) -> Result<Option<UserId>, sqlx::Error> {
     let Some(named) = named else { return Ok(None) };
-    match links::link(tenant, connection, customer, named, Proof::Metadata).await? {
+    match member_links::link(tenant, connection, customer, named, Proof::Metadata).await? {
         Linking::Linked | Linking::AlreadySo => Ok(None),
         Linking::TakenBy(holder) => {
             tracing::warn!(customer.id = %customer, guild.id = %tenant.guild(), user.id = %named, holder.id = %holder,

@@ -3,16 +3,18 @@
 use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
-use shared::store::database::Pool;
+use shared::db::pool::Pool;
 use shared::{
-    domain::billing::BillingFact,
+    db::{
+        pool::{took_too_long, within},
+        tenant,
+    },
+    domain::billing::subscription::BillingFact,
     metrics::STRIPE_READS,
     store::{
-        database::{took_too_long, within},
-        events::ObjectKind,
-        mirror,
-        sync::{self, Failure, Leased},
-        tenant,
+        stripe_events::ObjectKind,
+        stripe_mirror,
+        stripe_sync::{self, Failure, Leased},
     },
 };
 use tokio::{sync::Notify, task::JoinSet};
@@ -20,9 +22,9 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use super::apply::{Applied, Read, apply};
-use crate::{
-    keys::{Key, Keys, NoKey},
-    stripe::api::{ReadClient, ReadError},
+use crate::stripe::{
+    api::{ReadClient, ReadError},
+    credentials::{Key, Keys, NoKey},
 };
 
 /// Objects read at the same time; Stripe allows 25 reads a second per endpoint.
@@ -95,7 +97,7 @@ fn report(ended: Result<(), tokio::task::JoinError>) {
 async fn claim(sync: &Sync, free: usize) -> Vec<Leased> {
     let claimed = async {
         let mut across = sync.pool.across().await?;
-        sync::claim(&mut across, free, Uuid::new_v4(), sync.lease).await
+        stripe_sync::claim(&mut across, free, Uuid::new_v4(), sync.lease).await
     };
     within(claimed).await.unwrap_or_else(|error| {
         tracing::warn!(%error, "dirty objects cannot be claimed; trying again");
@@ -201,7 +203,7 @@ impl Sync {
     async fn give_back(&self, leased: &Leased) {
         let given = async {
             let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
-            sync::give_back(&mut tenant, leased).await?;
+            stripe_sync::give_back(&mut tenant, leased).await?;
             tenant.commit().await
         };
         if let Err(error) = within(given).await {
@@ -216,9 +218,9 @@ impl Sync {
         };
         let put = async {
             let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
-            sync::retry(&mut tenant, leased, failure, wait, &error.to_string()).await?;
+            stripe_sync::retry(&mut tenant, leased, failure, wait, &error.to_string()).await?;
             if failure == Failure::Missing && leased.object.kind == ObjectKind::Subscription {
-                mirror::missing(&mut tenant, leased.connection.id, &leased.object.id).await?;
+                stripe_mirror::missing(&mut tenant, leased.connection.id, &leased.object.id).await?;
             }
             tenant.commit().await
         };

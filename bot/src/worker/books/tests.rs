@@ -1,10 +1,12 @@
 use super::*;
 use shared::{
     domain::{
-        grant::{Grant, Seen, Wanted, look, settle},
+        delivery::outcome::{LimitScope, Transient},
         job::JobOrigin,
-        outcome::{LimitScope, Transient},
-        plan::RoleView,
+        roles::{
+            grant::{Grant, Seen, Wanted, look, settle},
+            plan::RoleView,
+        },
     },
     ids::{JobId, RoleId},
 };

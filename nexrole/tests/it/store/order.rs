@@ -4,13 +4,12 @@
 use std::collections::BTreeSet;
 
 use shared::{
+    db::{pg_roles::Login, tenant},
     domain::job::JobOrigin::{self, Bulk, Command, Join, Purchase, Recheck, Sweep},
     ids::UserId,
     store::{
-        gates::{self, Ring},
+        guild_gates::{self, Ring},
         role_jobs,
-        roles::Login,
-        tenant,
     },
 };
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
@@ -75,7 +74,7 @@ async fn a_guild_with_a_buyer_goes_before_those_with_a_bulk() {
     jobs(&database.pool, 40, (9, 9), Purchase, "interval '1 h'").await;
     let mut across = bot.across().await.unwrap();
     let mut lease = async |ring, limit| {
-        let walk = gates::lease(&mut across, ring, None, limit, Uuid::new_v4(), LEASE).await.unwrap();
+        let walk = guild_gates::lease(&mut across, ring, None, limit, Uuid::new_v4(), LEASE).await.unwrap();
         walk.leased.into_iter().collect::<BTreeSet<_>>()
     };
     assert_eq!(
@@ -112,7 +111,7 @@ async fn the_search_for_a_turn_does_not_grow_with_the_queue() {
         let mut across = bot.across().await.unwrap();
         for ring in [Ring::Urgent, Ring::All] {
             sqlx::query("BEGIN").execute(across.unguarded()).await.unwrap();
-            let walk = gates::lease(&mut across, ring, None, 1, Uuid::new_v4(), LEASE).await.unwrap();
+            let walk = guild_gates::lease(&mut across, ring, None, 1, Uuid::new_v4(), LEASE).await.unwrap();
             assert_eq!(walk.leased, [guild(1)]);
             let read = rows_read(across.unguarded()).await;
             assert!(read < 100, "{read} rows for a walk of {ring:?} (analyzed: {analyzed})");

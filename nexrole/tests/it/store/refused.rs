@@ -3,14 +3,13 @@
 use std::time::Duration;
 
 use shared::{
+    db::{pg_roles::Login, tenant},
     domain::job::{JobAction, JobOrigin, JobState},
     store::{
-        gates::{self, Release, Ring},
+        guild_gates::{self, Release, Ring},
         guild_roles,
         role_jobs::{self, Power},
-        roles::Login,
         settle::{self, JobUpdate, RoleHealth},
-        tenant,
     },
 };
 use uuid::Uuid;
@@ -30,7 +29,7 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
         (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
         (RoleHealth::Works(role(7)), Power::Assumed),
     ] {
-        gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
+        guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
         let mut turn = settlement(owner);
         turn.roles = vec![health];
         in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await;
@@ -96,7 +95,7 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     let database = Database::create().await;
     let bot = with_jobs(&database, 1).await;
     let owner = Uuid::new_v4();
-    gates::lease(&mut bot.across().await.unwrap(), Ring::All, None, 1, owner, LEASE).await.unwrap();
+    guild_gates::lease(&mut bot.across().await.unwrap(), Ring::All, None, 1, owner, LEASE).await.unwrap();
     in_guild(&bot, 1, async |t| guild_roles::hint(t).await).await;
     let job = in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].jobs[0].id;
     let parked = "UPDATE role_jobs SET state = 'parked'";

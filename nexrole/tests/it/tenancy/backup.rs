@@ -8,7 +8,7 @@ use std::{
 
 use embedded_postgres::Durability;
 use nexrole::database::Server;
-use shared::store::{database, roles::ROLES};
+use shared::db::{pg_roles::ROLES, pool};
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
 
@@ -138,8 +138,8 @@ async fn a_backup_is_restored_with_every_row_grant_and_policy() {
     assert!(rows.iter().all(|table| !table.ends_with(": 0")), "every table has rows to lose: {rows:?}");
     assert_eq!(contents(&mut restored).await, rows);
     assert_eq!(kept(&mut restored).await, kept(&mut db).await);
-    let pool = database::pool(&as_owner, 1, shared::store::roles::Login::Gateway).unwrap();
-    assert_eq!(database::readiness(&pool).await, database::Readiness::Ready);
+    let pool = pool::pool(&as_owner, 1, shared::db::pg_roles::Login::Gateway).unwrap();
+    assert_eq!(pool::readiness(&pool).await, pool::Readiness::Ready);
     pool.close().await;
     restored.close().await.unwrap();
     admin.close().await.unwrap();

@@ -3,15 +3,14 @@
 use std::time::{Duration, Instant};
 
 use shared::{
+    db::{pg_roles::Login, tenant},
     domain::job::JobState,
     ids::JobId,
     store::{
-        connections::Connection,
-        events::{self, NewEvent, Object, ObjectKind},
-        gates::{Gate, Release},
-        roles::Login,
+        guild_gates::{Gate, Release},
         settle::{self, JobUpdate, Settlement},
-        tenant,
+        stripe_connections::Connection,
+        stripe_events::{self, NewEvent, Object, ObjectKind},
     },
 };
 use sqlx::PgConnection;
@@ -51,7 +50,7 @@ async fn the_walls_cost_ingest_and_settling_little() {
             let began = Instant::now();
             let mut across = gateway.across().await.unwrap();
             let aside = if walled { Duration::ZERO } else { without_walls(across.unguarded()).await };
-            events::record(&mut across, &events).await.unwrap();
+            stripe_events::record(&mut across, &events).await.unwrap();
             spent[usize::from(walled)] += began.elapsed() - aside;
             drop(across);
             let began = Instant::now();

@@ -6,35 +6,37 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
+    db::{
+        pg_roles::Login,
+        tenant::{self, Tenant},
+    },
     domain::{
         audit::{Actor, AuditAction},
-        billing::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
-        catalogue::Catalogue,
-        enforcement::Enforcement,
-        grant::GrantState,
+        billing::{
+            catalogue::Catalogue,
+            subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
+        },
+        entitlement::diff::{Gift, Transition},
         job::{JobAction, JobOrigin},
-        transition::{Gift, Transition},
+        roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        activity, catalogue,
-        connections::{self, Connection},
-        cursors, erasure,
-        events::{self, Object, ObjectKind},
-        export,
-        gates::{self, Gate},
-        grants::{self, GrantChange},
-        guild_roles,
-        links::{self, Proof},
-        mapped_roles,
-        mappings::{self, Sold},
-        members, mirror, role_jobs,
-        roles::Login,
+        access_sources, activity_log, catalogue, erasure, export,
+        guild_gates::{self, Gate},
+        guild_roles, guild_summary, mapped_roles,
+        member_links::{self, Proof},
+        members,
+        role_grants::{self, GrantChange},
+        role_jobs,
+        role_mappings::{self, Sold},
         sealed,
         settle::{self, RoleHealth, Settlement},
-        sources, summary,
-        sync::{self, Failure, Leased},
-        tenant::{self, Tenant},
+        stripe_connections::{self, Connection},
+        stripe_cursors,
+        stripe_events::{self, Object, ObjectKind},
+        stripe_mirror,
+        stripe_sync::{self, Failure, Leased},
         why,
     },
 };
@@ -81,9 +83,11 @@ impl Ids {
 /// One tenant with a connection, a mapping, a link, a subscription, a source, a job, a grant, …: a row in every table.
 pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
     let mut db = database.tenant(guild(tenant)).await;
-    connections::ensure_guild(&mut db).await.unwrap();
+    stripe_connections::ensure_guild(&mut db).await.unwrap();
     let connection =
-        connections::ensure(&mut db, Actor::Environment, "environment", false, Some(true)).await.unwrap();
+        stripe_connections::ensure(&mut db, Actor::Environment, "environment", false, Some(true))
+            .await
+            .unwrap();
     db.commit().await.unwrap();
     let ids = Ids::new(connection, n);
     for statement in [
@@ -164,31 +168,31 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     let item = Item { price: "price_1".parse().unwrap(), product: None };
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
-        0 => said!(links::linked_user(tenant, connection, &customer)),
-        1 => said!(links::unlink(tenant, connection, &customer)),
-        2 => said!(links::link(tenant, connection, &customer, user, Proof::Metadata)),
-        3 => said!(sources::live(tenant, connection, &subscription)),
-        4 => said!(mirror::running(tenant, connection)),
-        5 => said!(mirror::subscriptions_of(tenant, connection, &customer)),
-        6 => said!(events::latest_open(tenant, connection, subscription.as_str())),
-        7 => said!(events::mark_processed(tenant, connection, subscription.as_str())),
-        8 => said!(cursors::reset(tenant, connection)),
-        9 => said!(connections::endpoint_id(tenant, connection)),
-        10 => said!(connections::credential(tenant, connection)),
+        0 => said!(member_links::linked_user(tenant, connection, &customer)),
+        1 => said!(member_links::unlink(tenant, connection, &customer)),
+        2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
+        3 => said!(access_sources::live(tenant, connection, &subscription)),
+        4 => said!(stripe_mirror::running(tenant, connection)),
+        5 => said!(stripe_mirror::subscriptions_of(tenant, connection, &customer)),
+        6 => said!(stripe_events::latest_open(tenant, connection, subscription.as_str())),
+        7 => said!(stripe_events::mark_processed(tenant, connection, subscription.as_str())),
+        8 => said!(stripe_cursors::reset(tenant, connection)),
+        9 => said!(stripe_connections::endpoint_id(tenant, connection)),
+        10 => said!(stripe_connections::credential(tenant, connection)),
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
         13 => said!(why::story(tenant, user)),
         14 => said!(members::look_again(tenant, user, JobOrigin::Join, "x")),
         15 => said!(role_jobs::release_role(tenant, role)),
-        16 => said!(sync::mark_dirty(
+        16 => said!(stripe_sync::mark_dirty(
             tenant,
             connection,
             ObjectKind::Customer,
             &[customer.to_string()],
             JobOrigin::Command
         )),
-        17 => said!(grants::intend(tenant, fence, &[taken(user, role)])),
-        18 => said!(gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
+        17 => said!(role_grants::intend(tenant, fence, &[taken(user, role)])),
+        18 => said!(guild_gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
         19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Purchase, "x")),
         20 => {
             let grant = taken(user, role);
@@ -209,16 +213,24 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         23 => said!(members::guild_available(tenant)),
         // It skips what the try before, which is being rolled back, has locked.
         24 => said!(async { members::sweep_guild(tenant).await.map(drop) }),
-        25 => said!(sync::settle(tenant, &leased)),
-        26 => said!(sync::retry(tenant, &leased, Failure::Missing, Duration::ZERO, "x")),
-        27 => said!(sync::give_back(tenant, &leased)),
-        28 => said!(connections::disconnect_others(tenant, connection)),
+        25 => said!(stripe_sync::settle(tenant, &leased)),
+        26 => said!(stripe_sync::retry(tenant, &leased, Failure::Missing, Duration::ZERO, "x")),
+        27 => said!(stripe_sync::give_back(tenant, &leased)),
+        28 => said!(stripe_connections::disconnect_others(tenant, connection)),
         29 => {
             let end = Transition::End(Gift { user, role });
-            said!(sources::apply(tenant, connection, &subscription, end, JobOrigin::Purchase, "x", "x"))
+            said!(access_sources::apply(
+                tenant,
+                connection,
+                &subscription,
+                end,
+                JobOrigin::Purchase,
+                "x",
+                "x"
+            ))
         }
-        30 => said!(connections::seal(tenant, connection, Some(b"x"), None)),
-        31 => said!(mappings::add(tenant, &Sold::Price(item.price), role)),
+        30 => said!(stripe_connections::seal(tenant, connection, Some(b"x"), None)),
+        31 => said!(role_mappings::add(tenant, &Sold::Price(item.price), role)),
         32 => said!(export::page(tenant, 0)),
         33 => said!(catalogue::offers(tenant)),
         34 => said!(sealed::of_tenant(tenant)),
@@ -232,23 +244,23 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             let judged = [(role, Some("x".to_owned()))].into_iter().collect();
             said!(guild_roles::write(tenant, &judged, Duration::ZERO, Duration::from_secs(9)))
         }
-        40 => said!(summary::summary(tenant)),
+        40 => said!(guild_summary::summary(tenant)),
         41 => said!(erasure::ties(tenant, user, &[customer].into())),
-        42 => said!(activity::last(tenant, 9)),
-        43 => said!(connections::sealed(tenant, connection)),
-        44 => said!(links::claims(tenant, user)),
-        45 => said!(links::naming(tenant, user)),
-        46 => said!(links::connections_of(tenant, &customer)),
-        47 => said!(sources::end_unbacked(tenant, &customer)),
-        48 => said!(links::forget_naming(tenant, user)),
-        49 => said!(links::forget_named(tenant, connection, &customer)),
-        50 => said!(links::disputes(tenant)),
-        51 => said!(sources::unbacked(tenant)),
-        52 => said!(links::may_follow(tenant, connection, &customer, user)),
-        53 => said!(links::follow(tenant, connection, &customer, user, user)),
-        54 => said!(mirror::missing(tenant, connection, subscription.as_str())),
-        55 => said!(cursors::begin(tenant, connection)),
-        56 => said!(grants::look_now(tenant)),
+        42 => said!(activity_log::last(tenant, 9)),
+        43 => said!(stripe_connections::sealed(tenant, connection)),
+        44 => said!(member_links::claims(tenant, user)),
+        45 => said!(member_links::naming(tenant, user)),
+        46 => said!(member_links::connections_of(tenant, &customer)),
+        47 => said!(access_sources::end_unbacked(tenant, &customer)),
+        48 => said!(member_links::forget_naming(tenant, user)),
+        49 => said!(member_links::forget_named(tenant, connection, &customer)),
+        50 => said!(member_links::disputes(tenant)),
+        51 => said!(access_sources::unbacked(tenant)),
+        52 => said!(member_links::may_follow(tenant, connection, &customer, user)),
+        53 => said!(member_links::follow(tenant, connection, &customer, user, user)),
+        54 => said!(stripe_mirror::missing(tenant, connection, subscription.as_str())),
+        55 => said!(stripe_cursors::begin(tenant, connection)),
+        56 => said!(role_grants::look_now(tenant)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -260,9 +272,9 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 discord_user: None,
             };
             said!(async {
-                mirror::customer(tenant, connection, &paid, Some(user)).await?;
-                mirror::subscription(tenant, connection, &fact, Some(user)).await?;
-                mappings::roles_of(tenant, &fact.items).await
+                stripe_mirror::customer(tenant, connection, &paid, Some(user)).await?;
+                stripe_mirror::subscription(tenant, connection, &fact, Some(user)).await?;
+                role_mappings::roles_of(tenant, &fact.items).await
             })
         }
     }

@@ -1,6 +1,6 @@
 //! Whoever owns the tables, and is no superuser. In: such a login. Out: what it sees, and how it changes data.
 
-use shared::store::roles::ROLES;
+use shared::db::pg_roles::ROLES;
 use sqlx::AssertSqlSafe;
 
 use super::{TABLES, ids::furnish, lines, run};
@@ -60,7 +60,7 @@ async fn an_owner_who_is_no_superuser_migrates_and_changes_data() {
     sqlx::raw_sql("ALTER TABLE guilds FORCE ROW LEVEL SECURITY; COMMIT").execute(&mut *db).await.unwrap();
     // It may become each role, and so has nothing to ask for. Another login may not, and is told what an administrator has
     // to do: the roles are there, so they are not to be made again.
-    shared::store::roles::ensure(&mut db).await.unwrap();
+    shared::db::pg_roles::ensure(&mut db).await.unwrap();
     run(
         &mut db,
         &format!(
@@ -70,7 +70,7 @@ async fn an_owner_who_is_no_superuser_migrates_and_changes_data() {
     )
     .await
     .unwrap();
-    let error = shared::store::roles::ensure(&mut db).await.unwrap_err().to_string();
+    let error = shared::db::pg_roles::ensure(&mut db).await.unwrap_err().to_string();
     assert!(
         error.contains("An administrator runs once") && error.contains("GRANT nexrole_gateway, "),
         "{error}"

@@ -22,8 +22,8 @@ use sandbox::{
 use serde_json::Value;
 use shared::{
     config::Env,
+    db::{pg_roles::Login, pool::Pool, tenant::Tenant},
     ids::GuildId,
-    store::{database::Pool, roles::Login, tenant::Tenant},
 };
 use sqlx::PgPool;
 use tokio::task::JoinHandle;

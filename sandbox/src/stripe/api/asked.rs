@@ -4,7 +4,7 @@ use axum::extract::Query;
 use axum::http::{StatusCode, Uri};
 
 use super::failure::Failure;
-use crate::stripe::shelf::Cursor;
+use crate::stripe::collection::Cursor;
 
 /// What lists take besides their filters.
 const PAGING: [&str; 4] = ["limit", "starting_after", "ending_before", "expand"];

@@ -5,7 +5,7 @@ use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 
-use crate::stripe::shelf::UnknownCursor;
+use crate::stripe::collection::UnknownCursor;
 
 /// An error in Stripe's shape.
 pub(crate) struct Failure(StatusCode, Value);

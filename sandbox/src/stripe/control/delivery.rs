@@ -12,9 +12,9 @@ use serde_json::{Value, json};
 use super::{Answer, Shared, created};
 use crate::refusal::Refusal;
 use crate::stripe::Stripe;
-use crate::stripe::courier::accepted;
 use crate::stripe::kinds::Kind;
 use crate::stripe::records::{Attempt, Delivery, Mode, Released};
+use crate::stripe::webhook_delivery::accepted;
 use crate::stripe::world::endpoints::{EndpointChange, NewEndpoint, Roll, Signing};
 use crate::stripe::world::{Endpoint, World, id_of};
 

@@ -5,9 +5,9 @@ use serde_json::{Map, Value, json};
 
 use super::{Change, World, chosen, id_of};
 use crate::refusal::Refusal;
+use crate::stripe::collection::Shelf;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::catalogue as objects;
-use crate::stripe::shelf::Shelf;
 
 /// What a test says about a new product.
 #[derive(Deserialize)]

@@ -17,10 +17,10 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::collection::Shelf;
 use super::kinds::Kind;
 use super::objects::{self, Birth};
 use super::records::{Attempt, Mode};
-use super::shelf::Shelf;
 use crate::refusal::Refusal;
 
 use clock::{Clock, Dunning};

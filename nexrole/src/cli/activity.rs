@@ -1,0 +1,35 @@
+//! `nexrole activity`: what went on in a server lately. Text on stdout, newest first.
+
+use shared::{
+    db::{pool::Pool, tenant::Tenant},
+    domain::activity::{Activity, ActivityEntry},
+    ids::{GuildId, UserId},
+    store::activity_log,
+};
+
+use super::{known, lines, when};
+
+/// Prints the last lines.
+pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Result<()> {
+    let mut tenant = known(pool, guild).await?;
+    let found = activity_log::last(&mut tenant, count).await?;
+    write_down(tenant, Activity::ActivityRead, None).await?;
+    println!("Server {guild}, the last 90 days, newest first");
+    lines(&found, "nothing yet", |line| {
+        let user = line.user_id.map(|user| format!("  member {user}")).unwrap_or_default();
+        let detail = line.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
+        format!("{}  {:<15} by {}{user}{detail}", when(line.at), line.action, line.actor)
+    });
+    Ok(())
+}
+
+/// Writes down that the operator looked, and ends the look.
+pub(super) async fn write_down(
+    mut tenant: Tenant,
+    activity: Activity,
+    about: Option<UserId>,
+) -> anyhow::Result<()> {
+    let entry = ActivityEntry { user: about, ..activity.into() };
+    activity_log::record(&mut tenant, entry).await?;
+    Ok(tenant.commit().await?)
+}

@@ -1,0 +1,4 @@
+//! What Stripe said, in our words.
+
+pub mod catalogue;
+pub mod subscription;

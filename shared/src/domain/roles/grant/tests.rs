@@ -1,0 +1,201 @@
+use super::*;
+
+fn at(minute: i64) -> Timestamp {
+    Timestamp::UNIX_EPOCH + Duration::minutes(minute)
+}
+
+const YES: Wanted = Wanted { desired: true, asked: false };
+const NO: Wanted = Wanted { desired: false, asked: false };
+/// Joined long before any row.
+const HELD: Seen = Seen::Present { held: true, joined_at: Some(Timestamp::UNIX_EPOCH) };
+const WITHOUT: Seen = Seen::Present { held: false, joined_at: Some(Timestamp::UNIX_EPOCH) };
+
+/// Of minute 60, with nothing in doubt.
+fn row(state: GrantState) -> Grant {
+    Grant { state, since: at(60), absent_since: None, look_at: None, unseen: false, taken_at: None }
+}
+
+fn state(known: Known) -> Option<GrantState> {
+    known.grant.map(|grant| grant.state)
+}
+
+#[test]
+fn the_table_of_looks() {
+    use GrantState::{Confirmed, Ending, Intended};
+    for (desired, held, before, step, after, entries) in [
+        (true, true, None, Step::HumansOwn, None, &[][..]),
+        (true, true, Some(Intended), Step::Confirm, Some(Confirmed), GRANTED),
+        (true, true, Some(Confirmed), Step::AlreadySo, Some(Confirmed), &[]),
+        (true, true, Some(Ending), Step::Confirm, Some(Confirmed), GRANTED),
+        (true, false, None, Step::Grant, Some(Intended), &[]),
+        (true, false, Some(Intended), Step::Grant, Some(Intended), &[]),
+        (true, false, Some(Confirmed), Step::Missing, Some(Confirmed), &[]),
+        (true, false, Some(Ending), Step::Grant, Some(Intended), &[]),
+        (false, true, None, Step::HumansOwn, None, &[]),
+        (false, true, Some(Intended), Step::Revoke, Some(Intended), &[]),
+        (false, true, Some(Confirmed), Step::Revoke, Some(Confirmed), &[]),
+        (false, true, Some(Ending), Step::GivenUp, None, LEFT),
+        (false, false, None, Step::Nothing, None, &[]),
+        (false, false, Some(Intended), Step::Forget, Some(Ending), &[]),
+        (false, false, Some(Confirmed), Step::RecordGone, Some(Ending), REVOKED),
+        (false, false, Some(Ending), Step::Nothing, None, &[]),
+    ] {
+        let (wanted, seen) = (if desired { YES } else { NO }, if held { HELD } else { WITHOUT });
+        let (known, found) = look(before.map(row), seen, wanted, at(90));
+        let said = format!("desired {desired}, held {held}, {before:?}");
+        assert_eq!((found, state(known), known.entries), (step, after, entries), "{said}");
+    }
+}
+
+#[test]
+fn absence_is_believed_when_it_is_shown_twice_five_minutes_apart() {
+    for state_before in [GrantState::Intended, GrantState::Confirmed] {
+        let (first, step) = look(Some(row(state_before)), Seen::Absent, NO, at(90));
+        let first = first.grant.unwrap();
+        assert_eq!((step, first.absent_since, first.look_at), (Step::MemberGone, Some(at(90)), Some(at(95))));
+        let (early, _) = look(Some(first), Seen::Absent, NO, at(94));
+        assert_eq!(early.grant, Some(first), "nothing is learned");
+        let (second, _) = look(Some(first), Seen::Absent, NO, at(95));
+        let lost = if state_before == GrantState::Confirmed { LOST } else { &[] };
+        assert_eq!((second.grant, second.entries), (None, lost));
+        let (seen, step) = look(Some(first), HELD, NO, at(95));
+        assert_eq!((step, seen.grant.unwrap().absent_since), (Step::Revoke, None), "the first one was false");
+    }
+}
+
+#[test]
+fn a_write_that_says_absent_is_a_showing_too() {
+    for verdict in [Verdict::Park(ParkReason::MemberAbsent), Verdict::RoleGone] {
+        for step in [Step::Grant, Step::Revoke] {
+            let known = settle(Some(row(GrantState::Confirmed)), step, true, &verdict, at(90));
+            assert_eq!(known.grant.unwrap().absent_since, Some(at(90)), "{verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn what_was_taken_is_looked_at_once_more_and_taken_once_more() {
+    let known = settle(Some(row(GrantState::Confirmed)), Step::Revoke, true, &Verdict::Done, at(90));
+    let ending = known.grant.unwrap();
+    assert_eq!((known.entries, ending.since, ending.look_at), (REVOKED, at(60), Some(at(91))));
+    for seen in [HELD, WITHOUT, Seen::Absent] {
+        let (early, step) = look(Some(ending), seen, NO, at(90));
+        assert_eq!(early.grant, Some(ending), "{seen:?}: a call may still be under way");
+        assert!(!step.is_call());
+    }
+    let (again, step) = look(Some(ending), HELD, NO, at(91));
+    let again = again.grant.unwrap();
+    assert_eq!((step, again.look_at, again.unseen), (Step::Revoke, Some(at(92)), true));
+    let missed = Verdict::Retry(
+        std::time::Duration::from_secs(5),
+        crate::domain::delivery::outcome::Transient::TimedOut,
+    );
+    assert_eq!(settle(Some(again), step, true, &missed, at(91)).grant, Some(again), "only a 2xx uses it up");
+    let used = settle(Some(again), step, true, &Verdict::Done, at(91));
+    assert_eq!((used.entries, used.grant.unwrap().unseen), (&[][..], false));
+    let (left, step) = look(used.grant, HELD, NO, at(92));
+    assert_eq!((step, left.grant, left.entries), (Step::GivenUp, None, LEFT));
+    let (gone, _) = look(used.grant, Seen::Absent, NO, at(92));
+    assert_eq!(gone.grant, None);
+}
+
+#[test]
+fn every_put_writes_a_fresh_intention() {
+    let asked = Wanted { asked: true, ..YES };
+    for (before, wanted, entries) in [
+        (None, YES, &[][..]),
+        (Some(GrantState::Intended), YES, &[]),
+        (Some(GrantState::Ending), YES, &[]),
+        (Some(GrantState::Confirmed), asked, LOST),
+    ] {
+        let (known, step) = look(before.map(row), WITHOUT, wanted, at(90));
+        let intended = known.grant.unwrap();
+        assert_eq!((step, intended.since, intended.unseen), (Step::Grant, at(90), true), "{before:?}");
+        assert_eq!(known.entries, entries);
+        let done = settle(known.grant, step, before.is_some(), &Verdict::Done, at(90)).grant.unwrap();
+        let look_at = before.map(|_| at(91));
+        assert_eq!((done.state, done.look_at, done.unseen), (GrantState::Confirmed, look_at, true));
+    }
+}
+
+#[test]
+fn a_refusal_drops_an_intention_and_nothing_else() {
+    let other = Verdict::RetryRefused(std::time::Duration::from_secs(60), 50600);
+    for verdict in [Verdict::ParkRole(50013), Verdict::Park(ParkReason::Refused(400, 50035)), other] {
+        let refused = |state, step| settle(Some(row(state)), step, true, &verdict, at(90)).grant;
+        assert_eq!(refused(GrantState::Intended, Step::Grant), None);
+        for state in [GrantState::Intended, GrantState::Confirmed, GrantState::Ending] {
+            assert_eq!(refused(state, Step::Revoke), Some(row(state)), "{verdict:?}");
+        }
+    }
+}
+
+#[test]
+fn a_grant_that_was_never_seen_is_repeated_once() {
+    let unseen = Grant { unseen: true, ..row(GrantState::Confirmed) };
+    let (known, step) = look(Some(unseen), WITHOUT, YES, at(90));
+    assert_eq!((step, known.entries, known.grant.unwrap().unseen), (Step::Grant, LOST, false));
+    let again = settle(known.grant, step, true, &Verdict::Done, at(90)).grant.unwrap();
+    let (waits, step) = look(Some(again), WITHOUT, YES, at(90));
+    assert_eq!((step, waits.grant), (Step::Wait, Some(again)), "not before its look");
+    let (left, step) = look(Some(again), WITHOUT, YES, at(91));
+    assert_eq!((step, left.grant.unwrap().taken_at), (Step::Missing, Some(at(91))));
+}
+
+#[test]
+fn a_role_that_vanished_comes_back_if_they_left_or_it_is_asked_for() {
+    for (asked, joined_at, expected) in [
+        (false, Some(at(10)), Step::Missing),
+        (false, Some(at(61)), Step::Grant),
+        (true, Some(at(10)), Step::Grant),
+        (false, None, Step::Grant),
+    ] {
+        let seen = Seen::Present { held: false, joined_at };
+        let wanted = Wanted { desired: true, asked };
+        let (_, step) = look(Some(row(GrantState::Confirmed)), seen, wanted, at(90));
+        assert_eq!(step, expected, "{asked} {joined_at:?}");
+    }
+}
+
+#[test]
+fn what_they_have_after_coming_back_is_a_persons() {
+    for state_before in [GrantState::Intended, GrantState::Confirmed, GrantState::Ending] {
+        for wanted in [YES, NO] {
+            let seen = |joined_at| Seen::Present { held: true, joined_at };
+            let (known, step) = look(Some(row(state_before)), seen(Some(at(62))), wanted, at(90));
+            let lost = if state_before == GrantState::Confirmed { LOST } else { &[] };
+            assert_eq!((step, known.grant, known.entries), (Step::HumansOwn, None, lost), "{state_before:?}");
+            let (unknown, _) = look(Some(row(state_before)), seen(None), YES, at(90));
+            assert!(unknown.grant.is_some(), "not by doubt");
+        }
+    }
+}
+
+#[test]
+fn found_held_when_asked_for_is_looked_at_once_more() {
+    let asked = Wanted { desired: true, asked: true };
+    let (known, step) = look(Some(row(GrantState::Confirmed)), HELD, asked, at(90));
+    let watched = known.grant.unwrap();
+    assert_eq!((step, watched.look_at, watched.unseen), (Step::AlreadySo, Some(at(91)), true));
+    let (early, _) = look(Some(watched), HELD, YES, at(90));
+    assert_eq!(early.grant, Some(watched));
+    let (quiet, _) = look(Some(watched), HELD, YES, at(91));
+    assert_eq!(quiet.grant, Some(row(GrantState::Confirmed)));
+    let (_, step) = look(Some(watched), WITHOUT, YES, at(91));
+    assert_eq!(step, Step::Grant);
+}
+
+/// Somebody may give it by hand while it must not be given by us: that is not to be taken later.
+#[test]
+fn what_is_withheld_stops_being_ours_within_a_minute() {
+    for (before, entries) in [(GrantState::Intended, &[][..]), (GrantState::Confirmed, LOST)] {
+        let known = withhold(Some(row(before)), WITHOUT, at(90));
+        let ending = known.grant.unwrap();
+        assert_eq!(
+            (ending.state, ending.look_at, known.entries),
+            (GrantState::Ending, Some(at(91)), entries)
+        );
+        assert_eq!(withhold(Some(ending), WITHOUT, at(91)).grant, None);
+    }
+    assert_eq!(withhold(None, WITHOUT, at(90)).grant, None);
+}

@@ -1,0 +1,7 @@
+//! Roles of a Discord server: which may be given, which we gave, and what is to be done about one.
+
+pub mod enforcement;
+pub mod grant;
+pub mod joining;
+pub mod plan;
+pub mod safety;

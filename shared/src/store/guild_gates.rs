@@ -1,0 +1,236 @@
+//! A guild's gate: lease end and rate-limit pause in one column. Whoever holds the lease is alone with the guild.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::{
+    clock::Timestamp,
+    domain::delivery::{
+        refusal::{Closed, Refusal},
+        verdict::{SURELY_REFUSED, refused_for},
+    },
+    ids::GuildId,
+};
+
+/// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
+const STEPS: i64 = 512;
+
+/// Which jobs a walk looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ring {
+    /// What one member asked for.
+    Urgent,
+    /// All.
+    All,
+}
+
+/// What a walk came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Walk {
+    /// Leased, and ours.
+    pub leased: Vec<GuildId>,
+    /// Where the next walk begins; `None`: at the ring's beginning.
+    pub position: Option<GuildId>,
+}
+
+/// The walk; `$jobs`: which jobs it looks for, in the words of the index that serves it.
+macro_rules! walk {
+    ($jobs:literal) => {
+        concat!(
+            "WITH RECURSIVE ring (guild_id, due_at, n) AS (
+             (SELECT guild_id, due_at, 1 FROM role_jobs
+               WHERE ", $jobs, " AND guild_id > $1 ORDER BY guild_id, due_at LIMIT 1)
+             UNION ALL
+             SELECT x.guild_id, x.due_at, r.n + 1
+               FROM ring r CROSS JOIN LATERAL (
+                   SELECT guild_id, due_at FROM role_jobs
+                    WHERE ", $jobs, " AND guild_id > r.guild_id ORDER BY guild_id, due_at LIMIT 1) x
+              WHERE r.n < $5
+         ), pick AS (
+             SELECT g.guild_id FROM ring JOIN guild_gates g USING (guild_id)
+              WHERE ring.due_at <= clock_timestamp() AND g.open_at <= clock_timestamp()
+              LIMIT $2 FOR NO KEY UPDATE OF g SKIP LOCKED
+         ), leased AS (
+             UPDATE guild_gates g SET open_at = clock_timestamp() + make_interval(secs => $4), owner = $3, invited = false
+               FROM pick WHERE g.guild_id = pick.guild_id
+             RETURNING g.guild_id
+         )
+         SELECT ARRAY (SELECT guild_id FROM leased),
+                -- Only when it is needed: otherwise the walk stops as soon as enough are leased.
+                CASE WHEN (SELECT count(*) FROM leased) < $2 THEN (SELECT max(guild_id) FROM ring WHERE n = $5) END"
+        )
+    };
+}
+
+/// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
+///
+/// The walk skips from guild to guild through `role_jobs_ring`, or `role_jobs_urgent` (a loose index scan, written out because Postgres has
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
+/// at most, and the position moves on past paused ones, so that those behind them are not starved.
+pub async fn lease(
+    crossing: &mut Crossing,
+    ring: Ring,
+    after: Option<GuildId>,
+    limit: usize,
+    owner: Uuid,
+    lease: Duration,
+) -> Result<Walk, sqlx::Error> {
+    let walk = match ring {
+        Ring::Urgent => walk!("state = 'pending' AND origin IN ('purchase', 'join', 'command')"),
+        Ring::All => walk!("state = 'pending'"),
+    };
+    let (leased, walked_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(walk)
+        .bind(after.map_or(0, GuildId::to_i64))
+        .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+        .bind(owner)
+        .bind(lease.as_secs_f64())
+        .bind(STEPS)
+        .fetch_one(crossing.db())
+        .await?;
+    let full = leased.len() >= limit;
+    let position = if full { leased.iter().max().copied() } else { walked_to };
+    Ok(Walk { leased, position })
+}
+
+/// How a guild is left.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Gate {
+    /// For whoever comes next.
+    Open,
+    /// Closed for so long, by Discord's word.
+    Paused(Duration),
+    /// The bot is not in the guild, says Discord with this code: closed, longer each time, or until the bot is invited. Open, if
+    /// that was during the lease.
+    Away(u32),
+    /// Discord refuses a call for the guild with this code: the same, but for a minute each time while others are answered.
+    Refused(u32),
+}
+
+/// Whether we still held the lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Release {
+    /// Yes, and it is given back.
+    Released,
+    /// No: it had run out, and somebody else may have taken it.
+    FencedOut,
+}
+
+/// Whether the gate is closed because the bot is not in the guild.
+pub async fn is_away(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
+    let away: Option<bool> = sqlx::query_scalar("SELECT away FROM guild_gates WHERE guild_id = $1")
+        .bind(tenant.guild())
+        .fetch_optional(tenant.db())
+        .await?;
+    Ok(away == Some(true))
+}
+
+/// Gives the lease back. First in the settling transaction.
+pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: Gate) -> Result<Release, sqlx::Error> {
+    let (pause, code) = match gate {
+        Gate::Open => (Duration::ZERO, None),
+        Gate::Paused(pause) => (pause, None),
+        Gate::Away(code) | Gate::Refused(code) => (refused_for(refusals(tenant).await?), Some(code)),
+    };
+    let released = sqlx::query(
+        "UPDATE guild_gates SET owner = NULL, away = $4 AND NOT invited,
+                refused_code = CASE WHEN NOT invited THEN $5 END,
+                refusals = CASE WHEN $5 IS NULL THEN refusals WHEN invited THEN 0 ELSE least(refusals + 1, 100) END,
+                open_at = clock_timestamp()
+                        + CASE WHEN $5 IS NOT NULL AND invited THEN interval '0' ELSE make_interval(secs => $3) END
+          WHERE guild_id = $1 AND owner = $2",
+    )
+    .bind(tenant.guild())
+    .bind(owner)
+    .bind(pause.as_secs_f64())
+    .bind(matches!(gate, Gate::Away(_)))
+    .bind(code.map(u32::cast_signed))
+    .execute(tenant.db())
+    .await?;
+    Ok(if released.rows_affected() == 1 { Release::Released } else { Release::FencedOut })
+}
+
+/// How often in a row Discord has refused the guild.
+async fn refusals(tenant: &mut Tenant) -> Result<u32, sqlx::Error> {
+    let refusals: Option<i32> =
+        sqlx::query_scalar("SELECT refusals FROM guild_gates WHERE guild_id = $1 FOR NO KEY UPDATE")
+            .bind(tenant.guild())
+            .fetch_optional(tenant.db())
+            .await?;
+    Ok(refusals.and_then(|refusals| refusals.try_into().ok()).unwrap_or(0))
+}
+
+/// Discord answers again: its next refusal is a first one. Answers whether it had said that the bot is not in the guild. Before the
+/// lease is given back, which forgets that.
+pub async fn reached(tenant: &mut Tenant, owner: Uuid) -> Result<bool, sqlx::Error> {
+    let was_away: Option<bool> = sqlx::query_scalar(
+        "UPDATE guild_gates SET refusals = 0 WHERE guild_id = $1 AND owner = $2 AND refusals > 0 RETURNING away",
+    )
+    .bind(tenant.guild())
+    .bind(owner)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(was_away == Some(true))
+}
+
+/// The bot is in the guild: a gate that is closed because Discord refused is opened, and one that is about to be closed for that
+/// stays open. A rate limit's pause stays.
+pub async fn invited(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE guild_gates SET invited = true, away = false, refused_code = NULL, refusals = 0,
+                open_at = CASE WHEN owner IS NULL AND (away OR refused_code IS NOT NULL) THEN now() ELSE open_at END
+          WHERE guild_id = $1",
+    )
+    .bind(tenant.guild())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The bot was removed from the guild, by Discord's own word. Whoever holds the lease is refused once, and that closes the gate.
+pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE guild_gates SET invited = false, away = owner IS NULL, refused_code = NULL, refusals = $2,
+                open_at = CASE WHEN owner IS NULL THEN now() + make_interval(secs => $3) ELSE open_at END
+          WHERE guild_id = $1",
+    )
+    .bind(tenant.guild())
+    .bind(SURELY_REFUSED.cast_signed())
+    .bind(refused_for(SURELY_REFUSED).as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Why nothing is done for the guild, if Discord refuses it: as the last role call found it, or the last look at its roles.
+pub async fn refusal(tenant: &mut Tenant) -> Result<Option<Refusal>, sqlx::Error> {
+    let closed: Option<(Option<i32>, Timestamp)> = sqlx::query_as(
+        "SELECT refused_code, until FROM (
+             SELECT refused_code, open_at AS until, 0 AS rank FROM guild_gates
+              WHERE guild_id = $1 AND owner IS NULL AND (away OR refused_code IS NOT NULL) AND open_at > now()
+             UNION ALL
+             SELECT refused_code, look_at, 1 FROM role_reads
+              WHERE guild_id = $1 AND refused_code IS NOT NULL AND look_at > now()
+             ORDER BY rank LIMIT 1) AS refusals",
+    )
+    .bind(tenant.guild())
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(closed.map(|(code, until)| Refusal { code: code.map(i32::cast_unsigned), until }))
+}
+
+/// Why nothing is done for the guild for a while.
+pub async fn closed(tenant: &mut Tenant) -> Result<Option<Closed>, sqlx::Error> {
+    if let Some(refusal) = refusal(tenant).await? {
+        return Ok(Some(Closed::Refused(refusal)));
+    }
+    // A lease is no pause.
+    let until: Option<Timestamp> = sqlx::query_scalar(
+        "SELECT open_at FROM guild_gates WHERE guild_id = $1 AND owner IS NULL AND open_at > now()",
+    )
+    .bind(tenant.guild())
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(until.map(Closed::ToldToWait))
+}

@@ -1,0 +1,185 @@
+//! What Discord holds because of us: the rows of `role_grants`, whose life is [`crate::domain::roles::grant`].
+
+use uuid::Uuid;
+
+use super::audit_log;
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::{
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        roles::grant::{Grant, GrantState, Known},
+    },
+    ids::{RoleId, UserId},
+};
+
+/// The cause of such looks.
+const ONCE_MORE: &str = "looked at once more";
+
+/// Whether the lease still holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Fence {
+    /// It does; the changes are written.
+    Held,
+    /// It has run out; nothing is written, and no call may be made.
+    Lost,
+}
+
+/// A change of one row.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct GrantChange {
+    /// Whose.
+    pub user: UserId,
+    /// Which.
+    pub role: RoleId,
+    /// As it was; another row is not touched.
+    pub from: Option<GrantState>,
+    /// As it is now.
+    pub to: Option<Grant>,
+    /// What the audit log is told of it.
+    pub entries: &'static [AuditAction],
+    /// Why, for the audit log.
+    pub cause: String,
+}
+
+impl GrantChange {
+    /// `None`: nothing changed.
+    pub fn new(user: UserId, role: RoleId, before: Option<Grant>, known: Known, cause: &str) -> Option<Self> {
+        let from = before.map(|grant| grant.state);
+        let change =
+            Self { user, role, from, to: known.grant, entries: known.entries, cause: cause.to_owned() };
+        (before != known.grant).then_some(change)
+    }
+}
+
+/// Writes, before the calls that they announce, how rows are from now on: after a crash this tells a role that we gave from one
+/// that a person gave.
+pub async fn intend(tenant: &mut Tenant, owner: Uuid, changes: &[GrantChange]) -> Result<Fence, sqlx::Error> {
+    // Locked: whoever leases the guild next passes it over until this is written.
+    let held: Option<i32> = sqlx::query_scalar(
+        "SELECT 1 FROM guild_gates WHERE guild_id = $1 AND owner = $2 AND open_at > clock_timestamp() FOR NO KEY UPDATE",
+    )
+    .bind(tenant.guild())
+    .bind(owner)
+    .fetch_optional(tenant.db())
+    .await?;
+    if held.is_none() {
+        return Ok(Fence::Lost);
+    }
+    for change in changes {
+        apply(tenant, change).await?;
+    }
+    Ok(Fence::Held)
+}
+
+/// Writes a change with its audit entries. Repeating it writes nothing: entries belong to changes of rows.
+pub async fn apply(tenant: &mut Tenant, change: &GrantChange) -> Result<(), sqlx::Error> {
+    if write(tenant, change).await? == 0 {
+        return Ok(());
+    }
+    for &action in change.entries {
+        let entry =
+            AuditEntry::new(Actor::Bot, action, change.cause.clone()).about(change.user).role(change.role);
+        audit_log::record(tenant, &entry).await?;
+    }
+    Ok(())
+}
+
+/// Answers how many rows were as they should be, and are changed.
+async fn write(tenant: &mut Tenant, change: &GrantChange) -> Result<u64, sqlx::Error> {
+    let statement = match (change.from, change.to) {
+        (None, None) => return Ok(0),
+        (None, Some(_)) => {
+            "INSERT INTO role_grants (guild_id, user_id, role_id, state, intended_at, confirmed_at, absent_since, look_at, unseen,
+                                      taken_at)
+             SELECT $1, $2, $3, $5, $6, CASE WHEN $5 <> 'intended' THEN $6 END, $7, $8, $9, $10 WHERE $4::text IS NULL
+             ON CONFLICT DO NOTHING"
+        }
+        // `since`: of an intention when it was written, of the others when Discord confirmed it.
+        (Some(_), Some(_)) => {
+            "UPDATE role_grants
+                SET state = $5, intended_at = CASE WHEN $5 = 'intended' THEN $6 ELSE intended_at END,
+                    confirmed_at = CASE WHEN $5 <> 'intended' THEN $6 ELSE confirmed_at END,
+                    absent_since = $7, look_at = $8, unseen = $9, taken_at = $10
+              WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = $4"
+        }
+        (Some(from), None) => return remove(tenant, change, from).await,
+    };
+    let Some(to) = change.to else { return Ok(0) };
+    let written = sqlx::query(statement)
+        .bind(tenant.guild())
+        .bind(change.user)
+        .bind(change.role)
+        .bind(change.from)
+        .bind(to.state)
+        .bind(to.since)
+        .bind(to.absent_since)
+        .bind(to.look_at)
+        .bind(to.unseen)
+        .bind(to.taken_at)
+        .execute(tenant.db())
+        .await?;
+    Ok(written.rows_affected())
+}
+
+async fn remove(tenant: &mut Tenant, change: &GrantChange, from: GrantState) -> Result<u64, sqlx::Error> {
+    let removed = sqlx::query(
+        "DELETE FROM role_grants WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = $4",
+    )
+    .bind(tenant.guild())
+    .bind(change.user)
+    .bind(change.role)
+    .bind(from)
+    .execute(tenant.db())
+    .await?;
+    Ok(removed.rows_affected())
+}
+
+/// Has rows looked at whose time has come, unless a job waits for the same: what waits looks, too. Answers how many.
+pub async fn recheck(crossing: &mut Crossing, limit: i64) -> Result<u64, sqlx::Error> {
+    let made = sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT g.guild_id, g.user_id, g.role_id, 'resync', 'recheck', $1
+           FROM role_grants g LEFT JOIN mapped_roles m USING (guild_id, role_id)
+          WHERE g.look_at <= statement_timestamp()
+            -- What is only observed is not looked at.
+            AND coalesce(m.enforcement, 'on') = 'on'
+            AND NOT EXISTS (SELECT FROM role_jobs j
+                             WHERE j.state = 'pending' AND (j.guild_id, j.user_id) = (g.guild_id, g.user_id)
+                               AND j.role_id = g.role_id)
+            AND NOT EXISTS (SELECT FROM role_jobs j
+                             WHERE j.state = 'parked'
+                               AND (j.guild_id, j.user_id, j.role_id) = (g.guild_id, g.user_id, g.role_id))
+          ORDER BY g.look_at LIMIT $2",
+    )
+    .bind(ONCE_MORE)
+    .bind(limit)
+    .execute(crossing.db())
+    .await?;
+    Ok(made.rows_affected())
+}
+
+/// Has every row of a guild looked at now that waits for another look: what happened meanwhile was not told. Answers how many.
+pub async fn look_now(tenant: &mut Tenant) -> Result<u64, sqlx::Error> {
+    let released = sqlx::query(
+        "UPDATE role_jobs j SET state = 'pending', due_at = now()
+           FROM role_grants g
+          WHERE g.guild_id = $1 AND g.look_at IS NOT NULL AND j.state = 'parked'
+            AND (j.guild_id, j.user_id, j.role_id) = (g.guild_id, g.user_id, g.role_id)",
+    )
+    .bind(tenant.guild())
+    .execute(tenant.db())
+    .await?;
+    let made = sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT g.guild_id, g.user_id, g.role_id, 'resync', 'recheck', $2 FROM role_grants g
+          WHERE g.guild_id = $1 AND g.look_at IS NOT NULL
+            AND NOT EXISTS (SELECT FROM role_jobs j
+                             WHERE j.state = 'pending' AND (j.guild_id, j.user_id) = (g.guild_id, g.user_id)
+                               AND j.role_id = g.role_id)",
+    )
+    .bind(tenant.guild())
+    .bind(ONCE_MORE)
+    .execute(tenant.db())
+    .await?;
+    Ok(released.rows_affected() + made.rows_affected())
+}

@@ -1,0 +1,160 @@
+//! How far Stripe's list of events was read, per connection.
+
+use std::time::Duration;
+
+use super::stripe_connections::Connection;
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::ids::{ConnectionId, EventId, GuildId};
+
+/// A connection whose turn it is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// Whose.
+    pub connection: Connection,
+    /// The newest event that was read.
+    pub last_event: Option<String>,
+    /// When all subscriptions were last listed.
+    pub listed: Listed,
+}
+
+/// When all subscriptions were last listed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Listed {
+    /// Not since the cursor was set.
+    Never,
+    /// So long ago that it is time again: whatever slipped through all else is found.
+    LongAgo,
+    /// Within the last seven days.
+    Lately,
+}
+
+/// Makes the cursor of a connection, due at once; idempotent.
+pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_cursors (guild_id, connection_id) VALUES ($1, $2) ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Polls at once, for the key may be another account's since the last time: then the list of events does not know the cursor, and
+/// the whole state is read again. Without a cursor that would show nothing, and there is little to read.
+pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET next_poll_at = now(),
+                listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
+pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
+    let row: Option<(GuildId, ConnectionId, Option<String>, Option<bool>)> = sqlx::query_as(
+        "WITH due AS (
+             SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE p.next_poll_at <= now() AND s.state = 'active'
+              ORDER BY p.next_poll_at LIMIT 1 FOR NO KEY UPDATE OF p SKIP LOCKED
+         )
+         UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
+           FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days'",
+    )
+    .bind(every.as_secs_f64())
+    .fetch_optional(crossing.db())
+    .await?;
+    Ok(row.map(|(guild, id, last_event, listed)| Cursor {
+        connection: Connection { guild, id },
+        last_event,
+        listed: match listed {
+            None => Listed::Never,
+            Some(false) => Listed::LongAgo,
+            Some(true) => Listed::Lately,
+        },
+    }))
+}
+
+/// The poll went through.
+pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Events up to this one are recorded.
+pub async fn advance(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    event: &EventId,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_event_id = $3, last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(event)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// All subscriptions were listed.
+pub async fn listed(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The list of events does not reach back to the cursor: begin again, with the whole state.
+pub async fn reset(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET last_event_id = NULL, listed_at = NULL, next_poll_at = now()
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The poll failed; again after `wait`.
+pub async fn retry(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    wait: Duration,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET next_poll_at = clock_timestamp() + make_interval(secs => $3), last_error = $4,
+                failing_since = coalesce(failing_since, now())
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}

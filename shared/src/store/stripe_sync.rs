@@ -1,0 +1,219 @@
+//! The queue of Stripe objects to re-read. One worker per object at a time, and no lost wake-up: a read is final only
+//! if `dirty_seq` is still what it was when the read began.
+
+use std::time::Duration;
+
+use uuid::Uuid;
+
+use super::{
+    stripe_connections::Connection,
+    stripe_events::{Object, ObjectKind},
+};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::{
+    domain::job::JobOrigin,
+    ids::{ConnectionId, GuildId},
+};
+
+/// An object under lease.
+#[derive(Debug, Clone)]
+pub struct Leased {
+    /// Whose.
+    pub connection: Connection,
+    /// What to read.
+    pub object: Object,
+    /// Why.
+    pub origin: JobOrigin,
+    /// The hint that the read answers.
+    pub dirty_seq: i64,
+    /// Failed reads so far.
+    pub attempts: u32,
+    /// How often Stripe said, since the last good read, that it has no such object.
+    pub missing: u32,
+    /// The fence.
+    pub owner: Uuid,
+}
+
+/// How a lease ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Settled {
+    /// Clean: every hint so far was answered.
+    Clean,
+    /// New hints came while we read: it will be read again.
+    StillDirty,
+    /// The lease had run out and somebody else has it: the caller must roll back.
+    LostLease,
+}
+
+type Row = (GuildId, ConnectionId, ObjectKind, String, JobOrigin, i64, i32, i32);
+
+/// Leases up to `limit` objects that are due.
+pub async fn claim(
+    crossing: &mut Crossing,
+    limit: usize,
+    owner: Uuid,
+    lease: Duration,
+) -> Result<Vec<Leased>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "WITH due AS MATERIALIZED (
+             SELECT guild_id, connection_id, object_kind, object_id FROM stripe_sync
+              WHERE next_at <= now() AND (lease_until IS NULL OR lease_until <= now())
+              ORDER BY next_at LIMIT $1 FOR NO KEY UPDATE SKIP LOCKED
+         )
+         UPDATE stripe_sync s SET lease_owner = $2, lease_until = clock_timestamp() + make_interval(secs => $3)
+           FROM due WHERE (s.guild_id, s.connection_id, s.object_kind, s.object_id)
+                        = (due.guild_id, due.connection_id, due.object_kind, due.object_id)
+         RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.origin, s.dirty_seq,
+                   s.attempts, s.missing",
+    )
+    .bind(i64::try_from(limit).unwrap_or(i64::MAX))
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .fetch_all(crossing.db())
+    .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(guild, id, kind, object_id, origin, dirty_seq, attempts, missing)| Leased {
+            connection: Connection { guild, id },
+            object: Object { kind, id: object_id },
+            origin,
+            dirty_seq,
+            attempts: u32::try_from(attempts).unwrap_or(0),
+            missing: u32::try_from(missing).unwrap_or(0),
+            owner,
+        })
+        .collect())
+}
+
+/// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that
+/// no hint can slip between the check and the commit.
+pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
+    let clean: Option<bool> = sqlx::query_scalar(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
+                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
+         RETURNING dirty_seq = $6",
+    )
+    .bind(tenant.guild())
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .bind(leased.dirty_seq)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(match clean {
+        Some(true) => Settled::Clean,
+        Some(false) => Settled::StillDirty,
+        None => Settled::LostLease,
+    })
+}
+
+/// What a failed read says about the object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// Nothing.
+    Other,
+    /// Stripe has none such.
+    Missing,
+}
+
+/// Ends a lease after a failed read: again after `wait`, or soon if new hints came meanwhile.
+pub async fn retry(
+    tenant: &mut Tenant,
+    leased: &Leased,
+    failure: Failure,
+    wait: Duration,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
+                failing_since = CASE WHEN NOT $9 THEN coalesce(failing_since, now()) END,
+                missing = missing + CASE WHEN $9 THEN 1 ELSE 0 END,
+                next_at = clock_timestamp()
+                          + make_interval(secs => CASE WHEN dirty_seq = $8 THEN $6 ELSE least($6, 1) END)
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
+    )
+    .bind(tenant.guild())
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .bind(leased.dirty_seq)
+    .bind(failure == Failure::Missing)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Ends a lease without a read: the next worker may begin at once.
+pub async fn give_back(tenant: &mut Tenant, leased: &Leased) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
+    )
+    .bind(tenant.guild())
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(leased.owner)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Marks many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
+pub async fn mark_dirty_slowly(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    spacing: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin, next_at)
+         SELECT $1::bigint, $2::bigint, $3, id, 'bulk', now() + make_interval(secs => $5 * row_number() OVER (ORDER BY id))
+           FROM (SELECT DISTINCT id FROM unnest($4::text[]) AS ids (id)) AS ids ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at),
+                 -- What waits for a better reason keeps it.
+                 origin = CASE WHEN stripe_sync.next_at IS NULL THEN excluded.origin ELSE stripe_sync.origin END",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(kind.as_str())
+    .bind(ids)
+    .bind(spacing.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Marks objects dirty without an event: something of ours changed that the read feeds.
+pub async fn mark_dirty(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    origin: JobOrigin,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin)
+         SELECT DISTINCT $1::bigint, $2::bigint, $3, id, $5 FROM unnest($4::text[]) AS ids (id) ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(),
+                 -- What waits for a better reason keeps it.
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR excluded.origin <> 'bulk' THEN excluded.origin
+                               ELSE stripe_sync.origin END",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(kind.as_str())
+    .bind(ids)
+    .bind(origin)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}

@@ -1,0 +1,4 @@
+//! What a database needs from time to time, beside the work itself.
+
+pub mod retention;
+pub mod sealed_check;

@@ -1,0 +1,88 @@
+//! A look at the start: does every sealed secret open? In: database and keys. Out: a line in the log for each server whose
+//! secrets do not.
+//!
+//! The gateway starts all the same: those servers' webhooks are answered 503, so that Stripe sends them again, and nobody
+//! loses a role. All others are served.
+
+use std::time::Duration;
+
+use shared::{
+    crypto::Keyring,
+    db::{
+        pool::{Pool, within},
+        tenant,
+    },
+    ids::GuildId,
+    store::{sealed, stripe_connections},
+};
+use tokio_util::sync::CancellationToken;
+
+const RETRY: Duration = Duration::from_millis(500);
+/// One wrong key may concern everybody: the log needs to be read by a person.
+const NAMED: u64 = 20;
+
+/// Looks once, as soon as the database is there.
+pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
+    loop {
+        let Some(looked) = stop.run_until_cancelled(closed(&pool, keyring.as_ref())).await else { return };
+        match looked {
+            Ok(0) => return,
+            Ok(closed) => {
+                tracing::error!(
+                    closed,
+                    "sealed secrets cannot be opened: the events of those servers wait at Stripe; `nexrole keys status` \
+                     says what to do"
+                );
+                return;
+            }
+            Err(error) => tracing::debug!(%error, "sealed secrets cannot be looked at yet"),
+        }
+        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
+            return;
+        }
+    }
+}
+
+/// How many do not open; the first of them are logged. Each tenant's in a transaction of its own: the session's role, which
+/// faces the internet, sees no API key.
+async fn closed(pool: &Pool, keyring: Option<&Keyring>) -> Result<u64, sqlx::Error> {
+    let mut count = 0;
+    let mut after: Option<GuildId> = None;
+    loop {
+        let guilds =
+            within(async { stripe_connections::guilds(&mut pool.across().await?, after).await }).await?;
+        for &guild in &guilds {
+            count += closed_of(pool, guild, keyring, count).await?;
+        }
+        let Some(&last) = guilds.last() else { return Ok(count) };
+        after = Some(last);
+    }
+}
+
+/// The same for one tenant, where `before` were found elsewhere.
+async fn closed_of(
+    pool: &Pool,
+    guild: GuildId,
+    keyring: Option<&Keyring>,
+    before: u64,
+) -> Result<u64, sqlx::Error> {
+    let values = within(async { sealed::of_tenant(&mut tenant::begin(pool, guild).await?).await }).await?;
+    let mut count = 0;
+    for value in &values {
+        let wrong = match keyring.map(|keyring| value.opens(keyring)) {
+            Some(Ok(())) => continue,
+            Some(Err(error)) => error.to_string(),
+            None => format!(
+                "sealed with key '{}', but ENCRYPTION_KEYS is not set",
+                value.key_id().unwrap_or("(damaged)")
+            ),
+        };
+        count += 1;
+        if before + count <= NAMED {
+            let connection = value.connection;
+            tracing::error!(guild.id = %connection.guild, connection.id = %connection.id,
+                column = value.column.name(), wrong, "a sealed secret cannot be opened");
+        }
+    }
+    Ok(count)
+}

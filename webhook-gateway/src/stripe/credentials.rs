@@ -1,0 +1,82 @@
+//! The API key of a connection: from the environment, or sealed in the database.
+
+use secrecy::SecretString;
+use shared::db::pool::{Pool, within};
+use shared::{
+    crypto::Keyring,
+    db::tenant,
+    store::stripe_connections::{self, Connection, Credential},
+};
+
+use crate::config::Environment;
+
+/// Whether `metadata.discord_user_id` is believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum MetadataLinks {
+    /// The owner opted in.
+    On,
+    /// They did not.
+    Off,
+}
+
+/// What it takes to read a connection's account.
+pub struct Key {
+    /// The restricted key.
+    pub key: SecretString,
+    /// Live or test.
+    pub livemode: bool,
+    /// Whom to believe.
+    pub metadata: MetadataLinks,
+}
+
+/// Why there is no key.
+#[derive(Debug, thiserror::Error)]
+pub enum NoKey {
+    /// A person has to act.
+    #[error("{0}")]
+    Missing(String),
+    /// It may be there.
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Finds keys.
+pub struct Keys {
+    /// The database.
+    pub pool: Pool,
+    /// Opens keys that are in it.
+    pub keyring: Option<Keyring>,
+    /// The connection whose key is not.
+    pub environment: Option<Environment>,
+}
+
+impl Keys {
+    /// The key of a connection.
+    pub async fn of(&self, connection: Connection) -> Result<Key, NoKey> {
+        let stored = within(async {
+            let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
+            stripe_connections::credential(&mut tenant, connection.id).await
+        });
+        let stored = stored.await?;
+        let missing = |why: &str| NoKey::Missing(why.to_owned());
+        let credential = stored.ok_or_else(|| missing("the connection is not active"))?;
+        let Credential { api_key, label, livemode, metadata_links } = credential;
+        let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
+        let key = match (api_key, &self.environment) {
+            (Some(sealed), _) => {
+                let keyring = self.keyring.as_ref().ok_or_else(|| missing("ENCRYPTION_KEYS is not set"))?;
+                keyring
+                    .open(&connection.place("api_key"), &sealed)
+                    .map_err(|error| missing(&error.to_string()))?
+            }
+            (None, Some(environment))
+                if label == stripe_connections::ENVIRONMENT
+                    && (environment.guild, environment.livemode) == (connection.guild, livemode) =>
+            {
+                environment.api_key.clone()
+            }
+            (None, _) => return Err(missing("the connection has no API key")),
+        };
+        Ok(Key { key, livemode, metadata })
+    }
+}
