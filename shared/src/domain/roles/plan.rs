@@ -118,7 +118,7 @@ mod tests {
                     Step::AwaitMember | Step::MemberGone => prop_assert!(false, "the member is present"),
                     _ => continue,
                 }
-                view.grant = super::grant::settle(known.grant, step, over, &Verdict::Done, NOW).grant;
+                view.grant = crate::domain::roles::grant::settle(known.grant, step, over, &Verdict::Done, NOW).grant;
             }
             for view in &after {
                 prop_assert!(roles.contains(&view.role) == view.wanted.desired || view.grant.is_none());
