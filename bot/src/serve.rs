@@ -6,7 +6,7 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::db::pool::Pool;
 use shared::{
-    db::{pg_roles::Login, pool, tenant},
+    db::{pg_roles::Login, pool, readiness, tenant},
     health,
     http::{self, Limits},
     ids::GuildId,
@@ -95,7 +95,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
 async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
     let mut said = None;
     loop {
-        let waits_for = match (pool::readiness(pool).await.waits_for(), guild) {
+        let waits_for = match (readiness::readiness(pool).await.waits_for(), guild) {
             (Some(what), _) => what.to_owned(),
             (None, None) => return,
             (None, Some(guild)) => match introduce(pool, guild).await {

@@ -4,7 +4,7 @@ use std::{fs, path::PathBuf};
 
 use anyhow::{Context, bail};
 use embedded_postgres::{Cluster, Durability, Options};
-use shared::{config::Env, db::pool};
+use shared::{config::Env, db::migrate};
 use sqlx::{AssertSqlSafe, Connection, PgConnection, PgPool};
 
 /// A Postgres server on which we may make databases.
@@ -154,7 +154,7 @@ fn with_database(url: &str, name: &str) -> Option<String> {
 
 /// Applies the migrations.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
-    pool::migrate(pool).await.context("the schema could not be brought up to date")
+    migrate::migrate(pool).await.context("the schema could not be brought up to date")
 }
 
 #[cfg(test)]

@@ -11,7 +11,7 @@ use embedded_postgres::{Cluster, Durability};
 use secrecy::ExposeSecret;
 use shared::{
     config::{EXIT_CONFIG, Env, Problems, Reader},
-    db::pool,
+    db::migrate,
 };
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -36,7 +36,7 @@ pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
     // Told when the services have ended: until then they need their database.
     let over = CancellationToken::new();
     let ours = ours.map(|(cluster, note)| (tokio::spawn(keep_database(cluster, over.clone())), note));
-    let migrations = pool::migration_pool(&url)?;
+    let migrations = migrate::migration_pool(&url)?;
     crate::database::migrate(&migrations).await?;
     migrations.close().await;
 

@@ -15,7 +15,7 @@ use axum::{
 use serde_json::json;
 use tokio::sync::Mutex;
 
-use crate::db::pool::{Readiness, readiness};
+use crate::db::readiness::{Readiness, readiness};
 
 /// How long an answer of `/readyz` stands. It is public: many who ask cost the database one query.
 const STANDS: Duration = Duration::from_millis(500);

@@ -9,6 +9,7 @@ use shared::db::pool::Pool;
 use shared::{
     config::{Env, Reader},
     db::{
+        migrate,
         pg_roles::Login,
         pool,
         tenant::{self, Tenant},
@@ -148,12 +149,12 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let pool = pool::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;
     match command {
         Command::Migrate { roles_only: true } => {
-            pool::make_roles(&pool::migration_pool(&url)?).await?;
+            migrate::make_roles(&migrate::migration_pool(&url)?).await?;
             println!("The database roles are there.");
             Ok(())
         }
         Command::Migrate { roles_only: false } => {
-            crate::database::migrate(&pool::migration_pool(&url)?).await?;
+            crate::database::migrate(&migrate::migration_pool(&url)?).await?;
             println!("The schema is up to date.");
             Ok(())
         }

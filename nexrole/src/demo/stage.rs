@@ -14,7 +14,7 @@ use sandbox::{
     discord::{self, Limits},
     stripe,
 };
-use shared::{config::Env, db::pool as store};
+use shared::{config::Env, db::migrate};
 use sqlx::PgPool;
 use tokio::{process::Command, sync::Mutex};
 
@@ -133,7 +133,7 @@ impl Stage {
             discord,
             stripe,
             http: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
-            db: store::migration_pool(&database.url)?,
+            db: migrate::migration_pool(&database.url)?,
             webhook_url,
             guild,
             vip,

@@ -14,6 +14,7 @@ use nexrole::database::Server;
 use shared::{
     config::Env,
     db::{
+        migrate,
         pg_roles::Login,
         pool::{self, Pool},
         tenant::{self, Tenant},
@@ -52,7 +53,7 @@ impl Database {
     pub(crate) async fn on(server: &Server) -> Self {
         let url = server.ensure("nexrole_test").await.expect("a database is made");
         let pool = owner(&url, 6).expect("the address is good");
-        pool::migrate(&pool).await.expect("the migrations apply");
+        migrate::migrate(&pool).await.expect("the migrations apply");
         Self { url, pool, name: None }
     }
 
@@ -120,7 +121,7 @@ fn start() -> Shared {
     runtime.block_on(async {
         let url = server.create(&template, None).await.expect("the template is made");
         let pool = owner(&url, 1).expect("the address is good");
-        pool::migrate(&pool).await.expect("the migrations apply");
+        migrate::migrate(&pool).await.expect("the migrations apply");
         // A database with a session cannot be copied.
         pool.close().await;
     });

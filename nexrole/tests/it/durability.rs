@@ -3,7 +3,9 @@
 use shared::{
     db::{
         pg_roles::Login,
-        pool::{self, Pool, Readiness},
+        pool::{self, Pool},
+        readiness,
+        readiness::Readiness,
         tenant,
     },
     ids::GuildId,
@@ -47,10 +49,10 @@ async fn a_server_that_may_lose_data_is_not_ready_unless_it_says_that_it_is_mean
     if setting(world.db(), "fsync").await == "on" {
         return println!("SKIPPED: the tests run on somebody else's Postgres, which is durable");
     }
-    assert_eq!(pool::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
+    assert_eq!(readiness::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
     world.start_gateway().await;
     let pool = pretend_to_matter(world.database_url(), world.db()).await;
-    assert_eq!(pool::readiness(&pool).await, Readiness::MayLoseData);
+    assert_eq!(readiness::readiness(&pool).await, Readiness::MayLoseData);
     pool.close().await;
     world.stop_gateway().await;
     let url = format!("{}/readyz", world.gateway_url);

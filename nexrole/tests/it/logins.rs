@@ -4,9 +4,13 @@
 use std::time::{Duration, Instant};
 
 use embedded_postgres::{Cluster, Durability};
+use shared::db::migrate;
+use shared::db::readiness;
 use shared::db::{
+    migrate::MigrationError,
     pg_roles::{Login, ROLES, RolesError},
-    pool::{self, MigrationError, Readiness},
+    pool,
+    readiness::Readiness,
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use tokio::process::Command;
@@ -66,8 +70,8 @@ impl Server {
     }
 
     async fn migrate(&self, login: &str) -> Result<(), MigrationError> {
-        let pool = pool::migration_pool(&self.url(login)).expect("an address");
-        let migrated = pool::migrate(&pool).await;
+        let pool = migrate::migration_pool(&self.url(login)).expect("an address");
+        let migrated = migrate::migrate(&pool).await;
         pool.close().await;
         migrated
     }
@@ -75,7 +79,7 @@ impl Server {
     async fn readiness(&self, login: &str) -> (Readiness, Duration) {
         let pool = pool::pool(&self.url(login), 1, Login::Gateway).expect("an address");
         let began = Instant::now();
-        let readiness = pool::readiness(&pool).await;
+        let readiness = readiness::readiness(&pool).await;
         let took = began.elapsed();
         pool.close().await;
         (readiness, took)
@@ -112,7 +116,7 @@ async fn readiness_says_at_once_that_roles_are_missing_or_not_granted() {
     // Slow is not the same: whoever has all connections in use gets theirs.
     let pool = pool::pool(&server.url("plain"), 1, Login::Gateway).expect("an address");
     let held = pool.across().await.expect("a connection");
-    let (readiness, ()) = tokio::join!(pool::readiness(&pool), async {
+    let (readiness, ()) = tokio::join!(readiness::readiness(&pool), async {
         tokio::time::sleep(Duration::from_millis(900)).await;
         drop(held);
     });

@@ -8,10 +8,10 @@ use crate::cluster::Database;
 #[tokio::test]
 async fn migrating_again_changes_nothing() {
     let database = Database::create().await;
-    shared::db::pool::migrate(&database.pool).await.unwrap();
+    shared::db::migrate::migrate(&database.pool).await.unwrap();
     assert_eq!(
-        shared::db::pool::readiness(&database.login(Login::Bot)).await,
-        shared::db::pool::Readiness::Ready
+        shared::db::readiness::readiness(&database.login(Login::Bot)).await,
+        shared::db::readiness::Readiness::Ready
     );
     database.remove().await;
 }

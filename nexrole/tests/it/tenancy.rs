@@ -5,8 +5,9 @@
 
 use shared::{
     db::{
+        migrate,
         pg_roles::{Login, ROLES},
-        pool, tenant,
+        tenant,
     },
     ids::GuildId,
 };
@@ -133,7 +134,7 @@ async fn privileges(db: &mut PgConnection) -> (Vec<String>, Vec<String>) {
 async fn every_grant_and_policy_is_on_the_list() {
     let database = Database::create().await;
     // The database of a test is a copy, and what is granted on a database is not copied.
-    pool::migrate(&database.pool).await.unwrap();
+    migrate::migrate(&database.pool).await.unwrap();
     let mut db = database.pool.acquire().await.unwrap();
     let (granted, policies) = privileges(&mut db).await;
     let found = format!("{}\n\n{}\n", granted.join("\n"), policies.join("\n"));

@@ -11,10 +11,8 @@ use std::{
 use embedded_postgres::Durability;
 use nexrole::children::free_port;
 use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
-use shared::db::{
-    pg_roles::Login,
-    pool::{self, Readiness},
-};
+use shared::db::readiness;
+use shared::db::{pg_roles::Login, pool, readiness::Readiness};
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::{Child, Command};
 
@@ -87,7 +85,7 @@ async fn answers(url: &str) -> Result<bool, String> {
 /// Who gets in the way the services do.
 async fn through_a_pool(url: &str) -> Readiness {
     let pool = pool::pool(url, 1, Login::Gateway).expect("the address is good");
-    let readiness = pool::readiness(&pool).await;
+    let readiness = readiness::readiness(&pool).await;
     pool.close().await;
     readiness
 }

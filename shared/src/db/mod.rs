@@ -3,6 +3,8 @@
 
 pub mod cross_tenant;
 pub mod listen;
+pub mod migrate;
 pub mod pg_roles;
 pub mod pool;
+pub mod readiness;
 pub mod tenant;

@@ -13,8 +13,8 @@ use super::{
     sealed::{self, Sealed},
 };
 use crate::db::{
+    migrate::MIGRATOR,
     pg_roles::{self, ROLES, Standing},
-    pool::MIGRATOR,
 };
 use crate::{
     clock::Timestamp,

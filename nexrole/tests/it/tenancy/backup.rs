@@ -8,6 +8,7 @@ use std::{
 
 use embedded_postgres::Durability;
 use nexrole::database::Server;
+use shared::db::readiness;
 use shared::db::{pg_roles::ROLES, pool};
 use sqlx::{Connection as _, PgConnection};
 use tokio::process::Command;
@@ -139,7 +140,7 @@ async fn a_backup_is_restored_with_every_row_grant_and_policy() {
     assert_eq!(contents(&mut restored).await, rows);
     assert_eq!(kept(&mut restored).await, kept(&mut db).await);
     let pool = pool::pool(&as_owner, 1, shared::db::pg_roles::Login::Gateway).unwrap();
-    assert_eq!(pool::readiness(&pool).await, pool::Readiness::Ready);
+    assert_eq!(readiness::readiness(&pool).await, readiness::Readiness::Ready);
     pool.close().await;
     restored.close().await.unwrap();
     admin.close().await.unwrap();

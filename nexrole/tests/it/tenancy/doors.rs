@@ -2,9 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use shared::db::migrate;
+use shared::db::readiness;
 use shared::db::{
     pg_roles::{Login, ROLES},
-    pool::{self, Readiness},
+    pool,
+    readiness::Readiness,
 };
 use sqlx::{Connection as _, PgConnection};
 
@@ -38,7 +41,7 @@ async fn a_login_of_another_installation_on_the_same_server_cannot_connect() {
     let theirs = make_login(&mut db, "theirs", &ROLES).await;
     let url = as_login(&database, &theirs);
     PgConnection::connect(&url).await.expect("before `nexrole migrate` everybody may").close().await.unwrap();
-    pool::migrate(&database.pool).await.unwrap();
+    migrate::migrate(&database.pool).await.unwrap();
     let refused = PgConnection::connect(&url).await.expect_err("nobody has let it in");
     assert_eq!(
         refused.as_database_error().and_then(|error| error.code()).as_deref(),
@@ -48,7 +51,7 @@ async fn a_login_of_another_installation_on_the_same_server_cannot_connect() {
     // As the documentation says for a service's own login.
     let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(&mut *db).await.unwrap();
     run(&mut db, &format!("GRANT CONNECT ON DATABASE {name} TO {theirs}")).await.unwrap();
-    pool::migrate(&database.pool).await.unwrap();
+    migrate::migrate(&database.pool).await.unwrap();
     PgConnection::connect(&url).await.expect("it was let in").close().await.unwrap();
     drop(db);
     database.remove().await;
@@ -62,17 +65,17 @@ async fn a_login_that_lacks_a_role_is_not_ready_and_is_told_which() {
     let login = make_login(&mut db, "narrow", &["nexrole_ingest"]).await;
     let pool = pool::pool(&as_login(&database, &login), 2, Login::Gateway).unwrap();
     let refused = |roles: &[&str]| Readiness::RolesRefused(roles.iter().map(ToString::to_string).collect());
-    assert_eq!(pool::readiness(&pool).await, refused(&["nexrole_gateway", "nexrole_retention"]));
+    assert_eq!(readiness::readiness(&pool).await, refused(&["nexrole_gateway", "nexrole_retention"]));
     run(&mut db, &format!("GRANT nexrole_gateway TO {login}")).await.unwrap();
-    assert_eq!(pool::readiness(&pool).await, refused(&["nexrole_retention"]));
+    assert_eq!(readiness::readiness(&pool).await, refused(&["nexrole_retention"]));
     run(&mut db, &format!("GRANT nexrole_retention TO {login}")).await.unwrap();
-    assert_eq!(pool::readiness(&pool).await, Readiness::Ready);
+    assert_eq!(readiness::readiness(&pool).await, Readiness::Ready);
     // Not even the session's own.
     let pool_of_bot = pool::pool(&as_login(&database, &login), 2, Login::Bot).unwrap();
-    assert_eq!(pool::readiness(&pool_of_bot).await, refused(&["nexrole_worker", "nexrole_bot"]));
+    assert_eq!(readiness::readiness(&pool_of_bot).await, refused(&["nexrole_worker", "nexrole_bot"]));
     // The roles are there, and this database is of a release that had none.
     run(&mut db, "REVOKE SELECT ON _sqlx_migrations FROM nexrole_ingest").await.unwrap();
-    assert_eq!(pool::readiness(&pool).await, Readiness::SchemaBehind);
+    assert_eq!(readiness::readiness(&pool).await, Readiness::SchemaBehind);
     pool.close().await;
     pool_of_bot.close().await;
     drop(db);
@@ -99,7 +102,7 @@ async fn a_migration_lets_the_services_pass_while_it_waits_for_a_table() {
         }
         service.rollback().await.unwrap();
     };
-    let (migrated, ()) = tokio::join!(pool::migrate(&database.pool), serving);
+    let (migrated, ()) = tokio::join!(migrate::migrate(&database.pool), serving);
     migrated.expect("it goes on by itself");
     let timeout: String = sqlx::query_scalar("SHOW lock_timeout").fetch_one(&database.pool).await.unwrap();
     assert_eq!(timeout, "0", "the connection is as it was");
