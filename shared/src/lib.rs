@@ -3,6 +3,7 @@
 //! `domain` is pure: no IO, clock, randomness or logging. `store` holds all SQL. Nothing here knows Stripe's or
 //! Discord's client libraries.
 
+pub mod background;
 pub mod clock;
 pub mod config;
 pub mod crypto;

@@ -18,7 +18,11 @@ use metrics_exporter_prometheus::{PrometheusBuilder, PrometheusHandle};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
-use crate::{http, store::queue_depth};
+use crate::{
+    background::{self, Next},
+    http,
+    store::queue_depth,
+};
 
 /// Events that reached the gateway, by `outcome`.
 pub const WEBHOOKS: &str = "nexrole_webhooks_total";
@@ -86,18 +90,12 @@ pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> st
     let app = http::only(app);
     tokio::spawn(async move {
         let served = http::serve(listener, app, http::Limits::default(), stop.clone());
-        let folding = async {
-            loop {
-                tokio::time::sleep(FOLD_EVERY).await;
-                handle.run_upkeep();
-            }
-        };
-        tokio::select! {
-            () = served => {}
-            () = folding => {}
-            // A scrape in flight does not hold the service up.
-            () = stop.cancelled() => {}
-        }
+        let folding = background::repeat(&stop, || async {
+            handle.run_upkeep();
+            Next::After(FOLD_EVERY)
+        });
+        // A scrape in flight does not hold the service up.
+        tokio::select! { () = served => {} () = folding => {} }
     });
     Ok(())
 }

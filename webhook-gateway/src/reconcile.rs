@@ -8,6 +8,7 @@ use std::{sync::Arc, time::Duration};
 
 use shared::db::pool::Pool;
 use shared::{
+    background::{self, Next},
     db::{
         pool::within,
         tenant::{self, Tenant},
@@ -92,12 +93,10 @@ fn word(caught_up: &Result<(), Failed>) -> &'static str {
 
 /// Polls until `stop`.
 pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let found = stop.run_until_cancelled(reconcile.tick()).await;
-        if !matches!(found, Some(true)) {
-            stop.run_until_cancelled(tokio::time::sleep(reconcile.poll)).await;
-        }
-    }
+    background::repeat(&stop, || async {
+        Next::After(if reconcile.tick().await { Duration::ZERO } else { reconcile.poll })
+    })
+    .await;
 }
 
 impl Reconcile {

@@ -7,7 +7,7 @@ use std::{
 
 use poise::{CreateReply, FrameworkError};
 use serenity::all::ApplicationId;
-use shared::{db::pool::Pool, domain::delivery::outcome::CallOutcome};
+use shared::{background, db::pool::Pool, domain::delivery::outcome::CallOutcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
@@ -56,7 +56,7 @@ pub async fn register(discord: Arc<RoleClient>, application: ApplicationId, stop
             again_in_s = wait.as_secs(),
             "the slash commands could not be registered yet"
         );
-        stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        background::pause(&stop, wait).await;
     }
 }
 

@@ -10,6 +10,7 @@ use std::{
 
 use shared::db::pool::Pool;
 use shared::{
+    background::{self, Next},
     db::{pool::within, tenant},
     domain::{delivery::outcome::CallOutcome, roles::enforcement::first_look},
     ids::GuildId,
@@ -27,15 +28,17 @@ const PATIENCE: Duration = Duration::from_secs(8);
 
 /// Looks until `stop`.
 pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: CancellationToken) {
-    while !stop.is_cancelled() {
-        let looked = stop.run_until_cancelled(one_guild(&pool, &discord)).await;
-        match looked {
-            Some(Ok(true)) => continue,
-            Some(Ok(false)) | None => {}
-            Some(Err(error)) => tracing::warn!(%error, "roles cannot be looked at"),
+    background::repeat(&stop, || async {
+        match one_guild(&pool, &discord).await {
+            Ok(true) => Next::After(Duration::ZERO),
+            Ok(false) => Next::After(poll),
+            Err(error) => {
+                tracing::warn!(%error, "roles cannot be looked at");
+                Next::After(poll)
+            }
         }
-        stop.run_until_cancelled(tokio::time::sleep(poll)).await;
-    }
+    })
+    .await;
 }
 
 /// Looks at one guild's roles, if any are new, or may have changed.

@@ -3,6 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::{
+    background::{self, Next},
     db::{
         listen::{self, Heard},
         pool::{Pool, within},
@@ -18,15 +19,13 @@ const SILENCE: Duration = Duration::from_secs(20);
 
 /// Listens until `stop`.
 pub async fn run(pool: Pool, wake: Arc<Notify>, stop: CancellationToken) {
-    let listening = async {
-        loop {
-            if let Err(error) = listen(&pool, &wake).await {
-                tracing::warn!(%error, "wake-ups cannot be heard for a moment; polling goes on");
-            }
-            tokio::time::sleep(RECONNECT).await;
+    background::repeat(&stop, || async {
+        if let Err(error) = listen(&pool, &wake).await {
+            tracing::warn!(%error, "wake-ups cannot be heard for a moment; polling goes on");
         }
-    };
-    stop.run_until_cancelled(listening).await;
+        Next::After(RECONNECT)
+    })
+    .await;
 }
 
 async fn listen(pool: &Pool, wake: &Notify) -> Result<(), sqlx::Error> {

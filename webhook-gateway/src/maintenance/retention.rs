@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use shared::{
+    background::{self, Next},
     db::pool::{Pool, within},
     store::{activity_log, retention},
 };
@@ -16,29 +17,28 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Sweeps until `stop`. A sweep that is cut off goes on an hour later.
 pub async fn run(pool: Pool, stop: CancellationToken) {
-    loop {
+    background::repeat(&stop, || async {
         if let Err(error) = within(async { activity_log::turn_days(&mut pool.across().await?).await }).await {
             tracing::warn!(%error, "the days of the activity log could not be turned; trying again in an hour");
         }
-        loop {
-            let swept = within(async { retention::sweep(&mut pool.across().await?, BATCH).await }).await;
-            let is_more = match swept {
-                Ok(swept) => {
-                    tracing::debug!(?swept, "what is old is forgotten");
-                    swept.is_more(BATCH)
-                }
-                Err(error) => {
-                    tracing::warn!(%error, "what is old could not be forgotten; trying again in an hour");
-                    false
-                }
-            };
-            let wait = if is_more { PAUSE } else { EVERY };
-            if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-                return;
-            }
-            if !is_more {
-                break;
-            }
+        while sweep(&pool).await {
+            tokio::time::sleep(PAUSE).await;
+        }
+        Next::After(EVERY)
+    })
+    .await;
+}
+
+/// One batch of each table; whether there may be more.
+async fn sweep(pool: &Pool) -> bool {
+    match within(async { retention::sweep(&mut pool.across().await?, BATCH).await }).await {
+        Ok(swept) => {
+            tracing::debug!(?swept, "what is old is deleted");
+            swept.is_more(BATCH)
+        }
+        Err(error) => {
+            tracing::warn!(%error, "what is old could not be deleted; trying again in an hour");
+            false
         }
     }
 }

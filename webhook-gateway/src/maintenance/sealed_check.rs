@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use shared::{
+    background::{self, Next},
     crypto::Keyring,
     db::{
         pool::{Pool, within},
@@ -23,24 +24,23 @@ const NAMED: u64 = 20;
 
 /// Looks once, as soon as the database is there.
 pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
-    loop {
-        let Some(looked) = stop.run_until_cancelled(closed(&pool, keyring.as_ref())).await else { return };
-        match looked {
-            Ok(0) => return,
-            Ok(closed) => {
-                tracing::error!(
-                    closed,
-                    "sealed secrets cannot be opened: the events of those servers wait at Stripe; `nexrole keys status` \
-                     says what to do"
-                );
-                return;
-            }
-            Err(error) => tracing::debug!(%error, "sealed secrets cannot be looked at yet"),
+    background::repeat(&stop, || async {
+ match closed(&pool, keyring.as_ref()).await {
+        Ok(0) => Next::Done,
+        Ok(closed) => {
+            tracing::error!(
+                closed,
+                "sealed secrets cannot be opened: the events of those servers wait at Stripe; `nexrole keys status` \
+                 says what to do"
+            );
+            Next::Done
         }
-        if stop.run_until_cancelled(tokio::time::sleep(RETRY)).await.is_none() {
-            return;
+        Err(error) => {
+            tracing::debug!(%error, "sealed secrets cannot be checked yet");
+            Next::After(RETRY)
         }
-    }
+    }})
+    .await;
 }
 
 /// How many do not open; the first of them are logged. Each tenant's in a transaction of its own: the session's role, which
