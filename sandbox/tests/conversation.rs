@@ -3,7 +3,6 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
-mod described;
 mod socket;
 
 use std::time::Duration;
@@ -13,6 +12,7 @@ use sandbox::Running;
 use sandbox::discord::{BOT_ID, Control, FaultKind, Interaction, Limits, Request, Transcript};
 use serde_json::{Value, json};
 use socket::{Socket, start};
+use testkit::{openapi, report::say};
 use tokio::task::JoinHandle;
 
 const GUILDS_AND_MODERATION: u64 = 0b101;
@@ -99,9 +99,9 @@ impl Scene {
 
     /// Everything was as Discord describes it.
     async fn finish(self) {
-        let Some(description) = described::discord() else { return };
+        let Some(description) = openapi::discord() else { return };
         let checked = description.check(&self.control.transcripts().await.unwrap());
-        described::say(&format!("the sandbox's answers, checked:\n{}", checked.list()));
+        say(&format!("the sandbox's answers, checked:\n{}", checked.list()));
         assert!(checked.problems.is_empty(), "{}", checked.problems.join("\n"));
         assert_eq!(checked.untold, 0);
     }
@@ -382,7 +382,7 @@ async fn what_the_bot_reads_of_itself_and_its_guild_is_complete() {
 /// The check itself: each of these calls differs from the description in one way.
 #[test]
 fn the_check_finds_what_differs() {
-    let Some(description) = described::discord() else { return };
+    let Some(description) = openapi::discord() else { return };
     let call = |method: &str, path: &str, status: u16, sent: &str, answered: &str| Request {
         seq: 1,
         method: method.to_owned(),

@@ -16,6 +16,7 @@ use shared::{
     domain::audit::Actor,
     store::stripe_connections,
 };
+use testkit::scratch::Scratch;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
@@ -24,7 +25,7 @@ use tokio::{
 use crate::{
     bad_input::{ENCRYPTION_KEYS, event, sign},
     http::scaled,
-    postgres::machine::{NEXROLE, Scratch},
+    postgres::machine::NEXROLE,
     world::{SECRET, World},
 };
 

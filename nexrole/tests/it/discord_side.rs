@@ -2,11 +2,9 @@
 
 use sandbox::discord::Fault;
 use serde_json::json;
+use testkit::{openapi::discord as description, report::say};
 
-use crate::{
-    described::{discord as description, say},
-    world::World,
-};
+use crate::world::World;
 
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {

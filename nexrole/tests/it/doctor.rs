@@ -10,6 +10,7 @@ use secrecy::ExposeSecret;
 use serde_json::{Value, json};
 use shared::{crypto::Keyring, db::pg_roles::Login};
 use sqlx::{AssertSqlSafe, PgConnection};
+use testkit::{openapi, scratch::Scratch};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpListener,
@@ -18,9 +19,8 @@ use tokio::{
 
 use crate::{
     bad_input::ENCRYPTION_KEYS,
-    described,
     keys::connect,
-    postgres::machine::{NEXROLE, Scratch},
+    postgres::machine::NEXROLE,
     world::{SECRET, World, wire::Wire},
 };
 
@@ -165,7 +165,7 @@ async fn all_is_well_and_what_cannot_be_seen_is_asked() {
     for secret in [KEY, SECRET, TOKEN, &ENCRYPTION_KEYS[3..]] {
         assert!(!text.contains(secret), "{text}");
     }
-    if described::discord().is_some() {
+    if openapi::discord().is_some() {
         let checked = world.checked().await.unwrap();
         for (method, path) in inspect::ROUTES {
             let route = (method.to_owned(), path.to_owned());

@@ -15,11 +15,11 @@ use shared::{
         stripe_connections::{self, Connection},
     },
 };
+use testkit::event_kinds;
 
 use crate::{
     bad_input::{ENCRYPTION_KEYS, event, sign_at},
     http::scaled,
-    kinds,
     world::{SECRET, World},
 };
 
@@ -185,7 +185,7 @@ async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
     world.stripe.delivery(sandbox::stripe::Mode::Drop).await.unwrap();
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    let events = kinds::all(&world.stripe).await;
+    let events = event_kinds::all(&world.stripe).await;
     let (first, second) = ("/webhooks/stripe".to_owned(), format!("/webhooks/stripe/{endpoint}"));
     let unknown = format!("/webhooks/stripe/{:032x}", 7);
     let mut from = 0;
@@ -205,7 +205,7 @@ async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
             assert_eq!(send(&world, &second, from, body, header).await.status(), 200);
         }
     }
-    let ours = i64::try_from(kinds::KINDS.len()).unwrap();
+    let ours = i64::try_from(event_kinds::KINDS.len()).unwrap();
     assert_eq!(
         world.number("SELECT count(*) FROM stripe_events WHERE guild_id = 222222222222222222").await,
         ours

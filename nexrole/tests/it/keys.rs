@@ -22,12 +22,13 @@ use shared::{
         stripe_connections::{self, Connection},
     },
 };
+use testkit::scratch::Scratch;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use crate::{
     bad_input::{ENCRYPTION_KEYS, event, sign},
     cluster::Database,
-    postgres::machine::{NEXROLE, Scratch},
+    postgres::machine::NEXROLE,
     world::World,
 };
 

@@ -13,12 +13,10 @@ use shared::db::{
     readiness::Readiness,
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
+use testkit::scratch::Scratch;
 use tokio::process::Command;
 
-use crate::postgres::{
-    machine::{NEXROLE, Scratch},
-    options,
-};
+use crate::postgres::{machine::NEXROLE, options};
 
 /// Far below what a pool waits before it gives up, and enough for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);

@@ -21,11 +21,13 @@ use embedded_postgres::{Cluster, Durability, Options, StartError};
 use rustix::process::Signal;
 use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
-
-use machine::{
-    Bystander, NEXROLE, Owner, Scratch, Stopped, has_ended, is_gone, is_root_or_skipped, pid, signal, state,
-    stays, until,
+use testkit::{
+    process::{Bystander, Stopped, has_ended, is_gone, pid, signal, state, stays, until},
+    report::is_root_or_skipped,
+    scratch::Scratch,
 };
+
+use machine::{NEXROLE, Owner};
 
 /// The kernel's "nobody", whom every machine has.
 const NOBODY: u32 = 65534;

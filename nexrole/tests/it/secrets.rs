@@ -21,10 +21,11 @@ use shared::{
     store::stripe_connections::{self, Connection},
 };
 use sqlx::AssertSqlSafe;
+use testkit::scratch::Scratch;
 
 use crate::{
     bad_input::{event, sign},
-    postgres::machine::{NEXROLE, Scratch},
+    postgres::machine::NEXROLE,
     world::World,
 };
 

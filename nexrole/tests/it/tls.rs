@@ -14,9 +14,10 @@ use rcgen::{BasicConstraints, CertificateParams, IsCa, Issuer, KeyPair};
 use shared::db::readiness;
 use shared::db::{pg_roles::Login, pool, readiness::Readiness};
 use sqlx::{Connection as _, PgConnection};
+use testkit::scratch::Scratch;
 use tokio::process::{Child, Command};
 
-use crate::postgres::{machine::Scratch, options};
+use crate::postgres::options;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";

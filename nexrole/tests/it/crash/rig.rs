@@ -15,13 +15,14 @@ use nexrole::{
 use rustix::process::Signal;
 use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
+use testkit::{
+    process::{has_ended, signal},
+    scratch::Scratch,
+};
 
 use crate::{
     cluster::Database,
-    postgres::{
-        machine::{NEXROLE, Scratch, has_ended, signal},
-        options,
-    },
+    postgres::{machine::NEXROLE, options},
     world::{SECRET, World},
 };
 

@@ -3,9 +3,9 @@
 
 use nexrole::children::Service;
 use sandbox::Fault;
+use testkit::process::Stopped;
 
 use super::{books, hold::Hold, points::Payer, rig::Rig};
-use crate::postgres::machine::Stopped;
 
 #[tokio::test]
 async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {

@@ -8,10 +8,11 @@ use std::{
 
 use nexrole::children::free_port;
 use rustix::process::Signal;
+use testkit::{process::signal, scratch::Scratch};
 use tokio::process::Command;
 
 use crate::{
-    postgres::machine::{NEXROLE, Scratch, signal},
+    postgres::machine::NEXROLE,
     world::{SECRET, World},
 };
 

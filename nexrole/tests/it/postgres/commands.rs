@@ -9,8 +9,13 @@ use std::process::{Command, Output, Stdio};
 
 use embedded_postgres::Durability;
 use rustix::process::Signal;
+use testkit::{
+    process::{Bystander, signal, until},
+    report::is_root_or_skipped,
+    scratch::Scratch,
+};
 
-use super::machine::{Bystander, NEXROLE, Scratch, bin_dir, is_root_or_skipped, signal, until};
+use super::machine::{NEXROLE, bin_dir};
 use super::start;
 
 /// Nobody's number on this machine, as far as we know.

@@ -1,19 +1,18 @@
-//! Processes and folders that a test may break.
+//! Server programs for the tests, and an owner of a cluster that a test may kill.
 //!
-//! In: a folder. Out: an owner to kill, and questions about processes. What a test leaves is ended and removed.
+//! In: a folder. Out: a process that owns it. What a test leaves is ended.
 
 use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, Read as _};
 use std::os::fd::AsRawFd as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 use embedded_postgres::{Durability, Options, StartError};
-use rustix::process::{Pid, Signal};
 use shared::config::Env;
+use testkit::process::{has_ended, until};
 
 use crate::cluster::give_up;
 
@@ -62,42 +61,6 @@ fn find_bin_dir() -> Option<PathBuf> {
     };
     let program = fs::read_link(format!("/proc/{}/exe", cluster.pid())).unwrap();
     program.parent().map(Path::to_owned)
-}
-
-/// Whether we are root. If not, says so where the test's output is not captured.
-pub(crate) fn is_root_or_skipped(test: &str) -> bool {
-    let is_root = rustix::process::geteuid().is_root();
-    if !is_root {
-        // Not by `println!`, which a passing test keeps to itself.
-        let mut out = std::io::stdout().lock();
-        writeln!(out, "SKIPPED, because it has to become other users: {test}").unwrap();
-    }
-    is_root
-}
-
-/// A folder of its own for one test, removed at the end.
-pub(crate) struct Scratch(pub(crate) PathBuf);
-
-impl Scratch {
-    pub(crate) fn new(name: &str) -> Self {
-        Self::in_folder(&std::env::temp_dir(), name)
-    }
-
-    pub(crate) fn in_folder(parent: &Path, name: &str) -> Self {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let path = parent.join(format!("nexrole-it-{}-{count}-{name}", std::process::id()));
-        fs::create_dir(&path).unwrap();
-        // The server says its folder's real name.
-        Self(path.canonicalize().unwrap())
-    }
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let removed = fs::remove_dir_all(&self.0);
-        assert!(removed.is_ok() || std::thread::panicking(), "{}: {removed:?}", self.0.display());
-    }
 }
 
 /// `nexrole postgres-hold` in a process of its own, which can be killed.
@@ -160,84 +123,4 @@ impl Drop for Owner {
         drop(self.child.wait());
         until("the owner's server has ended", || has_ended(self.server));
     }
-}
-
-/// A process that is none of our servers, ended with the test.
-pub(crate) struct Bystander(pub(crate) Child);
-
-impl Drop for Bystander {
-    fn drop(&mut self) {
-        drop(self.0.kill());
-        drop(self.0.wait());
-    }
-}
-
-/// A process that stands still until this is dropped.
-pub(crate) struct Stopped(u32);
-
-impl Stopped {
-    pub(crate) fn stop(number: u32) -> Self {
-        signal(number, Signal::STOP);
-        // On a busy machine some of its threads would otherwise get to do something more.
-        until("all its threads stand still", || {
-            let threads = fs::read_dir(format!("/proc/{number}/task")).unwrap().flatten();
-            threads.map(|thread| thread.file_name()).all(|thread| {
-                let number = thread.to_str().and_then(|thread| thread.parse().ok()).unwrap();
-                matches!(state(number), None | Some('T' | 'Z'))
-            })
-        });
-        Self(number)
-    }
-}
-
-impl Drop for Stopped {
-    fn drop(&mut self) {
-        // It may have been killed meanwhile.
-        rustix::process::kill_process(pid(self.0), Signal::CONT).unwrap_or(());
-    }
-}
-
-pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + SOON;
-    while !condition() {
-        if Instant::now() > deadline {
-            // A second panic would end the test program before the other tests have tidied up.
-            assert!(std::thread::panicking(), "never: {what}");
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-/// That somebody waits shows only in what does not happen meanwhile. A start that does not wait is through, or
-/// has failed, well within this time.
-pub(crate) fn stays(what: &str, condition: impl Fn() -> bool) {
-    let deadline = Instant::now() + Duration::from_millis(700);
-    while Instant::now() < deadline {
-        assert!(condition(), "no longer: {what}");
-        std::thread::sleep(Duration::from_millis(5));
-    }
-}
-
-pub(crate) fn pid(number: u32) -> Pid {
-    Pid::from_raw(number.try_into().unwrap()).unwrap()
-}
-
-pub(crate) fn signal(number: u32, signal: Signal) {
-    rustix::process::kill_process(pid(number), signal).unwrap();
-}
-
-pub(crate) fn is_gone(number: u32) -> bool {
-    state(number).is_none()
-}
-
-/// Ended, though process 1 may not have collected it.
-pub(crate) fn has_ended(number: u32) -> bool {
-    matches!(state(number), None | Some('Z'))
-}
-
-/// The process' state letter; `None` when there is no such process.
-pub(crate) fn state(number: u32) -> Option<char> {
-    let stat = fs::read_to_string(format!("/proc/{number}/stat")).ok()?;
-    stat.rsplit(") ").next()?.chars().next()
 }

@@ -11,15 +11,13 @@ use nexrole::database::Server;
 use shared::db::readiness;
 use shared::db::{pg_roles::ROLES, pool};
 use sqlx::{Connection as _, PgConnection};
+use testkit::scratch::Scratch;
 use tokio::process::Command;
 
 use super::{TABLES, ids::furnish, lines, privileges, run};
 use crate::{
     cluster::Database,
-    postgres::{
-        machine::{NEXROLE, Scratch},
-        options,
-    },
+    postgres::{machine::NEXROLE, options},
 };
 
 /// `pg_dump` and `pg_restore` beside the server's own programs; packages of the server alone have none.

@@ -26,13 +26,11 @@ use shared::{
     ids::GuildId,
 };
 use sqlx::PgPool;
+use testkit::openapi::{self, Checked};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    cluster::Database,
-    described::{self, Checked},
-};
+use crate::cluster::Database;
 
 pub(crate) const SECRET: &str = "whsec_of_the_world";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -441,7 +439,7 @@ impl World {
 
     /// Every call to Discord so far, held against Discord's description, if that is at hand.
     pub(crate) async fn checked(&self) -> Option<Checked> {
-        let description = described::discord()?;
+        let description = openapi::discord()?;
         Some(description.check(&self.discord.transcripts().await.expect("Discord answers")))
     }
 

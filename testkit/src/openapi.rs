@@ -6,7 +6,6 @@
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
-    io::Write,
     path::PathBuf,
     sync::{Arc, Mutex, OnceLock, PoisonError},
 };
@@ -14,6 +13,8 @@ use std::{
 use jsonschema::{Draft, Validator};
 use sandbox::{FaultKind, Request, Transcript};
 use serde_json::Value;
+
+use crate::report::say;
 
 const VARIABLE: &str = "VENDOR_SPECS";
 const DISCORD: &str = "discord-openapi.json";
@@ -29,7 +30,7 @@ const BITS_AS_TEXT: [(&str, &str); 1] =
     [("PUT /applications/{application_id}/commands", "/default_member_permissions")];
 
 /// One vendor's description.
-pub(crate) struct Description {
+pub struct Description {
     document: Value,
     /// The path in front of every route, such as `/api/v10`.
     base: String,
@@ -38,30 +39,24 @@ pub(crate) struct Description {
 
 /// What became of some calls.
 #[derive(Default)]
-pub(crate) struct Checked {
+pub struct Checked {
     /// By method and path template: how often each answer was seen.
-    pub(crate) routes: BTreeMap<(String, String), BTreeMap<String, usize>>,
+    pub routes: BTreeMap<(String, String), BTreeMap<String, usize>>,
     /// Each difference from the description, as a line.
-    pub(crate) problems: Vec<String>,
+    pub problems: Vec<String>,
     /// Calls whose transcript the sandbox had forgotten.
-    pub(crate) untold: usize,
+    pub untold: usize,
 }
 
 /// Discord's description; `None`, said once, where it is not at hand.
-pub(crate) fn discord() -> Option<&'static Description> {
+pub fn discord() -> Option<&'static Description> {
     static DISCORDS: OnceLock<Option<Description>> = OnceLock::new();
     DISCORDS.get_or_init(|| Description::read(DISCORD)).as_ref()
 }
 
-/// Says something past the test runner, which hides what passing tests print.
-pub(crate) fn say(text: &str) {
-    let mut out = std::io::stdout().lock();
-    out.write_all(format!("{text}\n").as_bytes()).expect("stdout is open");
-}
-
 impl Checked {
     /// The routes, a line each.
-    pub(crate) fn list(&self) -> String {
+    pub fn list(&self) -> String {
         let mut lines = Vec::new();
         for ((method, path), answers) in &self.routes {
             let calls: usize = answers.values().sum();
@@ -91,7 +86,7 @@ impl Description {
     }
 
     /// Holds calls against the description.
-    pub(crate) fn check(&self, calls: &[Request]) -> Checked {
+    pub fn check(&self, calls: &[Request]) -> Checked {
         let mut checked = Checked::default();
         for call in calls {
             let Some(transcript) = &call.transcript else {

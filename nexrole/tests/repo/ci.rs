@@ -4,8 +4,7 @@
 use std::{fs, path::Path, process::Command};
 
 use shared::config::Env;
-
-use crate::postgres::machine::Scratch;
+use testkit::scratch::Scratch;
 
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.ci/secrets");
 

@@ -11,8 +11,9 @@ use std::{
 
 use nexrole::doctor::Check;
 use serde::Deserialize;
+use testkit::report::say;
 
-use crate::{described::say, tidy::CRATES};
+use crate::tidy::CRATES;
 
 /// Our numbering: a prefix, and how many.
 const ROWS: [(&str, usize); 3] = [("000", 37), ("001", 46), ("002", 41)];
@@ -21,7 +22,7 @@ const THREATS: [&str; 21] = [
     "T1", "T2", "T3", "T4", "T5", "T6", "T9", "T14", "T20", "T21", "T22", "T23", "T24", "T25", "T26", "T36",
     "T39", "T40", "T41", "T42", "T44",
 ];
-const STATES: [&str; 5] = ["proven", "adapted", "operator", "waiting", "cannot apply"];
+const STATES: [&str; 6] = ["proven", "adapted", "operator", "policy", "waiting", "cannot apply"];
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -127,6 +128,10 @@ fn problems(control: &Control, known: &Known) -> Vec<String> {
     }
     if ["adapted", "waiting", "cannot apply"].contains(&state) && !filled(&control.reason) {
         wrong.push(format!("is {state} and says no reason"));
+    }
+    if state == "policy" {
+        wrong.extend((!filled(&control.doc)).then(|| "is policy and names no section".to_owned()));
+        wrong.extend((!control.tests.is_empty()).then(|| "is policy, which no test can show".to_owned()));
     }
     if state == "operator" {
         for (is_there, what) in [
@@ -241,6 +246,7 @@ fn a_control_that_claims_too_much_is_found() {
         format!("state = \"proven\"\n{test}"),
         format!("state = \"adapted\"\nreason = \"r\"\n{test}"),
         format!("{operator}\n{test}"),
+        "state = \"policy\"\ndoc = \"docs/a.md#backups\"".into(),
         "state = \"waiting\"\nreason = \"r\"".into(),
         "state = \"cannot apply\"\nreason = \"r\"".into(),
     ] {
@@ -250,6 +256,7 @@ fn a_control_that_claims_too_much_is_found() {
         ("state = \"done\"", "000-01 has the unknown state 'done'"),
         ("state = \"proven\"", "000-01 is proven and names no test"),
         ("state = \"proven\"\ntests = []", "000-01 is proven and names no test"),
+        ("state = \"policy\"", "000-01 is policy and names no section"),
         ("state = \"waiting\"", "000-01 is waiting and says no reason"),
         ("state = \"waiting\"\nreason = \" \"", "000-01 is waiting and says no reason"),
         ("state = \"cannot apply\"", "000-01 is cannot apply and says no reason"),
@@ -270,6 +277,8 @@ fn a_control_that_claims_too_much_is_found() {
         let wrong = said(&format!("{}\n{test}", operator.replace(word, other)));
         assert_eq!(wrong, [format!("000-01 {problem}")]);
     }
+    let tested = format!("state = \"policy\"\ndoc = \"docs/a.md#backups\"\n{test}");
+    assert_eq!(said(&tested), ["000-01 is policy, which no test can show"]);
     let no_reason = format!("state = \"adapted\"\n{test}");
     assert_eq!(said(&no_reason), ["000-01 is adapted and says no reason"]);
     assert_eq!(said("state = \"waiting\"\nreason = \"r\"\nproof = \"x\"").len(), 1, "an unknown key");

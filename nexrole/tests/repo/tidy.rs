@@ -7,8 +7,8 @@ use std::{
 
 /// Tests aside.
 const LONGEST_FILE: usize = 500;
-pub(crate) const CRATES: [&str; 6] =
-    ["bot", "embedded-postgres", "nexrole", "sandbox", "shared", "webhook-gateway"];
+pub(crate) const CRATES: [&str; 7] =
+    ["bot", "embedded-postgres", "nexrole", "sandbox", "shared", "testkit", "webhook-gateway"];
 
 fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().expect("the workspace")
@@ -37,6 +37,7 @@ pub(crate) fn product() -> impl Iterator<Item = (PathBuf, String)> {
     let is_test = |path: &Path| {
         path.components().any(|part| part.as_os_str() == "tests")
             || path.to_string_lossy().contains("tests.rs")
+            || path.starts_with("testkit")
     };
     sources().into_iter().filter(move |(path, _)| !is_test(path))
 }

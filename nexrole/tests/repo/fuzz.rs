@@ -10,8 +10,7 @@ use std::{
 use sandbox::stripe::{self, Control};
 use serde_json::Value;
 use shared::config::Env;
-
-use crate::kinds;
+use testkit::event_kinds;
 
 /// A target's name, the path of what it runs, and what that is.
 type Target = (&'static str, &'static str, fn(&[u8]));
@@ -80,7 +79,7 @@ async fn every_kind_of_event_that_the_sandbox_sends_is_a_seed() {
     let seeds = folder().join("seeds/event_body");
     if Env::from_process().get("NEXROLE_WRITE_SEEDS").is_some() {
         let running = stripe::serve(stripe::Options::default()).await.unwrap();
-        for (kind, event) in kinds::all(&Control::new(&running.url)).await {
+        for (kind, event) in event_kinds::all(&Control::new(&running.url)).await {
             let seed = seeds.join(kind + ".json");
             if !seed.exists() {
                 fs::write(seed, serde_json::to_vec_pretty(&event).unwrap()).unwrap();
@@ -88,7 +87,7 @@ async fn every_kind_of_event_that_the_sandbox_sends_is_a_seed() {
         }
         running.stop().await;
     }
-    for kind in kinds::KINDS {
+    for kind in event_kinds::KINDS {
         let seed = fs::read(seeds.join(format!("{kind}.json"))).expect("NEXROLE_WRITE_SEEDS=1 writes it");
         let event: Value = serde_json::from_slice(&seed).unwrap();
         assert_eq!(event["type"], kind);
