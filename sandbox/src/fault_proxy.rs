@@ -1,7 +1,7 @@
 //! The tap in front of a vendor's API. In: a call. Out: its answer, recorded, unless a fault was ordered for it.
 
 use std::io;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, to_bytes};
@@ -16,6 +16,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::fault::{Fault, FaultKind, Faults, ban_page};
+use crate::lock::lock;
 use crate::request_log::{Journal, Request, Transcript};
 use crate::server::Line;
 
@@ -31,11 +32,6 @@ impl Traffic {
     pub(crate) fn new(error_body: fn(StatusCode) -> Value) -> Arc<Self> {
         Arc::new(Self { journal: Mutex::default(), faults: Mutex::default(), error_body })
     }
-}
-
-/// A panic elsewhere must not turn every later call into a panic; the data is plain and stays usable.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Larger bodies are cut off; neither vendor takes or sends one.

@@ -10,6 +10,7 @@
 mod clock;
 mod fault;
 mod fault_proxy;
+mod lock;
 mod refusal;
 mod remote;
 mod request_log;

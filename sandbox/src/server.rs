@@ -17,7 +17,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::{CancellationToken, DropGuard, WaitForCancellationFutureOwned};
 use tokio_util::task::AbortOnDropHandle;
 
-use crate::fault_proxy::lock;
+use crate::lock::lock;
 
 /// A started server. Dropping it ends the server, its open connections, its websockets and its deliveries.
 #[derive(Debug)]

@@ -7,10 +7,10 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::Discord;
 use super::reply::No;
 use super::rest::id;
 use super::snowflake::Mint;
+use super::state::Discord;
 use super::wire;
 
 pub(crate) fn routes() -> Router<Arc<Discord>> {

@@ -3,18 +3,11 @@
 //! <https://discord.com/developers/docs/topics/rate-limits#invalid-request-limit-aka-cloudflare-bans>
 
 use std::collections::VecDeque;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use axum::extract::{Request as Call, State};
-use axum::middleware::Next;
-use axum::response::Response;
 use serde_json::{Value, json};
 
-use super::Discord;
 use super::records::Limits;
-use crate::fault::{FaultKind, ban_page};
-use crate::fault_proxy::Traffic;
 
 /// The invalid requests of the last ten minutes, and the ban they led to. All callers are one address here.
 #[derive(Debug, Default)]
@@ -25,11 +18,11 @@ pub(crate) struct Ban {
 
 impl Ban {
     /// How long the ban still lasts.
-    fn left(&self, now: Instant) -> Option<Duration> {
+    pub(crate) fn left(&self, now: Instant) -> Option<Duration> {
         self.until?.checked_duration_since(now).filter(|left| !left.is_zero())
     }
 
-    fn count(&mut self, limits: &Limits, now: Instant) {
+    pub(crate) fn count(&mut self, limits: &Limits, now: Instant) {
         self.expire(limits, now);
         self.invalid.push_back(now);
         if limits.invalid_limit > 0 && self.invalid.len() >= limits.invalid_limit as usize {
@@ -51,26 +44,6 @@ impl Ban {
         let left = self.left(now).map(|left| u64::try_from(left.as_millis()).unwrap_or(u64::MAX));
         json!({ "counted": self.invalid.len(), "limit": limits.invalid_limit, "banned_for_ms": left })
     }
-}
-
-/// Middleware around faults and API: counts 401, 403 and 429 (unless the resource is shared), and bans.
-pub(crate) async fn watch(
-    State((discord, traffic)): State<(Arc<Discord>, Arc<Traffic>)>,
-    call: Call,
-    next: Next,
-) -> Response {
-    let now = Instant::now();
-    if let Some(left) = discord.with(|world| world.ban.left(now)) {
-        traffic.spoil(&call, FaultKind::Ban);
-        return ban_page(left.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX));
-    }
-    let answer = next.run(call).await;
-    let shared = answer.headers().get("x-ratelimit-scope").is_some_and(|scope| scope == "shared");
-    let status = answer.status().as_u16();
-    if matches!(status, 401 | 403) || (status == 429 && !shared) {
-        discord.with(|world| world.ban.count(world.meter.limits(), Instant::now()));
-    }
-    answer
 }
 
 #[cfg(test)]

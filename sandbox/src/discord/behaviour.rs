@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::fault_proxy::lock;
+use crate::lock::lock;
 use crate::server::Then;
 
 /// Every way in which a WebSocket can end, beside a close frame with a code.

@@ -10,33 +10,19 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Discord;
 use super::messages::check;
 use super::reply::No;
 use super::rest::id;
 use super::snowflake;
+use super::state::Discord;
 use super::wire;
-use super::world::{ADMINISTRATOR, BOT_ID, Guild, World};
+use super::wire_ids::{ADMINISTRATOR, BOT_ID, VIEW};
+use super::world::World;
 
-pub(crate) const VIEW: u64 = 0x400;
 const SEND: u64 = 0x800;
 const MANAGE_MESSAGES: u64 = 0x2000;
 const PAGE: usize = 50;
 const LARGEST_PAGE: usize = 100;
-
-/// A text channel of a guild.
-pub(crate) struct Channel {
-    pub(crate) name: String,
-    /// Permissions that an overwrite takes from the bot here.
-    pub(crate) bot_denied: u64,
-}
-
-impl Channel {
-    /// Whether the bot cannot view it.
-    pub(crate) fn is_hidden(&self, guild: &Guild) -> bool {
-        self.bot_denied & VIEW != 0 && guild.bot_permissions() & ADMINISTRATOR == 0
-    }
-}
 
 /// Where a message goes.
 enum Place {

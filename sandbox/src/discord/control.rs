@@ -8,13 +8,14 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Discord;
 use super::interactions_control::interact;
 use super::records::{Action, Actor, Limits};
 use super::reply::No;
 use super::snowflake;
+use super::state::Discord;
 use super::wire::texts;
-use super::world::{BOT_ID, World};
+use super::wire_ids::BOT_ID;
+use super::world::World;
 use super::{gateway_faults, people};
 use crate::refusal::Refusal;
 
@@ -126,7 +127,7 @@ struct RoleWish {
 }
 
 impl RoleWish {
-    fn apply(self, role: &mut super::world::Role) {
+    fn apply(self, role: &mut super::guild::Role) {
         role.name = self.name.unwrap_or_else(|| role.name.clone());
         role.position = self.position.unwrap_or(role.position);
         role.permissions = self.permissions.unwrap_or(role.permissions);

@@ -11,11 +11,12 @@ use axum::response::{IntoResponse, Response};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::Discord;
 use super::behaviour::Greeting;
 use super::session::{Connection, Frame, NoResume, Session};
+use super::state::Discord;
 use super::wire;
-use super::world::{BOT_ID, INTENT_GUILDS, INTENT_MEMBERS, World};
+use super::wire_ids::{BOT_ID, INTENT_GUILDS, INTENT_MEMBERS};
+use super::world::World;
 use crate::server::Line;
 
 /// Frames a client may send within a minute.

@@ -9,8 +9,8 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Discord;
 use super::behaviour::{End, Greeting, Spoil};
+use super::state::Discord;
 use crate::refusal::Refusal;
 
 /// Close codes that may be sent in a frame.

@@ -10,10 +10,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::Discord;
 use super::interaction_responses::{Desk, Exchange};
 use super::reply::No;
 use super::rest::id;
+use super::state::Discord;
 use super::world::World;
 
 pub(crate) fn routes() -> Router<Arc<Discord>> {

@@ -9,12 +9,14 @@ use axum::extract::State;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::Discord;
+use super::guild::Guild;
 use super::interaction_responses::{Exchange, Kind};
 use super::messages::component;
 use super::snowflake;
+use super::state::Discord;
 use super::wire;
-use super::world::{BOT_ID, Guild, World};
+use super::wire_ids::BOT_ID;
+use super::world::World;
 use crate::refusal::Refusal;
 
 /// How long a test waits for the bot to connect, register the command and answer it.
@@ -58,14 +60,14 @@ pub(crate) async fn interact(
     State(discord): State<Arc<Discord>>,
     Json(wish): Json<Wish>,
 ) -> Result<Json<Value>, Refusal> {
-    let mut changes = discord.changed.subscribe();
+    let mut changes = discord.changes();
     let mut token: Option<String> = None;
     let mut progress = "";
     let answered = async {
         loop {
             let visible = {
                 // Not `with`: that would announce a change, which is what this loop waits for.
-                let mut world = crate::fault_proxy::lock(&discord.world);
+                let mut world = discord.quietly();
                 if token.is_none() {
                     match invoke(&mut world, &wish)? {
                         Invoked::As(fresh) => token = Some(fresh),

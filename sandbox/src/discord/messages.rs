@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::reply::No;
 use super::snowflake::Mint;
 use super::wire;
-use super::world::BOT_ID;
+use super::wire_ids::BOT_ID;
 use crate::clock;
 
 /// Discord's limit, in characters.

@@ -8,10 +8,10 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::Discord;
-use super::channels::Channel;
+use super::guild::Channel;
 use super::reply::No;
 use super::snowflake;
+use super::state::Discord;
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;

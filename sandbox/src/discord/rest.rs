@@ -11,10 +11,10 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde_json::Value;
 
-use super::Discord;
 use super::limits::{Lane, Pass};
 use super::records::Action;
 use super::reply::No;
+use super::state::Discord;
 use super::wire;
 use super::world::World;
 use crate::fault_proxy::percent_decoded;

@@ -4,12 +4,9 @@
 
 use serde_json::{Value, json};
 
-use super::channels::{Channel, VIEW};
-use super::world::{BOT_ID, Guild, Member, Role};
+use super::guild::{Channel, Guild, Member, Role};
+use super::wire_ids::{BOT_ID, OWNER_ID, VIEW};
 use crate::clock;
-
-/// Owner of the application and of every guild; a member of none.
-pub(crate) const OWNER_ID: u64 = 1_000_000_000_000_000_007;
 
 /// A user; the only bot in this world is ours.
 pub(crate) fn user(id: u64, username: &str) -> Value {

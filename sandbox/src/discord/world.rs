@@ -1,14 +1,13 @@
-//! Guilds, roles and members, and Discord's rules about them. In: a wish. Out: the changed world, its gateway
+//! All guilds, and Discord's rules about changing them. In: a wish. Out: the changed world, its gateway
 //! events, or the refusal Discord would give.
 
-use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::audit::{self, Line};
+use super::audit_log;
 use super::ban::Ban;
-use super::channels::Channel;
+use super::guild::{Channel, Guild, Member, Role};
 use super::interaction_responses::Exchange;
 use super::limits::Meter;
 use super::messages::Messages;
@@ -17,22 +16,15 @@ use super::reply::No;
 use super::session::Sessions;
 use super::snowflake::Mint;
 use super::wire;
+use super::wire_ids::{
+    BOT_ID, INTENT_GUILDS, INTENT_MEMBERS, INTENT_MODERATION, MANAGE_ROLES, OWNER_ID, VIEW_AUDIT_LOG,
+};
 use crate::clock;
 
-/// The bot's user id and its application's id.
-pub(crate) const BOT_ID: u64 = 1_100_000_000_000_000_003;
-
-pub(crate) const ADMINISTRATOR: u64 = 0x8;
-const MANAGE_ROLES: u64 = 0x1000_0000;
 /// View channels and send messages, about what @everyone starts with.
 const EVERYONE: u64 = 0xC00;
 /// Where the bot's own role starts, so that there is room above and below.
 const BOT_POSITION: u32 = 50;
-
-/// Intent for guild and role events.
-pub(crate) const INTENT_GUILDS: u64 = 1;
-/// Privileged intent for member events.
-pub(crate) const INTENT_MEMBERS: u64 = 1 << 1;
 
 /// Everything one fake Discord knows.
 #[derive(Default)]
@@ -52,72 +44,6 @@ pub(crate) struct World {
     pub(crate) closed: BTreeSet<u64>,
     /// Accounts outlive memberships: someone who rejoins has the same name.
     names: BTreeMap<u64, String>,
-}
-
-/// A server.
-pub(crate) struct Guild {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) bot_in_guild: bool,
-    pub(crate) roles: BTreeMap<u64, Role>,
-    pub(crate) members: BTreeMap<u64, Member>,
-    /// Role changes of members, for the control API.
-    pub(crate) audit: Vec<AuditEntry>,
-    /// The audit log as the bot may read it.
-    pub(crate) log: Vec<Line>,
-    pub(crate) channels: BTreeMap<u64, Channel>,
-    /// Who was here before, for the rejoin flag.
-    left: BTreeSet<u64>,
-}
-
-/// A role.
-pub(crate) struct Role {
-    pub(crate) id: u64,
-    pub(crate) name: String,
-    pub(crate) position: u32,
-    pub(crate) permissions: u64,
-    pub(crate) managed: bool,
-    /// Whether it came with the bot.
-    pub(crate) of_bot: bool,
-    /// Discord's tags of any other role; null for none.
-    pub(crate) tags: Value,
-}
-
-impl Role {
-    /// Higher rank is more; of two roles at the same position the older one ranks higher.
-    fn rank(&self) -> (u32, Reverse<u64>) {
-        (self.position, Reverse(self.id))
-    }
-}
-
-/// Someone in a guild.
-pub(crate) struct Member {
-    pub(crate) username: String,
-    pub(crate) roles: BTreeSet<u64>,
-    pub(crate) joined_at: String,
-    pub(crate) rejoined: bool,
-}
-
-impl Guild {
-    /// The bot's roles.
-    fn of_bot(&self) -> impl Iterator<Item = &Role> {
-        let held = self.members.get(&BOT_ID).into_iter().flat_map(|bot| &bot.roles);
-        held.filter_map(|id| self.roles.get(id))
-    }
-
-    /// What the bot may do in the guild. @everyone's permissions count for it too.
-    pub(crate) fn bot_permissions(&self) -> u64 {
-        self.roles.get(&self.id).into_iter().chain(self.of_bot()).fold(0, |sum, role| sum | role.permissions)
-    }
-
-    /// Whether Discord lets the bot give or take this role.
-    fn bot_may_touch(&self, role: &Role) -> bool {
-        let highest = self.of_bot().map(Role::rank).max();
-        self.bot_permissions() & (MANAGE_ROLES | ADMINISTRATOR) != 0
-            && Some(role.rank()) < highest
-            && !role.managed
-            && role.id != self.id
-    }
 }
 
 impl World {
@@ -175,8 +101,8 @@ impl World {
                 Action::RoleAdd => "$add",
                 Action::RoleRemove => "$remove",
             };
-            let changes = audit::role_change(key, role, &role_name);
-            self.audit(guild, actor, (audit::MEMBER_ROLE_UPDATE, user), &changes, told.as_deref());
+            let changes = audit_log::role_change(key, role, &role_name);
+            self.audit(guild, actor, (audit_log::MEMBER_ROLE_UPDATE, user), &changes, told.as_deref());
         }
         Ok(())
     }
@@ -279,8 +205,8 @@ impl World {
         place.roles.insert(id, role);
         let announced = json!({ "guild_id": guild.to_string(), "role": shape });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_CREATE", &announced);
-        let changes = audit::differences(&json!({}), &shape);
-        self.audit(guild, Actor::Human, (audit::ROLE_CREATE, id), &changes, None);
+        let changes = audit_log::differences(&json!({}), &shape);
+        self.audit(guild, Actor::Human, (audit_log::ROLE_CREATE, id), &changes, None);
         Ok(id)
     }
 
@@ -293,8 +219,8 @@ impl World {
         let after = wire::role(role);
         let announced = json!({ "guild_id": guild.to_string(), "role": after });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_UPDATE", &announced);
-        let changes = audit::differences(&before, &after);
-        self.audit(guild, Actor::Human, (audit::ROLE_UPDATE, id), &changes, None);
+        let changes = audit_log::differences(&before, &after);
+        self.audit(guild, Actor::Human, (audit_log::ROLE_UPDATE, id), &changes, None);
         Ok(())
     }
 
@@ -307,8 +233,8 @@ impl World {
         }
         let announced = json!({ "guild_id": guild.to_string(), "role_id": role.to_string() });
         self.tell(guild, INTENT_GUILDS, "GUILD_ROLE_DELETE", &announced);
-        let changes = audit::differences(&wire::role(&gone), &json!({}));
-        self.audit(guild, Actor::Human, (audit::ROLE_DELETE, role), &changes, None);
+        let changes = audit_log::differences(&wire::role(&gone), &json!({}));
+        self.audit(guild, Actor::Human, (audit_log::ROLE_DELETE, role), &changes, None);
         Ok(())
     }
 
@@ -344,17 +270,50 @@ impl World {
 
     /// Whether there is such an account.
     pub(crate) fn knows(&self, user: u64) -> bool {
-        user == BOT_ID || user == wire::OWNER_ID || self.names.contains_key(&user)
+        user == BOT_ID || user == OWNER_ID || self.names.contains_key(&user)
     }
 
     /// An account.
     pub(crate) fn user(&self, user: u64) -> Value {
         let name = match user {
             BOT_ID => "Nexrole",
-            wire::OWNER_ID => "owner",
+            OWNER_ID => "owner",
             _ => self.names.get(&user).map_or("someone", String::as_str),
         };
         wire::user(user, name)
+    }
+
+    /// Writes an entry, and tells whoever may read the log.
+    pub(crate) fn audit(
+        &mut self,
+        guild: u64,
+        actor: Actor,
+        (action, target): (u64, u64),
+        changes: &Value,
+        reason: Option<&str>,
+    ) {
+        let (id, user) = (
+            self.mint.next(),
+            match actor {
+                Actor::Bot => BOT_ID,
+                Actor::Human => OWNER_ID,
+            },
+        );
+        let mut entry = json!({
+            "id": id.to_string(), "action_type": action, "user_id": user.to_string(),
+            "target_id": target.to_string(), "changes": changes,
+        });
+        if let Some(reason) = reason {
+            entry["reason"] = reason.into();
+        }
+        let Some(place) = self.guilds.get_mut(&guild) else { return };
+        let readable = place.bot_permissions() & VIEW_AUDIT_LOG != 0;
+        let mut event = entry.clone();
+        event["guild_id"] = guild.to_string().into();
+        place.log.push(audit_log::Line { id, action, user, target, entry });
+        if readable {
+            self.tell(guild, INTENT_MODERATION, "GUILD_AUDIT_LOG_ENTRY_CREATE", &event);
+        }
     }
 
     /// Sends a guild's event to each session with the intent, while the bot is in that guild.

@@ -8,10 +8,11 @@ mod kinds;
 mod objects;
 mod records;
 mod sign;
+mod state;
 mod webhook_delivery;
 mod world;
 
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use axum::Router;
 use axum::http::StatusCode;
@@ -21,12 +22,13 @@ use tokio_util::sync::CancellationToken;
 use crate::fault_proxy::{self, Traffic};
 use crate::remote::loopback_client;
 use crate::server::{Port, Running};
+use state::Stripe;
 use world::{Endpoint, World};
 
 pub use crate::{Fault, FaultKind, Request};
 pub use client::Control;
 pub use records::{Attempt, Delivery, Mode, Released};
-pub use world::keys::KEY;
+pub use world::key::KEY;
 
 /// What to serve.
 #[derive(Clone, Debug, Default)]
@@ -39,38 +41,14 @@ pub struct Options {
     pub webhook_secret: Option<String>,
 }
 
-/// One running fake Stripe, as its handlers and deliveries see it.
-pub(crate) struct Stripe {
-    world: Mutex<World>,
-    client: reqwest::Client,
-    /// Cancelled when the sandbox ends, and with it every delivery.
-    stop: CancellationToken,
-}
-
-impl Stripe {
-    /// Looks at or changes the world, then sends the events that the change caused.
-    pub(crate) fn with<T>(self: &Arc<Self>, act: impl FnOnce(&mut World) -> T) -> T {
-        let (outcome, events) = {
-            let mut world = fault_proxy::lock(&self.world);
-            let outcome = act(&mut world);
-            (outcome, std::mem::take(&mut world.outbox))
-        };
-        self.dispatch(events);
-        outcome
-    }
-}
-
 /// Starts a fake Stripe.
 pub async fn serve(options: Options) -> anyhow::Result<Running> {
     let port = Port::bind(options.port).await?;
     let stop = CancellationToken::new();
     let secret = options.webhook_secret.unwrap_or_default();
     let webhook = options.webhook_url.map(|url| Endpoint::main(url, secret));
-    let stripe = Arc::new(Stripe {
-        world: Mutex::new(World::new(webhook)),
-        client: loopback_client(webhook_delivery::TIMEOUT),
-        stop: stop.clone(),
-    });
+    let client = loopback_client(webhook_delivery::TIMEOUT);
+    let stripe = Arc::new(Stripe::new(World::new(webhook), client, stop.clone()));
     Ok(port.serve(router(stripe), stop))
 }
 
@@ -78,7 +56,7 @@ fn router(stripe: Arc<Stripe>) -> Router {
     let traffic = Traffic::new(api::plain);
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
-        .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::guard)))
+        .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::authorize)))
         .layer(from_fn_with_state(traffic.clone(), fault_proxy::misbehave))
         .layer(from_fn_with_state(traffic.clone(), fault_proxy::record))
         .layer(from_fn(api::stamp));

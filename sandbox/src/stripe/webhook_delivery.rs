@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Stripe;
 use super::records::{Attempt, Delivery};
+use super::state::Stripe;
 use super::world::{Endpoint, id_of};
 
 /// Waits before attempts 2, 3, …: 200ms, 500ms, 1s, 2s, 4s, then `LATER`.

@@ -8,7 +8,7 @@ use super::failure::Failure;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::ACCOUNT_ID;
 use crate::stripe::world::World;
-use crate::stripe::world::keys::{Key, KeyState};
+use crate::stripe::world::key::{Key, KeyState};
 
 /// A caller whose key is good.
 #[derive(Clone, Debug)]

@@ -10,12 +10,13 @@ use serde_json::Value;
 use super::asked::Asked;
 use super::caller::Caller;
 use super::failure::Failure;
-use super::{RequestId, expand, filters};
-use crate::stripe::Stripe;
+use super::middleware::RequestId;
+use super::{expand, filters};
 use crate::stripe::collection::{Shelf, Ties, UnknownCursor};
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects;
-use crate::stripe::world::keys::ACCOUNT;
+use crate::stripe::state::Stripe;
+use crate::stripe::world::key::ACCOUNT;
 use crate::stripe::world::versions;
 use crate::stripe::world::{World, is_recent};
 

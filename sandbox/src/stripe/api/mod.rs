@@ -6,28 +6,22 @@ mod expand;
 mod failure;
 mod filters;
 mod lists;
+mod middleware;
 mod references;
 
 use std::sync::Arc;
 
-use axum::extract::{Request as Call, State};
-use axum::http::{HeaderValue, Method, StatusCode};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::Router;
+use axum::extract::Request as Call;
+use axum::http::StatusCode;
 use axum::routing::get;
-use axum::{Extension, Router};
 
-use super::Stripe;
 use super::kinds::Kind;
-use super::objects;
-use caller::Caller;
+use super::state::Stripe;
 use failure::Failure;
 
 pub(crate) use failure::{lock_timeout, plain};
-
-/// What `request-id` says about a call.
-#[derive(Clone, Debug)]
-pub(crate) struct RequestId(String);
+pub(crate) use middleware::{LIMITED, authorize, stamp};
 
 pub(crate) fn routes() -> Router<Arc<Stripe>> {
     let mut routes = Router::new()
@@ -53,47 +47,6 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
     }
     routes.fallback(unknown)
 }
-
-/// Middleware: the key, then "read only".
-pub(crate) async fn guard(
-    State(stripe): State<Arc<Stripe>>,
-    Extension(RequestId(request)): Extension<RequestId>,
-    mut call: Call,
-    next: Next,
-) -> Response {
-    match stripe.with(|world| Caller::identify(world, call.headers())) {
-        Err(failure) => failure.into_response(),
-        Ok(caller) if call.method() != Method::GET => {
-            caller.refusal("").logged(&request, caller.live()).into_response()
-        }
-        Ok(caller) => {
-            call.extensions_mut().insert(caller);
-            next.run(call).await
-        }
-    }
-}
-
-/// Middleware: a request id on whatever is answered, ordered faults included.
-pub(crate) async fn stamp(mut call: Call, next: Next) -> Response {
-    let id = objects::fresh_id("req");
-    let version = call.headers().get("stripe-version").cloned();
-    call.extensions_mut().insert(RequestId(id.clone()));
-    let mut answer = next.run(call).await;
-    let limited = answer.status() == StatusCode::TOO_MANY_REQUESTS;
-    let headers = answer.headers_mut();
-    if let Ok(id) = HeaderValue::from_str(&id) {
-        headers.insert("request-id", id);
-    }
-    if limited && !headers.contains_key(LIMITED) {
-        headers.insert(LIMITED, HeaderValue::from_static("global-rate"));
-    }
-    headers
-        .insert("stripe-version", version.unwrap_or_else(|| HeaderValue::from_static(objects::API_VERSION)));
-    answer
-}
-
-/// Which limit a 429 is about.
-pub(crate) const LIMITED: &str = "stripe-rate-limited-reason";
 
 async fn unknown(call: Call) -> Failure {
     let message = format!("Unrecognized request URL ({}: /v1{}).", call.method(), call.uri().path());

@@ -7,9 +7,9 @@ use axum::routing::{patch, post};
 use axum::{Json, Router};
 use serde_json::Value;
 
-use super::{Answer, Shared, created};
-use crate::stripe::Stripe;
+use super::answer::{Answer, Shared, created};
 use crate::stripe::kinds::Kind;
+use crate::stripe::state::Stripe;
 use crate::stripe::world::catalogue::{NewLink, NewPrice, NewProduct};
 
 pub(super) fn routes() -> Router<Arc<Stripe>> {

@@ -7,8 +7,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::{Answer, Shared, created};
-use crate::stripe::Stripe;
+use super::answer::{Answer, Shared, created};
+use crate::stripe::state::Stripe;
 use crate::stripe::world::checkout::{NewSession, Purchase};
 
 pub(super) fn routes() -> Router<Arc<Stripe>> {

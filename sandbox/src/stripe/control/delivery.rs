@@ -9,14 +9,14 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{Answer, Shared, created};
+use super::answer::{Answer, Shared, created};
 use crate::refusal::Refusal;
-use crate::stripe::Stripe;
 use crate::stripe::kinds::Kind;
 use crate::stripe::records::{Attempt, Delivery, Mode, Released};
+use crate::stripe::state::Stripe;
 use crate::stripe::webhook_delivery::accepted;
-use crate::stripe::world::endpoints::{EndpointChange, NewEndpoint, Roll, Signing};
-use crate::stripe::world::{Endpoint, World, id_of};
+use crate::stripe::world::endpoints::{EndpointChange, NewEndpoint, Roll};
+use crate::stripe::world::{Endpoint, Signing, World, id_of};
 
 pub(super) fn routes() -> Router<Arc<Stripe>> {
     Router::new()

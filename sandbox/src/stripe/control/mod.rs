@@ -1,5 +1,6 @@
 //! The control API of the fake Stripe. In: what a test wants to happen. Out: ids, events, delivery results.
 
+mod answer;
 mod catalogue;
 mod checkout;
 mod delivery;
@@ -12,15 +13,13 @@ use axum::routing::{get, patch, post};
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
-use super::Stripe;
-use super::world::clock::Move;
+use super::state::Stripe;
+use super::world::due::Move;
 use super::world::keys::{KeyChange, NewKey};
 use super::world::versions;
 use super::world::{NewCustomer, NewSubscription, Settings};
 use crate::refusal::Refusal;
-
-type Answer = Result<Json<Value>, Refusal>;
-type Shared = State<Arc<Stripe>>;
+use answer::{Answer, Shared, created};
 
 pub(crate) fn routes() -> Router<Arc<Stripe>> {
     Router::new()
@@ -36,10 +35,6 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .route("/clock", get(clock).post(move_clock))
         .route("/settings", post(set_settings))
         .merge(delivery::routes())
-}
-
-fn created(id: String) -> Json<Value> {
-    Json(json!({ "id": Value::String(id) }))
 }
 
 async fn create_customer(State(stripe): Shared, Json(wish): Json<NewCustomer>) -> Json<Value> {

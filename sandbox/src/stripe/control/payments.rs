@@ -7,8 +7,8 @@ use axum::routing::post;
 use axum::{Json, Router};
 use serde::Deserialize;
 
-use super::{Answer, Shared, created};
-use crate::stripe::Stripe;
+use super::answer::{Answer, Shared, created};
+use crate::stripe::state::Stripe;
 use crate::stripe::world::reversals::{NewDispute, NewRefund, Verdict};
 use crate::stripe::world::{InvoiceStep, Payer};
 

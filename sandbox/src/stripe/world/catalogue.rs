@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::{Change, World, chosen, id_of};
+use super::state::{Change, World, chosen, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;
 use crate::stripe::kinds::Kind;

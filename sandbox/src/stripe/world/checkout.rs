@@ -3,8 +3,10 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::payments::{Debt, Payer};
-use super::{World, id_of};
+use super::invoices::InvoiceStep;
+use super::payer::Payer;
+use super::payments::Debt;
+use super::state::{World, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::checkout::{self as objects, Terms};
@@ -191,10 +193,7 @@ impl World {
             self.put(Kind::CheckoutSession, &session);
         }
         if let Some(invoice) = session["invoice"].as_str() {
-            self.step_invoice(
-                invoice,
-                if paid { super::InvoiceStep::Pay } else { super::InvoiceStep::Fail },
-            )?;
+            self.step_invoice(invoice, if paid { InvoiceStep::Pay } else { InvoiceStep::Fail })?;
         }
         let event = if paid { "async_payment_succeeded" } else { "async_payment_failed" };
         self.emit(&format!("checkout.session.{event}"), &session, live, None);

@@ -3,28 +3,14 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::{World, id_of};
+use super::endpoint::{Endpoint, everything};
+use super::state::{World, id_of};
+use super::versions;
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::{self, fresh_id};
 use crate::stripe::sign;
-
-/// Where events go.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoint {
-    pub(crate) id: String,
-    pub(crate) url: String,
-    /// The newest first; an older one still signs until it is dropped.
-    secrets: Vec<String>,
-    /// Names, or `*`.
-    enabled_events: Vec<String>,
-    /// How events are rendered; as the account has it if unset.
-    api_version: Option<String>,
-    /// Of which mode events are; both if unset.
-    live: Option<bool>,
-    enabled: bool,
-}
 
 /// What a test says about a new endpoint.
 #[derive(Deserialize)]
@@ -55,43 +41,8 @@ pub(crate) struct Roll {
     keep_old: bool,
 }
 
-/// Which time signatures carry.
-#[derive(Clone, Copy, Debug, Default, Deserialize)]
-#[serde(default)]
-pub(crate) struct Signing {
-    /// The sandbox's movable clock instead of the real one.
-    follow_clock: bool,
-    /// Seconds by which Stripe's clock is ahead.
-    skew_seconds: i64,
-}
-
-fn everything() -> Vec<String> {
-    vec!["*".to_owned()]
-}
-
 fn fresh_secret() -> String {
     fresh_id("whsec")
-}
-
-impl Endpoint {
-    /// The first endpoint, which wants everything; it is set from outside and has no API version of its own.
-    pub(crate) fn main(url: String, secret: String) -> Self {
-        Self {
-            id: "we_main".to_owned(),
-            url,
-            secrets: vec![secret],
-            enabled_events: everything(),
-            api_version: None,
-            live: None,
-            enabled: true,
-        }
-    }
-
-    fn wants(&self, event: &Value) -> bool {
-        let kind = event["type"].as_str().unwrap_or_default();
-        let named = self.enabled_events.iter().any(|wanted| wanted == "*" || wanted == kind);
-        self.enabled && named && self.live.is_none_or(|live| event["livemode"] == live)
-    }
 }
 
 impl World {
@@ -107,8 +58,7 @@ impl World {
     /// Another endpoint; its secret is told only here, as on the real Stripe.
     pub(crate) fn create_endpoint(&mut self, wish: NewEndpoint) -> Result<(String, String), Refusal> {
         if let Some(version) = &wish.api_version {
-            super::versions::known(version)
-                .ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
+            versions::known(version).ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
         }
         let birth = self.birth(wish.livemode);
         let object =
@@ -185,7 +135,7 @@ impl World {
         if let Some(version) = &endpoint.api_version {
             event["api_version"] = version.as_str().into();
         }
-        super::versions::render(self, objects::API_VERSION, &mut event);
+        versions::render(self, objects::API_VERSION, &mut event);
         serde_json::to_vec_pretty(&event).unwrap_or_default()
     }
 

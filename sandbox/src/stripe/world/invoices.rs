@@ -3,8 +3,9 @@
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::payments::{Debt, Payer};
-use super::{World, id_of};
+use super::payer::Payer;
+use super::payments::Debt;
+use super::state::{World, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::billing::{self as objects, Bill};

@@ -1,29 +1,12 @@
 //! Payments. In: who pays, and whether the bank agrees. Out: intents, charges, and the events about them.
 
-use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::{World, id_of};
+use super::payer::Payer;
+use super::state::{World, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::payment::{self as objects, Payment};
-
-/// What happens when a customer is to pay.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub(crate) enum Payer {
-    /// The bank agrees at once.
-    #[default]
-    Pays,
-    /// The bank declines.
-    Declines,
-    /// The bank wants to see the customer first.
-    NeedsAction,
-    /// There is nothing to charge.
-    NoMethod,
-    /// The bank takes days to answer.
-    Pending,
-}
 
 /// What is owed.
 pub(super) struct Debt<'a> {

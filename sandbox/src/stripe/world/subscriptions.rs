@@ -3,8 +3,8 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::payments::Payer;
-use super::{Change, World, id_of};
+use super::payer::Payer;
+use super::state::{Change, World, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::billing as objects;

@@ -5,8 +5,8 @@
 
 use serde_json::{Map, Value, json};
 
-use super::World;
 use super::clock::period_end;
+use super::state::World;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects;
 

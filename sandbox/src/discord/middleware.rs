@@ -1,0 +1,47 @@
+//! What stands around the API's handlers: the bot's token and the global limit, and Cloudflare's ban around these.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::extract::{Request as Call, State};
+use axum::http::header;
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+
+use super::limits::{Lane, Pass};
+use super::reply::No;
+use super::state::Discord;
+use crate::fault::{FaultKind, ban_page};
+use crate::fault_proxy::Traffic;
+
+/// The bot's token, then the global limit.
+pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, call: Call, next: Next) -> Response {
+    let token = call.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    if !token.is_some_and(|token| token.starts_with("Bot ") && discord.accepts(token)) {
+        return No::Unauthorized.into_response();
+    }
+    match discord.with(|world| world.meter.count(Lane::Global, Instant::now())) {
+        Pass::Free | Pass::Counted(_) => next.run(call).await,
+        Pass::Refused(stamp) => stamp.refusal(),
+    }
+}
+
+/// Around faults and API: counts 401, 403 and 429 (unless the resource is shared), and bans.
+pub(crate) async fn ban(
+    State((discord, traffic)): State<(Arc<Discord>, Arc<Traffic>)>,
+    call: Call,
+    next: Next,
+) -> Response {
+    let now = Instant::now();
+    if let Some(left) = discord.with(|world| world.ban.left(now)) {
+        traffic.spoil(&call, FaultKind::Ban);
+        return ban_page(left.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX));
+    }
+    let answer = next.run(call).await;
+    let shared = answer.headers().get("x-ratelimit-scope").is_some_and(|scope| scope == "shared");
+    let status = answer.status().as_u16();
+    if matches!(status, 401 | 403) || (status == 429 && !shared) {
+        discord.with(|world| world.ban.count(world.meter.limits(), Instant::now()));
+    }
+    answer
+}
