@@ -14,4 +14,5 @@ pub mod demo;
 pub mod doctor;
 pub mod init;
 pub mod keys;
+mod settings;
 pub mod up;

@@ -7,7 +7,10 @@ use shared::{
     store::activity_log,
 };
 
-use super::{known, lines, when};
+use super::{
+    guild::known,
+    text::{lines, when},
+};
 
 /// Prints the last lines.
 pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use shared::{
     store::catalogue::{self, Offer},
 };
 
-use super::{activity::write_down, known};
+use super::{activity::write_down, guild::known};
 
 /// Prints the catalogue.
 pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {

@@ -24,7 +24,7 @@ use shared::{
 };
 use webhook_gateway::config::{mode, split_secrets};
 
-use crate::keys;
+use crate::settings;
 
 const STDIN: &str = "-";
 
@@ -51,7 +51,7 @@ pub struct Arguments {
 
 /// Connects; the same again replaces what is given, and keeps the rest.
 pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
-    let keyring = keys::required(keys::keyring(env)?)?;
+    let keyring = settings::required(settings::keyring(env)?)?;
     let Arguments { guild, key_file, webhook_secret_file, label, metadata_links } = arguments;
     ensure!(
         label != stripe_connections::ENVIRONMENT,

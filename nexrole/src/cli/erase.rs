@@ -17,7 +17,7 @@ use shared::{
 };
 use tokio::time::Instant;
 
-use super::known;
+use super::guild::known;
 
 /// Between two looks at what is still open.
 const LOOK: Duration = Duration::from_millis(500);

@@ -15,7 +15,7 @@ use time::format_description::well_known::Rfc3339;
 
 use crate::out::written;
 
-use super::{activity::write_down, known};
+use super::{activity::write_down, guild::known};
 
 /// How to write it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

@@ -18,7 +18,11 @@ use shared::{
     },
 };
 
-use super::{activity::write_down, held_up, known, lines, when};
+use super::{
+    activity::write_down,
+    guild::known,
+    text::{held_up, lines, when},
+};
 
 /// `nexrole map …`
 #[derive(Debug, Subcommand)]

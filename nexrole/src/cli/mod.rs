@@ -4,10 +4,9 @@ use std::collections::BTreeSet;
 
 use anyhow::{Context, bail};
 use clap::Subcommand;
-use secrecy::ExposeSecret;
 use shared::db::pool::Pool;
 use shared::{
-    config::{Env, Reader},
+    config::Env,
     db::{
         migrate,
         pg_roles::Login,
@@ -16,7 +15,7 @@ use shared::{
     },
     domain::{
         activity::Activity,
-        delivery::refusal::{self, Closed},
+        delivery::refusal,
         job::JobOrigin,
         roles::{enforcement::Enforcement, grant::GrantState},
     },
@@ -29,16 +28,19 @@ use shared::{
         stripe_sync, why,
     },
 };
-use time::{OffsetDateTime, macros::format_description};
 
-use crate::database::Published;
+use crate::settings;
+use guild::known;
+use text::{customer_option, dispute, held_up, lines, when};
 
 mod activity;
 mod catalogue;
 mod connect;
 mod erase;
 mod export;
+mod guild;
 mod map;
+pub(crate) mod text;
 
 /// What an operator can do.
 #[derive(Debug, Subcommand)]
@@ -128,24 +130,9 @@ pub enum LinkCommand {
     },
 }
 
-/// `DATABASE_URL`, or the database of a `nexrole up` in this folder.
-pub(crate) fn database_url(env: &Env) -> anyhow::Result<String> {
-    let mut reader = Reader::new(env);
-    let url = if reader.given("DATABASE_URL") {
-        reader.database().map(|url| url.expose_secret().to_owned())
-    } else {
-        Published::read(env)
-    };
-    if url.is_none() && !reader.given("DATABASE_URL") {
-        let wrong = "is not set, and no `nexrole up` with its own database runs in this folder";
-        reader.problem("DATABASE_URL", wrong, "postgres://nexrole@localhost/nexrole");
-    }
-    Ok(reader.finish(url)?)
-}
-
 /// Runs a command.
 pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
-    let url = database_url(env)?;
+    let url = settings::database_url(env)?;
     let pool = pool::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;
     match command {
         Command::Migrate { roles_only: true } => {
@@ -173,15 +160,6 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Erase(arguments) => erase::run(&pool, &arguments).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }
-}
-
-/// Begins the guild's transaction; fails for one that does not use us.
-async fn known(pool: &Pool, guild: GuildId) -> anyhow::Result<Tenant> {
-    let mut tenant = tenant::begin(pool, guild).await.context("the database cannot be reached")?;
-    if !stripe_connections::knows_guild(&mut tenant).await? {
-        bail!("server {guild} does not use Nexrole; is the id right?");
-    }
-    Ok(tenant)
 }
 
 async fn link(pool: &Pool, guild: GuildId, customer: &CustomerId, user: UserId) -> anyhow::Result<()> {
@@ -375,15 +353,6 @@ async fn explain(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<
     Ok(())
 }
 
-/// Why nothing is changed in the whole server, and for how long.
-fn held_up(closed: Closed) -> String {
-    let until = when(closed.until());
-    match closed {
-        Closed::Refused(_) => format!("{closed}: tried again {until}, or when the bot is invited"),
-        Closed::ToldToWait(_) => format!("{closed}: the next one {until}"),
-    }
-}
-
 /// A live reason whose end no read will show: why, and what helps.
 fn unbacked(guild: GuildId, source: &why::Source) -> Option<String> {
     let customer = source.customer_id.as_ref().filter(|_| source.state == "live")?;
@@ -400,23 +369,6 @@ fn unbacked(guild: GuildId, source: &why::Source) -> Option<String> {
     ))
 }
 
-/// A customer is linked to one member, and its metadata names another: what helps.
-pub(crate) fn dispute(guild: GuildId, customer: &str, holder: UserId, named: UserId) -> String {
-    format!(
-        "is linked to {holder}, but its metadata at Stripe names {named}. If the metadata is right: `nexrole link remove --guild \
-         {guild} {}`; otherwise correct it at Stripe",
-        customer_option(customer)
-    )
-}
-
-/// A customer's id on a command line, as a shell and our parser read it back: an id may look like an option.
-fn customer_option(id: &str) -> String {
-    let is_plain = id.bytes().all(|b| b.is_ascii_alphanumeric() || b"_-./@".contains(&b));
-    let word = if is_plain { id.to_owned() } else { format!("'{}'", id.replace('\'', r"'\''")) };
-    let sign = if id.starts_with('-') { '=' } else { ' ' };
-    format!("--customer{sign}{word}")
-}
-
 fn held_words(held: &why::Held) -> String {
     if let Some(at) = held.taken_at {
         return format!("taken from them at Discord, not by us; seen {}", when(at));
@@ -430,18 +382,4 @@ fn held_words(held: &why::Held) -> String {
         Some(at) => format!("{state}; not there, said Discord {}: it is asked once more", when(at)),
         None => state,
     }
-}
-
-fn lines<T>(items: &[T], none: &str, line: impl Fn(&T) -> String) {
-    if items.is_empty() {
-        println!("  {none}");
-    }
-    for item in items {
-        println!("  {}", line(item));
-    }
-}
-
-fn when(at: OffsetDateTime) -> String {
-    let format = format_description!("[year]-[month]-[day] [hour]:[minute]:[second] UTC");
-    at.format(format).unwrap_or_else(|_| at.to_string())
 }

@@ -5,7 +5,7 @@ use shared::{db::pool::within, ids::GuildId, store::health_facts};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
-use crate::cli::dispute;
+use crate::cli::text::dispute;
 
 /// Named, of each server; the rest is counted.
 const NAMED: usize = 5;

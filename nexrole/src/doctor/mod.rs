@@ -17,7 +17,7 @@ use shared::{
 };
 use sqlx::PgConnection;
 
-use crate::{cli, up};
+use crate::{settings, up};
 
 mod address;
 mod clocks;
@@ -104,7 +104,7 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
 pub async fn run_invariants(env: &Env, output: Output) -> anyhow::Result<ExitCode> {
     prepare();
     let mut findings = Findings::default();
-    let url = cli::database_url(env)?;
+    let url = settings::database_url(env)?;
     if let Some(mut db) = database::look(&mut findings, &url).await {
         let guilds = within(health_facts::guilds(&mut db)).await?;
         invariants::look(&mut findings, &mut db, &guilds).await?;
@@ -143,7 +143,7 @@ fn note_problems(findings: &mut Findings, problems: &Problems) {
 
 /// What `DATABASE_URL` names, or `nexrole up` runs in this folder.
 async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnection> {
-    match cli::database_url(env) {
+    match settings::database_url(env) {
         Ok(url) => database::look(findings, &url).await,
         // What is wrong with it is one of the configuration's problems already.
         Err(_) if Reader::new(env).given("DATABASE_URL") => None,

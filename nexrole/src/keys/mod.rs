@@ -6,13 +6,13 @@ use std::process::ExitCode;
 use clap::Subcommand;
 use secrecy::ExposeSecret;
 use shared::{
-    config::{Env, Problems, Reader},
+    config::Env,
     crypto::{self, Keyring},
     db::{pg_roles::Login, pool},
 };
 use time::macros::format_description;
 
-use crate::cli;
+use crate::settings::{self, keyring, required};
 
 mod rotate;
 pub(crate) mod status;
@@ -35,35 +35,12 @@ pub async fn run(env: &Env, command: &Command) -> anyhow::Result<ExitCode> {
         generate(keyring.as_ref());
         return Ok(ExitCode::SUCCESS);
     }
-    let pool = pool::pool(&cli::database_url(env)?, 1, Login::Operator)?;
+    let pool = pool::pool(&settings::database_url(env)?, 1, Login::Operator)?;
     let keyring = keyring(env)?;
     match command {
         Command::Rotate => rotate::run(&pool, &required(keyring)?).await,
         Command::Generate | Command::Status => status::run(&pool, keyring.as_ref()).await,
     }
-}
-
-/// `ENCRYPTION_KEYS`, if it is set.
-pub(crate) fn keyring(env: &Env) -> Result<Option<Keyring>, Problems> {
-    let mut reader = Reader::new(env);
-    let keyring = reader.secret("ENCRYPTION_KEYS").and_then(|keys| {
-        let keyring = Keyring::parse(keys.expose_secret());
-        if let Err(error) = &keyring {
-            reader.problem("ENCRYPTION_KEYS", error.to_string(), "k1:<32 random bytes, base64>");
-        }
-        keyring.ok()
-    });
-    reader.finish(Some(keyring))
-}
-
-/// The same; its absence is a problem.
-pub(crate) fn required(keyring: Option<Keyring>) -> Result<Keyring, Problems> {
-    let env = Env::default();
-    let mut reader = Reader::new(&env);
-    if keyring.is_none() {
-        reader.problem("ENCRYPTION_KEYS", "is required and not set", "(what `nexrole keys generate` prints)");
-    }
-    reader.finish(keyring)
 }
 
 /// A new key's id is its day, so that its age can be seen.
