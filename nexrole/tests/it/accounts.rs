@@ -4,12 +4,15 @@
 use sandbox::stripe;
 use serde_json::Value;
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, World};
+
+/// Subscriptions that the connected account does not have.
+async fn missing(world: &World) -> usize {
+    world.subscriptions_where(|subscription| subscription.is_missing).await
+}
 
 async fn ask(world: &World, fan: &Fan) -> (String, String, Value) {
-    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
-    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it explains");
-    (why, world.status().await, world.doctor().await["stripe.sources"].clone())
+    (world.why(fan).await, world.status().await, world.doctor().await["stripe.sources"].clone())
 }
 
 /// Named by all three, with what helps, and counted by none.
@@ -55,8 +58,7 @@ async fn what_was_bought_in_test_mode_is_named_after_going_live_and_ends_by_the_
     world.stop_gateway().await;
     let live = world.stripe.create_key("rk_live", None).await.unwrap();
     world.set("STRIPE_SECRET_KEY", &live);
-    // `start_gateway` waits for one that is listed.
-    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.list_again().await;
     world.start_gateway().await;
     // Nobody hears of it.
     world.stripe.cancel(&subscription).await.unwrap();
@@ -74,12 +76,11 @@ async fn what_was_bought_on_another_account_of_the_same_mode_is_named_until_that
     let first = world.gateway_config().stripe_api_url;
     let options = stripe::Options { port: 0, webhook_url: None, webhook_secret: None };
     let other = stripe::serve(options).await.unwrap();
-    let missing = "SELECT count(*) FROM subscriptions WHERE missing_since IS NOT NULL";
     for (account, expected) in [(&other.url, 1), (&first, 0), (&other.url, 1)] {
         world.stop_gateway().await;
         world.set("STRIPE_API_URL", account);
         world.start_gateway().await;
-        world.until("all of the account is read", async || world.number(missing).await == expected).await;
+        world.until("all of the account is read", async || missing(&world).await == expected).await;
         if expected == 1 {
             is_named(&world, &ana, "the Stripe account that is connected has no such subscription").await;
         } else {
@@ -109,7 +110,7 @@ async fn a_preview_does_not_take_them_for_payers() {
     world.stop_gateway().await;
     let live = world.stripe.create_key("rk_live", None).await.unwrap();
     world.set("STRIPE_SECRET_KEY", &live);
-    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.list_again().await;
     world.start_gateway().await;
     let said = preview(&world).await;
     assert!(!said.contains(&pays) && said.contains("not connected any more\n  member"), "{said}");

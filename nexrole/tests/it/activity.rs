@@ -3,11 +3,12 @@
 use serde_json::json;
 use shared::{
     db::{pg_roles::Login, tenant},
+    domain::activity::Activity,
     store::activity_log,
 };
 use sqlx::AssertSqlSafe;
 
-use crate::{cluster::Database, world::World};
+use crate::support::{cluster::Database, world::World};
 
 const LEFT: &str = "SELECT coalesce(string_agg(DISTINCT detail, ' ' ORDER BY detail), '') FROM activity_log";
 
@@ -93,8 +94,8 @@ async fn what_an_operator_looked_at_and_what_discord_refused_is_shown() {
     let (guild, ana) = (world.guild.to_string(), world.fan().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
-    let refused = "SELECT count(*) FROM activity_log WHERE action = 'role.refused'";
-    world.until("Discord has refused", async || world.number(refused).await == 1).await;
+    let refused = async || world.activity(Activity::RoleRefused).await;
+    world.until("Discord has refused", async || refused().await == 1).await;
     let member = ana.user.to_string();
     for look in [
         &["why", "--guild", &guild, "--member", &member][..],

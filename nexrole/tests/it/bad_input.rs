@@ -1,20 +1,15 @@
 //! What nobody should send, and what we answer. Every refusal loses nothing and writes nothing.
 
+use std::time::Duration;
+
 use reqwest::StatusCode;
 use serde_json::{Value, json};
-use shared::{
-    crypto::Keyring,
-    db::{pg_roles::Login, tenant},
-    domain::audit::Actor,
-    ids::GuildId,
-    store::stripe_connections::{self, Connection},
+
+use crate::support::{
+    signing::{event, sign},
+    tenants::{SECOND_GUILD, TENANT_SECRET},
+    world::{Read, SECRET, World},
 };
-
-use sqlx::{Connection as _, PgConnection};
-
-use crate::world::World;
-
-pub(crate) const ENCRYPTION_KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
 
 /// Status, content type and body of an answer that must be a problem.
 async fn problem(response: reqwest::Response) -> (StatusCode, Value) {
@@ -26,20 +21,10 @@ async fn problem(response: reqwest::Response) -> (StatusCode, Value) {
     (status, body)
 }
 
-async fn rows(world: &World) -> i64 {
-    world.number("SELECT (SELECT count(*) FROM stripe_events) + (SELECT count(*) FROM stripe_sync)").await
-}
-
-pub(crate) fn event(id: &str, event_type: &str, object: &Value, livemode: bool) -> Vec<u8> {
-    let event = json!({ "id": id, "object": "event", "type": event_type, "livemode": livemode,
-                        "created": 1_790_000_000, "data": { "object": object } });
-    event.to_string().into_bytes()
-}
-
 #[tokio::test]
 async fn every_bad_signature_gets_the_same_answer_and_writes_nothing() {
     let world = World::start().await;
-    let before = rows(&world).await;
+    let before = world.events_and_reads().await;
     let body = event("evt_forged", "customer.subscription.created", &json!({ "id": "sub_1" }), false);
     let good = world.stripe.sign(&body).await.unwrap();
     let other = world.stripe.sign(b"{}").await.unwrap();
@@ -66,7 +51,7 @@ async fn every_bad_signature_gets_the_same_answer_and_writes_nothing() {
     for answer in &answers {
         assert_eq!(answer, &answers[0]);
     }
-    assert_eq!(rows(&world).await, before);
+    assert_eq!(world.events_and_reads().await, before);
     world.finish().await;
 }
 
@@ -94,7 +79,7 @@ async fn too_many_bad_signatures_are_429_and_signed_events_still_get_in() {
 #[tokio::test]
 async fn signed_but_no_event_is_400_and_writes_nothing() {
     let world = World::start().await;
-    let before = rows(&world).await;
+    let before = world.events_and_reads().await;
     for body in [
         &b""[..],
         b"not json",
@@ -107,7 +92,7 @@ async fn signed_but_no_event_is_400_and_writes_nothing() {
         let (status, answer) = problem(world.post_signed(body).await).await;
         assert_eq!((status, &answer["title"]), (StatusCode::BAD_REQUEST, &json!("Not a Stripe event")));
     }
-    assert_eq!(rows(&world).await, before);
+    assert_eq!(world.events_and_reads().await, before);
     world.finish().await;
 }
 
@@ -167,10 +152,11 @@ async fn events_that_are_not_for_us_are_kept_and_not_acted_on() {
         let answer: Value = answer.json().await.unwrap();
         assert_eq!(answer, json!({ "received": true, "duplicate": false }));
     }
-    let kept = "SELECT count(*) FROM stripe_events WHERE state = 'ignored' AND object_id IS NULL
-                   AND event_id IN ('evt_live', 'evt_tomorrow', 'evt_unread')";
-    assert_eq!(world.number(kept).await, 3);
-    assert_eq!(world.number("SELECT count(*) FROM stripe_sync WHERE object_id = 'sub_live'").await, 0);
+    for id in ["evt_live", "evt_tomorrow", "evt_unread"] {
+        let kept = world.event(id).await.unwrap();
+        assert!(kept.state == "ignored" && kept.object_id.is_none(), "{kept:?}");
+    }
+    assert_eq!(world.reads_where(|read| read.object_id == "sub_live").await, 0);
     assert_eq!(world.stripe.requests().await.unwrap().len(), reads, "nothing was read for them");
     world.finish().await;
 }
@@ -181,10 +167,10 @@ async fn a_subscription_without_items_gives_nothing_and_takes_nothing() {
     let ana = world.fan().await;
     let wish = json!({ "customer": ana.customer, "prices": [], "items_empty": true });
     world.stripe.subscribe_with(wish).await.unwrap();
-    let mirrored = "SELECT count(*) FROM subscriptions WHERE price_ids = '{}'";
-    world.until("it is known", async || world.number(mirrored).await == 1).await;
+    let known = async || world.subscriptions_where(|one| one.price_ids.is_empty()).await;
+    world.until("it is known", async || known().await == 1).await;
     world.settle().await;
-    assert_eq!(world.number("SELECT count(*) FROM role_jobs").await, 0);
+    assert!(world.all_jobs().await.is_empty());
     world.finish().await;
 }
 
@@ -198,25 +184,17 @@ async fn an_object_of_another_account_changes_nothing() {
         false,
     );
     assert_eq!(world.post_signed(&body).await.status(), StatusCode::OK);
-    let missing = "SELECT count(*) FROM stripe_sync WHERE attempts = 1 AND last_error LIKE '%no such object%'
-                      AND next_at > now() + interval '50 s'";
-    world.until("Stripe was asked", async || world.number(missing).await == 1).await;
+    let missing = |read: &Read| {
+        let said = read.last_error.as_ref().is_some_and(|error| error.contains("no such object"));
+        read.attempts == 1 && said && read.is_put_off_for(Duration::from_secs(50))
+    };
+    world.until("Stripe was asked", async || world.reads_where(missing).await == 1).await;
     // It may be the key that is wrong: the event stays open, and is asked for again for days.
-    assert_eq!(world.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await, 1);
-    sqlx::query("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL")
-        .execute(world.db())
-        .await
-        .unwrap();
+    assert_eq!(world.unanswered_events().await, 1);
+    world.missing_for_days().await;
     world.settle().await;
-    assert_eq!(world.number("SELECT count(*) FROM subscriptions").await, 0);
-    assert_eq!(
-        world
-            .number(
-                "SELECT count(*) FROM stripe_events WHERE state = 'processed' AND event_id = 'evt_foreign'"
-            )
-            .await,
-        1
-    );
+    assert_eq!(world.subscriptions().await, 0);
+    assert_eq!(world.event("evt_foreign").await.unwrap().state, "processed");
     world.finish().await;
 }
 
@@ -243,24 +221,15 @@ async fn without_a_database_stripe_is_asked_to_come_back_and_nothing_is_lost() {
     let ana = world.fan().await;
     world.settle().await;
     // The database refuses us, as when it is full or in maintenance.
-    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(world.db()).await.unwrap();
-    let statement = |rule: &str| {
-        sqlx::AssertSqlSafe(format!("ALTER DATABASE {name} SET default_transaction_read_only = {rule}"))
-    };
-    sqlx::query(statement("on")).execute(world.db()).await.unwrap();
-    let hang_up = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-                    WHERE datname = current_database() AND pid <> pg_backend_pid()";
-    world.number(hang_up).await;
+    world.database().set("default_transaction_read_only = on").await;
+    world.database().hang_up().await;
     let subscription = world.subscribes(&ana).await;
     let body = event("evt_later", "customer.subscription.updated", &json!({ "id": subscription }), false);
     let response = world.post_signed(&body).await;
     assert_eq!(response.headers()["retry-after"], "1");
     assert_eq!(problem(response).await.0, StatusCode::SERVICE_UNAVAILABLE);
-    let mut healer = PgConnection::connect_with(&world.db().connect_options()).await.unwrap();
-    sqlx::query("SET default_transaction_read_only = off").execute(&mut healer).await.unwrap();
-    sqlx::query(statement("off")).execute(&mut healer).await.unwrap();
-    sqlx::query(hang_up).execute(&mut healer).await.unwrap();
-    drop(healer);
+    world.database().set("default_transaction_read_only = off").await;
+    world.database().hang_up().await;
     // Stripe's retries bring it.
     world.until_vip(&ana).await;
     assert_eq!(world.post_signed(&body).await.status(), StatusCode::OK);
@@ -270,17 +239,7 @@ async fn without_a_database_stripe_is_asked_to_come_back_and_nothing_is_lost() {
 #[tokio::test]
 async fn each_tenant_has_its_own_address_and_secret() {
     let world = World::start().await;
-    // A second server, its secrets sealed in the database.
-    let guild: GuildId = "222222222222222222".parse().unwrap();
-    let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
-    let connection = Connection { guild, id };
-    let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
-    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
-    tenant.commit().await.unwrap();
+    let endpoint = world.sealed_tenant(SECOND_GUILD).await;
     let post = async |body: &[u8], secret: &str| {
         let signature = sign(body, secret);
         let url = format!("{}/webhooks/stripe/{endpoint}", world.gateway_url);
@@ -288,23 +247,10 @@ async fn each_tenant_has_its_own_address_and_secret() {
         request.send().await.unwrap().status()
     };
     let body = event("evt_1", "new.type", &json!({}), false);
-    assert_eq!(post(&body, crate::world::SECRET).await, StatusCode::BAD_REQUEST, "another tenant's secret");
-    assert_eq!(post(&body, "whsec_second").await, StatusCode::OK);
+    assert_eq!(post(&body, SECRET).await, StatusCode::BAD_REQUEST, "another tenant's secret");
+    assert_eq!(post(&body, TENANT_SECRET).await, StatusCode::OK);
     // The same event id of another tenant is another event: nobody can claim somebody else's in advance.
     assert_eq!(world.post_signed(&body).await.json::<Value>().await.unwrap()["duplicate"], false);
-    assert_eq!(world.number("SELECT count(*) FROM stripe_events WHERE event_id = 'evt_1'").await, 2);
+    assert_eq!(world.events_where(|event| event.event_id == "evt_1").await, 2);
     world.finish().await;
-}
-
-/// Stripe's scheme, written a second time, so that the gateway's is not checked against itself.
-pub(crate) fn sign(body: &[u8], secret: &str) -> String {
-    sign_at(body, secret, shared::clock::now().unix_timestamp())
-}
-
-pub(crate) fn sign_at(body: &[u8], secret: &str, t: i64) -> String {
-    use hmac::{Hmac, KeyInit, Mac};
-    let mut mac = Hmac::<sha2::Sha256>::new_from_slice(secret.as_bytes()).expect("any key");
-    mac.update(format!("{t}.").as_bytes());
-    mac.update(body);
-    format!("t={t},v1={}", hex::encode(mac.finalize().into_bytes()))
 }

@@ -2,9 +2,13 @@
 
 use serde_json::json;
 
-use crate::world::World;
+use crate::support::world::{Read, World};
 
-const CLEAN: &str = "SELECT count(*) FROM stripe_sync WHERE object_kind = 'catalogue' AND next_at IS NULL AND synced_at IS NOT NULL";
+/// It was read, and nothing of it is to be read.
+async fn is_read(world: &World) -> bool {
+    let clean = |read: &Read| read.object_kind == "catalogue" && !read.is_dirty() && read.was_read;
+    world.reads_where(clean).await == 1
+}
 
 #[tokio::test]
 async fn first_contact_reads_the_catalogue_and_changes_follow() {
@@ -18,7 +22,7 @@ async fn first_contact_reads_the_catalogue_and_changes_follow() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    world.until("the catalogue is read", async || world.number(CLEAN).await == 1).await;
+    world.until("the catalogue is read", async || is_read(&world).await).await;
 
     let guild = world.guild.to_string();
     let shown = async || world.nexrole(&["catalogue", "--guild", &guild]).await.unwrap();
@@ -53,7 +57,7 @@ async fn a_key_that_may_not_read_prices_is_no_fault() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    world.until("it is known that there is no catalogue", async || world.number(CLEAN).await == 1).await;
+    world.until("it is known that there is no catalogue", async || is_read(&world).await).await;
     let text = world.nexrole(&["catalogue", "--guild", &world.guild.to_string()]).await.unwrap();
     assert!(text.contains("the key needs Read on Prices"), "{text}");
     let ana = world.fan().await;

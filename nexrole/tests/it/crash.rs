@@ -19,9 +19,11 @@ mod wake;
 use std::{collections::BTreeMap, time::Duration};
 
 use nexrole::children::Service;
-use shared::config::Env;
 
-use crate::world::{Fan, World};
+use crate::support::{
+    scale,
+    world::{Fan, World},
+};
 use load::Load;
 use rig::{Rig, Victim};
 
@@ -29,11 +31,6 @@ use rig::{Rig, Victim};
 const KILLS: usize = 12;
 const FULL: usize = 17;
 const FANS: usize = 6;
-
-/// Whether all that can be tried shall be.
-fn full_scale() -> bool {
-    Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full")
-}
 
 /// A small generator of numbers (xorshift), so that a run can be told by its seed.
 struct Dice(u64);
@@ -75,7 +72,7 @@ impl Account {
 
 #[tokio::test]
 async fn random_kills_under_load_lose_and_double_nothing() {
-    let kills = if full_scale() { KILLS * FULL } else { KILLS };
+    let kills = if scale::is_full() { KILLS * FULL } else { KILLS };
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let mut dice = Dice(seed);

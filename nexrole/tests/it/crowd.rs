@@ -8,48 +8,22 @@ use std::{
 };
 
 use nexrole::children::{Plan, Running, Service, free_port};
-use rustix::process::{Pid, Resource, Rlimit, getrlimit, prlimit, setrlimit};
-use serde_json::json;
-use shared::{
-    config::Env,
-    db::{pg_roles::Login, tenant},
-    domain::audit::Actor,
-    store::stripe_connections,
-};
+use rustix::process::{Pid, Resource, Rlimit, prlimit};
+use shared::config::Env;
 use testkit::scratch::Scratch;
 use tokio::{
     io::{AsyncReadExt as _, AsyncWriteExt as _},
     net::{TcpSocket, TcpStream},
 };
 
-use crate::{
-    bad_input::{ENCRYPTION_KEYS, event, sign},
-    http::scaled,
-    postgres::machine::NEXROLE,
+use crate::support::{
+    overload::{PATIENCE, honest, places, room_for_a_crowd},
+    own_server::NEXROLE,
+    scale::scaled,
+    signing::sign,
+    tenants::{ENCRYPTION_KEYS, SECOND_GUILD, TENANT_SECRET},
     world::{SECRET, World},
 };
-
-/// An honest event may take so long in the middle of it all.
-const PATIENCE: Duration = Duration::from_secs(15);
-
-/// Files that this process, and what it starts, may open while crowds come from it.
-const FILES: u64 = 4_096;
-
-/// Connections that a gateway has room for.
-pub(crate) fn places() -> usize {
-    shared::http::Limits::default().connections
-}
-
-/// Lets this process open [`FILES`].
-#[track_caller]
-pub(crate) fn room_for_a_crowd() {
-    let limit = getrlimit(Resource::Nofile);
-    if limit.current.is_some_and(|files| files < FILES) {
-        let more = Rlimit { current: Some(FILES), maximum: limit.maximum };
-        setrlimit(Resource::Nofile, more)
-            .expect("a crowd takes 4096 open files: let `ulimit -Hn` allow them");
-    }
-}
 
 struct Gateway {
     process: Running,
@@ -119,23 +93,6 @@ impl Gateway {
     }
 }
 
-/// A signed event to a path, on a new connection as from Stripe; a connection that is not answered is tried again, as Stripe does.
-pub(crate) async fn honest(world: &World, path: &str, secret: &str, id: &str) -> Duration {
-    let began = Instant::now();
-    let body = event(id, "new.type", &json!({}), false);
-    loop {
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client");
-        let request = http.post(format!("{}{path}", world.gateway_url)).body(body.clone());
-        match request.header("stripe-signature", sign(&body, secret)).send().await {
-            Ok(answer) if answer.status() == 200 => return began.elapsed(),
-            Ok(answer) => assert_eq!(answer.status(), 503, "{id}"),
-            Err(_) => {}
-        }
-        assert!(began.elapsed() < PATIENCE, "{id} was not answered within {PATIENCE:?}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 /// What is written about JSON bombs: memory is bounded by what was sent, and nothing takes long.
 #[tokio::test]
 async fn json_bombs_cost_no_more_than_their_size() {
@@ -189,17 +146,7 @@ async fn json_bombs_cost_no_more_than_their_size() {
 async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
     room_for_a_crowd();
     let mut world = World::without_services().await;
-    let guild = "222222222222222222".parse().unwrap();
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
-    let connection = stripe_connections::Connection { guild, id };
-    let keyring = shared::crypto::Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let sealed = keyring.seal(&connection.place("webhook_secrets"), b"whsec_second").unwrap();
-    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let path =
-        format!("/webhooks/stripe/{}", stripe_connections::endpoint_id(&mut tenant, id).await.unwrap());
-    tenant.commit().await.unwrap();
+    let path = format!("/webhooks/stripe/{}", world.sealed_tenant(SECOND_GUILD).await);
     let gateway = Gateway::start(&mut world, "flood").await;
     let slow = [
         "",
@@ -237,7 +184,7 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
         let mut waits = Vec::new();
         for n in 0..30 {
             let (path, secret) =
-                if n % 2 == 0 { (path.as_str(), "whsec_second") } else { ("/webhooks/stripe", SECRET) };
+                if n % 2 == 0 { (path.as_str(), TENANT_SECRET) } else { ("/webhooks/stripe", SECRET) };
             waits.push(honest(&world, path, secret, &format!("evt_honest_{n}")).await);
         }
         waits.sort_unstable();

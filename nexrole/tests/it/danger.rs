@@ -2,54 +2,37 @@
 
 use serde_json::json;
 use shared::{
+    domain::{audit::AuditAction, job::JobState},
     ids::{GuildId, RoleId},
     store::guild_roles,
 };
 
-use crate::world::{Fan, World};
+use crate::support::world::{Job, RoleList, World};
 
 const ADMINISTRATOR: &str = "8";
-const SUSPENDED: &str = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE 'suspended: it gives Administrator;%'";
-const AUDITED: &str = "SELECT count(*) FROM audit_log WHERE action = 'role.suspended'";
 
 async fn set(world: &World, role: u64, permissions: &str) {
     let change = json!({ "permissions": permissions });
     world.discord.set_role(world.guild, role, change).await.expect("Discord changes it");
 }
 
-/// What the bot read so far is older than it takes on trust.
-async fn time_passes(world: &World) {
-    let past = "UPDATE role_reads SET read_at = read_at - interval '6 minutes', hinted_at = hinted_at - interval '6 minutes'";
-    sqlx::query(past).execute(world.db()).await.expect("the query is good");
-}
-
 /// Has the suspended role read again, as happens every ten minutes.
 async fn the_look_is_due(world: &World) {
-    let due = "UPDATE role_reads SET look_at = now() WHERE look_at IS NOT NULL";
-    assert_eq!(
-        sqlx::query(due).execute(world.db()).await.expect("good").rows_affected(),
-        1,
-        "a look is planned"
-    );
+    assert_eq!(world.planned_role_lists_are_due().await, 1, "a look is planned");
 }
 
-async fn why(world: &World, fan: &Fan) -> String {
-    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
-    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is explained")
-}
-
-async fn list(world: &World) -> String {
-    world.nexrole(&["map", "list", "--guild", &world.guild.to_string()]).await.expect("they are listed")
+/// Jobs that wait because the role gives Administrator.
+async fn suspended(world: &World) -> usize {
+    let said = "suspended: it gives Administrator;";
+    world.jobs_where(|job| job.is(JobState::Parked) && job.outcome.starts_with(said)).await
 }
 
 async fn map(world: &World, price: &str, role: u64) -> Result<String, String> {
-    let (guild, role) = (world.guild.to_string(), role.to_string());
-    world.nexrole(&["map", "add", "--guild", &guild, "--price", price, "--role", &role]).await
+    world.of_guild(&["map", "add", "--price", price, "--role", &role.to_string()]).await
 }
 
 async fn reads(world: &World) -> usize {
-    let requests = world.discord.requests().await.expect("Discord answers");
-    requests.iter().filter(|request| request.method == "GET" && request.path.ends_with("/roles")).count()
+    world.discord_calls_where(|call| call.method == "GET" && call.path.ends_with("/roles")).await
 }
 
 #[tokio::test]
@@ -74,14 +57,13 @@ async fn a_role_known_to_be_dangerous_is_not_mapped() {
     }
     let harmless = world.discord.create_role(world.guild, "Supporter").await.unwrap();
     set(&world, harmless, "104188993").await;
-    let known = "SELECT count(*) FROM guild_roles WHERE danger IS NOT NULL";
     // The bot's own and @everyone among them.
-    world.until("the bot has read all roles", async || world.number(known).await == 8).await;
+    world.until("the bot has read all roles", async || world.dangerous_roles().await == 8).await;
     for (role, said) in refused {
         let refusal = map(&world, "price_other", role).await.unwrap_err();
         assert!(refusal.contains(&said) && refusal.contains(&role.to_string()), "{refusal}");
     }
-    assert_eq!(world.number("SELECT count(*) FROM role_mappings").await, 1, "nothing was written");
+    assert_eq!(world.mappings().await, 1, "nothing was written");
     map(&world, "price_other", harmless).await.unwrap();
     world.finish().await;
 }
@@ -101,12 +83,8 @@ async fn a_role_that_discord_gives_is_refused_also_while_the_list_is_unread() {
         made.push(role);
     }
     // The bot's own and @everyone among them.
-    let known = "SELECT count(*) FROM guild_roles WHERE danger IS NOT NULL";
-    world.until("the bot has read all roles", async || world.number(known).await == 4).await;
-    sqlx::query("UPDATE role_reads SET read_at = now() - interval '3 days', hinted_at = now()")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.until("the bot has read all roles", async || world.dangerous_roles().await == 4).await;
+    world.role_lists_are_days_old_and_wrong().await;
     let refusal = map(&world, "price_other", made[0]).await.unwrap_err();
     assert!(refusal.contains("boost the server. Map another role"), "{refusal}");
     // Somebody may have taken the permission from it since.
@@ -133,22 +111,19 @@ async fn a_role_that_discord_gives_is_caught_at_the_first_look_with_what_helps()
         roles.push(role);
     }
     world.start_bot().await;
-    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
-    world.until("the bot has looked", async || world.number(unseen).await == 0).await;
-    let listed = list(&world).await;
+    world.until_every_mapped_role_is_seen().await;
+    let listed = world.map_list().await;
     for (_, said) in cases {
         let line =
             listed.lines().find(|line| line.contains(said)).unwrap_or_else(|| panic!("{said}: {listed}"));
         assert!(line.contains("SUSPENDED") && line.ends_with("Map another role."), "{line}");
     }
-    let status = world.discord.interact(world.guild, owner, "status").await.unwrap();
-    assert!(!status.text().contains("Take those permissions"), "{}", status.text());
-    assert!(status.text().contains("Map another role"), "{}", status.text());
+    let status = world.status_for(owner).await;
+    assert!(!status.contains("Take those permissions"), "{status}");
+    assert!(status.contains("Map another role"), "{status}");
     // The doctor says the same.
     world.set("DISCORD_TOKEN", "any-token");
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
-    command.args(["doctor", "--json"]).envs(world.variables()).current_dir(std::env::temp_dir());
-    let said = String::from_utf8(command.output().await.unwrap().stdout).unwrap();
+    let said = world.doctor_with_variables().await;
     assert_eq!(said.matches("nobody can give it").count(), roles.len(), "{said}");
     world.close().await;
 }
@@ -163,28 +138,28 @@ async fn a_role_that_nobody_looked_at_is_given_only_when_it_is_mended() {
     world.start_bot().await;
     let (ana, owner) = (world.fan().await, world.discord.join(world.guild, "owner").await.unwrap());
     world.subscribes(&ana).await;
-    world.until("the job waits", async || world.number(SUSPENDED).await == 1).await;
-    assert_eq!(world.number(AUDITED).await, 1);
+    world.until("the job waits", async || suspended(&world).await == 1).await;
+    assert_eq!(world.audit(AuditAction::RoleSuspended).await, 1);
     assert!(world.role_calls().await.is_empty());
-    let (listed, explained) = (list(&world).await, why(&world, &ana).await);
+    let (listed, explained) = (world.map_list().await, world.why(&ana).await);
     assert!(listed.contains("SUSPENDED: it gives Administrator."), "{listed}");
     assert!(explained.contains("suspended: it gives Administrator"), "{explained}");
-    let status = world.discord.interact(world.guild, owner, "status").await.unwrap();
-    assert!(status.text().contains(&format!("<@&{}> is suspended", world.vip)), "{}", status.text());
+    let status = world.status_for(owner).await;
+    assert!(status.contains(&format!("<@&{}> is suspended", world.vip)), "{status}");
     // Another who pays costs Discord nothing.
     let calls = world.discord.requests().await.unwrap().len();
     let ben = world.fan().await;
     world.subscribes(&ben).await;
-    world.until("Ben's job waits too", async || world.number(SUSPENDED).await == 2).await;
+    world.until("Ben's job waits too", async || suspended(&world).await == 2).await;
     let more: Vec<_> = world.discord.requests().await.unwrap().split_off(calls);
     assert!(!more.iter().any(|call| call.path.contains("/members/")), "{more:?}");
 
     set(&world, world.vip, "0").await;
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
-    assert_eq!(world.number(AUDITED).await, 1, "said once");
-    assert_eq!(world.number("SELECT count(*) FROM audit_log WHERE action = 'role.resumed'").await, 1);
-    assert!(!list(&world).await.contains("SUSPENDED"));
+    assert_eq!(world.audit(AuditAction::RoleSuspended).await, 1, "said once");
+    assert_eq!(world.audit(AuditAction::RoleResumed).await, 1);
+    assert!(!world.map_list().await.contains("SUSPENDED"));
     world.finish().await;
 }
 
@@ -197,23 +172,22 @@ async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_no
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
 
-    let hinted = "SELECT count(*) FROM role_reads WHERE hinted_at > read_at";
     set(&world, world.vip, ADMINISTRATOR).await;
-    world.until("the bot has heard", async || world.number(hinted).await == 1).await;
+    world.until("the bot has heard", async || world.role_list_is(|list| list.is_older_than_hint).await).await;
     // The list is not read yet: roles may still be dragged about.
     world.subscribes(&carl).await;
-    world.until("Carl's job waits", async || world.number(SUSPENDED).await == 1).await;
+    world.until("Carl's job waits", async || suspended(&world).await == 1).await;
     // Ben leaves and comes back: that he had it does not give it to him again.
     world.discord.leave(world.guild, ben.user).await.unwrap();
     world.discord.rejoin(world.guild, ben.user).await.unwrap();
-    world.until("Ben's job waits too", async || world.number(SUSPENDED).await == 2).await;
+    world.until("Ben's job waits too", async || suspended(&world).await == 2).await;
     assert_eq!(world.role_calls().await, ["PUT 204"; 2], "nothing since");
     assert!(world.has(&ana, world.vip).await, "who has it keeps it");
 
     // What we gave is taken when its time comes, however mighty it is by now.
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
-    assert_eq!(world.number(AUDITED).await, 1);
+    assert_eq!(world.audit(AuditAction::RoleSuspended).await, 1);
 
     set(&world, world.vip, "0").await;
     world.until_vip(&ben).await;
@@ -229,20 +203,17 @@ async fn while_a_role_is_suspended_what_is_given_by_hand_is_not_ours_a_minute_la
     let first = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     set(&world, world.vip, ADMINISTRATOR).await;
-    let hinted = "SELECT count(*) FROM role_reads WHERE hinted_at > read_at";
-    world.until("the bot has heard", async || world.number(hinted).await == 1).await;
+    world.until("the bot has heard", async || world.role_list_is(|list| list.is_older_than_hint).await).await;
     world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
     let second = world.subscribes(&ana).await;
-    world.until("Ana's job waits", async || world.number(SUSPENDED).await == 1).await;
+    world.until("Ana's job waits", async || suspended(&world).await == 1).await;
     world.later(1).await;
-    let rows = "SELECT count(*) FROM role_grants";
-    world.until("nothing is held because of us", async || world.number(rows).await == 0).await;
+    world.until("nothing is held because of us", async || world.grants().await == 0).await;
     world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
     for subscription in [first, second] {
         world.stripe.cancel(&subscription).await.unwrap();
     }
-    let live = "SELECT count(*) FROM access_sources WHERE state = 'live'";
-    world.until("she does not pay any more", async || world.number(live).await == 0).await;
+    world.until("she does not pay any more", async || world.sources_live().await == 0).await;
     world.settle().await;
     assert!(world.has(&ana, world.vip).await, "a moderator gave it");
     world.close().await;
@@ -260,9 +231,9 @@ async fn what_nobody_told_is_read_before_a_role_is_given() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     set(&world, world.vip, ADMINISTRATOR).await;
-    time_passes(&world).await;
+    world.role_lists_age().await;
     world.subscribes(&ben).await;
-    world.until("Ben's job waits", async || world.number(SUSPENDED).await == 1).await;
+    world.until("Ben's job waits", async || suspended(&world).await == 1).await;
     assert_eq!(world.role_calls().await, ["PUT 204"]);
     // Nor is it told that the role was mended.
     set(&world, world.vip, "0").await;
@@ -283,20 +254,19 @@ async fn until_discord_says_what_a_role_may_do_it_is_not_given() {
         world.discord.fault(fault).await.unwrap();
     }
     world.discord.fault(sandbox::Fault::status(503).on("GET", "/roles").times(100_000)).await.unwrap();
-    time_passes(&world).await;
+    world.role_lists_age().await;
     world.subscribes(&ben).await;
-    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts > 0
-                    AND outcome LIKE 'the list of roles could not be read%'";
-    world.until("Ben's job waits", async || world.number(waits).await == 1).await;
+    let waits = |job: &Job| {
+        let said = "the list of roles could not be read";
+        job.is(JobState::Pending) && job.attempts > 0 && job.outcome.starts_with(said)
+    };
+    world.until("Ben's job waits", async || world.jobs_where(waits).await == 1).await;
     // Meanwhile who stops paying loses the role: that needs no such list.
     world.stripe.cancel(&subscription).await.unwrap();
     world.until("Ana has lost it", async || !world.has(&ana, world.vip).await).await;
     assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204"]);
     world.discord.clear_faults().await.unwrap();
-    sqlx::query("UPDATE role_jobs SET due_at = now() WHERE state = 'pending'")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.jobs_are_due().await;
     world.until_vip(&ben).await;
     world.finish().await;
 }
@@ -304,15 +274,9 @@ async fn until_discord_says_what_a_role_may_do_it_is_not_given() {
 #[tokio::test]
 async fn giving_a_role_to_many_costs_one_reading() {
     let world = World::start().await;
-    world
-        .until("the session's first reading is done", async || {
-            world
-                .number("SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at")
-                .await
-                == 1
-        })
-        .await;
-    time_passes(&world).await;
+    let read = async || world.role_list_is(RoleList::is_settled).await;
+    world.until("the session's first reading is done", read).await;
+    world.role_lists_age().await;
     let before = reads(&world).await;
     let mut fans = Vec::new();
     for _ in 0..25 {
@@ -353,8 +317,7 @@ async fn an_older_list_never_replaces_a_newer_one() {
     guild_roles::hint(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
     // Newer than the last list, older than the hint: what was hinted at may be missing in it.
-    let hinted = "UPDATE role_reads SET read_at = now() - interval '1 hour'";
-    sqlx::query(hinted).execute(world.db()).await.unwrap();
+    world.role_lists_are_an_hour_old().await;
     assert!(!write(None, 30).await.is_fresh);
     assert!(write(None, 0).await.is_fresh);
     bot.close().await;

@@ -2,22 +2,12 @@
 
 use sandbox::discord::Fault;
 use serde_json::json;
+use shared::domain::job::JobState;
 
-use crate::world::{Fan, World};
-
-async fn why(world: &World, fan: &Fan) -> String {
-    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
-    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it tells")
-}
+use crate::support::world::World;
 
 async fn map(world: &World, command: &[&str]) -> String {
-    let guild = world.guild.to_string();
-    let arguments: Vec<_> = ["map"].iter().chain(command).copied().chain(["--guild", &guild]).collect();
-    world.nexrole(&arguments).await.expect("it tells")
-}
-
-async fn status(world: &World, asker: u64) -> String {
-    world.discord.interact(world.guild, asker, "status").await.expect("it answers").text()
+    world.of_guild(&[&["map"], command].concat()).await.expect("it tells")
 }
 
 #[tokio::test]
@@ -27,33 +17,31 @@ async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
     let (ana, ben) = (world.fan().await, world.fan().await);
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
-    for said in [why(&world, &ana).await, map(&world, &["list"]).await, status(&world, owner).await] {
+    for said in [world.why(&ana).await, world.map_list().await, world.status_for(owner).await] {
         assert!(!said.contains("deleted"), "{said}");
     }
     world.discord.delete_role(world.guild, world.vip).await.unwrap();
     world.subscribes(&ben).await;
-    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%role was deleted%'";
-    world.until("it is said once", async || world.number(waits).await == 1).await;
+    let deleted =
+        async |state| world.jobs_where(|job| job.is(state) && job.outcome.contains("role was deleted")).await;
+    world.until("it is said once", async || deleted(JobState::Parked).await == 1).await;
     world.later(5).await;
-    let failed =
-        "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
-    world.until("the job has failed", async || world.number(failed).await == 1).await;
-    let gone = "SELECT count(*) FROM guild_roles r JOIN mapped_roles m USING (guild_id, role_id)";
-    world.until("the list was read", async || world.number(gone).await == 0).await;
-    let said = why(&world, &ben).await;
+    world.until("the job has failed", async || deleted(JobState::Failed).await == 1).await;
+    world.until("the list was read", async || !world.is_listed(world.vip).await).await;
+    let said = world.why(&ben).await;
     assert!(said.contains("the role was deleted in Discord"), "{said}");
-    let said = why(&world, &ana).await;
+    let said = world.why(&ana).await;
     assert!(
         said.contains("was deleted in Discord: nobody has it") && !said.contains("confirmed by"),
         "{said}"
     );
-    let said = map(&world, &["list"]).await;
+    let said = world.map_list().await;
     assert!(said.contains("was deleted in Discord: nobody can be given it"), "{said}");
     assert!(!said.contains("follows payments"), "{said}");
     let vip = world.vip.to_string();
     let said = map(&world, &["preview", "--role", &vip]).await;
     assert!(said.contains("was deleted in Discord"), "{said}");
-    let said = status(&world, owner).await;
+    let said = world.status_for(owner).await;
     assert!(said.contains(&format!("Role `{vip}` was deleted in Discord")), "{said}");
     assert!(said.contains("held because of Nexrole: 0") && !said.contains("up to date"), "{said}");
     world.close().await;
@@ -67,15 +55,15 @@ async fn a_deleted_role_with_another_in_its_place_is_no_trouble_any_more() {
     let deleted = world.vip.to_string();
     world.discord.delete_role(world.guild, world.vip).await.unwrap();
     let named = format!("Role `{deleted}` was deleted in Discord");
-    world.until("it is named", async || status(&world, owner).await.contains(&named)).await;
+    world.until("it is named", async || world.status_for(owner).await.contains(&named)).await;
     world.vip = world.discord.create_role(world.guild, "VIP again").await.unwrap();
     let (price, role) = (world.price.clone(), world.vip.to_string());
     map(&world, &["add", "--price", &price, "--role", &role]).await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
-    world.until("it is named no more", async || !status(&world, owner).await.contains("deleted")).await;
-    let said = map(&world, &["list"]).await;
+    world.until("it is named no more", async || !world.status_for(owner).await.contains("deleted")).await;
+    let said = world.map_list().await;
     assert!(
         said.contains(&format!("role {deleted}  was deleted in Discord; what it was sold by gives another")),
         "{said}"
@@ -94,7 +82,7 @@ async fn a_new_role_is_not_a_deleted_one() {
     world.stop_bot().await.unwrap();
     let role = world.discord.create_role(world.guild, "Gold").await.unwrap();
     map(&world, &["add", "--price", "price_gold", "--role", &role.to_string()]).await;
-    let said = map(&world, &["list"]).await;
+    let said = world.map_list().await;
     assert!(said.contains(&role.to_string()) && !said.contains("deleted"), "{said}");
     world.close().await;
 }
@@ -117,7 +105,7 @@ async fn one_answer_that_says_deleted_has_the_list_read_again() {
             .count()
     };
     world.until("the list is read after the answer", async || reads().await > 0).await;
-    let said = map(&world, &["list"]).await;
+    let said = world.map_list().await;
     assert!(said.contains("follows payments") && !said.contains("deleted"), "{said}");
     world.close().await;
 }

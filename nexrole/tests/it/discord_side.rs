@@ -1,10 +1,13 @@
 //! Stories about Discord's answers: limits, refusals, outages, and what the bot makes of them.
 
+use std::time::Duration;
+
 use sandbox::discord::Fault;
 use serde_json::json;
+use shared::domain::{activity::Activity, audit::AuditAction, job::JobState};
 use testkit::{openapi::discord as description, report::say};
 
-use crate::world::World;
+use crate::support::world::{Active, World};
 
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
@@ -13,13 +16,11 @@ async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("both jobs are parked", async || world.number(parked).await == 2).await;
+    world.until_parked(2, "both jobs are parked").await;
     assert_eq!(world.role_calls().await, ["PUT 403"], "one probe, not one per job");
-    let said =
-        "SELECT count(*) FROM activity_log WHERE action = 'role.refused' AND detail LIKE '%code 50013'";
-    assert_eq!(world.number(said).await, 1);
-    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "the intention was dropped");
+    let refused = |line: &Active| line.is(Activity::RoleRefused) && line.detail.ends_with("code 50013");
+    assert_eq!(world.activity_where(refused).await, 1);
+    assert_eq!(world.grants().await, 0, "the intention was dropped");
     world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
@@ -37,7 +38,7 @@ async fn a_429_never_costs_an_attempt() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     assert_eq!(world.role_calls().await, ["PUT 429", "PUT 429", "PUT 204"]);
-    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
+    assert_eq!(world.most_attempts().await, Some(0));
     world.finish().await;
 }
 
@@ -68,7 +69,7 @@ async fn a_500_is_tried_again_and_costs_an_attempt() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     assert_eq!(world.role_calls().await, ["PUT 502", "PUT 204"]);
-    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 1);
+    assert_eq!(world.most_attempts().await, Some(1));
     world.finish().await;
 }
 
@@ -82,8 +83,7 @@ async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
         world.discord.fault(Fault::status(200).on("GET", "/members/").times(1).body(body)).await.unwrap();
     }
     world.stripe.cancel(&subscription).await.unwrap();
-    let failed = "SELECT count(*) FROM role_jobs WHERE attempts > 0";
-    world.until("a read has failed", async || world.number(failed).await == 1).await;
+    world.until("a read has failed", async || world.jobs_where(|job| job.attempts > 0).await == 1).await;
     assert!(world.has(&ana, world.vip).await);
     world.discord.clear_faults().await.unwrap();
     world.until_no_vip(&ana).await;
@@ -111,18 +111,17 @@ async fn a_service_stops_at_once_whatever_it_was_doing() {
             };
             world.until("the worker is calling", called).await;
         }
-        let stopped = tokio::time::timeout(std::time::Duration::from_secs(5), world.stop_bot()).await;
+        let stopped = tokio::time::timeout(Duration::from_secs(5), world.stop_bot()).await;
         stopped.expect("the bot stops in seconds").unwrap();
-        let leased = "SELECT count(*) FROM guild_gates WHERE owner IS NOT NULL";
-        assert_eq!(world.number(leased).await, 0, "the lease is given back");
+        assert!(!world.gate_is(|gate| gate.is_leased).await, "the lease is given back");
         if hangs {
             // The next bot finishes it, once.
             world.discord.clear_faults().await.unwrap();
             world.start_bot().await;
             world.until_vip(&ana).await;
-            assert_eq!(world.number("SELECT count(*) FROM audit_log WHERE action = 'role.granted'").await, 1);
+            assert_eq!(world.audit(AuditAction::RoleGranted).await, 1);
         }
-        tokio::time::timeout(std::time::Duration::from_secs(5), world.stop_gateway())
+        tokio::time::timeout(Duration::from_secs(5), world.stop_gateway())
             .await
             .expect("the gateway stops in seconds");
         world.close().await;
@@ -151,13 +150,9 @@ async fn a_rejected_token_stops_the_bot_at_once() {
     world.subscribes(&ana).await;
     let error = world.bot_ends().await.unwrap_err();
     assert!(error.to_string().contains("set DISCORD_TOKEN"), "{error:#}");
-    let refused = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(401)).count();
+    let refused = world.discord_calls_where(|call| call.status == Some(401)).await;
     assert_eq!(refused, 1, "every refused call counts towards a ban");
-    assert_eq!(
-        world.number("SELECT count(*) FROM role_jobs WHERE state = 'pending'").await,
-        1,
-        "the job waits"
-    );
+    assert_eq!(world.pending().await, 1, "the job waits");
     world.close().await;
 }
 
@@ -167,16 +162,12 @@ async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
     let ana = world.fan().await;
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
-    let closed =
-        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '30 minutes'";
-    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    let left_alone = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_mins(30))).await;
+    world.until("the guild is left alone", left_alone).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;
-    for action in [
-        "SELECT count(*) FROM activity_log WHERE action = 'bot.away'",
-        "SELECT count(*) FROM activity_log WHERE action = 'bot.back'",
-    ] {
-        assert_eq!(world.number(action).await, 1, "{action}");
+    for activity in [Activity::BotAway, Activity::BotBack] {
+        assert_eq!(world.activity(activity).await, 1, "{activity:?}");
     }
     world.finish().await;
 }
@@ -187,13 +178,12 @@ async fn a_deleted_role_fails_the_job_and_says_so() {
     let ana = world.fan().await;
     world.discord.delete_role(world.guild, world.vip).await.unwrap();
     world.subscribes(&ana).await;
-    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%role was deleted%'";
-    world.until("it is said once", async || world.number(waits).await == 1).await;
+    let deleted =
+        async |state| world.jobs_where(|job| job.is(state) && job.outcome.contains("role was deleted")).await;
+    world.until("it is said once", async || deleted(JobState::Parked).await == 1).await;
     world.later(5).await;
-    let failed =
-        "SELECT count(*) FROM role_jobs WHERE state = 'failed' AND outcome LIKE '%role was deleted%'";
-    world.until("the job has failed", async || world.number(failed).await == 1).await;
-    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0);
+    world.until("the job has failed", async || deleted(JobState::Failed).await == 1).await;
+    assert_eq!(world.grants().await, 0);
     world.finish().await;
 }
 
@@ -210,8 +200,8 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
     let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
-    let read = "SELECT count(*) FROM activity_log WHERE action = 'status.read' AND user_id IS NOT NULL";
-    assert_eq!(world.number(read).await, 1, "who looked is written down");
+    let looked = |line: &Active| line.is(Activity::StatusRead) && line.user_id.is_some();
+    assert_eq!(world.activity_where(looked).await, 1, "who looked is written down");
     world.finish().await;
 }
 
@@ -229,7 +219,7 @@ async fn an_answer_that_breaks_off_costs_an_attempt_and_nothing_is_done_twice() 
         world.until_vip(&ana).await;
         assert_eq!(world.role_history(&ana).await, ["role.granted"]);
     }
-    let limited = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(429)).count();
+    let limited = world.discord_calls_where(|call| call.status == Some(429)).await;
     assert_eq!(limited, 1);
     assert_eq!(world.discord.state().await.unwrap()["invalid_requests"]["counted"], 0);
     world.finish().await;
@@ -242,13 +232,11 @@ async fn a_ban_page_stops_every_call_and_costs_no_attempt() {
     world.discord.fault(Fault::ban(1800).on("GET", "/members/")).await.unwrap();
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
-    let waiting =
-        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '25 minutes'";
-    world.until("the guild waits", async || world.number(waiting).await == 1).await;
-    world.until("both are known", async || world.number("SELECT count(*) FROM role_jobs").await == 2).await;
-    assert_eq!(world.number("SELECT max(attempts)::bigint FROM role_jobs").await, 0);
-    let members =
-        world.discord.requests().await.unwrap().iter().filter(|r| r.path.contains("/members/")).count();
+    let paused = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_mins(25))).await;
+    world.until("the guild waits", paused).await;
+    world.until("both are known", async || world.all_jobs().await.len() == 2).await;
+    assert_eq!(world.most_attempts().await, Some(0));
+    let members = world.discord_calls_where(|call| call.path.contains("/members/")).await;
     assert_eq!(members, 1, "each call while banned prolongs the ban");
     world.close().await;
 }

@@ -8,8 +8,15 @@ use nexrole::{children::free_port, doctor::Check};
 use sandbox::stripe::{Fault, KEY};
 use secrecy::ExposeSecret;
 use serde_json::{Value, json};
-use shared::{crypto::Keyring, db::pg_roles::Login};
-use sqlx::{AssertSqlSafe, PgConnection};
+use shared::{
+    crypto::Keyring,
+    db::pg_roles::Login,
+    domain::audit::{
+        Actor,
+        AuditAction::{self, RoleGranted, RoleLost, RoleRevoked},
+    },
+};
+use sqlx::PgConnection;
 use testkit::{openapi, scratch::Scratch};
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -17,11 +24,11 @@ use tokio::{
     process::Command,
 };
 
-use crate::{
-    bad_input::ENCRYPTION_KEYS,
-    keys::connect,
-    postgres::machine::NEXROLE,
-    world::{SECRET, World, wire::Wire},
+use crate::support::{
+    own_server::NEXROLE,
+    postgres_proxy::PostgresProxy,
+    tenants::{ENCRYPTION_KEYS, numbered},
+    world::{AuditLine, SECRET, World},
 };
 
 const OTHER_KEY: &str = "k1:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
@@ -100,23 +107,6 @@ async fn doctor(world: &World, changes: &[(&str, &str)]) -> Said {
     said
 }
 
-/// Everything in the database, and every call to the two vendors.
-async fn traces(world: &World) -> Vec<String> {
-    let tables =
-        "SELECT table_name::text FROM information_schema.tables WHERE table_schema = 'public' ORDER BY 1";
-    let tables: Vec<String> =
-        sqlx::query_scalar(tables).fetch_all(world.db()).await.expect("the query is good");
-    let mut traces = Vec::new();
-    for table in tables {
-        let rows =
-            format!("SELECT coalesce(string_agg(t::text, ';' ORDER BY t::text), '') FROM \"{table}\" t");
-        let rows: String =
-            sqlx::query_scalar(AssertSqlSafe(rows)).fetch_one(world.db()).await.expect("the query is good");
-        traces.push(format!("{table}: {rows}"));
-    }
-    traces
-}
-
 #[tokio::test]
 async fn all_is_well_and_what_cannot_be_seen_is_asked() {
     let world = World::start().await;
@@ -178,13 +168,13 @@ async fn all_is_well_and_what_cannot_be_seen_is_asked() {
 #[tokio::test]
 async fn looking_changes_nothing_anywhere() {
     let world = World::without_services().await;
-    connect(&world.login(Login::Operator), &Keyring::parse(ENCRYPTION_KEYS).unwrap(), 1).await;
+    numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await;
     world.map("price", &world.price.clone(), world.vip).await;
-    let before = traces(&world).await;
+    let before = world.database().rows_by_table().await;
     world.discord.clear_requests().await.unwrap();
     world.stripe.clear_requests().await.unwrap();
     doctor(&world, &[]).await;
-    assert_eq!(traces(&world).await, before);
+    assert_eq!(world.database().rows_by_table().await, before);
     let (at_discord, at_stripe) =
         (world.discord.requests().await.unwrap(), world.stripe.requests().await.unwrap());
     assert!(at_discord.len() >= 4 && at_stripe.len() >= 6, "{at_discord:?} {at_stripe:?}");
@@ -230,9 +220,9 @@ async fn what_is_wrong_with_stripes_key_is_said() {
 
     // A key in the database, and the variables of nobody.
     let ring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let connection = connect(&world.login(Login::Operator), &ring, 1).await;
+    let connection = numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await.connection;
     let sealed = ring.seal(&connection.place("api_key"), b"rk_live_hunter2").unwrap();
-    sqlx::query("UPDATE stripe_connections SET api_key = $1").bind(sealed).execute(world.db()).await.unwrap();
+    world.connections_get_key(&sealed).await;
     let said = stripe(KEY).await;
     said.fails(
         &["stripe.key", "discord.server"],
@@ -277,11 +267,8 @@ async fn what_keeps_the_bot_from_giving_roles_is_said() {
     doctor(&world, &[]).await.fails(&["discord.roles"], "does not exist any more", "map another");
     let again = discord.create_role(guild, "VIP again").await.unwrap();
     world.map("price", &world.price, again).await;
-    let listed = async |role: u64| -> bool {
-        let listed = sqlx::query_scalar("SELECT EXISTS (SELECT FROM guild_roles WHERE role_id = $1)");
-        listed.bind(role.cast_signed()).fetch_one(world.db()).await.unwrap()
-    };
-    world.until("the list was read", async || listed(again).await && !listed(vip).await).await;
+    let listed = async || world.is_listed(again).await && !world.is_listed(vip).await;
+    world.until("the list was read", listed).await;
     let said = doctor(&world, &[]).await;
     assert!(said.state("discord.roles") == "ok" && !said.text.contains("any more"), "{}", said.text);
     discord.kick_bot(guild).await.unwrap();
@@ -307,21 +294,16 @@ async fn a_database_that_is_public_forgets_or_is_behind_is_said() {
     }
     assert!(!said.text.contains("every mapped role") && !said.text.contains("no webhooks"), "{}", said.text);
 
-    let name: String =
-        sqlx::query_scalar("SELECT current_database()").fetch_one(world.db()).await.expect("a name");
     for setting in ["nexrole.may_lose_data = off", "synchronous_commit = off"] {
-        let statement = format!("ALTER DATABASE {name} SET {setting}");
-        sqlx::query(AssertSqlSafe(statement)).execute(world.db()).await.expect("altered");
+        world.database().set(setting).await;
     }
     let said = doctor(&world, &[]).await;
     said.fails(&["database.durability"], "synchronous_commit", "ALTER SYSTEM SET synchronous_commit = on");
     assert!(said.text.contains("the provider's settings"), "{}", said.text);
 
-    let statement = format!("ALTER DATABASE {name} SET nexrole.may_lose_data = on");
-    sqlx::query(AssertSqlSafe(statement)).execute(world.db()).await.expect("altered");
+    world.database().set("nexrole.may_lose_data = on").await;
     assert_eq!(doctor(&world, &[]).await.state("database.durability"), "warn");
-    let newest = "DELETE FROM _sqlx_migrations WHERE version = (SELECT max(version) FROM _sqlx_migrations)";
-    sqlx::query(newest).execute(world.db()).await.unwrap();
+    world.forget_the_newest_migration().await;
     doctor(&world, &[]).await.fails(&["database.schema"], "that are missing: 1", "nexrole migrate");
     world.close().await;
 }
@@ -329,7 +311,7 @@ async fn a_database_that_is_public_forgets_or_is_behind_is_said() {
 #[tokio::test]
 async fn secrets_that_do_not_open_and_old_keys_are_said() {
     let world = World::without_services().await;
-    connect(&world.login(Login::Operator), &Keyring::parse(ENCRYPTION_KEYS).unwrap(), 1).await;
+    numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await;
     let said = doctor(&world, &[("ENCRYPTION_KEYS", OTHER_KEY)]).await;
     // The bot is not in that server either.
     let fix = "the key of that id in ENCRYPTION_KEYS is another one";
@@ -383,7 +365,7 @@ async fn an_address_that_leads_elsewhere_and_a_service_that_waits_are_said() {
     said.fails(&["web.address"], "does not answer", "is its certificate good?");
     assert_eq!(said.state("web.tls"), "ask", "{}", said.text);
 
-    sqlx::query("UPDATE _sqlx_migrations SET success = false").execute(world.db()).await.unwrap();
+    world.migrations_succeeded(false).await;
     // An answer of /readyz stands for half a second.
     let url = format!("{}/readyz", world.gateway_url);
     world.until("it waits", async || world.http.get(&url).send().await.unwrap().status() == 503).await;
@@ -393,66 +375,49 @@ async fn an_address_that_leads_elsewhere_and_a_service_that_waits_are_said() {
         "the schema is behind this release",
         "goes on by itself",
     );
-    sqlx::query("UPDATE _sqlx_migrations SET success = true").execute(world.db()).await.unwrap();
+    world.migrations_succeeded(true).await;
     world.close().await;
 }
 
 #[tokio::test]
 async fn invariants_that_are_broken_are_named_with_their_server() {
     let world = World::without_services().await;
-    connect(&world.login(Login::Operator), &Keyring::parse(ENCRYPTION_KEYS).unwrap(), 1).await;
-    let guild = 200_000_000_000_000_001_i64;
+    numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await;
+    let guild = 200_000_000_000_000_001;
     let invariants = async || {
         let output = command(&world, &["invariants", "--json"]).output().await.unwrap();
         Said::of(&output)
     };
-    let change = async |user: i64, action: &'static str| {
-        let insert = "INSERT INTO audit_log (guild_id, actor, action, user_id, role_id, cause) VALUES ($1, 'bot', $2, $3, 7, 'x')";
-        sqlx::query(insert).bind(guild).bind(action).bind(user).execute(world.db()).await.unwrap();
+    let change = async |user: u64, action: AuditAction| {
+        let (actor, cause) = (Actor::Bot, "x".to_owned());
+        let (user, role) = (Some(user), Some(7));
+        world
+            .write_audit(AuditLine { guild, actor, action, user, role, cause, address: None, change: None })
+            .await;
     };
-    for action in ["role.granted", "role.revoked", "role.granted", "role.lost", "role.granted"] {
+    for action in [RoleGranted, RoleRevoked, RoleGranted, RoleLost, RoleGranted] {
         change(1, action).await;
     }
-    let accepted = "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, object_id, livemode, state)
-                    SELECT guild_id, connection_id, 'evt_1', 'customer.updated', 'cus_1', false, 'recorded' FROM stripe_connections";
-    sqlx::query(accepted).execute(world.db()).await.unwrap();
-    let dirty = "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id)
-                 SELECT guild_id, connection_id, 'customer', 'cus_1' FROM stripe_connections";
-    sqlx::query(dirty).execute(world.db()).await.unwrap();
-    let job = "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at)
-               VALUES ($1, 1, 7, 'grant', 'x', now() - interval '5 minutes')";
-    sqlx::query(job).bind(guild).execute(world.db()).await.unwrap();
+    world.an_event_is_unread().await;
+    world.a_job_was_due(guild, 5).await;
     // No row is wrong because of this.
-    let forgets: String = sqlx::query_scalar(
-        "SELECT format('ALTER DATABASE %I SET nexrole.may_lose_data = off', current_database())",
-    )
-    .fetch_one(world.db())
-    .await
-    .unwrap();
-    sqlx::query(AssertSqlSafe(forgets)).execute(world.db()).await.unwrap();
+    world.database().set("nexrole.may_lose_data = off").await;
     let said = invariants().await;
     assert_eq!((said.code, said.with("ok").len(), said.by_check.len()), (Some(0), 3, 3), "{}", said.text);
 
-    change(1, "role.granted").await;
-    change(2, "role.revoked").await;
+    change(1, RoleGranted).await;
+    change(2, RoleRevoked).await;
     // A server that was disconnected has an audit log too.
-    let state = "UPDATE stripe_connections SET state = $1";
-    sqlx::query(state).bind("disconnected").execute(world.db()).await.unwrap();
+    world.connections_become("disconnected").await;
     let said = invariants().await;
-    sqlx::query(state).bind("active").execute(world.db()).await.unwrap();
+    world.connections_become("active").await;
     said.fails(&["invariants.changes"], &format!("(server {guild}: 2)"), "report");
-    sqlx::query("UPDATE stripe_sync SET next_at = NULL").execute(world.db()).await.unwrap();
-    sqlx::query("UPDATE role_jobs SET due_at = now() - interval '11 minutes'")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.lose_the_reads().await;
+    world.jobs_were_due(11).await;
     let all = ["invariants.jobs", "invariants.events", "invariants.changes"];
     invariants().await.fails(&all, &format!("(server {guild}: 1)"), "does the bot run?");
     // The doctor looks too. Told to wait is not overdue.
-    sqlx::query("UPDATE guild_gates SET open_at = now() + interval '1 hour'")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.pause_for_an_hour().await;
     let said = doctor(&world, &[("STRIPE_API_URL", "http://127.0.0.1:9")]).await;
     assert_eq!(said.state("invariants.jobs"), "ok", "{}", said.text);
     assert_eq!((said.state("invariants.events"), said.state("invariants.changes")), ("fail", "fail"));
@@ -468,7 +433,7 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
 async fn a_database_that_goes_silent_is_given_up_and_what_it_did_not_say_is_asked() {
     let world = World::without_services().await;
     let silent_at = async |question: &str| {
-        let wire = Wire::to(world.database_url()).await;
+        let wire = PostgresProxy::to(world.database_url()).await;
         wire.silence(question, 1);
         let said = doctor(&world, &[("DATABASE_URL", &wire.url)]).await;
         said.fails(&["database.reachable"], "no answer within 20 seconds", "");

@@ -13,17 +13,13 @@ use std::{
 use nexrole::children::free_port;
 use serde_json::json;
 use shared::{
-    crypto::Keyring,
     db::{pg_roles::Login, pool, tenant},
     domain::{
         audit::Actor,
         billing::catalogue::{Catalogue, PaymentLink, Price},
     },
     ids::GuildId,
-    store::{
-        catalogue,
-        stripe_connections::{self, Connection},
-    },
+    store::{catalogue, stripe_connections},
 };
 
 use tokio::{
@@ -31,27 +27,13 @@ use tokio::{
     net::{TcpSocket, TcpStream},
 };
 
-use crate::{
-    bad_input::{ENCRYPTION_KEYS, event, sign},
-    crowd::{honest, places, room_for_a_crowd},
-    world::{SECRET, World, wire::Wire},
+use crate::support::{
+    overload::{honest, places, room_for_a_crowd},
+    postgres_proxy::PostgresProxy,
+    signing::{event, sign},
+    tenants::{SECOND_GUILD, TENANT_SECRET},
+    world::{SECRET, World},
 };
-
-/// A server whose secret, `whsec_of_a_tenant`, is sealed in the database. Out: the last part of its address.
-pub(crate) async fn sealed_tenant(world: &World, guild: &str) -> String {
-    let guild: GuildId = guild.parse().expect("an id");
-    let keyring = Keyring::parse(ENCRYPTION_KEYS).expect("a key");
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
-    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
-    let id =
-        stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
-    let place = Connection { guild, id }.place("webhook_secrets");
-    let sealed = keyring.seal(&place, b"whsec_of_a_tenant").expect("sealed");
-    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.expect("stored");
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.expect("known");
-    tenant.commit().await.expect("committed");
-    endpoint
-}
 
 /// From another of this machine's addresses, with a head and the first byte of a body.
 async fn half_a_request(world: &World, from: [u8; 4]) -> Option<TcpStream> {
@@ -114,9 +96,9 @@ async fn first_events_of_many_servers_at_once_all_get_in() {
     let mut world = World::without_services().await;
     let mut tenants = Vec::new();
     for n in 0..100 {
-        tenants.push(sealed_tenant(&world, &format!("222222222222222{n:03}")).await);
+        tenants.push(world.sealed_tenant(&format!("222222222222222{n:03}")).await);
     }
-    let wire = Wire::to(world.database_url()).await;
+    let wire = PostgresProxy::to(world.database_url()).await;
     world.set("DATABASE_URL", &wire.url);
     world.start_gateway().await;
     wire.slow(10);
@@ -124,7 +106,7 @@ async fn first_events_of_many_servers_at_once_all_get_in() {
     let post = async |tenant: &String| {
         let request = world.http.post(format!("{}/{tenant}", world.webhook())).body(body.clone());
         request
-            .header("Stripe-Signature", sign(&body, "whsec_of_a_tenant"))
+            .header("Stripe-Signature", sign(&body, TENANT_SECRET))
             .send()
             .await
             .expect("an answer")
@@ -185,7 +167,7 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
         prices: (0..2000).chain([1999]).map(price).collect(),
         payment_links: (0..2000).map(link).collect(),
     };
-    let wire = Wire::to(world.database_url()).await;
+    let wire = PostgresProxy::to(world.database_url()).await;
     let pool = pool::pool(&wire.url, 1, Login::Gateway).unwrap();
     drop(pool.across().await.unwrap());
     wire.slow(10);
@@ -233,12 +215,12 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
 #[tokio::test]
 async fn events_for_a_connected_server_get_in_though_their_sender_asked_for_too_much_that_does_not_exist() {
     let mut world = World::without_services().await;
-    let connected = sealed_tenant(&world, "222222222222222222").await;
+    let connected = world.sealed_tenant(SECOND_GUILD).await;
     world.start_gateway().await;
     let body = event("evt_1", "new.type", &json!({}), false);
     let post = |endpoint: &str| {
         let url = format!("{}/{endpoint}", world.webhook());
-        let signature = sign(&body, "whsec_of_a_tenant");
+        let signature = sign(&body, TENANT_SECRET);
         world.http.post(url).header("Stripe-Signature", signature).body(body.clone()).send()
     };
     let asked = AtomicU64::new(0);
@@ -257,7 +239,7 @@ async fn events_for_a_connected_server_get_in_though_their_sender_asked_for_too_
     let new = ["333333333333333333", "333333333333333334", "333333333333333335", "333333333333333336"];
     let mut told = None;
     for guild in new {
-        let endpoint = sealed_tenant(&world, guild).await;
+        let endpoint = world.sealed_tenant(guild).await;
         until_barred().await;
         let answer = post(&endpoint).await.unwrap();
         if answer.status() == 429 {

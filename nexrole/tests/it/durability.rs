@@ -10,16 +10,14 @@ use shared::{
     },
     ids::GuildId,
 };
-use sqlx::{AssertSqlSafe, PgExecutor, PgPool};
+use sqlx::PgExecutor;
 
-use crate::{cluster::Database, world::World};
+use crate::support::{cluster::Database, world::World};
 
 /// The tests' own server keeps nothing safe, and says so. From here on this database of it does not say so any more.
-async fn pretend_to_matter(database_url: &str, pool: &PgPool) -> Pool {
-    let name: String = sqlx::query_scalar("SELECT current_database()").fetch_one(pool).await.expect("a name");
-    let statement = format!("ALTER DATABASE {name} SET nexrole.may_lose_data = off");
-    sqlx::query(AssertSqlSafe(statement)).execute(pool).await.expect("altered");
-    pool::pool(database_url, 2, Login::Gateway).expect("the address is good")
+async fn pretend_to_matter(database: &Database) -> Pool {
+    database.set("nexrole.may_lose_data = off").await;
+    pool::pool(&database.url, 2, Login::Gateway).expect("the address is good")
 }
 
 async fn setting(db: impl PgExecutor<'_>, name: &str) -> String {
@@ -33,7 +31,7 @@ async fn a_commit_is_durable_even_where_the_servers_default_is_not() {
         return println!("SKIPPED: the tests run on somebody else's Postgres, which is durable");
     }
     assert_eq!(setting(&database.pool, "synchronous_commit").await, "off", "as the tests want it");
-    let pool = pretend_to_matter(&database.url, &database.pool).await;
+    let pool = pretend_to_matter(&database).await;
     assert_eq!(setting(pool.across().await.unwrap().unguarded(), "synchronous_commit").await, "on");
     let guild: GuildId = "222222222222222222".parse().unwrap();
     let mut tenant = tenant::begin(&pool, guild).await.unwrap();
@@ -51,7 +49,7 @@ async fn a_server_that_may_lose_data_is_not_ready_unless_it_says_that_it_is_mean
     }
     assert_eq!(readiness::readiness(&world.login(Login::Gateway)).await, Readiness::Ready);
     world.start_gateway().await;
-    let pool = pretend_to_matter(world.database_url(), world.db()).await;
+    let pool = pretend_to_matter(world.database()).await;
     assert_eq!(readiness::readiness(&pool).await, Readiness::MayLoseData);
     pool.close().await;
     world.stop_gateway().await;

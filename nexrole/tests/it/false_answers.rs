@@ -3,19 +3,17 @@
 
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
+use std::time::Duration;
+
 use sandbox::discord::{Action, Fault};
 use serde_json::{Value, json};
+use shared::domain::job::{JobOrigin, JobState};
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, Grant, Job, World};
 
 const UNKNOWN_MEMBER: u32 = 10007;
 const UNKNOWN_USER: u32 = 10013;
 const UNKNOWN_ROLE: u32 = 10011;
-/// Rows that wait for another look, and what they wait for.
-const WATCHED: &str = "SELECT count(*) FROM role_grants WHERE look_at IS NOT NULL";
-const SHOWN_ABSENT: &str = "SELECT count(*) FROM role_grants WHERE absent_since IS NOT NULL";
-const ENDING: &str = "SELECT count(*) FROM role_grants WHERE state = 'ending'";
-const ROWS: &str = "SELECT count(*) FROM role_grants";
 
 fn says(code: u32) -> Value {
     json!({ "message": "x", "code": code })
@@ -28,34 +26,32 @@ impl World {
         self.discord.fault(Fault::status(status).on(method, &path).times(1).body(says(code))).await.unwrap();
     }
 
-    async fn until_none(&self, what: &str, query: &'static str) {
-        self.until(what, async || self.number(query).await == 0).await;
+    async fn until_grants(&self, number: usize, what: &str, fits: impl Fn(&Grant) -> bool) {
+        self.until(what, async || self.grants_where(&fits).await == number).await;
         self.settle().await;
     }
 
-    async fn until_one(&self, what: &str, query: &'static str) {
-        self.until(what, async || self.number(query).await == 1).await;
+    async fn until_no_grant(&self, what: &str) {
+        self.until_grants(0, what, |_| true).await;
+    }
+
+    /// The job waits, and nothing else happens.
+    async fn until_a_job_waits(&self, what: &str, fits: impl Fn(&Job) -> bool) {
+        let waits = async || self.jobs_where(|job| job.is(JobState::Parked) && fits(job)).await;
+        self.until(what, async || waits().await == 1).await;
         self.settle().await;
     }
 
     /// A minute later the last look has shown that what was taken stays away.
     async fn last_look(&self) {
-        self.until_one("it waits for its last look", ENDING).await;
+        self.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
         self.later(1).await;
-        self.until_none("the last look", ROWS).await;
+        self.until_no_grant("the last look").await;
     }
 
     /// A new session of the Gateway: what happened before it is not told.
     async fn session(&self) {
         self.discord.invalidate_gateway(false).await.unwrap();
-    }
-
-    /// Before the row was written: they never left since.
-    async fn joined_long_ago(&self, fan: &Fan) {
-        let user = i64::try_from(fan.user).unwrap();
-        let statement =
-            "UPDATE role_grants SET confirmed_at = confirmed_at + interval '1 hour' WHERE user_id = $1";
-        sqlx::query(statement).bind(user).execute(self.db()).await.unwrap();
     }
 
     async fn member_of_vip(&self) -> (Fan, String) {
@@ -73,10 +69,9 @@ async fn who_is_said_to_be_absent_when_access_ends_is_found_by_the_next_session(
     let (ana, subscription) = world.member_of_vip().await;
     world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+    world.until_grants(1, "the false answer is written down", |grant| grant.is_shown_absent).await;
     assert!(world.has(&ana, world.vip).await);
-    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
-    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
+    let why = world.why(&ana).await;
     assert!(
         why.contains("not there, said Discord") && why.contains("believed when it says so again"),
         "{why}"
@@ -101,7 +96,7 @@ async fn who_is_said_to_be_absent_when_access_ends_loses_the_role_five_minutes_l
         let (fan, subscription) = world.member_of_vip().await;
         world.false_answer(method, &fan, 404, code).await;
         world.stripe.cancel(&subscription).await.unwrap();
-        world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+        world.until_grants(1, "the false answer is written down", |grant| grant.is_shown_absent).await;
         assert!(world.has(&fan, world.vip).await, "{method} {code}");
         world.later(5).await;
         world.until_no_vip(&fan).await;
@@ -118,9 +113,9 @@ async fn who_is_said_to_be_absent_while_they_pay_is_forgotten_neither_now_nor_la
     let (ana, subscription) = world.member_of_vip().await;
     world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
     world.session().await;
-    world.until_one("the false answer is written down", SHOWN_ABSENT).await;
+    world.until_grants(1, "the false answer is written down", |grant| grant.is_shown_absent).await;
     world.later(5).await;
-    world.until_none("the second look shows them", WATCHED).await;
+    world.until_grants(0, "the second look shows them", |grant| grant.is_watched).await;
     assert_eq!(world.role_calls().await, ["PUT 204"]);
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
@@ -143,8 +138,7 @@ async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
         let fan = world.fan().await;
         world.false_answer(method, &fan, 404, code).await;
         world.subscribes(&fan).await;
-        let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-        world.until_one("the job waits", parked).await;
+        world.until_a_job_waits("the job waits", |_| true).await;
         world.later(5).await;
         world.until_vip(&fan).await;
         assert_eq!(world.role_history(&fan).await, ["role.granted"], "{method} {code}");
@@ -156,21 +150,20 @@ async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
 #[tokio::test]
 async fn a_failure_before_the_first_false_answer_is_no_such_answer() {
     let world = World::start().await;
-    let waits = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND due_at < now() + interval '6 min'";
-    let waits_long =
-        "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND due_at > now() + interval '5 h'";
     let ana = world.fan().await;
     let path = format!("/members/{}", ana.user);
     world.discord.fault(Fault::status(502).on("GET", &path).times(1)).await.unwrap();
     world.subscribes(&ana).await;
-    let failed = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts = 1";
-    world.until("the read failed", async || world.number(failed).await == 1).await;
+    let failed = |job: &Job| job.is(JobState::Pending) && job.attempts == 1;
+    world.until("the read failed", async || world.jobs_where(failed).await == 1).await;
     world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
     world.later(1).await;
-    world.until_one("the job waits", waits).await;
+    world.until_a_job_waits("the job waits", |job| job.is_due_within(Duration::from_mins(6))).await;
     world.false_answer("GET", &ana, 404, UNKNOWN_MEMBER).await;
     world.later(5).await;
-    world.until_one("the job waits for long", waits_long).await;
+    world
+        .until_a_job_waits("the job waits for long", |job| !job.is_due_within(Duration::from_hours(5)))
+        .await;
     world.close().await;
 }
 
@@ -180,19 +173,16 @@ async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {
     let world = World::start().await;
     let ana = world.fan().await;
     // The session's own look at the roles is over.
-    world.until_one("the session has begun", "SELECT count(*) FROM guild_gates WHERE invited").await;
-    let read = "SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at";
-    world.until_one("the roles are read", read).await;
+    world.until_the_session_has_read_the_roles().await;
+    world.settle().await;
     // Nothing is known about the role, so that it is looked up before it is given.
-    sqlx::query("DELETE FROM guild_roles").execute(world.db()).await.unwrap();
+    world.forget_the_list_of_roles().await;
     let everyone = json!([{ "id": world.guild.to_string(), "name": "@everyone", "permissions": "0", "position": 0,
                             "color": 0, "hoist": false, "managed": false, "mentionable": false, "flags": 0 }]);
     let path = format!("/guilds/{}/roles", world.guild);
     world.discord.fault(Fault::status(200).on("GET", &path).times(1).body(everyone)).await.unwrap();
     world.subscribes(&ana).await;
-    let parked =
-        "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%role was deleted%'";
-    world.until_one("the job waits", parked).await;
+    world.until_a_job_waits("the job waits", |job| job.outcome.contains("role was deleted")).await;
     world.later(5).await;
     world.until_vip(&ana).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);
@@ -207,12 +197,12 @@ async fn a_removal_that_did_nothing_is_made_once_more() {
     let path = format!("/members/{}/roles/", ana.user);
     world.discord.fault(Fault::status(204).on("DELETE", &path).times(1).text("")).await.unwrap();
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_one("it waits for its last look", ENDING).await;
+    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
     assert!(world.has(&ana, world.vip).await);
     world.later(1).await;
     world.until_no_vip(&ana).await;
     world.later(1).await;
-    world.until_none("the last look", ROWS).await;
+    world.until_no_grant("the last look").await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     world.finish().await;
 }
@@ -225,22 +215,22 @@ async fn a_grant_that_did_nothing_is_made_once_more() {
     let path = format!("/members/{}/roles/", ana.user);
     world.discord.fault(Fault::status(204).on("PUT", &path).times(1).text("")).await.unwrap();
     world.subscribes(&ana).await;
-    world.until_one("Discord says that it is done", ROWS).await;
+    world.until_grants(1, "Discord says that it is done", |_| true).await;
     world.until("it is settled", async || world.role_calls().await == ["PUT 204"]).await;
     world.settle().await;
     assert!(!world.has(&ana, world.vip).await);
     // They have been here for long.
-    world.joined_long_ago(&ana).await;
+    world.joined_long_before(&ana).await;
     world.session().await;
     world.until_vip(&ana).await;
     let granted_twice = ["role.granted", "role.lost", "role.granted"];
     assert_eq!(world.role_history(&ana).await, granted_twice);
     world.later(1).await;
-    world.until_none("it was seen", WATCHED).await;
+    world.until_grants(0, "it was seen", |grant| grant.is_watched).await;
     world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
-    world.joined_long_ago(&ana).await;
+    world.joined_long_before(&ana).await;
     world.session().await;
-    world.until_one("it is left alone", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
+    world.until_grants(1, "it is left alone", |grant| grant.is_taken).await;
     assert_eq!(world.role_history(&ana).await, granted_twice);
     world.close().await;
 }
@@ -253,14 +243,14 @@ async fn a_role_that_comes_back_twice_is_left_to_whoever_gives_it() {
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
     for calls in [2, 1] {
-        world.until_one("it waits for its last look", ENDING).await;
+        world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
         world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
         world.later(1).await;
         if calls == 2 {
             world.until_no_vip(&ana).await;
         }
     }
-    world.until_none("it is given up", ROWS).await;
+    world.until_no_grant("it is given up").await;
     assert!(world.has(&ana, world.vip).await);
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked", "role.left"]);
     let removals = world.discord.audit_log(world.guild).await.unwrap();
@@ -274,10 +264,10 @@ async fn who_has_left_is_believed_to_be_gone_five_minutes_later() {
     let world = World::start().await;
     let (ana, _) = world.member_of_vip().await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
-    world.until_one("the leaving was noticed", SHOWN_ABSENT).await;
+    world.until_grants(1, "the leaving was noticed", |grant| grant.is_shown_absent).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);
     world.later(5).await;
-    world.until_none("it is believed", ROWS).await;
+    world.until_no_grant("it is believed").await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost"]);
     assert_eq!(world.role_calls().await, ["PUT 204"]);
     world.finish().await;
@@ -289,23 +279,23 @@ async fn the_last_look_costs_one_read() {
     let world = World::start().await;
     let second = world.discord.create_role(world.guild, "Second").await.unwrap();
     world.map("price", &world.price.clone(), second).await;
-    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
-    world.until_none("the bot has looked who holds it", unseen).await;
+    world.until_every_mapped_role_is_seen().await;
+    world.settle().await;
     let ana = world.fan().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.until("they have both", async || world.has(&ana, second).await).await;
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
-    world.until("both are taken", async || world.number(ENDING).await == 2).await;
+    world.until("both are taken", async || world.grants_where(|grant| grant.is_ending).await == 2).await;
     world.settle().await;
     world.discord.clear_requests().await.unwrap();
     world.later(1).await;
-    world.until_none("the last look", ROWS).await;
+    world.until_no_grant("the last look").await;
     let calls = world.discord.requests().await.unwrap();
     let reads: Vec<_> = calls.iter().filter(|call| call.path.contains("/members/")).collect();
     assert_eq!(reads.len(), 1, "{reads:?}");
-    assert_eq!(world.number("SELECT count(*) FROM role_jobs WHERE origin = 'recheck'").await, 2);
+    assert_eq!(world.jobs_where(|job| job.origin == JobOrigin::Recheck).await, 2);
     world.finish().await;
 }
 
@@ -315,7 +305,7 @@ async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
     let world = World::start().await;
     let (ana, subscription) = world.member_of_vip().await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_one("it waits for its last look", ENDING).await;
+    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
     let (guild, member) = (world.guild.to_string(), ana.user.to_string());
     // Or it would be linked again when it is read.
     world
@@ -326,7 +316,7 @@ async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
     world.heard().await;
     let said = world.nexrole(&["erase", "--guild", &guild, "--member", &member]).await.unwrap();
     assert!(said.contains("Forgotten."), "{said}");
-    assert_eq!(world.number(ROWS).await, 0);
+    assert_eq!(world.grants().await, 0);
     world.close().await;
 }
 
@@ -336,13 +326,14 @@ async fn the_last_look_is_made_at_a_refused_role_too() {
     let world = World::start().await;
     let (ana, subscription) = world.member_of_vip().await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_one("it waits for its last look", ENDING).await;
+    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
     let ben = world.fan().await;
     world.false_answer("PUT", &ben, 403, 50013).await;
     world.subscribes(&ben).await;
-    world.until_one("the role is refused", "SELECT count(*) FROM role_health").await;
+    world.until("the role is refused", async || world.refused_roles().await.len() == 1).await;
+    world.settle().await;
     world.later(1).await;
-    world.until_none("the last look", ROWS).await;
+    world.until_no_grant("the last look").await;
     // Who gets it by hand from now on, since the bot cannot, keeps it when the bot can again.
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204", "PUT 403"]);
@@ -355,13 +346,12 @@ async fn a_role_that_somebody_else_took_is_not_said_to_be_held() {
     let world = World::start().await;
     let (ana, _) = world.member_of_vip().await;
     world.session().await;
-    world.until_none("it was seen", "SELECT count(*) FROM role_grants WHERE unseen").await;
+    world.until_grants(0, "it was seen", |grant| grant.unseen).await;
     world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
-    world.joined_long_ago(&ana).await;
+    world.joined_long_before(&ana).await;
     world.session().await;
-    world.until_one("it is seen", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
-    let (guild, member) = (world.guild.to_string(), ana.user.to_string());
-    let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
+    world.until_grants(1, "it is seen", |grant| grant.is_taken).await;
+    let why = world.why(&ana).await;
     assert!(why.contains("taken from them at Discord, not by us") && !why.contains("confirmed by"), "{why}");
     let owner = world.discord.join(world.guild, "owner").await.unwrap();
     let status = world.discord.interact(world.guild, owner, "status").await.unwrap().text();
@@ -370,6 +360,6 @@ async fn a_role_that_somebody_else_took_is_not_said_to_be_held() {
     // Given back by hand: all is well.
     world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
     world.session().await;
-    world.until_none("it is seen", "SELECT count(*) FROM role_grants WHERE taken_at IS NOT NULL").await;
+    world.until_grants(0, "it is seen", |grant| grant.is_taken).await;
     world.close().await;
 }

@@ -6,21 +6,14 @@ use std::time::Duration;
 use futures::StreamExt as _;
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{
-    crypto::Keyring,
-    db::{pg_roles::Login, tenant},
-    domain::audit::Actor,
-    store::{
-        retention,
-        stripe_connections::{self, Connection},
-    },
-};
+use shared::{db::pg_roles::Login, store::retention};
 use testkit::event_kinds;
 
-use crate::{
-    bad_input::{ENCRYPTION_KEYS, event, sign_at},
-    http::scaled,
-    world::{SECRET, World},
+use crate::support::{
+    scale::scaled,
+    signing::{event, sign_at},
+    tenants::{NewTenant, SECOND_GUILD, SealedTenant},
+    world::{Event, Read, SECRET, World},
 };
 
 fn now() -> i64 {
@@ -83,8 +76,7 @@ fn nearly(random: &mut StdRng) -> (Vec<u8>, String) {
 async fn no_random_and_no_nearly_right_signature_gets_in() {
     let mut world = behind_a_proxy().await;
     world.start_gateway().await;
-    let rows = "SELECT (SELECT count(*) FROM stripe_events) + (SELECT count(*) FROM stripe_sync)";
-    let before = world.number(rows).await;
+    let before = world.events_and_reads().await;
     let total = scaled(1_000, 100_000);
     let tries = futures::stream::iter(0..u32::try_from(total).expect("few")).map(async |n| {
         let (body, header) = nearly(&mut StdRng::seed_from_u64(n.into()));
@@ -97,7 +89,7 @@ async fn no_random_and_no_nearly_right_signature_gets_in() {
     println!("{total} forged signatures: {refused} refused, {limited} not even looked at");
     assert_eq!(refused + limited, total);
     assert!(refused >= total.min(60_000));
-    assert_eq!(world.number(rows).await, before);
+    assert_eq!(world.events_and_reads().await, before);
     let body = event("evt_true", "new.type", &json!({}), false);
     assert_eq!(world.post_signed(&body).await.status(), 200, "the same secret signs true events");
     world.close().await;
@@ -122,20 +114,16 @@ async fn a_replay_is_late_or_a_duplicate_also_after_forty_days() {
         assert_eq!(post(age).await, (400, Value::Null), "{age} s old");
     }
     world.settle().await;
-    let (jobs, calls) = (world.number("SELECT count(*) FROM role_jobs").await, world.role_calls().await);
+    let (jobs, calls) = (world.all_jobs().await.len(), world.role_calls().await);
     // Whoever has the secret, Stripe itself among them, can sign it anew.
     for (days, duplicate) in [(40, true), (49, true), (10, false)] {
-        sqlx::query("UPDATE stripe_events SET received_at = received_at - make_interval(days => $1)")
-            .bind(days)
-            .execute(world.db())
-            .await
-            .unwrap();
+        world.events_age(days).await;
         retention::sweep(&mut world.login(Login::Retention).across().await.unwrap(), 1000).await.unwrap();
         assert_eq!(post(0).await, (200, json!(duplicate)), "{days} days later");
         world.settle().await;
     }
     // After 99 days it was forgotten: what it says is read again from Stripe, and nothing is new.
-    assert_eq!(world.number("SELECT count(*) FROM role_jobs").await, jobs);
+    assert_eq!(world.all_jobs().await.len(), jobs);
     assert_eq!(world.role_calls().await, calls);
     world.finish().await;
 }
@@ -156,7 +144,7 @@ async fn clocks_may_be_five_minutes_apart_and_a_refused_event_gets_in_when_they_
         let duplicate = again.json::<Value>().await.unwrap()["duplicate"].clone();
         assert_eq!(duplicate, expected == 200, "{apart} s apart");
     }
-    assert_eq!(world.number("SELECT count(*) FROM stripe_events WHERE event_id LIKE 'evt_skew%'").await, 7);
+    assert_eq!(world.events_where(|event| event.event_id.starts_with("evt_skew")).await, 7);
     world.close().await;
 }
 
@@ -164,20 +152,12 @@ async fn clocks_may_be_five_minutes_apart_and_a_refused_event_gets_in_when_they_
 #[tokio::test]
 async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
     let mut world = behind_a_proxy().await;
-    let guild = "222222222222222222".parse().unwrap();
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
-    let id =
-        stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, Some(true)).await.unwrap();
-    let connection = Connection { guild, id };
-    let seal = |column: &str, text: &str| {
-        Keyring::parse(ENCRYPTION_KEYS).unwrap().seal(&connection.place(column), text.as_bytes()).unwrap()
+    let second = NewTenant {
+        api_key: Some("rk_test_of_another_account"),
+        metadata_links: Some(true),
+        ..NewTenant::new(SECOND_GUILD, "whsec_second")
     };
-    let (key, secrets) =
-        (seal("api_key", "rk_test_of_another_account"), seal("webhook_secrets", "whsec_second"));
-    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.unwrap();
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
-    tenant.commit().await.unwrap();
+    let SealedTenant { endpoint, connection } = second.connect(&world.login(Login::Operator)).await;
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
@@ -205,20 +185,16 @@ async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
             assert_eq!(send(&world, &second, from, body, header).await.status(), 200);
         }
     }
-    let ours = i64::try_from(event_kinds::KINDS.len()).unwrap();
-    assert_eq!(
-        world.number("SELECT count(*) FROM stripe_events WHERE guild_id = 222222222222222222").await,
-        ours
-    );
-    let unread = "SELECT count(*) FROM stripe_sync WHERE guild_id = 222222222222222222
-                     AND next_at IS NOT NULL AND attempts = 0 AND last_error IS NULL";
-    world
-        .until("their objects were asked for with their key", async || world.number(unread).await == 0)
-        .await;
-    let foreign = "SELECT (SELECT count(*) FROM stripe_events WHERE guild_id <> 222222222222222222)
-                        + (SELECT count(*) FROM subscriptions) + (SELECT count(*) FROM access_sources)
-                        + (SELECT count(*) FROM role_jobs)";
-    assert_eq!(world.number(foreign).await, 0);
+    let theirs = |guild: i64| guild.to_string() == connection.guild.to_string();
+    assert_eq!(world.events_where(|event| theirs(event.guild_id)).await, event_kinds::KINDS.len());
+    let unread = |read: &Read| {
+        theirs(read.guild_id) && read.is_dirty() && read.attempts == 0 && read.last_error.is_none()
+    };
+    let asked = "their objects were asked for with their key";
+    world.until(asked, async || world.reads_where(unread).await == 0).await;
+    assert_eq!(world.events_where(|event| !theirs(event.guild_id)).await, 0);
+    assert_eq!((world.subscriptions().await, world.sources().await), (0, 0));
+    assert!(world.all_jobs().await.is_empty());
     assert_eq!(world.role_calls().await, [""; 0]);
     world.close().await;
 }
@@ -241,10 +217,10 @@ async fn test_payments_on_a_live_connection_give_no_role() {
         let body = event(&format!("evt_test_{n}"), kind, &object, false);
         assert_eq!(world.post_signed(&body).await.status(), 200);
     }
-    let kept = "SELECT count(*) FROM stripe_events WHERE event_id LIKE 'evt_test_%' AND state = 'ignored'";
-    assert_eq!(world.number(kept).await, i64::try_from(scaled(50, 1_000)).unwrap());
+    let kept = |event: &Event| event.event_id.starts_with("evt_test_") && event.state == "ignored";
+    assert_eq!(world.events_where(kept).await, scaled(50, 1_000));
     world.settle().await;
-    assert_eq!(world.number("SELECT count(*) FROM role_jobs").await, 0);
+    assert!(world.all_jobs().await.is_empty());
     assert_eq!(world.role_calls().await, [""; 0]);
     world.close().await;
 }

@@ -10,7 +10,7 @@ use sandbox::discord::Fault;
 use serde_json::{Value, json};
 use shared::config::Env;
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, Gate, World};
 
 /// Discord's own.
 const HEARTBEAT_MS: u64 = 41_250;
@@ -342,7 +342,6 @@ async fn the_question_for_the_gateways_address_waits_as_told() {
 async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
     let story = Story::begin(HEARTBEAT_MS).await;
     let discord = &story.world.discord;
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
     for (pointer, value) in [
         ("/joined_at", Some(json!(7))),
         ("/flags", None),
@@ -354,7 +353,7 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
             discord.spoil_event(event, pointer, value.clone(), 1).await.unwrap();
         }
         discord.leave(story.world.guild, story.ana.user).await.unwrap();
-        story.world.until("the leaving was heard", async || story.world.number(parked).await == 1).await;
+        story.world.until_parked(1, "the leaving was heard").await;
         discord.rejoin(story.world.guild, story.ana.user).await.unwrap();
         story.world.until_vip(&story.ana).await;
     }
@@ -369,8 +368,8 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
         discord.kick_bot(story.world.guild).await.unwrap();
         let ben = story.world.fan().await;
         story.world.subscribes(&ben).await;
-        let away = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND away";
-        story.world.until("the guild is left alone", async || story.world.number(away).await == 1).await;
+        let away = async || story.world.gate_is(Gate::is_free_and_away).await;
+        story.world.until("the guild is left alone", away).await;
         discord.spoil_event("GUILD_CREATE", pointer, value, 1).await.unwrap();
         discord.invite_bot(story.world.guild).await.unwrap();
         story.world.until_vip(&ben).await;
@@ -384,7 +383,7 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
         discord.set_role(story.world.guild, story.world.vip, json!({ "position": 90 })).await.unwrap();
         let eva = story.world.fan().await;
         story.world.subscribes(&eva).await;
-        story.world.until("the role is parked", async || story.world.number(parked).await == 1).await;
+        story.world.until_parked(1, "the role is parked").await;
         discord.spoil_event(event, pointer, value, 1).await.unwrap();
         discord.set_role(story.world.guild, story.world.vip, json!({ "position": 1 })).await.unwrap();
         story.world.until_vip(&eva).await;

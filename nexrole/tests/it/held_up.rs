@@ -1,31 +1,11 @@
 //! Stories about what waits for more than its time: whoever asks is told for what, and until when.
 
+use std::time::Duration;
+
 use sandbox::discord::Fault;
 use serde_json::json;
 
-use crate::world::{Fan, World};
-
-async fn why(world: &World, fan: &Fan) -> String {
-    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
-    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it tells")
-}
-
-async fn map_list(world: &World) -> String {
-    world.nexrole(&["map", "list", "--guild", &world.guild.to_string()]).await.expect("it tells")
-}
-
-async fn run(world: &World, query: &'static str) {
-    sqlx::query(query).execute(world.db()).await.expect("the query is good");
-}
-
-/// As people are shown it.
-async fn shown(world: &World, query: &'static str) -> String {
-    sqlx::query_scalar(query).fetch_one(world.db()).await.expect("the query is good")
-}
-
-const OPEN_AT: &str =
-    "SELECT to_char(open_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM guild_gates WHERE owner IS NULL";
-const PENDING: &str = "SELECT count(*) FROM role_jobs WHERE state = 'pending'";
+use crate::support::world::World;
 
 /// A server whose gate is closed for a while, and somebody who paid meanwhile: their job is due, and nobody takes it.
 #[tokio::test]
@@ -49,21 +29,20 @@ async fn who_waits_with_a_whole_server_is_told_so_and_until_when() {
         let (ana, ben) = (world.fan().await, world.fan().await);
         world.discord.fault(fault).await.unwrap();
         world.subscribes(&ana).await;
-        let closed =
-            "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '40 s'";
-        world.until("the gate is closed", async || world.number(closed).await == 1).await;
+        let closed = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_secs(40))).await;
+        world.until("the gate is closed", closed).await;
         world.subscribes(&ben).await;
-        world.until("both wait", async || world.number(PENDING).await == 2).await;
-        run(&world, "UPDATE role_jobs SET due_at = now() - interval '1 h'").await;
-        let until = shown(&world, OPEN_AT).await;
+        world.until("both wait", async || world.pending().await == 2).await;
+        world.jobs_were_due(60).await;
+        let until = world.gate_opens_at().await;
         for fan in [&ana, &ben] {
-            let said = why(&world, fan).await;
+            let said = world.why(fan).await;
             assert!(
                 said.contains(cause) && said.contains(&format!("next look {until}")),
                 "{cause} {until}\n{said}"
             );
         }
-        let said = map_list(&world).await;
+        let said = world.map_list().await;
         assert!(said.contains(cause) && said.contains(&until), "{cause} {until}\n{said}");
         world.close().await;
     }
@@ -78,18 +57,16 @@ async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
         let body = json!({ "message": "x", "code": code });
         world.discord.fault(Fault::status(403).on("PUT", "/roles/").times(9).body(body)).await.unwrap();
         world.subscribes(&ana).await;
-        let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-        world.until("the job is parked", async || world.number(parked).await == 1).await;
-        run(&world, "UPDATE role_jobs SET due_at = now() - interval '1 h'").await;
-        let probe = "SELECT to_char(next_probe_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI') FROM role_health";
-        let until = shown(&world, probe).await;
-        let said = why(&world, &ana).await;
+        world.until_parked(1, "the job is parked").await;
+        world.jobs_were_due(60).await;
+        let until = world.next_probe_at().await;
+        let said = world.why(&ana).await;
         assert!(said.contains(cause) && said.contains(&format!("next look {until}")), "{until}\n{said}");
-        let said = map_list(&world).await;
+        let said = world.map_list().await;
         assert!(said.contains("REFUSED") && said.contains(cause) && said.contains(&until), "{until}\n{said}");
         world.stop_bot().await.unwrap();
-        run(&world, "UPDATE role_health SET next_probe_at = now() - interval '1 h'").await;
-        let said = map_list(&world).await;
+        world.probes_were_due().await;
+        let said = world.map_list().await;
         assert!(said.contains("REFUSED") && said.contains("tried again as soon as the bot runs"), "{said}");
         world.close().await;
     }
@@ -99,13 +76,11 @@ async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
 #[tokio::test]
 async fn a_mere_look_is_no_role_change_on_its_way() {
     let world = World::start().await;
-    run(&world, "UPDATE guild_gates SET open_at = now() + interval '1 h'").await;
-    let insert = "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
-                  SELECT guild_id, 7, 7, 'resync', origin, 'test' FROM guilds, unnest(ARRAY['sweep', 'recheck']) AS looks (origin)";
-    run(&world, insert).await;
+    world.pause_for_an_hour().await;
+    world.checks_are_queued().await;
     let said = world.status().await;
     assert!(said.contains("up to date") && !said.contains("On their way"), "{said}");
-    run(&world, "UPDATE role_jobs SET origin = 'purchase'").await;
+    world.jobs_become_purchases().await;
     let said = world.status().await;
     assert!(said.contains("On their way: 2 role changes,"), "{said}");
     world.close().await;
@@ -118,9 +93,9 @@ async fn what_is_due_is_called_due() {
     world.stop_bot().await.unwrap();
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    world.until("it waits", async || world.number(PENDING).await == 1).await;
-    let said = why(&world, &ana).await;
+    world.until("it waits", async || world.pending().await == 1).await;
+    let said = world.why(&ana).await;
     assert!(said.contains("due since") && !said.contains("next look"), "{said}");
-    assert!(!map_list(&world).await.contains("Nothing is changed"));
+    assert!(!world.map_list().await.contains("Nothing is changed"));
     world.close().await;
 }

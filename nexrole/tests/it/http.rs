@@ -5,7 +5,6 @@ use std::time::{Duration, Instant};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
 use shared::{
-    config::Env,
     db::{pg_roles::Login, pool, tenant},
     http::headers,
     ids::GuildId,
@@ -16,12 +15,7 @@ use tokio::{
 };
 use webhook_gateway::http::routes::ROUTES;
 
-use crate::{bad_input::event, world::World};
-
-/// `NEXROLE_TEST_SCALE=full` multiplies what is generated.
-pub(crate) fn scaled(normal: usize, full: usize) -> usize {
-    if Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full") { full } else { normal }
-}
+use crate::support::{scale::scaled, signing::event, world::World};
 
 fn address(world: &World) -> &str {
     world.gateway_url.trim_start_matches("http://")
@@ -159,8 +153,7 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
     let mut world = World::without_services().await;
     world.set("TRUSTED_PROXY_HOPS", "1");
     world.start_gateway().await;
-    let rows = "SELECT count(*) FROM stripe_events";
-    let before = world.number(rows).await;
+    let before = world.events().await;
     let total = scaled(1000, 100_000);
     let mut statuses = std::collections::BTreeMap::<String, usize>::new();
     for n in 0..total {
@@ -183,7 +176,7 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
     }
     println!("{total} requests: {statuses:?}");
     assert!(statuses.len() >= 6, "{statuses:?}");
-    assert_eq!(world.number(rows).await, before);
+    assert_eq!(world.events().await, before);
     let alive = world.http.get(format!("{}/healthz", world.gateway_url)).send().await.unwrap();
     assert_eq!(alive.status(), 200);
     world.close().await;
@@ -213,9 +206,7 @@ async fn a_begin_that_is_dropped_half_way_costs_no_later_write() {
     }
     let kept = world.number("SELECT count(*) FROM kept").await;
     assert_eq!(kept, i64::try_from(rounds).unwrap(), "seen by another connection");
-    let idle = "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    assert_eq!(world.number(idle).await, 0);
+    assert_eq!(world.idle_transactions().await, 0);
     pool.close().await;
     world.close().await;
 }
@@ -228,7 +219,7 @@ async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
     let mut random = StdRng::seed_from_u64(11);
     for n in 0..scaled(300, 10_000) {
         let body = event(&format!("evt_gone_{n}"), "new.type", &json!({}), false);
-        let signature = crate::bad_input::sign(&body, crate::world::SECRET);
+        let signature = crate::support::signing::sign(&body, crate::support::world::SECRET);
         let endpoint = if n % 3 == 0 { format!("/{:032x}", random.random::<u128>()) } else { String::new() };
         let path = if n % 5 == 0 { "/readyz".to_owned() } else { format!("/webhooks/stripe{endpoint}") };
         let method = if n % 5 == 0 { "GET" } else { "POST" };
@@ -248,13 +239,8 @@ async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
         let ready = world.http.get(format!("{}/readyz", world.gateway_url)).send().await.unwrap();
         assert_eq!(ready.status(), 200);
     }
-    assert_eq!(
-        world.number("SELECT count(*) FROM stripe_events WHERE event_id LIKE 'evt_after_%'").await,
-        20
-    );
-    let idle = "SELECT count(*) FROM pg_stat_activity
-                 WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
-    world.until("no transaction is open", async || world.number(idle).await == 0).await;
+    assert_eq!(world.events_where(|event| event.event_id.starts_with("evt_after_")).await, 20);
+    world.until("no transaction is open", async || world.idle_transactions().await == 0).await;
     world.close().await;
 }
 

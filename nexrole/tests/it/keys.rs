@@ -12,11 +12,8 @@ use std::{
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::{
-    config::Env,
     crypto::{CryptoError, Fingerprint, Keyring},
-    db::{pg_roles::Login, pool::Pool, tenant},
-    domain::audit::Actor,
-    ids::GuildId,
+    db::{pg_roles::Login, pool::Pool},
     store::{
         sealed::{self, Column, Sealed},
         stripe_connections::{self, Connection},
@@ -25,10 +22,12 @@ use shared::{
 use testkit::scratch::Scratch;
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use crate::{
-    bad_input::{ENCRYPTION_KEYS, event, sign},
+use crate::support::{
     cluster::Database,
-    postgres::machine::NEXROLE,
+    own_server::NEXROLE,
+    scale,
+    signing::{event, sign},
+    tenants::{ENCRYPTION_KEYS, numbered},
     world::World,
 };
 
@@ -52,24 +51,6 @@ async fn run(database: &str, keys: &str, arguments: &[&str]) -> Output {
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-/// A server with both secrets sealed.
-pub(crate) async fn connect(pool: &Pool, keyring: &Keyring, number: u64) -> Connection {
-    let guild: GuildId = (200_000_000_000_000_000 + number).to_string().parse().expect("an id");
-    let mut tenant = tenant::begin(pool, guild).await.expect("a connection");
-    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
-    let id =
-        stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, None).await.expect("made");
-    let connection = Connection { guild, id };
-    let seal = |column: Column, text: &str| {
-        keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
-    };
-    let (key, secrets) =
-        (seal(Column::ApiKey, &format!("rk_test_{number}")), seal(Column::WebhookSecrets, "whsec_a"));
-    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secrets)).await.expect("stored");
-    tenant.commit().await.expect("committed");
-    connection
 }
 
 async fn all(operator: &Pool) -> Vec<Sealed> {
@@ -106,7 +87,7 @@ async fn a_sealed_value_opens_nowhere_but_in_its_own_column_of_its_own_tenants_r
     let keyring = ring(OLD);
     let operator = database.login(Login::Operator);
     for number in 0..2 {
-        connect(&operator, &keyring, number).await;
+        numbered(&operator, OLD, number).await;
     }
     let nobodys = "UPDATE stripe_connections a SET api_key = b.api_key FROM stripe_connections b WHERE a.guild_id <> b.guild_id";
     let columns = "UPDATE stripe_connections SET api_key = webhook_secrets, webhook_secrets = api_key";
@@ -141,8 +122,8 @@ async fn status_says_what_each_key_is_needed_for_and_fails_when_one_is_missing()
     assert!(empty.status.success() && text(&empty).contains("nothing is sealed with it"), "{}", text(&empty));
 
     let operator = database.login(Login::Operator);
-    connect(&operator, &ring(OLD), 1).await;
-    connect(&operator, &ring(NEW), 2).await;
+    numbered(&operator, OLD, 1).await;
+    numbered(&operator, NEW, 2).await;
     let both = run(&database.url, &format!("{NEW},{OLD}"), &["keys", "status"]).await;
     let said = text(&both);
     assert!(both.status.success() && said.contains("new  seals and opens"), "{said}");
@@ -173,12 +154,11 @@ async fn status_says_what_each_key_is_needed_for_and_fails_when_one_is_missing()
 /// Somebody reads all the time, somebody connects all the time, and the command dies again and again.
 #[tokio::test]
 async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_old_key() {
-    let full = Env::from_process().get("NEXROLE_TEST_SCALE").as_deref() == Some("full");
-    let (kills, servers) = if full { (20, 3_000) } else { (4, 700) };
+    let (kills, servers) = if scale::is_full() { (20, 3_000) } else { (4, 700) };
     let database = Database::create().await;
     let operator = database.login(Login::Operator);
     for number in 0..servers {
-        connect(&operator, &ring(OLD), number).await;
+        numbered(&operator, OLD, number).await;
     }
     let both = format!("{NEW},{OLD}");
     let (over, opened) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
@@ -195,12 +175,12 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
         }
     });
     let writer = tokio::spawn({
-        let (pool, keyring, over) = (operator.clone(), ring(&both), Arc::clone(&over));
+        let (pool, keys, over) = (operator.clone(), both.clone(), Arc::clone(&over));
         async move {
             // Odd ones: what it seals anew is no work for the command, which is held at even ones.
             let mut number = 1;
             while !over.load(SeqCst) {
-                connect(&pool, &keyring, number % servers).await;
+                numbered(&pool, &keys, number % servers).await;
                 number += 14;
                 tokio::time::sleep(Duration::from_millis(2)).await;
             }
@@ -256,12 +236,9 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
 #[tokio::test]
 async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
     let mut world = World::without_services().await;
-    let (good, lost) = (ring(ENCRYPTION_KEYS), ring(OLD));
     let mut endpoints = Vec::new();
-    for (number, keyring) in [(1, &good), (2, &lost)] {
-        let connection = connect(&world.login(Login::Operator), keyring, number).await;
-        let mut tenant = world.tenant(connection.guild).await;
-        endpoints.push(stripe_connections::endpoint_id(&mut tenant, connection.id).await.unwrap());
+    for (number, keys) in [(1, ENCRYPTION_KEYS), (2, OLD)] {
+        endpoints.push(numbered(&world.login(Login::Operator), keys, number).await.endpoint);
     }
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;

@@ -2,8 +2,9 @@
 //! today and of yesterday, disagree.
 
 use serde_json::json;
+use shared::domain::audit::{Actor, AuditAction};
 
-use crate::world::{Fan, World};
+use crate::support::world::{Audited, Fan, World};
 
 impl World {
     /// Somebody in the server, with this customer.
@@ -17,11 +18,6 @@ impl World {
         let metadata = json!({ "discord_user_id": fan.user.to_string() });
         let wish = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
         self.stripe.subscribe_with(wish).await.expect("it is answered")
-    }
-
-    async fn why(&self, fan: &Fan) -> String {
-        let (guild, member) = (self.guild.to_string(), fan.user.to_string());
-        self.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is answered")
     }
 }
 
@@ -102,8 +98,7 @@ async fn a_member_by_a_subscriptions_metadata_can_be_forgotten() {
     world.until_no_vip(&ben).await;
     let said = world.nexrole(&erase).await.unwrap();
     assert!(said.contains("Forgotten."), "{said}");
-    let named = "SELECT count(*) FROM subscriptions WHERE user_id IS NOT NULL";
-    assert_eq!(world.number(named).await, 0);
+    assert_eq!(world.subscriptions_where(|one| one.user_id.is_some()).await, 0);
     world.until_vip(&payer).await;
     world.close().await;
 }
@@ -166,11 +161,10 @@ async fn a_link_whose_holder_was_never_in_the_server_follows_the_correction() {
             world.subscribes(&ana).await;
         }
         world.until_vip(&ana).await;
-        let moved = "SELECT count(*) FROM audit_log WHERE action = 'member.unlinked' AND actor = 'stripe'";
-        assert_eq!(world.number(moved).await, if pays_first { 1 } else { 2 });
-        let stale = "SELECT count(*) FROM access_sources s WHERE state = 'live'
-                        AND NOT EXISTS (SELECT FROM member_links l WHERE l.user_id = s.user_id)";
-        world.until("all that was paid for is theirs", async || world.number(stale).await == 0).await;
+        let moved = |entry: &Audited| entry.is(AuditAction::MemberUnlinked) && entry.is_by(Actor::Stripe);
+        assert_eq!(world.audit_where(moved).await, if pays_first { 1 } else { 2 });
+        let stale = async || world.sources_of_unlinked_members().await;
+        world.until("all that was paid for is theirs", async || stale().await == 0).await;
     }
     assert!(!world.status().await.contains("metadata"));
     world.finish().await;

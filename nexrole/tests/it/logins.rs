@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::scratch::Scratch;
 use tokio::process::Command;
 
-use crate::postgres::{machine::NEXROLE, options};
+use crate::support::own_server::{NEXROLE, options};
 
 /// Far below what a pool waits before it gives up, and enough for a busy machine.
 const AT_ONCE: Duration = Duration::from_secs(2);

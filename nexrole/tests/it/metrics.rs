@@ -2,7 +2,7 @@
 
 use nexrole::children::free_port;
 
-use crate::world::World;
+use crate::support::world::World;
 
 #[tokio::test]
 async fn metrics_count_what_happened_and_name_nobody() {

@@ -3,7 +3,7 @@
 use shared::db::pg_roles::Login;
 use sqlx::Row;
 
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 #[tokio::test]
 async fn migrating_again_changes_nothing() {

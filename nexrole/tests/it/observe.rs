@@ -1,6 +1,8 @@
 //! First contact changes nothing: a role that members hold already is only observed until the owner turns it on.
 
-use crate::world::World;
+use shared::domain::{audit::AuditAction, job::JobState, roles::enforcement::Enforcement};
+
+use crate::support::world::{Audited, Job, MappedRole, World};
 
 #[tokio::test]
 async fn a_role_that_has_holders_is_observed_until_it_is_turned_on() {
@@ -11,7 +13,7 @@ async fn a_role_that_has_holders_is_observed_until_it_is_turned_on() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    world.until("the bot has looked", async || world.number(OBSERVED).await == 1).await;
+    world.until("the bot has looked", async || world.mapped_roles_where(is_observed).await == 1).await;
 
     let ana = world.fan().await;
     world.subscribes(&ana).await;
@@ -40,12 +42,15 @@ async fn a_role_that_has_holders_is_observed_until_it_is_turned_on() {
     world.until_vip(&ana).await;
     // What a person gave stays a person's, also when its holder's payments end.
     assert_eq!(world.role_calls().await.len(), 1, "the veteran has it already");
-    let audited = "SELECT count(*) FROM audit_log WHERE action IN ('role.observed', 'role.enforced')";
-    assert_eq!(world.number(audited).await, 2);
+    let audited =
+        |entry: &Audited| entry.is(AuditAction::RoleObserved) || entry.is(AuditAction::RoleEnforced);
+    assert_eq!(world.audit_where(audited).await, 2);
     world.finish().await;
 }
 
-const OBSERVED: &str = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'observe' AND holders = 1";
+fn is_observed(role: &MappedRole) -> bool {
+    role.enforcement == Enforcement::Observe && role.holders == Some(1)
+}
 
 #[tokio::test]
 async fn an_observed_role_is_taken_from_nobody() {
@@ -77,13 +82,12 @@ async fn until_discord_says_who_holds_a_role_nothing_is_changed() {
     world.start_bot().await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    let waits =
-        "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND outcome LIKE 'waits for the first look%'";
-    world.until("the job waits", async || world.number(waits).await == 1).await;
+    let waits = |job: &Job| job.is(JobState::Pending) && job.outcome.starts_with("waits for the first look");
+    world.until("the job waits", async || world.jobs_where(waits).await == 1).await;
     assert!(!world.has(&ana, world.vip).await);
     // Discord answers; the next look is due.
     world.discord.clear_faults().await.unwrap();
-    sqlx::query("UPDATE mapped_roles SET look_at = now()").execute(world.db()).await.unwrap();
+    world.role_checks_are_due().await;
     world.until_vip(&ana).await;
     world.finish().await;
 }

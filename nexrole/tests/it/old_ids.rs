@@ -4,7 +4,7 @@
 use sandbox::stripe::Fault;
 use serde_json::json;
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, World};
 
 const OLD: &str = "vip/monthly $5 + gift?#%2F/../ü";
 const OTHER: &str = "basic/monthly";
@@ -68,7 +68,7 @@ async fn old_ids_are_taken_everywhere() {
     let said = world.nexrole(&["link", "add", "--guild", &guild, "--customer", id, "--user", &user]).await;
     assert!(said.unwrap().contains("Linked"));
     world.until_vip(&lena).await;
-    let missing = world.number("SELECT count(*) FROM stripe_sync WHERE last_error IS NOT NULL").await;
+    let missing = world.reads_where(|read| read.last_error.is_some()).await;
     assert_eq!(missing, 0, "Stripe was asked for each by its id");
     let why = world.nexrole(&["why", "--guild", &guild, "--member", &user]).await.unwrap();
     assert!(why.contains(id), "{why}");
@@ -93,7 +93,7 @@ async fn what_cannot_be_an_id_is_refused() {
         let said = world.nexrole(&add).await.unwrap_err();
         assert!(said.contains("255"), "{bad:?}: {said}");
     }
-    assert_eq!(world.number("SELECT count(*) FROM role_mappings").await, 0);
+    assert_eq!(world.mappings().await, 0);
     world.close().await;
 }
 

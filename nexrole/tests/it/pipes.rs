@@ -2,7 +2,7 @@
 
 use std::{io, process::Stdio};
 
-use crate::world::World;
+use crate::support::world::World;
 
 #[tokio::test]
 async fn a_command_whose_reader_has_gone_ends_without_a_word() {

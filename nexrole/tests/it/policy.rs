@@ -3,7 +3,10 @@
 use sandbox::stripe::Fault;
 use serde_json::json;
 
-use crate::{bad_input::event, world::World};
+use crate::support::{
+    signing::event,
+    world::{Read, World},
+};
 
 /// Everything that there is to do, and then what both were asked.
 #[tokio::test]
@@ -44,18 +47,9 @@ fn fits(path: &str, route: &str) -> bool {
 }
 
 /// How many rows of the whole database hold a text.
-async fn rows_with(world: &World, text: &str) -> i64 {
-    let tables = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public' AND table_type = 'BASE TABLE'";
-    let tables: Vec<String> =
-        sqlx::query_scalar(tables).fetch_all(world.db()).await.expect("the query is good");
-    assert!(tables.len() >= 14, "{tables:?}");
-    let mut rows = 0;
-    for table in tables {
-        let query = format!("SELECT count(*) FROM \"{table}\" AS line WHERE position($1 IN line::text) > 0");
-        let query = sqlx::query_scalar::<_, i64>(sqlx::AssertSqlSafe(query)).bind(text);
-        rows += query.fetch_one(world.db()).await.expect("the query is good");
-    }
-    rows
+async fn rows_with(world: &World, text: &str) -> usize {
+    let tables = world.database().rows_by_table().await;
+    tables.values().flatten().filter(|row| row.contains(text)).count()
 }
 
 #[tokio::test]
@@ -108,16 +102,14 @@ async fn a_key_that_its_owner_revoked_ends_reading_and_takes_no_role() {
     world.stripe.fault(Fault::status(401).on("GET", "/v1/").times(100_000)).await.unwrap();
     // Signed webhooks still come; even one that says "canceled" is no more than a hint.
     world.stripe.set_subscription(&subscription, json!({ "status": "canceled" })).await.unwrap();
-    let refused = "SELECT count(*) FROM stripe_sync WHERE last_error LIKE '%refused the key%'";
-    world.until("the refusal is noted", async || world.number(refused).await >= 1).await;
+    let refused =
+        |read: &Read| read.last_error.as_ref().is_some_and(|error| error.contains("refused the key"));
+    world.until("the refusal is noted", async || world.reads_where(refused).await >= 1).await;
     assert!(world.has(&ana, world.vip).await);
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);
     // Given again, it goes on where it was.
     world.stripe.clear_faults().await.unwrap();
-    sqlx::query("UPDATE stripe_sync SET next_at = now() WHERE next_at IS NOT NULL")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.reads_are_due().await;
     world.until_no_vip(&ana).await;
     world.finish().await;
 }

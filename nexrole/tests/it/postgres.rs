@@ -7,19 +7,17 @@
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
 mod commands;
-pub(crate) mod machine;
 
 use std::fs;
 use std::io::Read as _;
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread::JoinHandle;
 
 use embedded_postgres::{Cluster, Durability, Options, StartError};
 use rustix::process::Signal;
-use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
     process::{Bystander, Stopped, has_ended, is_gone, pid, signal, state, stays, until},
@@ -27,7 +25,7 @@ use testkit::{
     scratch::Scratch,
 };
 
-use machine::{NEXROLE, Owner};
+use crate::support::own_server::{NEXROLE, Owner, options};
 
 /// The kernel's "nobody", whom every machine has.
 const NOBODY: u32 = 65534;
@@ -369,16 +367,6 @@ fn a_launcher_whose_owner_is_gone_starts_nothing() {
     let orphan = launch(1);
     assert!(!orphan.status.success() && orphan.stdout.is_empty());
     assert!(String::from_utf8_lossy(&orphan.stderr).contains("the owner is gone already"));
-}
-
-pub(crate) fn options(folder: &Path, durability: Durability) -> Options {
-    Options {
-        folder: folder.to_owned(),
-        durability,
-        launcher: PathBuf::from(NEXROLE),
-        search_path: Env::from_process().get("PATH").map(Into::into),
-        bin_dir: machine::bin_dir().map(Into::into),
-    }
 }
 
 fn start(scratch: &Scratch, durability: Durability) -> Cluster {

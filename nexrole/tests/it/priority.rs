@@ -1,8 +1,9 @@
 //! Stories about who goes first: what one member asked for, before what concerns many.
 
 use sandbox::discord::Limits;
+use shared::domain::job::JobOrigin;
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, World};
 
 const BULK: usize = 30;
 
@@ -50,9 +51,8 @@ async fn a_buyer_and_a_cancel_go_before_a_bulk() {
     let payers = payers(&world, &price).await;
     slow_roles(&world).await;
     world.map("price", &price, gold).await;
-    let bulk = "SELECT count(*) FROM role_jobs WHERE origin = 'bulk'";
-    let all = i64::try_from(BULK).expect("few");
-    world.until("all of the bulk is known", async || world.number(bulk).await == all).await;
+    let bulk = async || world.jobs_where(|job| job.origin == JobOrigin::Bulk).await;
+    world.until("all of the bulk is known", async || bulk().await == BULK).await;
     let buyer = world.fan().await;
     world.subscribes(&buyer).await;
     world.stripe.cancel(&subscription).await.expect("cancels");

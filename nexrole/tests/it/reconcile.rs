@@ -3,7 +3,7 @@
 use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 
-use crate::world::World;
+use crate::support::world::World;
 
 /// A gateway that nobody's webhooks reach, polling all the time.
 async fn key_only() -> World {
@@ -41,11 +41,7 @@ async fn who_paid_before_we_came_gets_the_role() {
     world.start_bot().await;
     world.until_vip(&ana).await;
     assert!(!world.has(&ben, world.vip).await);
-    assert_eq!(
-        world.number("SELECT count(*) FROM stripe_events").await,
-        0,
-        "by the state, not by old events"
-    );
+    assert_eq!(world.events().await, 0, "by the state, not by old events");
     world.finish().await;
 }
 
@@ -65,12 +61,12 @@ async fn what_happened_while_we_were_away_is_read_in_pages() {
         world.stripe.set_subscription(&subscription, change).await.unwrap();
     }
     world.stripe.cancel(&subscription).await.unwrap();
-    let before = world.number("SELECT count(*) FROM stripe_events").await;
+    let before = world.events().await;
     world.start_gateway().await;
     world.until_no_vip(&ana).await;
     // The state is known after the first page; the rest of the events follows.
     world.heard().await;
-    let caught_up = world.number("SELECT count(*) FROM stripe_events").await - before;
+    let caught_up = world.events().await - before;
     assert_eq!(caught_up, 121);
     world.finish().await;
 }
@@ -87,10 +83,7 @@ async fn an_outage_longer_than_stripes_list_reads_the_whole_state() {
     world.stripe.set_subscription(&ended, json!({ "status": "canceled", "silent": true })).await.unwrap();
     world.subscribes(&ben).await;
     // As after 30 days: Stripe does not know the event any more.
-    sqlx::query("UPDATE stripe_cursors SET last_event_id = 'evt_long_gone'")
-        .execute(world.db())
-        .await
-        .unwrap();
+    world.lose_the_cursor().await;
     world.start_gateway().await;
     world.until_vip(&ben).await;
     world.until_no_vip(&ana).await;
@@ -117,7 +110,7 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
             .fault(Fault::status(200).on("GET", "/v1/events").times(1).body(body.clone()))
             .await
             .unwrap();
-        sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
+        world.polls_are_due().await;
         let polled = async || {
             let requests = world.stripe.requests().await.unwrap();
             requests.iter().any(|request| request.path.contains("/v1/events"))
@@ -137,12 +130,10 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
         )
         .await
         .unwrap();
-    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL, next_poll_at = now()")
-        .execute(world.db())
-        .await
-        .unwrap();
-    let listed = "SELECT count(*) FROM stripe_cursors WHERE listed_at IS NOT NULL";
-    world.until("the list was read", async || world.number(listed).await == 1).await;
+    world.list_again().await;
+    world.polls_are_due().await;
+    let listed = async || world.cursors_where(|cursor| cursor.was_listed).await;
+    world.until("the list was read", async || listed().await == 1).await;
     world.settle().await;
     assert!(world.has(&ana, world.vip).await);
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);

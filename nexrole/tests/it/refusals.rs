@@ -6,45 +6,24 @@ use bot::discord::client::RoleClient;
 use sandbox::discord::Fault;
 use secrecy::SecretString;
 use serde_json::json;
-use shared::domain::delivery::outcome::CallOutcome;
+use shared::domain::{activity::Activity, delivery::outcome::CallOutcome};
 
-use crate::world::{Fan, World};
+use crate::support::world::{Fan, Gate, Job, MappedRole, World};
 
-/// A buyer's job waits without having failed, and nothing was given.
-const WAITS: &str = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND attempts = 0";
-const CLOSED: &str =
-    "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '10 s'";
-const CLOSED_A_MINUTE: &str = "SELECT count(*) FROM guild_gates WHERE owner IS NULL
-    AND open_at BETWEEN now() + interval '45 seconds' AND now() + interval '61 seconds'";
+const TEN_SECONDS: Duration = Duration::from_secs(10);
+const NINE_MINUTES: Duration = Duration::from_mins(9);
 
 fn refusal(status: u16, code: u32) -> Fault {
     Fault::status(status).body(json!({ "message": "x", "code": code }))
 }
 
-async fn run(world: &World, query: &'static str) {
-    sqlx::query(query).execute(world.db()).await.expect("the query is good");
+/// Buyers' jobs that wait without having failed; nothing was given.
+async fn waiting(world: &World) -> usize {
+    world.jobs_where(Job::waits_without_failure).await
 }
 
-/// What is waited for is over.
-async fn the_wait_is_over(world: &World) {
-    run(world, "UPDATE guild_gates SET open_at = now() WHERE owner IS NULL").await;
-    run(world, "UPDATE role_jobs SET due_at = now() WHERE state = 'pending'").await;
-}
-
-async fn why(world: &World, fan: &Fan) -> String {
-    let (guild, member) = (world.guild.to_string(), fan.user.to_string());
-    world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.expect("it is explained")
-}
-
-async fn status(world: &World) -> String {
-    let owner = world.discord.join(world.guild, "owner").await.expect("joins");
-    world.discord.interact(world.guild, owner, "status").await.expect("an answer").text().to_owned()
-}
-
-/// How often Discord was called, by method and part of the path.
-async fn calls(world: &World, method: &str, part: &str) -> usize {
-    let requests = world.discord.requests().await.expect("Discord answers");
-    requests.iter().filter(|request| request.method == method && request.path.contains(part)).count()
+async fn until_paused_for_a_minute(world: &World, what: &str) {
+    world.until(what, async || world.gate_is(Gate::is_paused_for_a_minute).await).await;
 }
 
 #[tokio::test]
@@ -59,19 +38,19 @@ async fn a_block_by_cloudflare_stops_every_call_and_blames_no_role() {
         let (ana, ben) = (world.fan().await, world.fan().await);
         world.discord.fault(block).await.unwrap();
         world.subscribes(&ana).await;
-        world.until("the guild waits", async || world.number(CLOSED_A_MINUTE).await == 1).await;
-        let before = calls(&world, "GET", "/members/").await;
+        until_paused_for_a_minute(&world, "the guild waits").await;
+        let before = world.discord_calls("GET", "/members/").await;
         world.subscribes(&ben).await;
-        world.until("both wait", async || world.number(WAITS).await == 2).await;
-        assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0, "no role is refused");
-        assert!(!status(&world).await.contains("Manage Roles"), "no advice that does not help");
+        world.until("both wait", async || waiting(&world).await == 2).await;
+        assert!(world.refused_roles().await.is_empty(), "no role is refused");
+        assert!(!world.status().await.contains("Manage Roles"), "no advice that does not help");
         // Not the guild alone: nobody's calls go out.
-        run(&world, "UPDATE guild_gates SET open_at = now() WHERE owner IS NULL").await;
-        world.until("the guild waits again", async || world.number(CLOSED_A_MINUTE).await == 1).await;
-        assert_eq!(calls(&world, "GET", "/members/").await, before);
+        world.pauses_are_over().await;
+        until_paused_for_a_minute(&world, "the guild waits again").await;
+        assert_eq!(world.discord_calls("GET", "/members/").await, before);
         // The minute is over.
         world.stop_bot().await.unwrap();
-        the_wait_is_over(&world).await;
+        world.waits_are_over().await;
         world.start_bot().await;
         world.until_vip(&ana).await;
         world.until_vip(&ben).await;
@@ -85,20 +64,19 @@ async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() 
     let (ana, ben) = (world.fan().await, world.fan().await);
     world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(1)).await.unwrap();
     world.subscribes(&ana).await;
-    world.until("the guild waits", async || world.number(CLOSED_A_MINUTE).await == 1).await;
-    assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0);
-    assert_eq!(world.number("SELECT count(*) FROM role_grants").await, 0, "it was certainly not given");
-    assert!(why(&world, &ana).await.contains("403, code 50600"), "{}", why(&world, &ana).await);
-    assert!(status(&world).await.contains("50600"), "{}", status(&world).await);
+    until_paused_for_a_minute(&world, "the guild waits").await;
+    assert!(world.refused_roles().await.is_empty());
+    assert_eq!(world.grants().await, 0, "it was certainly not given");
+    assert!(world.why(&ana).await.contains("403, code 50600"), "{}", world.why(&ana).await);
+    assert!(world.status().await.contains("50600"), "{}", world.status().await);
     // Refused calls are counted: another who pays costs none meanwhile.
     world.subscribes(&ben).await;
-    world.until("Ben waits", async || world.number(WAITS).await == 1).await;
+    world.until("Ben waits", async || waiting(&world).await == 1).await;
     assert_eq!(world.role_calls().await, ["PUT 403"]);
-    the_wait_is_over(&world).await;
+    world.waits_are_over().await;
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
-    let forgotten = "SELECT count(*) FROM guild_gates WHERE refusals = 0 AND refused_code IS NULL";
-    assert_eq!(world.number(forgotten).await, 1);
+    assert!(world.gate_is(|gate| gate.refusals == 0 && gate.refused_code.is_none()).await);
     world.finish().await;
 }
 
@@ -110,9 +88,11 @@ async fn a_role_that_is_refused_for_an_unknown_reason_does_not_shut_a_server_whe
     world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(4)).await.unwrap();
     world.subscribes(&ana).await;
     for _ in 0..4 {
-        world.until("the guild waits", async || world.number(CLOSED).await == 1).await;
-        assert_eq!(world.number(CLOSED_A_MINUTE).await, 1);
-        the_wait_is_over(&world).await;
+        world
+            .until("the guild waits", async || world.gate_is(|gate| gate.is_paused_for(TEN_SECONDS)).await)
+            .await;
+        assert!(world.gate_is(Gate::is_paused_for_a_minute).await);
+        world.waits_are_over().await;
     }
     world.until_vip(&ana).await;
     world.finish().await;
@@ -124,11 +104,10 @@ async fn a_server_that_wants_two_factor_authentication_is_told_that_and_nothing_
     let ana = world.fan().await;
     world.discord.fault(refusal(403, 60003).on("PUT", "/roles/").times(1)).await.unwrap();
     world.subscribes(&ana).await;
-    let refused = "SELECT count(*) FROM role_health WHERE code = 60003";
-    world.until("the role is refused", async || world.number(refused).await == 1).await;
-    let said = status(&world).await;
+    world.until("the role is refused", async || world.refused_roles().await == [Some(60003)]).await;
+    let said = world.status().await;
     assert!(said.contains("two-factor authentication") && !said.contains("Manage Roles"), "{said}");
-    assert!(why(&world, &ana).await.contains("two-factor authentication"));
+    assert!(world.why(&ana).await.contains("two-factor authentication"));
     world.close().await;
 }
 
@@ -145,7 +124,7 @@ async fn of_a_role_level_with_the_bots_the_doctor_says_what_discord_does() {
     world.discord.set_role(world.guild, world.vip, level).await.unwrap();
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
-    let said = doctor(&world).await;
+    let said = world.doctor_with_variables().await;
     assert!(said.contains("it can give every mapped role of 1 server"), "{said}");
     world.finish().await;
 }
@@ -158,10 +137,10 @@ async fn a_limit_of_writes_is_waited_for_and_no_failure() {
         let limit = refusal(status, code).header("retry-after", "1");
         world.discord.fault(limit.on("PUT", "/roles/").times(1)).await.unwrap();
         world.subscribes(&ana).await;
-        let waits = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now()";
-        world.until("the guild waits", async || world.number(waits).await == 1).await;
-        assert_eq!(world.number(WAITS).await, 1, "{status} {code}");
-        assert_eq!(world.number("SELECT count(*) FROM role_health").await, 0);
+        let paused = async || world.gate_is(|gate| gate.is_paused_for(Duration::ZERO)).await;
+        world.until("the guild waits", paused).await;
+        assert_eq!(waiting(&world).await, 1, "{status} {code}");
+        assert!(world.refused_roles().await.is_empty());
         world.close().await;
     }
 }
@@ -174,32 +153,22 @@ async fn one_answer_shuts_a_server_for_a_minute_and_many_for_hours() {
         world.discord.fault(refusal(404, code).on("GET", "/members/").times(4)).await.unwrap();
         world.subscribes(if code == 10004 { &bo } else { &cy }).await;
         for minutes in [1, 5, 30, 360] {
-            let closed = async || {
-                let open_in: Option<i64> = sqlx::query_scalar(
-                    "SELECT round(extract(epoch FROM open_at - now()) / 60)::bigint FROM guild_gates
-                      WHERE owner IS NULL AND away AND open_at > now() + interval '10 seconds'",
-                )
-                .fetch_optional(world.db())
-                .await
-                .unwrap();
-                open_in
-            };
-            world.until("the server is left alone", async || closed().await.is_some()).await;
-            assert_eq!(closed().await, Some(minutes), "{code}");
-            for explained in [why(&world, &bo).await, status(&world).await] {
+            let left_alone = |gate: &Gate| gate.away && gate.is_paused_for(TEN_SECONDS);
+            world.until("the server is left alone", async || world.gate_is(left_alone).await).await;
+            let gate = world.gate().await.unwrap();
+            assert!(left_alone(&gate) && gate.pause_in_minutes() == minutes, "{code} {minutes} {gate:?}");
+            for explained in [world.why(&bo).await, world.status().await] {
                 assert!(explained.contains(said) && explained.contains(&code.to_string()), "{explained}");
             }
-            the_wait_is_over(&world).await;
+            world.waits_are_over().await;
         }
         // Who waited is served, and the next answer counts as a first one.
         world.until_vip(if code == 10004 { &bo } else { &cy }).await;
-        assert!(!why(&world, &bo).await.contains(said));
+        assert!(!world.why(&bo).await.contains(said));
     }
     // Twice away, twice back, without a word of the Gateway's.
-    let told = "SELECT count(*) FROM activity_log WHERE action = 'bot.away'";
-    assert_eq!(world.number(told).await, 2);
-    let told = "SELECT count(*) FROM activity_log WHERE action = 'bot.back'";
-    assert_eq!(world.number(told).await, 2);
+    assert_eq!(world.activity(Activity::BotAway).await, 2);
+    assert_eq!(world.activity(Activity::BotBack).await, 2);
     world.finish().await;
 }
 
@@ -209,7 +178,7 @@ async fn a_start_of_a_session_ends_what_one_answer_began() {
     let bo = world.fan().await;
     world.discord.fault(refusal(404, 10004).on("GET", "/members/").times(1)).await.unwrap();
     world.subscribes(&bo).await;
-    world.until("the server is left alone", async || world.number(CLOSED_A_MINUTE).await == 1).await;
+    until_paused_for_a_minute(&world, "the server is left alone").await;
     world.discord.invalidate_gateway(false).await.unwrap();
     world.until_vip(&bo).await;
     world.finish().await;
@@ -224,23 +193,14 @@ async fn the_look_at_a_servers_roles_believes_one_answer_for_a_minute() {
     world.start_gateway().await;
     world.start_bot().await;
     for minutes in [1, 5, 30, 360] {
-        let next = async || {
-            let next: Option<i64> = sqlx::query_scalar(
-                "SELECT round(extract(epoch FROM look_at - now()) / 60)::bigint FROM mapped_roles
-                  WHERE enforcement = 'unseen' AND look_at > now() + interval '20 seconds'",
-            )
-            .fetch_optional(world.db())
-            .await
-            .unwrap();
-            next
-        };
-        world.until("the roles are left alone", async || next().await.is_some()).await;
-        assert_eq!(next().await, Some(minutes));
-        run(&world, "UPDATE mapped_roles SET look_at = now()").await;
+        let put_off = |role: &MappedRole| role.is_unseen_for(Duration::from_secs(20));
+        world.until("the roles are left alone", async || world.mapped_roles_where(put_off).await == 1).await;
+        let role = world.mapped_roles().await.remove(0);
+        assert!(put_off(&role) && role.check_in_minutes() == minutes, "{minutes} {role:?}");
+        world.role_checks_are_due().await;
     }
-    let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
-    world.until("they are looked at", async || world.number(unseen).await == 0).await;
-    assert_eq!(world.number("SELECT count(*) FROM role_reads WHERE refusals > 0").await, 0);
+    world.until_every_mapped_role_is_seen().await;
+    assert!(!world.role_list_is(|list| list.refusals > 0).await);
     world.finish().await;
 }
 
@@ -249,20 +209,17 @@ async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
     let world = World::start().await;
     let ana = world.fan().await;
     // The session's own look at the roles is over, or it would be the one that is refused.
-    let begun = "SELECT count(*) FROM guild_gates WHERE invited";
-    world.until("the session has begun", async || world.number(begun).await == 1).await;
-    let read = "SELECT count(*) FROM role_reads WHERE look_at IS NULL AND hinted_at < read_at";
-    world.until("the roles are read", async || world.number(read).await == 1).await;
+    world.until_the_session_has_read_the_roles().await;
     world.discord.kick_bot(world.guild).await.unwrap();
-    let long = "SELECT count(*) FROM guild_gates WHERE away AND open_at > now() + interval '5 hours'";
-    world.until("the server is left alone", async || world.number(long).await == 1).await;
+    let left_alone = |gate: &Gate| gate.away && gate.is_paused_for(Duration::from_hours(5));
+    world.until("the server is left alone", async || world.gate_is(left_alone).await).await;
     world.subscribes(&ana).await;
-    world.until("Ana waits", async || world.number(WAITS).await == 1).await;
-    assert!(why(&world, &ana).await.contains("was removed from this server"));
+    world.until("Ana waits", async || waiting(&world).await == 1).await;
+    assert!(world.why(&ana).await.contains("was removed from this server"));
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;
-    assert_eq!(calls(&world, "GET", "/nowhere").await, 0);
-    let refused = world.discord.requests().await.unwrap().iter().filter(|r| r.status == Some(403)).count();
+    assert_eq!(world.discord_calls("GET", "/nowhere").await, 0);
+    let refused = world.discord_calls_where(|call| call.status == Some(403)).await;
     assert_eq!(refused, 0, "no call was needed to find out");
     world.finish().await;
 }
@@ -274,7 +231,7 @@ async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
     world.discord.guild_outage(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
-    assert_eq!(world.number("SELECT count(*) FROM activity_log WHERE action = 'bot.away'").await, 0);
+    assert_eq!(world.activity(Activity::BotAway).await, 0);
     world.finish().await;
 }
 
@@ -284,11 +241,9 @@ async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.expect("Discord does it");
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("both jobs are parked", async || world.number(parked).await == 2).await;
+    world.until_parked(2, "both jobs are parked").await;
     world.discord.kick_bot(world.guild).await.expect("Discord does it");
-    let away = "SELECT count(*) FROM guild_gates WHERE away";
-    world.until("the bot is out", async || world.number(away).await == 1).await;
+    world.until("the bot is out", async || world.gate_is(|gate| gate.away).await).await;
     world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.expect("Discord does it");
     (ana, ben)
 }
@@ -319,8 +274,7 @@ async fn a_restart_probes_a_parked_role_also_for_what_is_only_to_be_taken() {
     world.until_vip(&ana).await;
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.stripe.cancel(&subscription).await.unwrap();
-    let parked = "SELECT count(*) FROM role_health";
-    world.until("the role is parked", async || world.number(parked).await == 1).await;
+    world.until("the role is parked", async || world.refused_roles().await.len() == 1).await;
     world.settle().await;
     world.stop_bot().await.unwrap();
     world.discord.set_role(world.guild, world.vip, json!({ "position": 1 })).await.unwrap();
@@ -340,20 +294,19 @@ async fn the_look_at_a_servers_roles_waits_as_told() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '9 minutes'";
-    world.until("the look waits as told", async || world.number(later).await == 1).await;
+    let put_off = async || world.mapped_roles_where(|role| role.is_unseen_for(NINE_MINUTES)).await;
+    world.until("the look waits as told", async || put_off().await == 1).await;
     // Whatever else wants the list of roles waits too: a hint, a buyer.
-    run(&world, "UPDATE role_reads SET look_at = now()").await;
-    let later = "SELECT count(*) FROM role_reads WHERE look_at > now() + interval '9 minutes'";
-    world.until("so does the other look", async || world.number(later).await == 1).await;
-    assert_eq!(calls(&world, "GET", "/roles").await, 1);
-    run(&world, "UPDATE mapped_roles SET enforcement = 'on'").await;
+    world.role_lists_are_due().await;
+    let put_off = async || world.role_list_is(|list| list.is_put_off_for(NINE_MINUTES)).await;
+    world.until("so does the other look", put_off).await;
+    assert_eq!(world.discord_calls("GET", "/roles").await, 1);
+    world.enforce_unchecked().await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    let waits =
-        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '9 minutes'";
-    world.until("the buyer waits", async || world.number(waits).await == 1).await;
-    assert_eq!(calls(&world, "GET", "/roles").await, 1, "each call would count towards a ban");
+    let paused = async || world.gate_is(|gate| gate.is_paused_for(NINE_MINUTES)).await;
+    world.until("the buyer waits", paused).await;
+    assert_eq!(world.discord_calls("GET", "/roles").await, 1, "each call would count towards a ban");
     world.close().await;
 }
 
@@ -365,11 +318,11 @@ async fn the_first_look_at_who_holds_roles_waits_as_told() {
     world.discord.fault(told.on("GET", "/member-counts").times(1000)).await.unwrap();
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_bot().await;
-    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '9 minutes'";
-    world.until("the look waits as told", async || world.number(later).await == 1).await;
-    run(&world, "UPDATE mapped_roles SET look_at = now()").await;
-    world.until("and again", async || world.number(later).await == 1).await;
-    assert_eq!(calls(&world, "GET", "/member-counts").await, 1);
+    let put_off = async || world.mapped_roles_where(|role| role.is_unseen_for(NINE_MINUTES)).await;
+    world.until("the look waits as told", async || put_off().await == 1).await;
+    world.role_checks_are_due().await;
+    world.until("and again", async || put_off().await == 1).await;
+    assert_eq!(world.discord_calls("GET", "/member-counts").await, 1);
     world.close().await;
 }
 
@@ -384,7 +337,7 @@ async fn a_refused_token_ends_the_bot_whoever_learns_it() {
         let ended = tokio::time::timeout(Duration::from_secs(20), world.bot_ends()).await;
         let error = ended.expect("it ends by itself").unwrap_err();
         assert!(error.to_string().contains("set DISCORD_TOKEN"), "{error:#}");
-        assert_eq!(calls(&world, method, path).await, 1, "every refused call counts towards a ban");
+        assert_eq!(world.discord_calls(method, path).await, 1, "every refused call counts towards a ban");
         world.close().await;
     }
 }
@@ -414,7 +367,7 @@ async fn a_doctor_that_is_told_to_wait_asks_no_more() {
     let body = json!({ "message": "slow", "retry_after": 600.0, "global": false });
     let told = Fault::status(429).header("retry-after", "600").body(body);
     world.discord.fault(told.on("GET", "/applications/@me").times(1000)).await.unwrap();
-    let said = doctor(&world).await;
+    let said = world.doctor_with_variables().await;
     assert!(said.contains("Discord asks to wait 600 s"), "{said}");
     let asked = world.discord.requests().await.unwrap().len();
     assert_eq!(asked, 2, "who it is, and what its application may do");
@@ -424,23 +377,15 @@ async fn a_doctor_that_is_told_to_wait_asks_no_more() {
     let told = Fault::status(429).header("retry-after", "2").body(body);
     world.discord.fault(told.on("GET", "/applications/@me").times(1)).await.unwrap();
     let began = Instant::now();
-    let said = doctor(&world).await;
+    let said = world.doctor_with_variables().await;
     assert!(said.contains("the Server Members intent is on"), "{said}");
     assert!(began.elapsed() >= Duration::from_secs(2));
     // A refused token is refused once.
     world.discord.fault(Fault::status(401).on("GET", "/applications/@me").times(1000)).await.unwrap();
     let before = world.discord.requests().await.unwrap().len();
-    doctor(&world).await;
+    world.doctor_with_variables().await;
     assert_eq!(world.discord.requests().await.unwrap().len(), before + 2);
     world.close().await;
-}
-
-/// What the doctor says, whatever its exit code.
-async fn doctor(world: &World) -> String {
-    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
-    command.args(["doctor", "--json"]).envs(world.variables()).current_dir(std::env::temp_dir());
-    let output = command.output().await.expect("nexrole starts");
-    String::from_utf8(output.stdout).expect("it speaks UTF-8")
 }
 
 #[tokio::test]
@@ -454,6 +399,6 @@ async fn the_registration_of_commands_waits_as_told() {
     let commands = async || world.discord.state().await.unwrap()["commands"].as_array().unwrap().len();
     world.until("they are registered", async || commands().await == 1).await;
     assert!(began.elapsed() >= Duration::from_secs(2));
-    assert_eq!(calls(&world, "PUT", "/commands").await, 2);
+    assert_eq!(world.discord_calls("PUT", "/commands").await, 2);
     world.close().await;
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use shared::{db::pg_roles::Login, store::retention};
 use sqlx::{AssertSqlSafe, Row};
 
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 #[tokio::test]
 async fn finished_work_goes_after_ninety_days_and_open_work_never() {

@@ -2,8 +2,9 @@
 
 use sandbox::stripe;
 use serde_json::json;
+use shared::domain::job::JobState;
 
-use crate::world::World;
+use crate::support::world::{Job, World};
 
 #[tokio::test]
 async fn who_pays_gets_the_role_and_who_cancels_loses_it() {
@@ -64,7 +65,7 @@ async fn the_same_event_many_times_at_once_is_one_job() {
     assert!(answers.iter().all(|answer| answer.status == 200));
     assert_eq!(answers.iter().filter(|answer| answer.body["duplicate"] == false).count(), 1);
     world.until_vip(&ana).await;
-    assert_eq!(world.number("SELECT count(*) FROM role_jobs").await, 1);
+    assert_eq!(world.all_jobs().await.len(), 1);
     world.finish().await;
 }
 
@@ -74,10 +75,10 @@ async fn a_human_role_stays_a_humans() {
     let ana = world.fan().await;
     world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
     let subscription = world.subscribes(&ana).await;
-    let quiet = "SELECT count(*) FROM role_jobs WHERE state = 'noop'";
-    world.until("the payment was looked at", async || world.number(quiet).await == 1).await;
+    let quiet = async || world.jobs(JobState::Noop).await;
+    world.until("the payment was looked at", async || quiet().await == 1).await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until("the end was looked at", async || world.number(quiet).await == 2).await;
+    world.until("the end was looked at", async || quiet().await == 2).await;
     assert!(world.has(&ana, world.vip).await);
     assert!(world.role_calls().await.is_empty());
     world.finish().await;
@@ -104,11 +105,9 @@ async fn a_role_comes_back_with_the_member() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    world.until_parked(1, "the leaving was noticed").await;
     // Not believed at once; that they have joined anew tells enough.
-    let absent = "SELECT count(*) FROM role_grants WHERE absent_since IS NOT NULL";
-    assert_eq!(world.number(absent).await, 1);
+    assert_eq!(world.grants_where(|grant| grant.is_shown_absent).await, 1);
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
     world.until_vip(&ana).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost", "role.granted"]);
@@ -125,24 +124,21 @@ async fn who_left_and_came_back_unheard_is_found() {
     }
     // A role that no look has shown yet would be given once more: Discord may have said done, and done nothing.
     world.discord.invalidate_gateway(false).await.unwrap();
-    let unseen = "SELECT count(*) FROM role_grants WHERE unseen";
-    world.until("a look has shown both", async || world.number(unseen).await == 0).await;
+    let unseen = async || world.grants_where(|grant| grant.unseen).await;
+    world.until("a look has shown both", async || unseen().await == 0).await;
     world.settle().await;
     world.stop_bot().await.unwrap();
     world.discord.leave(world.guild, ana.user).await.unwrap();
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
     // Ben has been here for long, and a moderator takes his role: that is theirs to do.
     world.discord.take_role(world.guild, ben.user, world.vip).await.unwrap();
-    let long_ago =
-        "UPDATE role_grants SET confirmed_at = confirmed_at + interval '1 hour' WHERE user_id = $1";
-    let user = i64::try_from(ben.user).unwrap();
-    sqlx::query(long_ago).bind(user).execute(world.db()).await.unwrap();
+    world.joined_long_before(&ben).await;
     world.start_bot().await;
     world.until_vip(&ana).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost", "role.granted"]);
     let left_alone =
-        "SELECT count(*) FROM role_jobs WHERE state = 'noop' AND outcome LIKE '%a person may have taken it'";
-    world.until("Ben was looked at", async || world.number(left_alone).await == 1).await;
+        |job: &Job| job.is(JobState::Noop) && job.outcome.ends_with("a person may have taken it");
+    world.until("Ben was looked at", async || world.jobs_where(left_alone).await == 1).await;
     assert!(!world.has(&ben, world.vip).await);
     world.finish().await;
 }
@@ -154,11 +150,9 @@ async fn who_cancels_while_away_gets_nothing_on_return() {
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    world.until_parked(1, "the leaving was noticed").await;
     world.stripe.cancel(&subscription).await.unwrap();
-    let ended = "SELECT count(*) FROM access_sources WHERE state = 'ended'";
-    world.until("the end was read", async || world.number(ended).await == 1).await;
+    world.until("the end was read", async || world.sources_ended().await == 1).await;
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
     // Somebody else's payment shows that it was heard.
     let ben = world.fan().await;
@@ -217,8 +211,7 @@ async fn events_that_came_while_we_were_down_are_caught_up() {
     // Stripe retries what nobody answered.
     world.subscribes(&ana).await;
     world.start_gateway().await;
-    let waiting = "SELECT count(*) FROM role_jobs WHERE state = 'pending'";
-    world.until("the job waits for the bot", async || world.number(waiting).await == 1).await;
+    world.until("the job waits for the bot", async || world.pending().await == 1).await;
     world.start_bot().await;
     world.until_vip(&ana).await;
     world.finish().await;
@@ -231,14 +224,9 @@ async fn a_mapping_added_later_reaches_those_who_already_pay() {
     world.start_bot().await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    let mirrored = "SELECT count(*) FROM subscriptions";
-    world.until("the subscription is known", async || world.number(mirrored).await == 1).await;
+    world.until("the subscription is known", async || world.subscriptions().await == 1).await;
     world.settle().await;
-    assert_eq!(
-        world.number("SELECT count(*) FROM role_jobs").await,
-        0,
-        "a price nobody mapped gives nothing"
-    );
+    assert!(world.all_jobs().await.is_empty(), "a price nobody mapped gives nothing");
     world.map("product", &world.product.clone(), world.vip).await;
     world.until_vip(&ana).await;
     world.finish().await;
@@ -250,18 +238,13 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
     let user = world.discord.join(world.guild, "bo").await.unwrap();
     let customer = world.stripe.create_customer(None, &[]).await.unwrap();
     world.stripe.subscribe(&customer, &world.price).await.unwrap();
-    let mirrored = "SELECT count(*) FROM subscriptions";
-    world.until("the subscription is known", async || world.number(mirrored).await == 1).await;
+    world.until("the subscription is known", async || world.subscriptions().await == 1).await;
     world.settle().await;
-    assert_eq!(
-        world.number("SELECT count(*) FROM access_sources").await,
-        0,
-        "a customer nobody linked gives nothing"
-    );
+    assert_eq!(world.sources().await, 0, "a customer nobody linked gives nothing");
     let (guild, member) = (world.guild.to_string(), user.to_string());
     let link = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", &member];
     assert!(world.nexrole(&link).await.unwrap().starts_with("Linked."));
-    let bo = crate::world::Fan { user, customer: customer.clone() };
+    let bo = crate::support::world::Fan { user, customer: customer.clone() };
     world.until_vip(&bo).await;
     let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
     for part in
@@ -329,14 +312,13 @@ async fn an_event_that_comes_during_a_read_is_answered_by_the_next() {
         let requests = world.stripe.requests().await.unwrap();
         requests.iter().filter(|request| request.path.contains(&path)).count()
     };
-    let recorded = "SELECT count(*) FROM stripe_events WHERE state = 'recorded'";
     world.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": true })).await.unwrap();
     world.until("the first read has begun", async || reads().await == 1).await;
     world.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": false })).await.unwrap();
-    world.until("the second event is recorded", async || world.number(recorded).await == 2).await;
+    world.until("the second event is recorded", async || world.unanswered_events().await == 2).await;
     world.until("the second read has begun", async || reads().await == 2).await;
     assert_eq!(
-        world.number(recorded).await,
+        world.unanswered_events().await,
         2,
         "the first read may have seen the second event's change, or not"
     );

@@ -12,20 +12,13 @@ use std::{
 use nexrole::children::{Plan, Running, Service, free_port};
 use sandbox::Fault;
 use serde_json::{Value, json};
-use shared::{
-    config::Env,
-    crypto::Keyring,
-    db::{pg_roles::Login, tenant},
-    domain::audit::Actor,
-    ids::GuildId,
-    store::stripe_connections::{self, Connection},
-};
-use sqlx::AssertSqlSafe;
+use shared::{config::Env, db::pg_roles::Login};
 use testkit::scratch::Scratch;
 
-use crate::{
-    bad_input::{event, sign},
-    postgres::machine::NEXROLE,
+use crate::support::{
+    own_server::NEXROLE,
+    signing::{event, sign},
+    tenants::{NewTenant, SECOND_GUILD, SealedTenant},
     world::World,
 };
 
@@ -213,11 +206,14 @@ impl Stage {
             let scraped = self.world.http.get(format!("http://{address}/metrics")).send().await;
             seen.add("metrics", scraped.expect("it answers").text().await.expect("text"));
         }
-        for table in tables(&self.world).await {
-            let rows = format!("SELECT all_of_it::text FROM {table} all_of_it");
-            let rows: Vec<String> =
-                sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(self.world.db()).await.expect("readable");
-            seen.add(format!("table {table}"), rows.join("\n"));
+        for (table, rows) in self.world.database().rows_by_table().await {
+            seen.add(
+                format!("table {table}"),
+                rows.join(
+                    "
+",
+                ),
+            );
         }
     }
 }
@@ -232,22 +228,17 @@ impl Process {
     }
 }
 
-/// A second server whose secrets are in the database. Out: its webhook address' last part.
+/// A second server whose secrets are in the database, and which is read. Out: its webhook address' last part.
 async fn seal(world: &World, keys: &str, api_key: &str) -> String {
-    let guild: GuildId = "222222222222222222".parse().expect("an id");
-    let keyring = Keyring::parse(keys).expect("a key");
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.expect("it begins");
-    stripe_connections::ensure_guild(&mut tenant).await.expect("made");
-    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, Some(true))
-        .await
-        .expect("made");
-    let connection = Connection { guild, id };
-    shared::store::stripe_cursors::ensure(&mut tenant, id).await.expect("made");
-    let key = keyring.seal(&connection.place("api_key"), api_key.as_bytes()).expect("sealed");
-    let secret =
-        keyring.seal(&connection.place("webhook_secrets"), SEALED_WEBHOOK_SECRET.as_bytes()).expect("sealed");
-    stripe_connections::seal(&mut tenant, id, Some(&key), Some(&secret)).await.expect("stored");
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.expect("known");
+    let second = NewTenant {
+        keys,
+        api_key: Some(api_key),
+        metadata_links: Some(true),
+        ..NewTenant::new(SECOND_GUILD, SEALED_WEBHOOK_SECRET)
+    };
+    let SealedTenant { connection, endpoint } = second.connect(&world.login(Login::Operator)).await;
+    let mut tenant = world.tenant(connection.guild).await;
+    shared::store::stripe_cursors::ensure(&mut tenant, connection.id).await.expect("made");
     tenant.commit().await.expect("committed");
     endpoint
 }
@@ -258,18 +249,6 @@ fn with_password(url: &str) -> String {
     let user = user.rsplit_once('/').map_or(user, |(_, user)| user);
     let user = user.split_once(':').map_or(user, |(user, _)| user);
     format!("postgres://{user}:{PASSWORD}@{rest}")
-}
-
-async fn tables(world: &World) -> Vec<String> {
-    let tables: Vec<String> = sqlx::query_scalar(
-        "SELECT format('%I.%I', schemaname, tablename) FROM pg_tables
-          WHERE schemaname NOT IN ('pg_catalog', 'information_schema') ORDER BY 1",
-    )
-    .fetch_all(world.db())
-    .await
-    .expect("the catalogue is readable");
-    assert!(tables.len() > 10, "{tables:?}");
-    tables
 }
 
 /// An object in which every text that Stripe lets people write is one of the canaries.
@@ -350,12 +329,9 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
         )
         .await;
         world.until("an error that quotes was answered", async || quoting().await == before + 1).await;
-        let failed = "SELECT count(*) FROM stripe_sync WHERE attempts > 0 AND last_error IS NOT NULL";
-        world.until("it is written down why", async || world.number(failed).await > 0).await;
-        sqlx::query("UPDATE stripe_sync SET next_at = now() WHERE next_at IS NOT NULL")
-            .execute(world.db())
-            .await
-            .expect("hurried");
+        let failed = async || world.reads_where(|read| read.attempts > 0 && read.last_error.is_some()).await;
+        world.until("it is written down why", async || failed().await > 0).await;
+        world.reads_are_due().await;
     }
     world.stripe.clear_faults().await.expect("Stripe answers");
     let refused = json!({ "code": 50013, "message": format!("{TOKEN} {EMAIL}") });

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use crate::{
-    bad_input::{event, sign},
-    door::sealed_tenant,
-    world::{World, wire::Wire},
+use crate::support::{
+    postgres_proxy::PostgresProxy,
+    signing::{event, sign},
+    tenants::{SECOND_GUILD, TENANT_SECRET},
+    world::World,
 };
 
 /// Said by a connection that leases guilds, the first time.
@@ -20,11 +21,11 @@ const LOOK_UP: &str = "stripe_connections WHERE endpoint_id = ";
 /// Said by a connection that fetches an API key, the first time.
 const CREDENTIAL: &str = "SELECT api_key, label, livemode, metadata_links";
 
-async fn behind_a_wire() -> (World, Wire) {
+async fn behind_a_wire() -> (World, PostgresProxy) {
     let mut world = World::without_services().await;
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
-    let wire = Wire::to(world.database_url()).await;
+    let wire = PostgresProxy::to(world.database_url()).await;
     world.set("DATABASE_URL", &wire.url);
     (world, wire)
 }
@@ -66,18 +67,15 @@ async fn a_bot_stops_in_seconds_though_its_database_is_silent() {
 #[tokio::test]
 async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_only() {
     let mut world = World::without_services().await;
-    let wire = Wire::to(world.database_url()).await;
+    let wire = PostgresProxy::to(world.database_url()).await;
     world.set("DATABASE_URL", &wire.url);
     world.start_gateway().await;
-    let tenants = [
-        sealed_tenant(&world, "222222222222222222").await,
-        sealed_tenant(&world, "333333333333333333").await,
-    ];
+    let tenants = [world.sealed_tenant(SECOND_GUILD).await, world.sealed_tenant("333333333333333333").await];
     wire.silence(LOOK_UP, 2);
     let body = event("evt_1", "new.type", &json!({}), false);
     let post = |endpoint: &str| {
         let url = format!("{}/{endpoint}", world.webhook());
-        let signature = sign(&body, "whsec_of_a_tenant");
+        let signature = sign(&body, TENANT_SECRET);
         world.http.post(url).header("Stripe-Signature", signature).body(body.clone()).send()
     };
     // Both turns of the lane.
@@ -96,7 +94,7 @@ async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_on
 async fn a_key_fetched_on_a_silent_connection_stops_no_other_read() {
     let mut world = World::without_services().await;
     world.map("price", &world.price.clone(), world.vip).await;
-    let wire = Wire::to(world.database_url()).await;
+    let wire = PostgresProxy::to(world.database_url()).await;
     world.set("DATABASE_URL", &wire.url);
     wire.silence(CREDENTIAL, 1);
     world.begin_gateway();
@@ -120,8 +118,8 @@ async fn a_gateway_stops_in_seconds_though_its_database_is_silent() {
         "UPDATE stripe_sync s SET lease_owner",
     ] {
         let mut world = World::without_services().await;
-        let tenant = sealed_tenant(&world, "222222222222222222").await;
-        let wire = Wire::to(world.database_url()).await;
+        let tenant = world.sealed_tenant(SECOND_GUILD).await;
+        let wire = PostgresProxy::to(world.database_url()).await;
         world.set("DATABASE_URL", &wire.url);
         wire.silence(deadly, usize::MAX);
         world.begin_gateway();
@@ -130,7 +128,7 @@ async fn a_gateway_stops_in_seconds_though_its_database_is_silent() {
         let asking = tokio::spawn(async move {
             loop {
                 let body = event("evt_1", "new.type", &json!({}), false);
-                let signature = sign(&body, "whsec_of_a_tenant");
+                let signature = sign(&body, TENANT_SECRET);
                 drop(http.post(&url).header("Stripe-Signature", signature).body(body).send().await);
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }

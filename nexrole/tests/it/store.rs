@@ -34,8 +34,9 @@ use shared::{
 use sqlx::PgPool;
 use uuid::Uuid;
 
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
+mod erasure;
 mod order;
 mod refused;
 

@@ -6,20 +6,15 @@ use std::time::Duration;
 use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 use shared::{
-    crypto::Keyring,
-    db::{pg_roles::Login, tenant},
-    domain::{audit::Actor, job::JobOrigin},
-    ids::GuildId,
-    store::{
-        stripe_connections::{self, Connection},
-        stripe_events::ObjectKind,
-        stripe_sync,
-    },
+    db::pg_roles::Login,
+    domain::job::JobOrigin,
+    store::{stripe_connections::Connection, stripe_events::ObjectKind, stripe_sync},
 };
 
-use crate::{
-    bad_input::{ENCRYPTION_KEYS, event, sign},
-    world::World,
+use crate::support::{
+    signing::{event, sign},
+    tenants::{NewTenant, SECOND_GUILD},
+    world::{Read, SECRET, World},
 };
 
 async fn key_only() -> World {
@@ -39,10 +34,7 @@ async fn a_cursor_that_stripe_does_not_know_is_given_up_by_either_status() {
         let world = key_only().await;
         let settings = json!({ "lost_cursor_status": status });
         world.stripe.set_settings(settings).await.unwrap();
-        sqlx::query("UPDATE stripe_cursors SET last_event_id = 'evt_of_long_ago'")
-            .execute(world.db())
-            .await
-            .unwrap();
+        world.lose_the_cursor().await;
         let ana = world.fan().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
@@ -72,10 +64,7 @@ async fn an_event_that_is_listed_late_is_not_missed() {
         .unwrap();
     let page = json!({ "object": "list", "has_more": false, "data": [late, neighbour, first] });
     // Only who asks from before the newest is told of it.
-    let known: String = sqlx::query_scalar("SELECT coalesce(last_event_id, '') FROM stripe_cursors")
-        .fetch_one(world.db())
-        .await
-        .unwrap();
+    let known = world.cursors().await.remove(0).last_event_id.unwrap_or_default();
     assert_ne!(late["id"], known.as_str(), "the cursor stays behind what may still get neighbours");
     world.stripe.fault(Fault::status(200).on("GET", "/v1/events").body(page).times(3)).await.unwrap();
     world.until_no_vip(&ana).await;
@@ -129,13 +118,10 @@ async fn going_live_leaves_one_connection_to_link_with() {
     let mut world = World::start().await;
     world.stop_gateway().await;
     // As if the key had been a live one before.
-    sqlx::query("UPDATE stripe_connections SET livemode = true").execute(world.db()).await.unwrap();
-    sqlx::query("UPDATE stripe_cursors SET listed_at = NULL").execute(world.db()).await.unwrap();
+    world.connections_become_live().await;
+    world.list_again().await;
     world.start_gateway().await;
-    let states =
-        "SELECT string_agg(livemode || ' ' || state, ', ' ORDER BY livemode) FROM stripe_connections";
-    let states: String = sqlx::query_scalar(states).fetch_one(world.db()).await.unwrap();
-    assert_eq!(states, "false active, true disconnected");
+    assert_eq!(world.connections().await, "false active, true disconnected");
     let ana = world.fan().await;
     let (guild, user) = (world.guild.to_string(), ana.user.to_string());
     let link = ["link", "add", "--guild", &guild, "--customer", &ana.customer, "--user", &user];
@@ -172,15 +158,9 @@ async fn a_link_to_the_wrong_member_can_be_corrected() {
 #[tokio::test]
 async fn one_tenants_lock_does_not_refuse_anothers_events() {
     let world = World::start().await;
-    let guild: GuildId = "222222222222222222".parse().unwrap();
-    let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
-    let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
-    stripe_connections::ensure_guild(&mut tenant).await.unwrap();
-    let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "second", false, None).await.unwrap();
-    let second = Connection { guild, id };
-    let sealed = keyring.seal(&second.place("webhook_secrets"), b"whsec_second").unwrap();
-    stripe_connections::seal(&mut tenant, id, None, Some(&sealed)).await.unwrap();
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.unwrap();
+    let second = NewTenant::new(SECOND_GUILD, "whsec_second").connect(&world.login(Login::Operator)).await;
+    let (endpoint, Connection { guild, id }) = (second.endpoint, second.connection);
+    let mut tenant = world.tenant(guild).await;
     stripe_sync::mark_dirty(
         &mut tenant,
         id,
@@ -192,12 +172,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
     .unwrap();
     tenant.commit().await.unwrap();
     // Somebody holds the second tenant's object for long.
-    let mut holder = world.db().begin().await.unwrap();
-    sqlx::query("SET LOCAL idle_in_transaction_session_timeout = 0").execute(&mut *holder).await.unwrap();
-    sqlx::query("SELECT FROM stripe_sync WHERE object_id = 'sub_held' FOR UPDATE")
-        .execute(&mut *holder)
-        .await
-        .unwrap();
+    let holder = world.hold_read("sub_held").await;
     let post = async |n: usize| {
         let (body, url, secret) = if n.is_multiple_of(2) {
             let body = event(
@@ -209,7 +184,7 @@ async fn one_tenants_lock_does_not_refuse_anothers_events() {
             (body, format!("{}/webhooks/stripe/{endpoint}", world.gateway_url), "whsec_second")
         } else {
             let body = event(&format!("evt_{n}"), "new.type", &json!({}), false);
-            (body, format!("{}/webhooks/stripe", world.gateway_url), crate::world::SECRET)
+            (body, format!("{}/webhooks/stripe", world.gateway_url), SECRET)
         };
         let request = world.http.post(url).header("Stripe-Signature", sign(&body, secret)).body(body);
         (n, request.send().await.unwrap().status().as_u16())
@@ -232,15 +207,15 @@ async fn a_gateway_stops_while_stripe_hangs_and_a_client_drips() {
     world.stripe.fault(Fault::hang().on("GET", "/v1/subscriptions/").times(10)).await.unwrap();
     let ana = world.fan().await;
     world.subscribes(&ana).await;
-    let leased = "SELECT count(*) FROM stripe_sync WHERE lease_owner IS NOT NULL";
-    world.until("the gateway reads", async || world.number(leased).await == 1).await;
+    let leased = |read: &Read| read.is_leased;
+    world.until("the gateway reads", async || world.reads_where(leased).await == 1).await;
     // A request whose body never ends.
     let address = world.gateway_url.trim_start_matches("http://").to_owned();
     let mut dripping = tokio::net::TcpStream::connect(address).await.unwrap();
     let head = b"POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n{";
     tokio::io::AsyncWriteExt::write_all(&mut dripping, head).await.unwrap();
     tokio::time::timeout(Duration::from_secs(5), world.stop_gateway()).await.expect("it stops in seconds");
-    assert_eq!(world.number(leased).await, 0, "the lease is given back");
+    assert_eq!(world.reads_where(leased).await, 0, "the lease is given back");
     world.close().await;
 }
 
@@ -249,18 +224,14 @@ async fn status_says_when_stripe_cannot_be_read() {
     let world = key_only().await;
     let owner = world.discord.join(world.guild, "owner").await.unwrap();
     world.stripe.fault(Fault::status(401).on("GET", "/v1/events").times(100_000)).await.unwrap();
-    let troubled = "SELECT count(*) FROM stripe_cursors WHERE last_error IS NOT NULL";
-    world.until("the refusal is noted", async || world.number(troubled).await == 1).await;
-    let ask = async || {
-        let answer = world.discord.interact(world.guild, owner, "status").await.unwrap();
-        answer.text().to_string()
-    };
-    let said = ask().await;
+    let troubled = async || world.cursors_where(|cursor| cursor.last_error.is_some()).await;
+    world.until("the refusal is noted", async || troubled().await == 1).await;
+    let said = world.status_for(owner).await;
     assert!(said.contains("Stripe cannot be read: Stripe refused the key"), "{said}");
     world.stripe.clear_faults().await.unwrap();
-    sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
-    world.until("a good poll clears it", async || world.number(troubled).await == 0).await;
-    assert!(ask().await.contains("up to date"));
+    world.polls_are_due().await;
+    world.until("a good poll clears it", async || troubled().await == 0).await;
+    assert!(world.status_for(owner).await.contains("up to date"));
     world.finish().await;
 }
 
@@ -269,8 +240,8 @@ async fn tell_of_nothing(world: &World) {
     let body =
         event("evt_test", "customer.subscription.updated", &json!({ "id": "sub_00000000000000" }), false);
     assert_eq!(world.post_signed(&body).await.status(), 200);
-    let missing = "SELECT count(*) FROM stripe_sync WHERE missing > 0 AND lease_owner IS NULL";
-    world.until("Stripe said that it has none such", async || world.number(missing).await == 1).await;
+    let missing = async || world.reads_where(|read| read.missing > 0 && !read.is_leased).await;
+    world.until("Stripe said that it has none such", async || missing().await == 1).await;
 }
 
 #[tokio::test]
@@ -291,7 +262,7 @@ async fn a_missing_object_hides_no_trouble() {
     let world = World::start().await;
     tell_of_nothing(&world).await;
     let ana = world.fan().await;
-    world.until("she is known", async || world.number("SELECT count(*) FROM member_links").await == 1).await;
+    world.until("she is known", async || world.member_links().await == 1).await;
     world.stripe.fault(Fault::status(503).on("GET", "/v1/").times(100_000)).await.unwrap();
     world.subscribes(&ana).await;
     let trouble = "Stripe cannot be read: Stripe did not answer: status 503";
@@ -321,14 +292,14 @@ async fn a_good_poll_ends_the_trouble_though_its_events_are_young() {
     let world = key_only().await;
     let ana = world.fan().await;
     world.stripe.fault(Fault::status(503).on("GET", "/v1/events").times(100_000)).await.unwrap();
-    let failing = "SELECT count(*) FROM stripe_cursors WHERE failing_since IS NOT NULL";
-    world.until("a poll has failed", async || world.number(failing).await == 1).await;
+    let failing = async || world.cursors_where(|cursor| cursor.is_failing).await;
+    world.until("a poll has failed", async || failing().await == 1).await;
     assert!(world.status().await.contains("Stripe cannot be read: Stripe did not answer: status 503"));
     world.stripe.clear_faults().await.unwrap();
     world.subscribes(&ana).await;
-    sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(world.db()).await.unwrap();
+    world.polls_are_due().await;
     world.until_vip(&ana).await;
-    world.until("the poll is known to have gone through", async || world.number(failing).await == 0).await;
+    world.until("the poll is known to have gone through", async || failing().await == 0).await;
     assert!(!world.status().await.contains("cannot be read"));
     world.finish().await;
 }

@@ -13,7 +13,7 @@ use shared::{
 };
 use sqlx::{AssertSqlSafe, PgConnection};
 
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 mod backup;
 mod cost;

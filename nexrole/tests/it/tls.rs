@@ -17,7 +17,7 @@ use sqlx::{Connection as _, PgConnection};
 use testkit::scratch::Scratch;
 use tokio::process::{Child, Command};
 
-use crate::postgres::options;
+use crate::support::own_server::options;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 const PASSWORD: &str = "hunter2";

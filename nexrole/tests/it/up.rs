@@ -12,7 +12,7 @@ use nexrole::children::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use crate::world::{Fan, SECRET, World};
+use crate::support::world::{Fan, SECRET, World};
 
 const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 

@@ -2,42 +2,30 @@
 
 use std::time::Duration;
 
-use sandbox::discord::Fault;
+use sandbox::{Request, discord::Fault};
 use serde_json::json;
 use shared::{
     db::pg_roles::Login,
+    domain::job::JobState,
     ids::GuildId,
     store::{members, stripe_connections},
 };
 
-use crate::world::World;
+use crate::support::world::{Gate, Job, Payment, World, Write};
 
-fn id(id: u64) -> i64 {
-    i64::try_from(id).expect("a snowflake")
-}
-
-/// A payment, as the gateway writes it; for guilds and members that no Stripe account of the world is connected to.
-async fn pays(world: &World, guild: u64, user: u64, role: u64, due_in: &str, attempts: i32) {
-    let paid = "WITH source AS (
-             INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
-             VALUES ($1, $2, $3, 'stripe', 1, 'sub_x', 'live', 'x')
-         ), mapped AS (
-             INSERT INTO mapped_roles (guild_id, role_id, enforcement) VALUES ($1, $3, 'on') ON CONFLICT DO NOTHING
-         )
-         INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, due_at, attempts)
-         VALUES ($1, $2, $3, 'grant', 'test', now() + $4::interval, $5)";
-    let query = sqlx::query(paid).bind(id(guild)).bind(id(user)).bind(id(role)).bind(due_in).bind(attempts);
-    query.execute(world.db()).await.expect("the query is good");
-}
-
-async fn run(world: &World, query: &'static str) {
-    sqlx::query(query).execute(world.db()).await.expect("the query is good");
+/// Somebody pays for the role, and their job is due.
+async fn pays(world: &World, guild: u64, user: u64, role: u64) {
+    world.paid(Payment { guild, user, role, due_in: "0", attempts: 0 }).await;
 }
 
 async fn calls_to(world: &World, method: &str, part: &str, status: u16) -> usize {
-    let requests = world.discord.requests().await.expect("Discord answers");
-    let hit = requests.iter().filter(|request| request.method == method && request.path.contains(part));
-    hit.filter(|request| request.status == Some(status)).count()
+    let hit = |call: &Request| call.method == method && call.path.contains(part);
+    world.discord_calls_where(|call| hit(call) && call.status == Some(status)).await
+}
+
+/// Waits to be tried again, because who was not found has just joined.
+fn is_of_a_joining(job: &Job) -> bool {
+    job.is(JobState::Pending) && job.outcome.contains("has just joined")
 }
 
 #[tokio::test]
@@ -48,21 +36,19 @@ async fn after_an_outage_of_discord_nobody_waits_for_hours() {
     world.subscribes(&ana).await;
     for failures in 1..=6 {
         // The waits between are over.
-        run(&world, "UPDATE role_jobs SET due_at = now() WHERE state = 'pending' AND due_at > now()").await;
-        let attempts = "SELECT coalesce(max(attempts), 0)::bigint FROM role_jobs";
-        let failed = async || world.number(attempts).await == failures;
+        world.jobs_are_due().await;
+        let failed = async || world.most_attempts().await.unwrap_or(0) == failures;
         world.until("the call has failed once more", failed).await;
     }
-    let soon =
-        "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND due_at <= now() + interval '26 minutes'";
-    assert_eq!(world.number(soon).await, 1);
+    let soon = |job: &Job| job.is(JobState::Pending) && job.is_due_within(Duration::from_mins(26));
+    assert_eq!(world.jobs_where(soon).await, 1);
     // Discord is back, as somebody else's payment shows: nobody waits for the rest of their wait.
     let ben = world.fan().await;
     world.subscribes(&ben).await;
     world.until("Ben has VIP", async || world.has(&ben, world.vip).await).await;
-    let next = "SELECT count(*) FROM role_jobs WHERE attempts = 6 AND due_at <= now() + interval '1 minute'";
-    world.until("Ana is next", async || world.number(next).await == 1).await;
-    run(&world, "UPDATE role_jobs SET due_at = now() WHERE state = 'pending'").await;
+    let next = |job: &Job| job.attempts == 6 && job.is_due_within(Duration::from_mins(1));
+    world.until("Ana is next", async || world.jobs_where(next).await == 1).await;
+    world.jobs_are_due().await;
     world.until_vip(&ana).await;
     world.finish().await;
 }
@@ -75,7 +61,7 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
     world.discord.fault(Fault::status(403).on("PUT", &part).times(1000).body(refused)).await.unwrap();
     for _ in 0..25 {
         let user = world.discord.join(world.guild, "payer").await.unwrap();
-        pays(&world, world.guild, user, world.vip, "0", 0).await;
+        pays(&world, world.guild, user, world.vip).await;
     }
     let other = world.discord.create_guild(None, "Another server").await.unwrap();
     let role = world.discord.create_role(other, "VIP").await.unwrap();
@@ -83,7 +69,7 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
     let mut tenant = world.tenant(GuildId::from_u64(other).unwrap()).await;
     stripe_connections::ensure_guild(&mut tenant).await.unwrap();
     tenant.commit().await.unwrap();
-    pays(&world, other, user, role, "0", 0).await;
+    pays(&world, other, user, role).await;
     world
         .until("the other guild's payer has the role", async || {
             let roles = world.discord.member_roles(other, user).await.unwrap();
@@ -92,8 +78,8 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
         .await;
     world.settle().await;
     assert_eq!(calls_to(&world, "PUT", &part, 403).await, 1, "one call, not one per payer");
-    let said = "SELECT count(*) FROM role_jobs WHERE state = 'parked' AND outcome LIKE '%two-factor%'";
-    assert!(world.number(said).await >= 1);
+    let told = |job: &Job| job.is(JobState::Parked) && job.outcome.contains("two-factor");
+    assert!(world.jobs_where(told).await >= 1);
     world.close().await;
 }
 
@@ -104,11 +90,10 @@ async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
     world.discord.fault(Fault::status(403).on("GET", "/members/").times(1000).body(refused)).await.unwrap();
     for _ in 0..12 {
         let user = world.discord.join(world.guild, "payer").await.unwrap();
-        pays(&world, world.guild, user, world.vip, "0", 0).await;
+        pays(&world, world.guild, user, world.vip).await;
     }
-    let closed =
-        "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND open_at > now() + interval '45 seconds'";
-    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    let left_alone = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_secs(45))).await;
+    world.until("the guild is left alone", left_alone).await;
     assert_eq!(calls_to(&world, "GET", "/members/", 403).await, 1);
     world.close().await;
 }
@@ -120,8 +105,7 @@ async fn an_absent_member_has_one_job_however_often_one_looks() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("the leaving was noticed", async || world.number(parked).await == 1).await;
+    world.until_parked(1, "the leaving was noticed").await;
     let bot = world.login(Login::Bot);
     for _ in 0..3 {
         let mut across = bot.across().await.unwrap();
@@ -129,7 +113,7 @@ async fn an_absent_member_has_one_job_however_often_one_looks() {
         drop(across);
         world.settle().await;
     }
-    assert_eq!(world.number(parked).await, 1);
+    assert_eq!(world.parked().await, 1);
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
     world.until_vip(&ana).await;
     world.finish().await;
@@ -142,8 +126,7 @@ async fn a_storm_of_role_changes_costs_two_probes_at_most() {
     let ana = world.fan().await;
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    world.until("the role is parked", async || world.number(parked).await == 1).await;
+    world.until_parked(1, "the role is parked").await;
     for n in 0..50 {
         world.discord.set_role(world.guild, world.vip, json!({ "position": 60 + n })).await.unwrap();
         tokio::time::sleep(Duration::from_millis(20)).await;
@@ -165,8 +148,8 @@ async fn the_roles_of_a_server_without_the_bot_are_asked_for_once() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let later = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen' AND look_at > now() + interval '45 seconds'";
-    world.until("the role is left alone", async || world.number(later).await == 1).await;
+    let put_off = async || world.mapped_roles_where(|role| role.is_unseen_for(Duration::from_secs(45))).await;
+    world.until("the role is left alone", async || put_off().await == 1).await;
     let part = format!("/guilds/{}/roles", world.guild);
     assert_eq!(calls_to(&world, "GET", &part, 403).await, 1);
     world.discord.invite_bot(world.guild).await.unwrap();
@@ -182,18 +165,9 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     let ana = world.fan().await;
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
-    let closed = "SELECT count(*) FROM guild_gates WHERE owner IS NULL AND away";
-    world.until("the guild is left alone", async || world.number(closed).await == 1).await;
+    world.until("the guild is left alone", async || world.gate_is(Gate::is_free_and_away).await).await;
     // As a crowded pool does, or a failover: twice.
-    for statement in [
-        "CREATE SEQUENCE refusals",
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
-         $$ BEGIN IF nextval('refusals') <= 2 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$",
-        "CREATE TRIGGER refuse BEFORE UPDATE ON guild_gates FOR EACH ROW
-         WHEN (OLD.away AND NOT NEW.away) EXECUTE FUNCTION refuse()",
-    ] {
-        run(&world, statement).await;
-    }
+    world.refuse(Write::BotBack, 2).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;
     world.finish().await;
@@ -203,18 +177,9 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
 #[tokio::test]
 async fn an_invitation_is_not_undone_by_the_kick_before_it() {
     let world = World::start().await;
-    for statement in [
-        "CREATE SEQUENCE refusals",
-        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS
-         $$ BEGIN IF nextval('refusals') = 1 THEN RAISE EXCEPTION 'not now'; END IF; RETURN NEW; END $$",
-        "CREATE TRIGGER refuse BEFORE UPDATE ON guild_gates FOR EACH ROW
-         WHEN (NEW.away AND NOT OLD.away) EXECUTE FUNCTION refuse()",
-    ] {
-        run(&world, statement).await;
-    }
+    world.refuse(Write::BotAway, 1).await;
     world.discord.kick_bot(world.guild).await.unwrap();
-    let refused = "SELECT count(*) FROM refusals WHERE is_called";
-    world.until("the kick was not written", async || world.number(refused).await == 1).await;
+    world.until("the kick was not written", async || world.has_refused().await).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     // The kick is tried again after a second. That nothing comes of it cannot be awaited.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
@@ -230,13 +195,13 @@ async fn a_job_that_waits_is_not_charged_for_another_jobs_failure() {
     let user = world.discord.join(world.guild, "payer").await.unwrap();
     let gold = world.discord.create_role(world.guild, "Gold").await.unwrap();
     world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(2)).await.unwrap();
-    pays(&world, world.guild, user, world.vip, "20 minutes", 3).await;
-    pays(&world, world.guild, user, gold, "0", 0).await;
-    let failed = "SELECT count(*) FROM role_jobs WHERE attempts IN (1, 4)";
-    world.until("the job that was due has failed", async || world.number(failed).await >= 1).await;
-    let untouched =
-        "SELECT count(*) FROM role_jobs WHERE attempts = 3 AND due_at > now() + interval '19 minutes'";
-    assert_eq!(world.number(untouched).await, 1);
+    let payment = Payment { guild: world.guild, user, role: world.vip, due_in: "20 minutes", attempts: 3 };
+    world.paid(payment).await;
+    pays(&world, world.guild, user, gold).await;
+    let failed = async || world.jobs_where(|job| [1, 4].contains(&job.attempts)).await;
+    world.until("the job that was due has failed", async || failed().await >= 1).await;
+    let untouched = |job: &Job| job.attempts == 3 && !job.is_due_within(Duration::from_mins(19));
+    assert_eq!(world.jobs_where(untouched).await, 1);
     world.discord.clear_faults().await.unwrap();
     world.close().await;
 }
@@ -272,21 +237,19 @@ async fn who_has_just_joined_is_looked_for_again_in_seconds() {
 async fn who_is_absent_waits_for_the_joining_as_ever() {
     let world = World::start().await;
     let (fay, gil) = (world.fan().await, world.fan().await);
-    let parked = async || world.number("SELECT count(*) FROM role_jobs WHERE state = 'parked'").await;
     world.discord.leave(world.guild, fay.user).await.unwrap();
     world.subscribes(&fay).await;
-    world.until("the purchase waits", async || parked().await == 1).await;
+    world.until_parked(1, "the purchase waits").await;
     assert_eq!(calls_to(&world, "GET", &format!("/members/{}", fay.user), 404).await, 1);
     // A joining that is still not so after minutes.
     world.discord.leave(world.guild, gil.user).await.unwrap();
     world.subscribes(&gil).await;
-    world.until("the other purchase waits", async || parked().await == 2).await;
+    world.until_parked(2, "the other purchase waits").await;
     unknown(&world, gil.user, 10007, "GET", 1000).await;
     world.discord.rejoin(world.guild, gil.user).await.unwrap();
-    let tried = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND outcome LIKE '%has just joined%'";
-    world.until("it is tried again", async || world.number(tried).await == 1).await;
-    run(&world, "UPDATE role_jobs SET created_at = now() - interval '5 minutes', due_at = now() WHERE state = 'pending'").await;
-    world.until("the answer counts", async || parked().await == 2).await;
+    world.until("it is tried again", async || world.jobs_where(is_of_a_joining).await == 1).await;
+    world.jobs_are_five_minutes_old().await;
+    world.until_parked(2, "the answer counts").await;
     world.close().await;
 }
 
@@ -300,15 +263,9 @@ async fn a_leaving_ends_the_belief_in_a_joining() {
     unknown(&world, hal.user, 10007, "GET", 1000).await;
     world.discord.leave(world.guild, hal.user).await.unwrap();
     world.discord.rejoin(world.guild, hal.user).await.unwrap();
-    let tried = "SELECT count(*) FROM role_jobs WHERE state = 'pending' AND outcome LIKE '%has just joined%'";
-    world.until("it is tried again", async || world.number(tried).await >= 1).await;
+    world.until("it is tried again", async || world.jobs_where(is_of_a_joining).await >= 1).await;
     world.discord.leave(world.guild, hal.user).await.unwrap();
-    let parked = "SELECT count(*) FROM role_jobs WHERE state = 'parked'";
-    let pending = "SELECT count(*) FROM role_jobs WHERE state = 'pending'";
-    world
-        .until("their leaving is what counts", async || {
-            world.number(parked).await == 1 && world.number(pending).await == 0
-        })
-        .await;
+    let counts = async || world.parked().await == 1 && world.pending().await == 0;
+    world.until("their leaving is what counts", counts).await;
     world.close().await;
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sandbox::discord::Action;
 
-use crate::world::World;
+use crate::support::world::World;
 
 /// The events that Stripe was told had arrived.
 pub(super) async fn acknowledged(world: &World) -> Vec<String> {
@@ -14,19 +14,12 @@ pub(super) async fn acknowledged(world: &World) -> Vec<String> {
 
 /// Acknowledged events that are not there.
 pub(super) async fn lost(world: &World, acknowledged: &[String]) -> Vec<String> {
-    sqlx::query_scalar(
-        "SELECT id FROM unnest($1::text[]) AS acknowledged (id)
-          WHERE NOT EXISTS (SELECT FROM stripe_events WHERE event_id = acknowledged.id)",
-    )
-    .bind(acknowledged)
-    .fetch_all(world.db())
-    .await
-    .expect("the query is good")
+    world.events_missing(acknowledged).await
 }
 
 /// What was done or written twice, or written and never done. In a settled world.
 pub(super) async fn doubled(world: &World) -> Vec<String> {
-    let unread = world.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await;
+    let unread = world.unanswered_events().await;
     let mut wrong = Vec::new();
     if unread > 0 {
         wrong.push(format!("{unread} events were never read"));

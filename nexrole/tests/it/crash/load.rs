@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::{
-    bad_input::sign,
+use crate::support::{
+    signing::sign,
     world::{SECRET, World},
 };
 

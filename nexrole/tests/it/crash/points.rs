@@ -8,11 +8,14 @@ use sandbox::{Fault, Request, discord::Action};
 use serde_json::json;
 
 use super::{
-    books, full_scale,
+    books,
     hold::Hold,
     rig::{Rig, Victim},
 };
-use crate::world::{Fan, World};
+use crate::support::{
+    scale,
+    world::{Fan, World},
+};
 
 /// Where a payment is on its way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -249,7 +252,7 @@ async fn every_case(name: &str, service: Service, points: &[Point]) {
     let mut cases = 0;
     for (number, point) in points.iter().enumerate() {
         // Each point with each victim; or, on an ordinary run, each point once and each victim in turn.
-        let chosen = if full_scale() { &victims[..] } else { &victims[number % victims.len()..][..1] };
+        let chosen = if scale::is_full() { &victims[..] } else { &victims[number % victims.len()..][..1] };
         for victim in chosen {
             one_case(&mut rig, *point, *victim).await;
             cases += 1;

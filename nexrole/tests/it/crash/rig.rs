@@ -20,9 +20,9 @@ use testkit::{
     scratch::Scratch,
 };
 
-use crate::{
+use crate::support::{
     cluster::Database,
-    postgres::{machine::NEXROLE, options},
+    own_server::{NEXROLE, options},
     world::{SECRET, World},
 };
 

@@ -6,6 +6,7 @@ use sandbox::Fault;
 use testkit::process::Stopped;
 
 use super::{books, hold::Hold, points::Payer, rig::Rig};
+use crate::support::world::Job;
 
 #[tokio::test]
 async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
@@ -29,12 +30,12 @@ async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
     world.settle().await;
 
     drop(asleep);
-    let fenced = "SELECT count(*) FROM role_jobs WHERE cause = 'a worker lost its lease'";
+    let fenced = |job: &Job| job.cause == "a worker lost its lease";
     hold.until_free("UPDATE guild_gates").await;
     world.settle().await;
     let doubled = books::doubled(world).await;
     assert!(doubled.is_empty(), "{doubled:#?}");
-    world.until("the sleeper asks for another look", async || world.number(fenced).await == 1).await;
+    world.until("the sleeper asks for another look", async || world.jobs_where(fenced).await == 1).await;
     world.settle().await;
     assert_eq!(history().await, ["role.granted", "role.revoked"]);
     assert!(!world.has(&payer.fan, world.vip).await);

@@ -11,8 +11,8 @@ use rustix::process::Signal;
 use testkit::{process::signal, scratch::Scratch};
 use tokio::process::Command;
 
-use crate::{
-    postgres::machine::NEXROLE,
+use crate::support::{
+    own_server::NEXROLE,
     world::{SECRET, World},
 };
 
@@ -44,7 +44,7 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
             .current_dir(&scratch.0)
             .env_clear()
             .env("PATH", "/usr/local/bin:/usr/bin:/bin");
-        if let Some(bin_dir) = crate::postgres::machine::bin_dir() {
+        if let Some(bin_dir) = crate::support::own_server::bin_dir() {
             command.env("PG_BIN", bin_dir);
         }
         command

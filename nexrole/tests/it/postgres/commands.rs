@@ -15,8 +15,8 @@ use testkit::{
     scratch::Scratch,
 };
 
-use super::machine::{NEXROLE, bin_dir};
 use super::start;
+use crate::support::own_server::{NEXROLE, bin_dir};
 
 /// Nobody's number on this machine, as far as we know.
 const STRANGER: u32 = 61_234;

@@ -16,7 +16,7 @@ use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
 use super::{LEASE, guild, in_guild, introduce};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 /// Jobs of members `from` to `to` of a guild, due before those that were made later.
 async fn jobs(db: &PgPool, guild: i64, (from, to): (i64, i64), origin: JobOrigin, due: &str) {

@@ -15,7 +15,7 @@ use shared::{
 use uuid::Uuid;
 
 use super::{LEASE, NO_LEASE, guild, in_guild, introduce, role, settlement, text, user, with_jobs};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 #[tokio::test]
 async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {

@@ -15,9 +15,9 @@ use testkit::scratch::Scratch;
 use tokio::process::Command;
 
 use super::{TABLES, ids::furnish, lines, privileges, run};
-use crate::{
+use crate::support::{
     cluster::Database,
-    postgres::{machine::NEXROLE, options},
+    own_server::{NEXROLE, options},
 };
 
 /// `pg_dump` and `pg_restore` beside the server's own programs; packages of the server alone have none.

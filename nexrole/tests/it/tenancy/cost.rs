@@ -17,7 +17,7 @@ use sqlx::PgConnection;
 use uuid::Uuid;
 
 use super::{full, guild, ids::furnish};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 /// What the walls cost: the same statements by a superuser, for whom there are none, and by the services, in turns.
 #[tokio::test]

@@ -12,7 +12,7 @@ use shared::db::{
 use sqlx::{Connection as _, PgConnection};
 
 use super::run;
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 /// The same database for another login.
 fn as_login(database: &Database, login: &str) -> String {

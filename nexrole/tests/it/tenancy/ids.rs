@@ -44,7 +44,7 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use uuid::Uuid;
 
 use super::{TABLES, full, guild, lines};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 /// The ids of one tenant, or of nobody.
 #[derive(Debug, Clone, PartialEq)]

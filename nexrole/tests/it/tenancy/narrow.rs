@@ -1,7 +1,7 @@
 //! No role can do more than its statements do. In: statements that no code has. Out: a refusal, or nothing.
 
 use super::{as_role, ids::furnish, lines, run};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 #[tokio::test]
 async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {

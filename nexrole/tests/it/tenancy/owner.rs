@@ -4,7 +4,7 @@ use shared::db::pg_roles::ROLES;
 use sqlx::AssertSqlSafe;
 
 use super::{TABLES, ids::furnish, lines, run};
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 /// Migrations run as the owner, and FORCE is for the owner too, also where it inherits from the roles.
 #[tokio::test]

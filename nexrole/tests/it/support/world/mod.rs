@@ -4,10 +4,15 @@
 //! queue is drained or parked, and that behind each role change of the bot stands an audit entry; on `close`, that every call
 //! to Discord and every answer is as Discord's own description says.
 
-pub(crate) mod wire;
+mod commands;
+mod facts;
+mod rows;
+mod time;
+
+pub(crate) use facts::{Active, Audited, Event, Gate, Grant, Job, MappedRole, Read, RoleList};
+pub(crate) use rows::{AuditLine, Payment, Write};
 
 use std::{
-    collections::BTreeMap,
     future::Future,
     time::{Duration, Instant},
 };
@@ -15,11 +20,10 @@ use std::{
 use bot::discord::{ROUTES, inspect};
 use nexrole::children::free_port;
 use sandbox::{
-    Running,
+    Request, Running,
     discord::{self, Action, Actor, Limits},
     stripe,
 };
-use serde_json::Value;
 use shared::{
     config::Env,
     db::{pg_roles::Login, pool::Pool, tenant::Tenant},
@@ -30,7 +34,7 @@ use testkit::openapi::{self, Checked};
 use tokio::task::JoinHandle;
 use tokio_util::sync::CancellationToken;
 
-use crate::cluster::Database;
+use crate::support::cluster::Database;
 
 pub(crate) const SECRET: &str = "whsec_of_the_world";
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -80,8 +84,7 @@ impl World {
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
-        let unseen = "SELECT count(*) FROM mapped_roles WHERE enforcement = 'unseen'";
-        world.until("the bot has looked who holds the role", async || world.number(unseen).await == 0).await;
+        world.until_every_mapped_role_is_seen().await;
         world
     }
 
@@ -121,7 +124,7 @@ impl World {
             ("STRIPE_SECRET_KEY", stripe::KEY),
             ("STRIPE_WEBHOOK_SECRET", SECRET),
             ("STRIPE_API_URL", &stripe_server.url),
-            ("ENCRYPTION_KEYS", crate::bad_input::ENCRYPTION_KEYS),
+            ("ENCRYPTION_KEYS", crate::support::tenants::ENCRYPTION_KEYS),
             ("DISCORD_TOKEN", "any-token"),
             ("DISCORD_API_URL", &discord_server.url),
             ("LEASE_SECONDS", "3"),
@@ -168,6 +171,10 @@ impl World {
         self.env = self.env.clone().with(name, value);
     }
 
+    pub(crate) fn database(&self) -> &Database {
+        &self.database
+    }
+
     /// The database, without a detour.
     pub(crate) fn database_url(&self) -> &str {
         &self.database.url
@@ -207,8 +214,8 @@ impl World {
         })
         .await;
         // Ready for any tenant; the configured one is known, and its account was looked at, a moment later.
-        let listed = "SELECT count(*) FROM stripe_cursors WHERE listed_at IS NOT NULL";
-        self.until("the first contact with Stripe is made", async || self.number(listed).await == 1).await;
+        let listed = async || self.cursors_where(|cursor| cursor.was_listed).await;
+        self.until("the first contact with Stripe is made", async || listed().await == 1).await;
         self.until("the configured connection is known", async || {
             let answer = self.http.post(format!("{}/webhooks/stripe", self.gateway_url)).send().await;
             answer.is_ok_and(|answer| answer.status() == 400)
@@ -252,45 +259,6 @@ impl World {
         self.database.tenant(guild).await
     }
 
-    /// What `/status` answers to a manager.
-    pub(crate) async fn status(&self) -> String {
-        let owner = self.discord.join(self.guild, "owner").await.expect("joins");
-        let answer = self.discord.interact(self.guild, owner, "status").await.expect("an answer");
-        answer.text().to_string()
-    }
-
-    /// What `nexrole doctor` finds, without the services' variables: by check, the last finding.
-    pub(crate) async fn doctor(&self) -> BTreeMap<String, Value> {
-        let said = self.nexrole_says(&["doctor", "--json"]).await;
-        let findings = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
-        findings.map(|finding| (finding["check"].as_str().expect("a name").to_owned(), finding)).collect()
-    }
-
-    /// What one of nexrole's own commands says on stdout, whatever it comes to.
-    pub(crate) async fn nexrole_says(&self, arguments: &[&str]) -> String {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
-        command.args(arguments).env("DATABASE_URL", &self.database.url).current_dir(std::env::temp_dir());
-        let output = command.output().await.expect("nexrole starts");
-        String::from_utf8(output.stdout).expect("it speaks UTF-8")
-    }
-
-    /// Runs one of nexrole's own commands; stdout, or stderr of a failure.
-    pub(crate) async fn nexrole(&self, arguments: &[&str]) -> Result<String, String> {
-        let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_nexrole"));
-        command.args(arguments).env("DATABASE_URL", &self.database.url).current_dir(std::env::temp_dir());
-        let output = command.output().await.expect("nexrole starts");
-        let text = |bytes: Vec<u8>| String::from_utf8(bytes).expect("it speaks UTF-8");
-        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
-    }
-
-    pub(crate) async fn map(&self, kind: &str, sold: &str, role: u64) {
-        let (guild, role) = (self.guild.to_string(), role.to_string());
-        let kind = format!("--{kind}");
-        self.nexrole(&["map", "add", "--guild", &guild, &kind, sold, "--role", &role])
-            .await
-            .expect("it is mapped");
-    }
-
     pub(crate) async fn fan(&self) -> Fan {
         let user = self.discord.join(self.guild, "fan").await.expect("joins");
         let id = user.to_string();
@@ -328,51 +296,7 @@ impl World {
 
     /// Every accepted event is answered by a read, every job is done or parked.
     pub(crate) async fn settle(&self) {
-        self.until("everything is settled", async || {
-            let open = "SELECT (SELECT count(*) FROM role_jobs WHERE state = 'pending')
-                             + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
-            self.number(open).await == 0
-        })
-        .await;
-    }
-
-    /// So many minutes later, for all that waits. Rows keep their own time, or members would have joined after it.
-    pub(crate) async fn later(&self, minutes: i32) {
-        for statement in [
-            "UPDATE role_grants SET absent_since = absent_since - $1 * interval '1 min',
-                                    look_at = look_at - $1 * interval '1 min'",
-            "UPDATE role_jobs SET due_at = due_at - $1 * interval '1 min' WHERE state IN ('pending', 'parked')",
-        ] {
-            sqlx::query(statement).bind(minutes).execute(self.db()).await.expect("the rows can be changed");
-        }
-    }
-
-    pub(crate) async fn number(&self, query: &'static str) -> i64 {
-        sqlx::query_scalar(query).fetch_one(self.db()).await.expect("the query is good")
-    }
-
-    /// What the audit log says of a member's roles, oldest first.
-    pub(crate) async fn role_history(&self, fan: &Fan) -> Vec<String> {
-        sqlx::query_scalar(
-            "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id",
-        )
-        .bind(i64::try_from(fan.user).expect("a snowflake"))
-        .fetch_all(self.db())
-        .await
-        .expect("the query is good")
-    }
-
-    async fn audited_changes(&self) -> Vec<(u64, u64, &'static str)> {
-        let rows: Vec<(i64, i64, String)> = sqlx::query_as(
-            "SELECT user_id, role_id, action FROM audit_log WHERE action IN ('role.granted', 'role.revoked')",
-        )
-        .fetch_all(self.db())
-        .await
-        .expect("the query is good");
-        let change = |action: &str| if action == "role.granted" { "add" } else { "remove" };
-        rows.iter()
-            .map(|(user, role, action)| (user.unsigned_abs(), role.unsigned_abs(), change(action)))
-            .collect()
+        self.until("everything is settled", async || self.is_settled().await).await;
     }
 
     /// Waits until the gateway has heard everything that Stripe had to say so far, and all of it is settled.
@@ -381,15 +305,18 @@ impl World {
         let shop = ["product.created", "price.created"];
         let news = said.iter().filter(|event| !shop.iter().any(|name| event["type"] == *name));
         let ids: Vec<String> = news.filter_map(|event| Some(event["id"].as_str()?.to_owned())).collect();
-        let missing = "SELECT count(*) FROM unnest($1::text[]) AS said (id)
-                        WHERE NOT EXISTS (SELECT FROM stripe_events WHERE event_id = said.id)";
-        self.until("every event is recorded", async || {
-            let missing: i64 =
-                sqlx::query_scalar(missing).bind(&ids).fetch_one(self.db()).await.expect("good");
-            missing == 0
-        })
-        .await;
+        self.until("every event is recorded", async || self.events_missing(&ids).await.is_empty()).await;
         self.settle().await;
+    }
+
+    /// Calls to Discord that this holds of.
+    pub(crate) async fn discord_calls_where(&self, fits: impl Fn(&Request) -> bool) -> usize {
+        self.discord.requests().await.expect("Discord answers").iter().filter(|call| fits(call)).count()
+    }
+
+    /// How often Discord was called, by method and part of the path.
+    pub(crate) async fn discord_calls(&self, method: &str, part: &str) -> usize {
+        self.discord_calls_where(|call| call.method == method && call.path.contains(part)).await
     }
 
     /// Role calls that the bot made, as `METHOD status`.
@@ -432,8 +359,7 @@ impl World {
         for entry in by_us {
             assert!(entry.reason.as_ref().is_some_and(|reason| reason.starts_with("Nexrole: ")), "{entry:?}");
         }
-        let unread = self.number("SELECT count(*) FROM stripe_events WHERE state = 'recorded'").await;
-        assert_eq!(unread, 0, "an accepted event was not processed");
+        assert_eq!(self.unanswered_events().await, 0, "an accepted event was not processed");
         self.close().await;
     }
 

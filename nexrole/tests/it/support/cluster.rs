@@ -1,6 +1,7 @@
 //! One Postgres for all tests, one database for each. In: a test. Out: an empty, migrated database of its own.
 
 use std::{
+    collections::BTreeMap,
     io::Write as _,
     path::PathBuf,
     sync::{
@@ -21,7 +22,7 @@ use shared::{
     },
     ids::GuildId,
 };
-use sqlx::{PgPool, postgres::PgPoolOptions};
+use sqlx::{AssertSqlSafe, Connection as _, PgConnection, PgPool, postgres::PgPoolOptions};
 
 /// Runs of the tests that may happen at the same time on this machine.
 const SLOTS: u32 = 16;
@@ -65,6 +66,41 @@ impl Database {
     /// A transaction of the gateway's for one guild.
     pub(crate) async fn tenant(&self, guild: GuildId) -> Tenant {
         tenant::begin(&self.login(Login::Gateway), guild).await.expect("it begins")
+    }
+
+    /// A setting of this database, for connections that are made from now on.
+    pub(crate) async fn set(&self, setting: &str) {
+        // Its own connection, and one that may write: the setting may be that nobody may.
+        let mut db = PgConnection::connect_with(&self.pool.connect_options()).await.expect("Postgres is up");
+        sqlx::query("SET default_transaction_read_only = off").execute(&mut db).await.expect("it is set");
+        let name: String =
+            sqlx::query_scalar("SELECT current_database()").fetch_one(&mut db).await.expect("a name");
+        let statement = format!("ALTER DATABASE {name} SET {setting}");
+        sqlx::query(AssertSqlSafe(statement)).execute(&mut db).await.expect("altered");
+    }
+
+    /// Ends every session.
+    pub(crate) async fn hang_up(&self) {
+        let mut db = PgConnection::connect_with(&self.pool.connect_options()).await.expect("Postgres is up");
+        let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+                          WHERE datname = current_database() AND pid <> pg_backend_pid()";
+        sqlx::query(statement).execute(&mut db).await.expect("they are ended");
+    }
+
+    /// Every row of every table, as text.
+    pub(crate) async fn rows_by_table(&self) -> BTreeMap<String, Vec<String>> {
+        let tables = "SELECT schemaname::text, tablename::text FROM pg_tables
+                       WHERE schemaname NOT IN ('pg_catalog', 'information_schema')";
+        let tables: Vec<(String, String)> =
+            sqlx::query_as(tables).fetch_all(&self.pool).await.expect("a list of tables");
+        assert!(tables.len() >= 14, "{tables:?}");
+        let mut rows_by_table = BTreeMap::new();
+        for (schema, table) in tables {
+            let rows = format!("SELECT one::text FROM \"{schema}\".\"{table}\" AS one ORDER BY 1");
+            let rows = sqlx::query_scalar(AssertSqlSafe(rows)).fetch_all(&self.pool).await;
+            rows_by_table.insert(table, rows.expect("rows as text"));
+        }
+        rows_by_table
     }
 
     pub(crate) async fn remove(self) {

@@ -39,13 +39,13 @@ impl State {
     }
 }
 
-pub(crate) struct Wire {
+pub(crate) struct PostgresProxy {
     /// The database, through this wire.
     pub(crate) url: String,
     state: Arc<State>,
 }
 
-impl Wire {
+impl PostgresProxy {
     /// To the database at `url`.
     pub(crate) async fn to(url: &str) -> Self {
         let (user, rest) = url.split_once('@').expect("a user");

@@ -1,24 +1,37 @@
-//! Server programs for the tests, and an owner of a cluster that a test may kill.
-//!
-//! In: a folder. Out: a process that owns it. What a test leaves is ended.
+//! A Postgres that a test starts itself, to break it. In: a folder. Out: how to start the server there, or a process that owns it and
+//! can be killed.
 
-use std::fs;
-use std::io::{BufRead as _, BufReader, Read as _};
-use std::os::fd::AsRawFd as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::sync::OnceLock;
-use std::time::{Duration, Instant};
+#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
+
+use std::{
+    fs,
+    io::{BufRead as _, BufReader, Read as _},
+    os::fd::AsRawFd as _,
+    path::{Path, PathBuf},
+    process::{Child, Command, Stdio},
+    sync::OnceLock,
+    time::{Duration, Instant},
+};
 
 use embedded_postgres::{Durability, Options, StartError};
 use shared::config::Env;
 use testkit::process::{has_ended, until};
 
-use crate::cluster::give_up;
+use super::cluster::give_up;
 
 pub(crate) const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 /// Far above what is ever needed, for busy machines.
 const SOON: Duration = Duration::from_secs(60);
+
+pub(crate) fn options(folder: &Path, durability: Durability) -> Options {
+    Options {
+        folder: folder.to_owned(),
+        durability,
+        launcher: PathBuf::from(NEXROLE),
+        search_path: Env::from_process().get("PATH").map(Into::into),
+        bin_dir: bin_dir().map(Into::into),
+    }
+}
 
 /// The server binaries for all tests; `None` leaves the search to the product. On a machine without any, the
 /// product would fetch them into the folder of each test: here it does so once per user.

@@ -1,0 +1,85 @@
+//! Servers beside the world's own, each connected to a Stripe account of its own. In: its id and its secrets. Out: a connection
+//! whose secrets are sealed in the database, and the address of its webhooks.
+
+use shared::{
+    crypto::Keyring,
+    db::{pg_roles::Login, pool::Pool, tenant},
+    domain::audit::Actor,
+    ids::GuildId,
+    store::{
+        sealed::Column,
+        stripe_connections::{self, Connection},
+    },
+};
+
+use super::world::World;
+
+/// Of the world's services, and of everything that is sealed for them.
+pub(crate) const ENCRYPTION_KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
+
+/// The server that most tests take for another.
+pub(crate) const SECOND_GUILD: &str = "222222222222222222";
+
+/// The webhook secret of tenants that need no other.
+pub(crate) const TENANT_SECRET: &str = "whsec_of_a_tenant";
+
+/// A server to be connected.
+pub(crate) struct NewTenant<'a> {
+    pub(crate) guild: GuildId,
+    /// What its secrets are sealed with, as in `ENCRYPTION_KEYS`.
+    pub(crate) keys: &'a str,
+    pub(crate) api_key: Option<&'a str>,
+    pub(crate) webhook_secret: &'a str,
+    /// Whether customers' metadata link members; `None`: as for a new connection.
+    pub(crate) metadata_links: Option<bool>,
+}
+
+/// A server that is connected.
+pub(crate) struct SealedTenant {
+    pub(crate) connection: Connection,
+    /// The last part of the address of its webhooks.
+    pub(crate) endpoint: String,
+}
+
+impl<'a> NewTenant<'a> {
+    /// With a webhook secret, and no API key.
+    pub(crate) fn new(guild: &str, webhook_secret: &'a str) -> Self {
+        let guild = guild.parse().expect("an id");
+        Self { guild, keys: ENCRYPTION_KEYS, api_key: None, webhook_secret, metadata_links: None }
+    }
+
+    /// Does what `nexrole connect` does.
+    pub(crate) async fn connect(&self, operator: &Pool) -> SealedTenant {
+        let mut tenant = tenant::begin(operator, self.guild).await.expect("it begins");
+        stripe_connections::ensure_guild(&mut tenant).await.expect("made");
+        let links = self.metadata_links;
+        let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, links)
+            .await
+            .expect("made");
+        let connection = Connection { guild: self.guild, id };
+        let keyring = Keyring::parse(self.keys).expect("good keys");
+        let seal = |column: Column, text: &str| {
+            keyring.seal(&connection.place(column.name()), text.as_bytes()).expect("sealed")
+        };
+        let key = self.api_key.map(|key| seal(Column::ApiKey, key));
+        let secrets = seal(Column::WebhookSecrets, self.webhook_secret);
+        stripe_connections::seal(&mut tenant, id, key.as_deref(), Some(&secrets)).await.expect("stored");
+        let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await.expect("known");
+        tenant.commit().await.expect("committed");
+        SealedTenant { connection, endpoint }
+    }
+}
+
+/// One of many servers, with both secrets sealed: `rk_test_{number}` and `whsec_a`.
+pub(crate) async fn numbered(operator: &Pool, keys: &str, number: u64) -> SealedTenant {
+    let (guild, key) = ((200_000_000_000_000_000 + number).to_string(), format!("rk_test_{number}"));
+    let tenant = NewTenant { keys, api_key: Some(&key), ..NewTenant::new(&guild, "whsec_a") };
+    tenant.connect(operator).await
+}
+
+impl World {
+    /// Another server, with [`TENANT_SECRET`]. Out: the last part of the address of its webhooks.
+    pub(crate) async fn sealed_tenant(&self, guild: &str) -> String {
+        NewTenant::new(guild, TENANT_SECRET).connect(&self.login(Login::Operator)).await.endpoint
+    }
+}

@@ -1,0 +1,77 @@
+//! What people ask of Nexrole: the operator by its own commands, a manager by `/status`. In: arguments. Out: what it says.
+
+use std::{collections::BTreeMap, process::Output};
+
+use serde_json::Value;
+use tokio::process::Command;
+
+use super::{Fan, World};
+
+impl World {
+    async fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexrole"));
+        command.args(arguments).env("DATABASE_URL", self.database_url()).current_dir(std::env::temp_dir());
+        command.output().await.expect("nexrole starts")
+    }
+
+    /// What one of nexrole's own commands says on stdout, whatever it comes to.
+    pub(crate) async fn nexrole_says(&self, arguments: &[&str]) -> String {
+        text(self.run(arguments).await.stdout)
+    }
+
+    /// Runs one of nexrole's own commands; stdout, or stderr of a failure.
+    pub(crate) async fn nexrole(&self, arguments: &[&str]) -> Result<String, String> {
+        let output = self.run(arguments).await;
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
+    /// A command about the world's server: `--guild` is added.
+    pub(crate) async fn of_guild(&self, arguments: &[&str]) -> Result<String, String> {
+        let guild = self.guild.to_string();
+        self.nexrole(&[arguments, &["--guild", guild.as_str()][..]].concat()).await
+    }
+
+    pub(crate) async fn map(&self, kind: &str, sold: &str, role: u64) {
+        let (kind, role) = (format!("--{kind}"), role.to_string());
+        self.of_guild(&["map", "add", &kind, sold, "--role", &role]).await.expect("it is mapped");
+    }
+
+    pub(crate) async fn map_list(&self) -> String {
+        self.of_guild(&["map", "list"]).await.expect("they are listed")
+    }
+
+    /// Why a member has or lacks roles.
+    pub(crate) async fn why(&self, fan: &Fan) -> String {
+        let member = fan.user.to_string();
+        self.of_guild(&["why", "--member", &member]).await.expect("it is explained")
+    }
+
+    /// What `/status` answers to a manager.
+    pub(crate) async fn status(&self) -> String {
+        let owner = self.discord.join(self.guild, "owner").await.expect("joins");
+        self.status_for(owner).await
+    }
+
+    /// What `/status` answers to this manager.
+    pub(crate) async fn status_for(&self, manager: u64) -> String {
+        self.discord.interact(self.guild, manager, "status").await.expect("an answer").text()
+    }
+
+    /// What `nexrole doctor` finds, without the services' variables: by check, the last finding.
+    pub(crate) async fn doctor(&self) -> BTreeMap<String, Value> {
+        let said = self.nexrole_says(&["doctor", "--json"]).await;
+        let findings = said.lines().map(|line| serde_json::from_str::<Value>(line).expect("an object"));
+        findings.map(|finding| (finding["check"].as_str().expect("a name").to_owned(), finding)).collect()
+    }
+
+    /// What it finds with the services' variables, line by line, whatever its exit code.
+    pub(crate) async fn doctor_with_variables(&self) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexrole"));
+        command.args(["doctor", "--json"]).envs(self.variables()).current_dir(std::env::temp_dir());
+        text(command.output().await.expect("nexrole starts").stdout)
+    }
+}
+
+fn text(bytes: Vec<u8>) -> String {
+    String::from_utf8(bytes).expect("it speaks UTF-8")
+}

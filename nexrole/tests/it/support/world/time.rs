@@ -1,0 +1,123 @@
+//! Time that passes at once. In: how much of it, or what has come. Out: rows that are as they will be then.
+//!
+//! The only place where a test moves a time that is written down.
+
+use super::{Fan, World, facts::id};
+
+impl World {
+    async fn change(&self, statement: &'static str) -> u64 {
+        sqlx::query(statement).execute(self.db()).await.expect("the rows can be changed").rows_affected()
+    }
+
+    /// So many minutes later, for all that waits. Rows keep their own time, or members would have joined after it.
+    pub(crate) async fn later(&self, minutes: i32) {
+        for statement in [
+            "UPDATE role_grants SET absent_since = absent_since - $1 * interval '1 min',
+                                    look_at = look_at - $1 * interval '1 min'",
+            "UPDATE role_jobs SET due_at = due_at - $1 * interval '1 min' WHERE state IN ('pending', 'parked')",
+        ] {
+            sqlx::query(statement).bind(minutes).execute(self.db()).await.expect("the rows can be changed");
+        }
+    }
+
+    /// What waits for its next try is due.
+    pub(crate) async fn jobs_are_due(&self) {
+        self.change("UPDATE role_jobs SET due_at = now() WHERE state = 'pending'").await;
+    }
+
+    /// Every job, done or not, was due so many minutes ago.
+    pub(crate) async fn jobs_were_due(&self, minutes: i32) {
+        let statement = "UPDATE role_jobs SET due_at = now() - $1 * interval '1 min'";
+        sqlx::query(statement).bind(minutes).execute(self.db()).await.expect("the rows can be changed");
+    }
+
+    /// What waits was made five minutes ago, and is due.
+    pub(crate) async fn jobs_are_five_minutes_old(&self) {
+        self.change(
+            "UPDATE role_jobs SET created_at = now() - interval '5 minutes', due_at = now() WHERE state = 'pending'",
+        )
+        .await;
+    }
+
+    /// A guild that was told to wait has waited.
+    pub(crate) async fn pauses_are_over(&self) {
+        self.change("UPDATE guild_gates SET open_at = now() WHERE owner IS NULL").await;
+    }
+
+    /// Guild and jobs have waited.
+    pub(crate) async fn waits_are_over(&self) {
+        self.pauses_are_over().await;
+        self.jobs_are_due().await;
+    }
+
+    /// Nobody works on any guild for the next hour.
+    pub(crate) async fn pause_for_an_hour(&self) {
+        self.change("UPDATE guild_gates SET open_at = now() + interval '1 hour'").await;
+    }
+
+    /// A refused role was to be tried again an hour ago.
+    pub(crate) async fn probes_were_due(&self) {
+        self.change("UPDATE role_health SET next_probe_at = now() - interval '1 h'").await;
+    }
+
+    /// Discord is to be asked now who holds the mapped roles.
+    pub(crate) async fn role_checks_are_due(&self) {
+        self.change("UPDATE mapped_roles SET look_at = now()").await;
+    }
+
+    /// The guilds' lists of roles are to be read now.
+    pub(crate) async fn role_lists_are_due(&self) {
+        self.change("UPDATE role_reads SET look_at = now()").await;
+    }
+
+    /// The reading of a list of roles that is planned is due. Out: how many are.
+    pub(crate) async fn planned_role_lists_are_due(&self) -> u64 {
+        self.change("UPDATE role_reads SET look_at = now() WHERE look_at IS NOT NULL").await
+    }
+
+    /// What was read of roles, and heard of them, is six minutes older: more than the bot takes on trust.
+    pub(crate) async fn role_lists_age(&self) {
+        self.change(
+            "UPDATE role_reads SET read_at = read_at - interval '6 minutes', hinted_at = hinted_at - interval '6 minutes'",
+        )
+        .await;
+    }
+
+    /// The roles were read an hour ago.
+    pub(crate) async fn role_lists_are_an_hour_old(&self) {
+        self.change("UPDATE role_reads SET read_at = now() - interval '1 hour'").await;
+    }
+
+    /// The roles were read three days ago, and something about them changed now.
+    pub(crate) async fn role_lists_are_days_old_and_wrong(&self) {
+        self.change("UPDATE role_reads SET read_at = now() - interval '3 days', hinted_at = now()").await;
+    }
+
+    /// They got their roles an hour after they had joined: they never left since.
+    pub(crate) async fn joined_long_before(&self, fan: &Fan) {
+        let statement =
+            "UPDATE role_grants SET confirmed_at = confirmed_at + interval '1 hour' WHERE user_id = $1";
+        sqlx::query(statement).bind(id(fan.user)).execute(self.db()).await.expect("the rows can be changed");
+    }
+
+    /// What failed to be read from Stripe, or is to be read later, is due.
+    pub(crate) async fn reads_are_due(&self) {
+        self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at IS NOT NULL").await;
+    }
+
+    /// Stripe has said for days that it has none such, and is asked once more.
+    pub(crate) async fn missing_for_days(&self) {
+        self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;
+    }
+
+    /// Stripe's list of events is to be read now.
+    pub(crate) async fn polls_are_due(&self) {
+        self.change("UPDATE stripe_cursors SET next_poll_at = now()").await;
+    }
+
+    /// Events were received so many days earlier.
+    pub(crate) async fn events_age(&self, days: i32) {
+        let statement = "UPDATE stripe_events SET received_at = received_at - make_interval(days => $1)";
+        sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
+    }
+}
