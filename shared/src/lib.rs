@@ -17,3 +17,4 @@ pub mod process;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;
+pub mod views;

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
 
+mod render;
 mod status;
 
 /// What every command gets.

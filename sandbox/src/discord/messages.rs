@@ -87,6 +87,9 @@ pub(crate) fn check(sent: &Value) -> Result<(), No> {
     if sent["content"].as_str().is_some_and(|text| text.chars().count() > LONGEST) {
         return Err(No::InvalidForm);
     }
+    if !sent["embeds"].as_array().into_iter().flatten().all(embed_fits) {
+        return Err(No::InvalidForm);
+    }
     let has = |key: &str| match &sent[key] {
         Value::String(text) => !text.is_empty(),
         Value::Array(list) => !list.is_empty(),
@@ -99,6 +102,17 @@ pub(crate) fn check(sent: &Value) -> Result<(), No> {
     } else {
         Err(No::EmptyMessage)
     }
+}
+
+/// Discord's limits of an embed's parts, in characters.
+fn embed_fits(embed: &Value) -> bool {
+    let fits = |part: &Value, most: usize| part.as_str().is_none_or(|text| text.chars().count() <= most);
+    let fields = embed["fields"].as_array().map(Vec::as_slice).unwrap_or_default();
+    fits(&embed["title"], 256)
+        && fits(&embed["description"], 4096)
+        && fits(&embed["footer"]["text"], 2048)
+        && fields.len() <= 25
+        && fields.iter().all(|field| fits(&field["name"], 256) && fits(&field["value"], 1024))
 }
 
 /// Whether a component with this id is somewhere in the message.

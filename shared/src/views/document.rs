@@ -1,0 +1,137 @@
+//! What is shown, before it has words or a layout: messages by id, with their arguments, in sections.
+
+use crate::{
+    clock::Timestamp,
+    ids::{RoleId, UserId},
+};
+
+/// A reply, a report, a page.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Document {
+    pub title: Option<Message>,
+    pub tone: Tone,
+    pub sections: Vec<Section>,
+}
+
+/// How it is meant: a colour, or a mark.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tone {
+    #[default]
+    Neutral,
+    /// Everything is as it should be.
+    Good,
+    /// Somebody should look at something.
+    Warning,
+    /// Something is wrong.
+    Bad,
+}
+
+/// Lines that belong together.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Section {
+    pub title: Option<Message>,
+    pub lines: Vec<Line>,
+    /// Said where there is no line.
+    pub if_empty: Option<Message>,
+    /// Whether each line is a point of its own, that may take more than one row.
+    pub is_list: bool,
+}
+
+/// One statement, and what belongs under it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Line {
+    pub text: Message,
+    /// What to do about it; follows the text.
+    pub fix: Option<Message>,
+    pub details: Vec<Message>,
+}
+
+impl From<Message> for Line {
+    fn from(text: Message) -> Self {
+        Self { text, fix: None, details: Vec::new() }
+    }
+}
+
+/// Words by their id in the catalogue, and what stands in them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Message {
+    pub id: &'static str,
+    pub arguments: Vec<(&'static str, Value)>,
+}
+
+/// A message of the catalogue. A test looks for each `message("…")` of this folder there.
+pub fn message(id: &'static str) -> Message {
+    Message { id, arguments: Vec::new() }
+}
+
+impl Message {
+    #[must_use]
+    pub fn with(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.arguments.push((name, value.into()));
+        self
+    }
+}
+
+/// What stands in a message. Each renderer shows it in its own way.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Value {
+    /// As it is, where it stands for itself: words of the domain's, or of somebody whose words are kept.
+    Text(String),
+    /// An id or a name that somebody else made up: shown, never obeyed, and not endless.
+    Code(String),
+    Count(i64),
+    Role(RoleId),
+    Member(UserId),
+    Time(Timestamp),
+    Message(Box<Message>),
+    /// Several, one after the other.
+    List(Vec<Value>),
+}
+
+impl From<i64> for Value {
+    fn from(count: i64) -> Self {
+        Self::Count(count)
+    }
+}
+
+impl From<usize> for Value {
+    fn from(count: usize) -> Self {
+        Self::Count(i64::try_from(count).unwrap_or(i64::MAX))
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::Text(text.to_owned())
+    }
+}
+
+impl From<String> for Value {
+    fn from(text: String) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<RoleId> for Value {
+    fn from(role: RoleId) -> Self {
+        Self::Role(role)
+    }
+}
+
+impl From<UserId> for Value {
+    fn from(user: UserId) -> Self {
+        Self::Member(user)
+    }
+}
+
+impl From<Timestamp> for Value {
+    fn from(at: Timestamp) -> Self {
+        Self::Time(at)
+    }
+}
+
+impl From<Message> for Value {
+    fn from(message: Message) -> Self {
+        Self::Message(Box::new(message))
+    }
+}
