@@ -102,6 +102,17 @@ impl Flow {
             _ => bucket_wait.map_or(Self::Go, Self::Pause),
         }
     }
+
+    /// How the guild is left.
+    fn gate(self) -> Gate {
+        match self {
+            Self::Go | Self::Stop => Gate::Open,
+            Self::Pause(pause) => Gate::Paused(pause),
+            Self::Away(code) => Gate::Away(code),
+            Self::Refused(code) => Gate::Refused(code),
+            Self::TokenRejected => Gate::Paused(AFTER_REJECTION),
+        }
+    }
 }
 
 /// What the turn has learned so far.
@@ -180,15 +191,8 @@ impl Turn<'_> {
                 break;
             }
         }
-        let gate = match flow {
-            Flow::Go | Flow::Stop => Gate::Open,
-            Flow::Pause(pause) => Gate::Paused(pause),
-            Flow::Away(code) => Gate::Away(code),
-            Flow::Refused(code) => Gate::Refused(code),
-            Flow::TokenRejected => Gate::Paused(AFTER_REJECTION),
-        };
         let Notes { jobs, grants, roles, called, reached, .. } = notes;
-        let settlement = Settlement { owner, gate, jobs, grants, roles, called, reached };
+        let settlement = Settlement { owner, gate: flow.gate(), jobs, grants, roles, called, reached };
         let release = within(async {
             let mut tenant = tenant::begin(self.pool, guild).await?;
             let release = settle::settle(&mut tenant, &settlement).await?;
@@ -214,16 +218,9 @@ impl Turn<'_> {
         clock: Clock,
         notes: &mut Notes,
     ) -> Result<Flow, sqlx::Error> {
-        // Nothing of it can be done: not even looking is worth a call. But what we may have given is looked for.
-        let is_moot = |role: &RoleWork| suspended(role).is_some() && role.view.grant.is_none();
-        // Nor is the last look at what was taken put off: what is given by hand after it is not ours.
-        let is_ending = |role: &RoleWork| role.view.grant.is_some_and(|row| row.state == GrantState::Ending);
-        if work.roles.iter().all(|role| notes.is_refused(role) && !is_ending(role) || is_moot(role)) {
-            for role in &work.roles {
-                notes.add(match suspended(role) {
-                    Some(danger) => books::suspended(work.user, role, None, danger, clock.now()),
-                    None => books::not_called(role),
-                });
+        if let Some(pages) = unlooked(work, notes, clock.now()) {
+            for page in pages {
+                notes.add(page);
             }
             return Ok(Flow::Go);
         }
@@ -242,7 +239,8 @@ impl Turn<'_> {
         let member = match member {
             Ok(member) => member,
             Err(outcome) => {
-                return Ok(unread(&work.roles.iter().collect::<Vec<_>>(), Unread::Member, &outcome, notes));
+                let roles = work.roles.iter().collect::<Vec<_>>();
+                return Ok(unread(&roles, Unread::Member, &outcome, shared::clock::jitter(), notes));
             }
         };
         notes.reached = true;
@@ -305,7 +303,8 @@ impl Turn<'_> {
         let judged = match self.unless_stopped(clearing).await.transpose()? {
             Some(Clearance::Known(judged)) => judged,
             Some(Clearance::Unread(outcome)) => {
-                return Ok((BTreeSet::new(), unread(&given, Unread::Roles, &outcome, notes)));
+                let flow = unread(&given, Unread::Roles, &outcome, shared::clock::jitter(), notes);
+                return Ok((BTreeSet::new(), flow));
             }
             Some(Clearance::Changing) => {
                 for role in given {
@@ -355,16 +354,14 @@ impl Turn<'_> {
             None => Answer::missed(),
         };
         notes.called.push((user, role));
-        let verdict = verdict(&answer.outcome, books::failures(work), shared::clock::jitter());
-        let verdict = joining::despite_absence(verdict, joining::heard(&work.jobs));
-        tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?verdict, "role call");
-        let now = clock.now();
-        let known =
-            grant::settle(planned.known.grant, planned.step, work.view.grant.is_some(), &verdict, now);
-        if let Some(page) = books::after_call(user, work, planned, &verdict, known, now) {
+        let Answer { outcome, bucket_wait, .. } = answer;
+        let (jitter, now) = (shared::clock::jitter(), clock.now());
+        let (page, flow) = answered(user, work, planned, &outcome, bucket_wait, jitter, now);
+        tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?outcome, "role call");
+        if let Some(page) = page {
             notes.add(page);
         }
-        Flow::after(&verdict, answer.bucket_wait)
+        flow
     }
 
     /// The answer of a call, unless we are to stop and it does not come soon.
@@ -408,10 +405,41 @@ fn suspended(role: &RoleWork) -> Option<&str> {
     role.danger.as_deref().filter(|_| waits)
 }
 
+/// Nothing of a member's work can be done: not even looking is worth a call. But what we may have given is looked for. `None`: they
+/// are looked at.
+fn unlooked(work: &MemberWork, notes: &Notes, now: Timestamp) -> Option<Vec<Page>> {
+    let is_moot = |role: &RoleWork| suspended(role).is_some() && role.view.grant.is_none();
+    // Nor is the last look at what was taken put off: what is given by hand after it is not ours.
+    let is_ending = |role: &RoleWork| role.view.grant.is_some_and(|row| row.state == GrantState::Ending);
+    let page = |role: &RoleWork| match suspended(role) {
+        Some(danger) => books::suspended(work.user, role, None, danger, now),
+        None => books::not_called(role),
+    };
+    let nothing = work.roles.iter().all(|role| notes.is_refused(role) && !is_ending(role) || is_moot(role));
+    nothing.then(|| work.roles.iter().map(page).collect())
+}
+
+/// A call was made, and answered.
+fn answered(
+    user: UserId,
+    work: &RoleWork,
+    planned: Planned,
+    outcome: &CallOutcome,
+    bucket_wait: Option<Duration>,
+    jitter: f64,
+    now: Timestamp,
+) -> (Option<Page>, Flow) {
+    let verdict = verdict(outcome, books::failures(work), jitter);
+    let verdict = joining::despite_absence(verdict, joining::heard(&work.jobs));
+    let known = grant::settle(planned.known.grant, planned.step, work.view.grant.is_some(), &verdict, now);
+    let page = books::after_call(user, work, planned, &verdict, known, now);
+    (page, Flow::after(&verdict, bucket_wait))
+}
+
 /// What had to be read for these roles could not be: nothing is done about them.
-fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, notes: &mut Notes) -> Flow {
+fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, jitter: f64, notes: &mut Notes) -> Flow {
     let failures = roles.iter().map(|role| books::failures(role)).max().unwrap_or(0);
-    let verdict = verdict(outcome, failures, shared::clock::jitter());
+    let verdict = verdict(outcome, failures, jitter);
     let heard = joining::heard(roles.iter().flat_map(|role| &role.jobs));
     let verdict = joining::despite_absence(verdict, heard);
     tracing::warn!(?what, ?verdict, "what is to be known before a role call could not be read");
@@ -424,3 +452,6 @@ fn unread(roles: &[&RoleWork], what: Unread, outcome: &CallOutcome, notes: &mut 
         _ => Flow::after(&verdict, None),
     }
 }
+
+#[cfg(test)]
+mod decision_table;
