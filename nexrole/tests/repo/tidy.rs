@@ -32,10 +32,10 @@ fn sources() -> Vec<(PathBuf, String)> {
     files
 }
 
-/// Product code: no tests, and not this file.
+/// Product code: no tests, no benchmarks, and not this file.
 pub(crate) fn product() -> impl Iterator<Item = (PathBuf, String)> {
     let is_test = |path: &Path| {
-        path.components().any(|part| part.as_os_str() == "tests")
+        path.components().any(|part| part.as_os_str() == "tests" || part.as_os_str() == "benches")
             || path.to_string_lossy().contains("tests.rs")
             || path.starts_with("testkit")
     };
