@@ -7,21 +7,16 @@ use std::{
 
 use poise::{CreateReply, FrameworkError};
 use serenity::all::ApplicationId;
-use shared::{background, db::pool::Pool, domain::delivery::outcome::CallOutcome};
+use shared::{background, domain::delivery::outcome::CallOutcome};
 use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
 
+mod context;
 mod render;
 mod status;
 
-/// What every command gets.
-pub struct Data {
-    /// The database.
-    pub pool: Pool,
-}
-
-type Context<'a> = poise::Context<'a, Data, anyhow::Error>;
+pub use context::Data;
 
 /// Waits after failure 1, 2, …: 30 s, 1 min, 2 min, … up to an hour, unless Discord says for how long.
 const REGISTER_AGAIN: Duration = Duration::from_secs(30);

@@ -12,7 +12,7 @@ use shared::{
     },
 };
 
-use super::Context;
+use super::context::Context;
 
 /// How Nexrole is doing in this server
 #[poise::command(slash_command, guild_only, default_member_permissions = "MANAGE_GUILD", ephemeral)]

@@ -15,8 +15,8 @@ use shared::{
 use tokio::time::{sleep, timeout_at};
 
 use super::{
-    Shared,
     connection::{Connection, Heard},
+    dispatch::Dispatch,
     end::{End, Next},
     pace::{Pace, Way},
 };
@@ -49,7 +49,7 @@ struct Session {
 }
 
 pub(super) struct Shard<'a> {
-    shared: &'a Shared,
+    dispatch: &'a Dispatch,
     index: u32,
     total: u32,
     pace: Pace,
@@ -75,13 +75,13 @@ enum Stage {
 }
 
 impl<'a> Shard<'a> {
-    pub(super) fn new(shared: &'a Shared, index: u32, total: u32, advice: Option<GatewayAdvice>) -> Self {
-        Self { shared, index, total, pace: Pace::new(Instant::now()), session: None, advice }
+    pub(super) fn new(dispatch: &'a Dispatch, index: u32, total: u32, advice: Option<GatewayAdvice>) -> Self {
+        Self { dispatch, index, total, pace: Pace::new(Instant::now()), session: None, advice }
     }
 
     /// Connected until the service stops, as far as the Gateway lets it.
     pub(super) async fn run(&mut self) -> Ended {
-        let stop = self.shared.stop.clone();
+        let stop = self.dispatch.stop.clone();
         while !stop.is_cancelled() {
             let way = if self.session.is_some() { Way::Resume } else { Way::Identify };
             let wait = self.pace.wait(way, Instant::now(), clock::jitter());
@@ -101,7 +101,7 @@ impl<'a> Shard<'a> {
             }
             if let Some(end) = end {
                 counter!(GATEWAY_ENDS, "end" => end.word()).increment(1);
-                self.shared.connected.down(self.index, format!("Discord {end}"));
+                self.dispatch.connected.down(self.index, format!("Discord {end}"));
                 tracing::info!(shard = self.index, %end, "a Gateway connection ended; role changes go on");
             }
             if self.consequence(way, stage, end) {
@@ -136,7 +136,7 @@ impl<'a> Shard<'a> {
             Next::Identify => self.session = None,
             Next::IdentifyWithoutMembers => {
                 self.session = None;
-                if !self.shared.forgo_members_intent() {
+                if !self.dispatch.forgo_members_intent() {
                     self.pace.hopeless();
                 }
             }
@@ -154,7 +154,7 @@ impl<'a> Shard<'a> {
         let Some(session) = &self.session else { return self.identify(advice).await };
         let mut connection = Connection::open(&session.url, clock::jitter()).await?;
         let d = json!({
-            "token": self.shared.token.expose_secret(), "session_id": session.id,
+            "token": self.dispatch.token.expose_secret(), "session_id": session.id,
             "seq": session.sequence.unwrap_or_default(),
         });
         connection.say(&json!({ "op": 6, "d": d })).await?;
@@ -163,7 +163,7 @@ impl<'a> Shard<'a> {
 
     async fn listen_until_its_end(&mut self, mut connection: Connection, stage: &mut Stage) -> End {
         *stage = Stage::Asked;
-        let stop = self.shared.stop.clone();
+        let stop = self.dispatch.stop.clone();
         let heard = stop.run_until_cancelled(self.listen(&mut connection, stage)).await;
         let (end, code) = match heard {
             Some(Err(end)) => (end, RESUMABLE),
@@ -178,13 +178,13 @@ impl<'a> Shard<'a> {
     async fn identify(&self, advice: Option<GatewayAdvice>) -> Result<Connection, Option<End>> {
         let url = self.permitted(advice).await?;
         // Held until five seconds after: one shard at a time.
-        let mut last = self.shared.identified.lock().await;
+        let mut last = self.dispatch.identified.lock().await;
         if let Some(at) = *last {
             sleep(BETWEEN_IDENTIFIES.saturating_sub(at.elapsed())).await;
         }
         let mut connection = Connection::open(&url, clock::jitter()).await?;
         let d = json!({
-            "token": self.shared.token.expose_secret(), "intents": self.shared.intents(),
+            "token": self.dispatch.token.expose_secret(), "intents": self.dispatch.intents(),
             "properties": { "os": std::env::consts::OS, "browser": "nexrole", "device": "nexrole" },
             "compress": false, "large_threshold": 50, "shard": [self.index, self.total],
         });
@@ -200,11 +200,11 @@ impl<'a> Shard<'a> {
         loop {
             let GatewayAdvice { url, budget, .. } = match known.take() {
                 Some(advice) => advice,
-                None => ask(self.shared, self.index).await.ok_or(None)?,
+                None => ask(self.dispatch, self.index).await.ok_or(None)?,
             };
             let wait = budget.map_or(Duration::ZERO, |budget| budget.wait(again));
             if wait.is_zero() {
-                return address(&url, &self.shared.api_url).ok_or(Some(End::Unreachable));
+                return address(&url, &self.dispatch.api_url).ok_or(Some(End::Unreachable));
             }
             let left = match budget.map(|budget| budget.remaining) {
                 Some(0) => "no IDENTIFY is left today".to_owned(),
@@ -212,7 +212,7 @@ impl<'a> Shard<'a> {
             };
             let because = format!("{left}, the next is in {} s", wait.as_secs());
             tracing::warn!(shard = self.index, because, "the Gateway connection waits");
-            self.shared.connected.down(self.index, because);
+            self.dispatch.connected.down(self.index, because);
             sleep(wait).await;
             again = true;
         }
@@ -239,7 +239,7 @@ impl<'a> Shard<'a> {
                     match kind.as_str() {
                         "READY" => self.begin(&data),
                         "RESUMED" => tracing::info!(shard = self.index, "the Gateway session goes on"),
-                        _ => self.shared.take(&kind, data),
+                        _ => self.dispatch.take(&kind, data),
                     }
                     if let (Some(session), Some(sequence)) = (&mut self.session, sequence) {
                         session.sequence = session.sequence.max(Some(sequence));
@@ -248,7 +248,7 @@ impl<'a> Shard<'a> {
                     if kind == "READY" || kind == "RESUMED" {
                         *stage = Stage::Established;
                         self.pace.established();
-                        self.shared.connected.up(self.index);
+                        self.dispatch.connected.up(self.index);
                     }
                 }
             }
@@ -259,20 +259,20 @@ impl<'a> Shard<'a> {
     fn begin(&mut self, data: &RawValue) {
         let ready: Value = serde_json::from_str(data.get()).unwrap_or_default();
         let url = ready["resume_gateway_url"].as_str();
-        let url = url.and_then(|url| address(url, &self.shared.api_url));
+        let url = url.and_then(|url| address(url, &self.dispatch.api_url));
         self.session = match (ready["session_id"].as_str(), url) {
             (Some(id), Some(url)) => Some(Session { id: id.to_owned(), url, sequence: None, failed: 0 }),
             // It hears events all the same, and begins anew after its end.
             _ => None,
         };
         tracing::info!(shard = self.index, of = self.total, "a Gateway session began");
-        self.shared.is_known_as(&ready);
+        self.dispatch.is_known_as(&ready);
     }
 }
 
 /// What Discord says about connecting; `None`, and said, if it does not.
-pub(super) async fn ask(shared: &Shared, shard: u32) -> Option<GatewayAdvice> {
-    let refusal = match shared.discord.gateway(Instant::now() + PATIENCE).await {
+pub(super) async fn ask(dispatch: &Dispatch, shard: u32) -> Option<GatewayAdvice> {
+    let refusal = match dispatch.discord.gateway(Instant::now() + PATIENCE).await {
         Ok(Ok(advice)) => return Some(advice),
         Ok(Err(outcome)) => Some(outcome),
         Err(_) => None,
@@ -282,7 +282,7 @@ pub(super) async fn ask(shared: &Shared, shard: u32) -> Option<GatewayAdvice> {
         None => "there was no time to ask where the Gateway is".to_owned(),
     };
     tracing::warn!(shard, because, "the Gateway cannot be asked for; role changes go on");
-    shared.connected.down(shard, because);
+    dispatch.connected.down(shard, because);
     match refusal {
         // As told, whatever our own waits are.
         Some(CallOutcome::RateLimited { after, .. }) => sleep(after).await,
