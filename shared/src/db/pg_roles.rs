@@ -171,14 +171,26 @@ pub(crate) async fn standing(db: &mut PgConnection, roles: &[&str]) -> Result<St
     })
 }
 
+/// Who may open the database.
+#[derive(sqlx::FromRow)]
+struct Access {
+    /// Everybody.
+    open: bool,
+    /// Its owner is this login.
+    ours: bool,
+    name: String,
+    login: String,
+}
+
 /// Roles belong to the cluster, and so do logins: those of another installation beside this one may become the same roles, and
 /// would open this database too. So only logins that are named may connect to it. `false`: everybody may, and it is not ours.
 pub(crate) async fn close_database(db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let mut tries = 1;
     loop {
-        let (open, ours, name, login): (bool, bool, String, String) = sqlx::query_as(
-            "SELECT has_database_privilege('public', oid, 'CONNECT'), pg_has_role(session_user, datdba, 'USAGE'),
-                    quote_ident(datname), quote_ident(session_user)
+        let Access { open, ours, name, login } = sqlx::query_as(
+            "SELECT has_database_privilege('public', oid, 'CONNECT') AS open,
+                    pg_has_role(session_user, datdba, 'USAGE') AS ours,
+                    quote_ident(datname) AS name, quote_ident(session_user) AS login
                FROM pg_database WHERE datname = current_database()",
         )
         .fetch_one(&mut *db)

@@ -3,11 +3,8 @@
 use sqlx::PgConnection;
 
 use super::stripe_connections::Connection;
+use crate::crypto::{self, CryptoError, Keyring};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::{
-    crypto::{self, CryptoError, Keyring},
-    ids::{ConnectionId, GuildId},
-};
 
 /// Values per page: some hundred kilobytes at most.
 const PAGE: i64 = 200;
@@ -82,7 +79,7 @@ pub(super) async fn page_on(
     db: &mut PgConnection,
     after: Option<&Sealed>,
 ) -> Result<Vec<Sealed>, sqlx::Error> {
-    let rows: Vec<(GuildId, ConnectionId, String, Vec<u8>)> = sqlx::query_as(
+    let rows = sqlx::query_as(
         "SELECT guild_id, connection_id, place.name, place.bytes
            FROM stripe_connections
           CROSS JOIN LATERAL (VALUES ('api_key', api_key), ('webhook_secrets', webhook_secrets)) AS place (name, bytes)
@@ -117,10 +114,17 @@ pub async fn of_tenant(tenant: &mut Tenant) -> Result<Vec<Sealed>, sqlx::Error> 
     Ok(named(rows))
 }
 
-fn named(rows: Vec<(GuildId, ConnectionId, String, Vec<u8>)>) -> Vec<Sealed> {
-    let sealed = rows.into_iter().filter_map(|(guild, id, name, bytes)| {
-        let (connection, column) = (Connection { guild, id }, Column::named(&name)?);
-        Some(Sealed { connection, column, bytes })
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    connection: Connection,
+    name: String,
+    bytes: Vec<u8>,
+}
+
+fn named(rows: Vec<Row>) -> Vec<Sealed> {
+    let sealed = rows.into_iter().filter_map(|Row { connection, name, bytes }| {
+        Some(Sealed { connection, column: Column::named(&name)?, bytes })
     });
     sealed.collect()
 }

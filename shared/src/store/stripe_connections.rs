@@ -8,11 +8,13 @@ use crate::{
 };
 
 /// A connection's place in every key.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::FromRow)]
 pub struct Connection {
     /// The tenant.
+    #[sqlx(rename = "guild_id")]
     pub guild: GuildId,
     /// The row.
+    #[sqlx(rename = "connection_id")]
     pub id: ConnectionId,
 }
 
@@ -24,9 +26,10 @@ impl Connection {
 }
 
 /// What the gateway needs to accept this connection's events.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Endpoint {
     /// Whose.
+    #[sqlx(flatten)]
     pub connection: Connection,
     /// Events of the other mode are ignored.
     pub livemode: bool,
@@ -35,7 +38,7 @@ pub struct Endpoint {
 }
 
 /// What the gateway needs to read this connection's objects.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Credential {
     /// Sealed restricted key; `None` when the environment holds it, or there is none.
     pub api_key: Option<Vec<u8>>,
@@ -200,18 +203,13 @@ pub async fn endpoint_id(tenant: &mut Tenant, connection: ConnectionId) -> Resul
 
 /// Finds an endpoint by its id.
 pub async fn endpoint(crossing: &mut Crossing, endpoint_id: &str) -> Result<Option<Endpoint>, sqlx::Error> {
-    let row: Option<(GuildId, ConnectionId, bool, Option<Vec<u8>>)> = sqlx::query_as(
+    sqlx::query_as(
         "SELECT guild_id, connection_id, livemode, webhook_secrets
            FROM stripe_connections WHERE endpoint_id = $1 AND state = 'active'",
     )
     .bind(endpoint_id)
     .fetch_optional(crossing.db())
-    .await?;
-    Ok(row.map(|(guild, id, livemode, webhook_secrets)| Endpoint {
-        connection: Connection { guild, id },
-        livemode,
-        webhook_secrets,
-    }))
+    .await
 }
 
 /// The endpoint ids after one, in their order: those of active connections. An empty page is the end.
@@ -230,20 +228,14 @@ pub async fn credential(
     tenant: &mut Tenant,
     connection: ConnectionId,
 ) -> Result<Option<Credential>, sqlx::Error> {
-    let row: Option<(Option<Vec<u8>>, String, bool, bool)> = sqlx::query_as(
+    sqlx::query_as(
         "SELECT api_key, label, livemode, metadata_links FROM stripe_connections
           WHERE guild_id = $1 AND connection_id = $2 AND state = 'active'",
     )
     .bind(tenant.guild())
     .bind(connection)
     .fetch_optional(tenant.db())
-    .await?;
-    Ok(row.map(|(api_key, label, livemode, metadata_links)| Credential {
-        api_key,
-        label,
-        livemode,
-        metadata_links,
-    }))
+    .await
 }
 
 /// One line of the operator's list.

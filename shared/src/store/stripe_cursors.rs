@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::ids::{ConnectionId, EventId, GuildId};
+use crate::ids::{ConnectionId, EventId};
 
 /// A connection whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,6 +26,14 @@ pub enum Listed {
     LongAgo,
     /// Within the last seven days.
     Lately,
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    connection: Connection,
+    last_event_id: Option<String>,
+    listed_lately: Option<bool>,
 }
 
 /// Makes the cursor of a connection, due at once; idempotent.
@@ -57,7 +65,7 @@ pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), 
 
 /// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
 pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
-    let row: Option<(GuildId, ConnectionId, Option<String>, Option<bool>)> = sqlx::query_as(
+    let row: Option<Row> = sqlx::query_as(
         "WITH due AS (
              SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE p.next_poll_at <= now() AND s.state = 'active'
@@ -65,15 +73,15 @@ pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cur
          )
          UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
            FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
-         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days'",
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days' AS listed_lately",
     )
     .bind(every.as_secs_f64())
     .fetch_optional(crossing.db())
     .await?;
-    Ok(row.map(|(guild, id, last_event, listed)| Cursor {
-        connection: Connection { guild, id },
-        last_event,
-        listed: match listed {
+    Ok(row.map(|row| Cursor {
+        connection: row.connection,
+        last_event: row.last_event_id,
+        listed: match row.listed_lately {
             None => Listed::Never,
             Some(false) => Listed::LongAgo,
             Some(true) => Listed::Lately,

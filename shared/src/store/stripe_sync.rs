@@ -10,10 +10,7 @@ use super::{
     stripe_events::{Object, ObjectKind},
 };
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::{
-    domain::job::JobOrigin,
-    ids::{ConnectionId, GuildId},
-};
+use crate::{domain::job::JobOrigin, ids::ConnectionId};
 
 /// An object under lease.
 #[derive(Debug, Clone)]
@@ -45,7 +42,17 @@ pub enum Settled {
     LostLease,
 }
 
-type Row = (GuildId, ConnectionId, ObjectKind, String, JobOrigin, i64, i32, i32);
+#[derive(sqlx::FromRow)]
+struct Row {
+    #[sqlx(flatten)]
+    connection: Connection,
+    object_kind: ObjectKind,
+    object_id: String,
+    origin: JobOrigin,
+    dirty_seq: i64,
+    attempts: i32,
+    missing: i32,
+}
 
 /// Leases up to `limit` objects that are due.
 pub async fn claim(
@@ -73,13 +80,13 @@ pub async fn claim(
     .await?;
     Ok(rows
         .into_iter()
-        .map(|(guild, id, kind, object_id, origin, dirty_seq, attempts, missing)| Leased {
-            connection: Connection { guild, id },
-            object: Object { kind, id: object_id },
-            origin,
-            dirty_seq,
-            attempts: u32::try_from(attempts).unwrap_or(0),
-            missing: u32::try_from(missing).unwrap_or(0),
+        .map(|row| Leased {
+            connection: row.connection,
+            object: Object { kind: row.object_kind, id: row.object_id },
+            origin: row.origin,
+            dirty_seq: row.dirty_seq,
+            attempts: u32::try_from(row.attempts).unwrap_or(0),
+            missing: u32::try_from(row.missing).unwrap_or(0),
             owner,
         })
         .collect())
