@@ -8,7 +8,7 @@ use shared::db::pool::Pool;
 use shared::{
     db::{pg_roles::Login, pool, readiness, tenant},
     health,
-    http::{self, Limits},
+    http::{self, limits::Limits},
     ids::GuildId,
     metrics,
     store::stripe_connections,
@@ -44,7 +44,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
     let connected = Connected::default();
     let noted = connected.clone();
-    let routes = http::only(health::routes_with(pool.clone(), move || noted.complaint()));
+    let routes =
+        http::problem::with_problem_fallbacks(health::routes_with(pool.clone(), move || noted.complaint()));
     let health = tokio::spawn(http::serve(listener, routes, Limits::default(), stop.clone()));
 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;

@@ -87,9 +87,9 @@ pub async fn start(bind: MetricsBind, pool: Pool, stop: CancellationToken) -> st
         return Ok(());
     };
     let app = Router::new().route("/metrics", get(move || async move { scrape(handle, &pool).await }));
-    let app = http::only(app);
+    let app = http::problem::with_problem_fallbacks(app);
     tokio::spawn(async move {
-        let served = http::serve(listener, app, http::Limits::default(), stop.clone());
+        let served = http::serve(listener, app, http::limits::Limits::default(), stop.clone());
         let folding = background::repeat(&stop, || async {
             handle.run_upkeep();
             Next::After(FOLD_EVERY)

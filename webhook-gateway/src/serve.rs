@@ -8,8 +8,7 @@ use shared::db::pool::Pool;
 use shared::{
     db::{pg_roles::Login, pool, tenant},
     domain::audit::Actor,
-    http as door,
-    http::Limits,
+    http::{self, limits::Limits},
     metrics,
     store::{stripe_connections, stripe_cursors},
 };
@@ -117,7 +116,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let limits = Limits { per_network, drain: DRAIN, ..Limits::default() };
     let served = tokio::select! {
         // Somebody who sends slowly does not hold us up; Stripe will send again.
-        () = door::serve(listener, app, limits, stop.clone()) => Ok(()),
+        () = http::serve(listener, app, limits, stop.clone()) => Ok(()),
         // A gateway that accepts and does not read would look healthy.
         Err(error) = shared::shutdown::first_panic(&mut tasks) => Err(error).context("a background task panicked"),
         ended = &mut writer => ended.context("the writer panicked").and(Err(anyhow::anyhow!("the writer ended"))),

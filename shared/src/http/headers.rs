@@ -1,4 +1,4 @@
-//! What every response tells browsers. In: who it is for. Out: headers; on errors too.
+//! The security headers of every response, errors included. In: who the response is for. Out: its headers.
 
 use axum::{
     http::{HeaderName, HeaderValue, header},
@@ -36,7 +36,6 @@ const FOR_ALL: [(&str, &str); 8] = [
     ("cross-origin-resource-policy", "same-origin"),
 ];
 
-/// All of them, for one surface.
 pub fn of(surface: Surface) -> impl Iterator<Item = (&'static str, &'static str)> {
     let policy = match surface {
         Surface::Api => API_POLICY,
@@ -45,8 +44,8 @@ pub fn of(surface: Surface) -> impl Iterator<Item = (&'static str, &'static str)
     FOR_ALL.into_iter().chain([("content-security-policy", policy), ("cache-control", "no-store")])
 }
 
-/// Puts them on a response. `Cache-Control` stays if the route chose one; nothing else can be chosen.
-pub fn stamp(response: &mut Response) {
+/// Sets the headers of its surface on a response. `Cache-Control` stays if the route chose one; nothing else can be chosen.
+pub fn apply(response: &mut Response) {
     let surface = response.extensions().get::<Surface>().copied().unwrap_or_default();
     let headers = response.headers_mut();
     for (name, value) in of(surface) {
@@ -62,8 +61,8 @@ pub fn stamp(response: &mut Response) {
 mod tests {
     use super::*;
 
-    fn stamped(mut response: Response) -> axum::http::HeaderMap {
-        stamp(&mut response);
+    fn applied(mut response: Response) -> axum::http::HeaderMap {
+        apply(&mut response);
         response.headers().clone()
     }
 
@@ -71,13 +70,13 @@ mod tests {
     fn a_page_may_load_its_own_files_and_nothing_inline() {
         let mut page = Response::default();
         page.extensions_mut().insert(Surface::Page);
-        let policy = stamped(page)[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+        let policy = applied(page)[header::CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
         assert!(
             policy.contains("script-src 'self'") && policy.contains("frame-ancestors 'none'"),
             "{policy}"
         );
         assert!(!policy.contains("unsafe") && !policy.contains('*') && !policy.contains("http"), "{policy}");
-        let api = stamped(Response::default());
+        let api = applied(Response::default());
         assert_eq!(api[header::CONTENT_SECURITY_POLICY], API_POLICY);
     }
 
@@ -87,10 +86,10 @@ mod tests {
         response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("max-age=60"));
         response.headers_mut().insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("SAMEORIGIN"));
         response.headers_mut().insert(header::SERVER, HeaderValue::from_static("x/1.0"));
-        let headers = stamped(response);
+        let headers = applied(response);
         assert_eq!(headers[header::CACHE_CONTROL], "max-age=60");
         assert_eq!(headers[header::X_FRAME_OPTIONS], "DENY");
         assert!(!headers.contains_key(header::SERVER));
-        assert_eq!(stamped(Response::default())[header::CACHE_CONTROL], "no-store");
+        assert_eq!(applied(Response::default())[header::CACHE_CONTROL], "no-store");
     }
 }

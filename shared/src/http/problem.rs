@@ -3,6 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use axum::{
+    Router,
     http::{HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
@@ -15,7 +16,6 @@ const CONTENT_TYPE: &str = "application/problem+json";
 /// An error as everybody may see it; the private cause goes to the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Problem {
-    /// The status.
     pub status: StatusCode,
     /// The same for every occurrence.
     pub title: &'static str,
@@ -38,7 +38,7 @@ impl Problem {
     }
 
     /// The whole response as bytes, for a connection that ends with it and that no handler ever saw.
-    pub(super) fn last_words(&self) -> Vec<u8> {
+    pub(super) fn to_http_bytes(&self) -> Vec<u8> {
         let (status, body) = (self.status, self.body());
         let mut text = format!(
             "HTTP/1.1 {} {}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n",
@@ -71,6 +71,11 @@ pub fn whole_seconds(wait: Duration) -> u64 {
     (wait.as_secs() + u64::from(wait.subsec_nanos() > 0)).max(1)
 }
 
+/// The routes, and a problem for whatever they do not name. For listeners that nothing else guards.
+pub fn with_problem_fallbacks(routes: Router) -> Router {
+    routes.fallback(async || NOT_FOUND).method_not_allowed_fallback(async || METHOD_NOT_ALLOWED)
+}
+
 /// An address that the listener does not have.
 pub const NOT_FOUND: Problem =
     Problem::new(StatusCode::NOT_FOUND, "Not found", "There is nothing at this address.");
@@ -92,7 +97,7 @@ pub(super) const HEAD_TOO_LARGE: Problem = Problem::new(
     "Headers too large",
     "A request may have at most 64 headers and 16 KiB of them.",
 );
-/// A head that did not become whole.
+/// A head that did not become complete in time.
 pub(super) const HEAD_TOO_SLOW: Problem = Problem::new(
     StatusCode::REQUEST_TIMEOUT,
     "Request too slow",
@@ -104,7 +109,7 @@ pub(super) const PANICKED: Problem = Problem::new(
     "Internal error",
     "This is a defect of the server; it has been logged.",
 );
-/// Too much at once, or an answer that took too long.
+/// Too much at once, or a response that took too long.
 pub(super) const BUSY: Problem = Problem {
     status: StatusCode::SERVICE_UNAVAILABLE,
     title: "Busy",

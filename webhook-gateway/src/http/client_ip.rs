@@ -3,11 +3,11 @@
 
 use std::net::IpAddr;
 
-use shared::http::network;
+use shared::http::limits::client_network;
 
 /// The address that a budget is kept for: IPv4 as it is, IPv6 by its /64, which is one customer's.
 pub fn budget_key(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
-    network(client(peer, forwarded_for, trusted_hops))
+    client_network(client(peer, forwarded_for, trusted_hops))
 }
 
 /// Whether our outermost proxy was called by plain http: the n-th entry from the right is its own. Many proxies replace the

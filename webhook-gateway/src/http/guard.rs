@@ -15,7 +15,7 @@ use axum::{
 };
 use metrics::counter;
 use shared::{
-    http::{headers::Surface, origin, server::log_throttle::Flood},
+    http::{headers::Surface, log_throttle::LogThrottle, origin},
     metrics::HTTP_REFUSALS,
 };
 
@@ -39,7 +39,7 @@ pub struct Guard {
     public_url: Option<String>,
     public: Budget<IpAddr>,
     probes: Budget<IpAddr>,
-    plain_http: Flood,
+    plain_http: LogThrottle,
 }
 
 impl Guard {
@@ -50,7 +50,7 @@ impl Guard {
             public_url,
             public: Budget::per_second(PUBLIC.0, PUBLIC.1),
             probes: Budget::per_second(PROBES.0, PROBES.1),
-            plain_http: Flood::default(),
+            plain_http: LogThrottle::default(),
         }
     }
 
@@ -64,7 +64,7 @@ impl Guard {
         counter!(HTTP_REFUSALS, "reason" => problem.word()).increment(1);
         // It may be our own proxies that are set up wrongly, and then every event is refused.
         if problem == Problem::PlainHttp
-            && let Some(refused) = self.plain_http.happened(Instant::now())
+            && let Some(refused) = self.plain_http.record(Instant::now())
         {
             tracing::warn!(
                 refused,

@@ -15,7 +15,8 @@ use axum::{
 use shared::{
     db::{pg_roles::Login, pool},
     http::{
-        Limits, headers,
+        headers,
+        limits::Limits,
         origin::{HostCookie, SameSite, allowed_origin},
     },
 };

@@ -19,7 +19,7 @@ const FILES: u64 = 4_096;
 
 /// Connections that a gateway has room for.
 pub(crate) fn places() -> usize {
-    shared::http::Limits::default().connections
+    shared::http::limits::Limits::default().connections
 }
 
 /// Lets this process open [`FILES`].

@@ -1,7 +1,7 @@
-//! Who may stay when it is crowded. In: connections that come and go. Out: room for each newcomer, made by closing the
-//! connection that has kept us waiting longest, for a request or for the rest of one; none whose whole request we have.
+//! Connection limit: when it is reached, the connection that has kept us waiting longest, for a request or for the rest of one, is
+//! closed for the new one; never one whose complete request we have.
 //!
-//! Turning newcomers away instead would let whoever opens sockets first, and says little, lock everybody else out.
+//! Refusing new connections instead would let a client that opens many sockets first, and sends little, lock all others out.
 
 use std::{net::IpAddr, sync::Arc, time::Duration};
 
@@ -10,66 +10,67 @@ use tokio::{
     time::Instant,
 };
 
-use super::connection_state::Watch;
-use crate::http::Limits;
+use super::connection_state::ConnectionState;
+use crate::http::limits::Limits;
 
-/// After this long it is tried again whether there is room for more: files are short because of others, too, and those go.
-const SHORT_FOR: Duration = Duration::from_secs(5);
+/// After this long the configured limit is tried again: other processes, too, use up files, and release them.
+const REDUCED_FOR: Duration = Duration::from_secs(5);
 
-struct Guest {
+struct Connection {
     network: IpAddr,
-    watch: Arc<Watch>,
+    state: Arc<ConnectionState>,
     task: AbortHandle,
 }
 
 /// The open connections, oldest first.
-pub(super) struct Guests {
+pub(super) struct ConnectionLimit {
     limits: Limits,
-    open: Vec<Guest>,
-    /// How many the process can have, if that is fewer than the limit, and until when we believe so.
-    possible: Option<(usize, Instant)>,
+    open: Vec<Connection>,
+    /// How many the process can have, if that is fewer than configured, and until when we assume so.
+    reduced: Option<(usize, Instant)>,
 }
 
-impl Guests {
+impl ConnectionLimit {
     pub(super) fn new(limits: Limits) -> Self {
-        Self { limits, open: Vec::new(), possible: None }
+        Self { limits, open: Vec::new(), reduced: None }
     }
 
-    /// Makes room for one more from `network`; `false` if everybody is busy.
+    /// Makes room for one more from `network`. `false`: all that could make room are being answered.
     pub(super) fn make_room(&mut self, network: IpAddr, now: Instant) -> bool {
-        let of_it = self.open.iter().filter(|guest| guest.network == network).count();
-        if self.limits.per_network.is_some_and(|most| of_it >= most) {
-            return self.close_one(|guest| guest.network == network);
+        let from_network = self.open.iter().filter(|open| open.network == network).count();
+        if self.limits.per_network.is_some_and(|most| from_network >= most) {
+            return self.close_longest_waiting(|open| open.network == network);
         }
-        self.possible = self.possible.filter(|(_, until)| now < *until);
-        let most = self.possible.map_or(self.limits.connections, |(most, _)| most);
-        self.open.len() < most || self.close_one(|_| true)
+        self.reduced = self.reduced.filter(|(_, until)| now < *until);
+        let most = self.reduced.map_or(self.limits.connections, |(most, _)| most);
+        self.open.len() < most || self.close_longest_waiting(|_| true)
     }
 
-    /// Another connection could not even be opened. A quarter is closed, for the process needs files of its own too; and for a
-    /// while each newcomer takes somebody's place: trying each time whether there is room again would cost a pause each time, and
-    /// pauses are what a crowd wants.
-    pub(super) fn no_more_than_now(&mut self, now: Instant) {
+    /// To be called when a connection could not be accepted for want of files or memory. A quarter is closed, since the process
+    /// needs files of its own too; and for a while each new connection replaces an old one: trying each time whether there is room
+    /// again would cost a pause each time, and pauses are what an attacker wants.
+    pub(super) fn shrink_limit(&mut self, now: Instant) {
         for _ in 0..=self.open.len() / 4 {
-            self.close_one(|_| true);
+            self.close_longest_waiting(|_| true);
         }
-        self.possible = Some((self.open.len().max(1), now + SHORT_FOR));
+        self.reduced = Some((self.open.len().max(1), now + REDUCED_FOR));
     }
 
-    fn close_one(&mut self, which: impl Fn(&Guest) -> bool) -> bool {
-        let asked = self.open.iter().enumerate().filter(|(_, guest)| which(guest));
-        let waiting = asked.filter_map(|(place, guest)| Some((guest.watch.phase().waits_since()?, place)));
-        let Some((_, place)) = waiting.min() else { return false };
-        self.open.remove(place).task.abort();
+    fn close_longest_waiting(&mut self, candidate: impl Fn(&Connection) -> bool) -> bool {
+        let candidates = self.open.iter().enumerate().filter(|(_, open)| candidate(open));
+        let waiting =
+            candidates.filter_map(|(index, open)| Some((open.state.phase().waiting_since()?, index)));
+        let Some((_, index)) = waiting.min() else { return false };
+        self.open.remove(index).task.abort();
         true
     }
 
-    pub(super) fn arrived(&mut self, network: IpAddr, watch: Arc<Watch>, task: AbortHandle) {
-        self.open.push(Guest { network, watch, task });
+    pub(super) fn opened(&mut self, network: IpAddr, state: Arc<ConnectionState>, task: AbortHandle) {
+        self.open.push(Connection { network, state, task });
     }
 
-    pub(super) fn left(&mut self, task: Id) {
-        self.open.retain(|guest| guest.task.id() != task);
+    pub(super) fn closed(&mut self, task: Id) {
+        self.open.retain(|open| open.task.id() != task);
     }
 }
 
@@ -77,31 +78,35 @@ impl Guests {
 mod tests {
     use super::*;
 
-    /// In: who asks to come in, and when. Out: how many are there then.
-    fn comes(guests: &mut Guests, network: IpAddr, now: Instant) -> usize {
-        assert!(guests.make_room(network, now), "everybody waits, so there is always somebody to close");
+    /// Opens one connection from `network`; returns how many are open then.
+    fn open_one(limit: &mut ConnectionLimit, network: IpAddr, now: Instant) -> usize {
+        assert!(
+            limit.make_room(network, now),
+            "all wait for us to hear more, so there is always one to close"
+        );
         let task = tokio::spawn(std::future::pending::<()>()).abort_handle();
-        guests.arrived(network, Arc::new(Watch::new()), task);
-        guests.open.len()
+        limit.opened(network, Arc::new(ConnectionState::new()), task);
+        limit.open.len()
     }
 
     #[tokio::test]
-    async fn after_a_shortage_there_is_room_for_all_again_though_nobody_leaves() {
-        let mut guests = Guests::new(Limits { connections: 8, per_network: None, ..Limits::default() });
+    async fn after_a_shortage_the_whole_limit_is_used_again_though_no_connection_ends() {
+        let mut limit =
+            ConnectionLimit::new(Limits { connections: 8, per_network: None, ..Limits::default() });
         let (network, began) = (IpAddr::from([127, 0, 0, 1]), Instant::now());
         for n in 1..=8 {
-            assert_eq!(comes(&mut guests, network, began), n);
+            assert_eq!(open_one(&mut limit, network, began), n);
         }
         for most in [5, 3, 2, 1] {
-            guests.no_more_than_now(began);
-            assert_eq!(guests.open.len(), most);
-            assert_eq!(comes(&mut guests, network, began), most, "each newcomer takes somebody's place");
+            limit.shrink_limit(began);
+            assert_eq!(limit.open.len(), most);
+            assert_eq!(open_one(&mut limit, network, began), most, "each new connection replaces an old one");
         }
-        let later = began + SHORT_FOR;
-        assert_eq!(comes(&mut guests, network, later - Duration::from_millis(1)), 1);
+        let later = began + REDUCED_FOR;
+        assert_eq!(open_one(&mut limit, network, later - Duration::from_millis(1)), 1);
         for n in 2..=8 {
-            assert_eq!(comes(&mut guests, network, later), n);
+            assert_eq!(open_one(&mut limit, network, later), n);
         }
-        assert_eq!(comes(&mut guests, network, later), 8, "and no more than the limit");
+        assert_eq!(open_one(&mut limit, network, later), 8, "and no more than the limit");
     }
 }

@@ -1,15 +1,15 @@
-//! How long a connection has been doing what it does. In: what the wire and the answering see. Out: when it is over.
+//! What a connection is doing, and since when. In: what its stream, its body and its responses report. Out: whether its time
+//! limit has passed, and whether it may be closed to free capacity.
 
 use std::sync::{Mutex, PoisonError};
 
 use tokio::time::Instant;
 
-use crate::http::Limits;
+use crate::http::limits::Limits;
 
-/// What a connection is doing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Connected, and has not said a byte.
+    /// Connected, and no byte has come.
     New(Instant),
     /// A head has begun, and is not whole.
     Head(Instant),
@@ -21,11 +21,11 @@ pub(super) enum Phase {
     Idle(Instant),
 }
 
-/// The phase of one connection, seen from its wire, its answers and the accept loop.
+/// The phase of one connection, shared by its stream, its requests and the accept loop.
 #[derive(Debug)]
-pub(super) struct Watch(Mutex<Phase>);
+pub(super) struct ConnectionState(Mutex<Phase>);
 
-impl Watch {
+impl ConnectionState {
     pub(super) fn new() -> Self {
         Self(Mutex::new(Phase::New(Instant::now())))
     }
@@ -41,7 +41,7 @@ impl Watch {
 
     /// Bytes came in. The time for a head begins with its first byte, or with the connection: not with every byte, or one
     /// byte a second would keep it open for ever.
-    pub(super) fn heard(&self) {
+    pub(super) fn bytes_received(&self) {
         self.change(|phase| match phase {
             Phase::New(since) => Phase::Head(since),
             Phase::Idle(_) => Phase::Head(Instant::now()),
@@ -49,34 +49,33 @@ impl Watch {
         });
     }
 
-    /// A head is whole. Out: the time that [`Watch::body_ended`] wants to be told.
-    pub(super) fn body_begins(&self) -> Instant {
+    /// A head is complete. Returns the time by which [`ConnectionState::body_finished`] knows its request.
+    pub(super) fn body_started(&self) -> Instant {
         let now = Instant::now();
         self.change(|_| Phase::Body(now));
         now
     }
 
-    /// The body that began then is whole, or nobody wants the rest. A request that is over by now changes nothing.
-    pub(super) fn body_ended(&self, began: Instant) {
+    /// The body that began then is complete, or nobody wants the rest. For a request that is over by now it changes nothing.
+    pub(super) fn body_finished(&self, began: Instant) {
         self.change(|phase| if phase == Phase::Body(began) { Phase::Busy } else { phase });
     }
 
-    pub(super) fn answered(&self) {
+    pub(super) fn response_sent(&self) {
         self.change(|_| Phase::Idle(Instant::now()));
     }
 }
 
 impl Phase {
-    /// Since when we wait for the client; `None`: it waits for us, and is never closed for somebody else's sake.
-    pub(super) fn waits_since(self) -> Option<Instant> {
+    /// Since when we wait for the client. `None`: it waits for us, and is never closed to free capacity.
+    pub(super) fn waiting_since(self) -> Option<Instant> {
         match self {
             Self::New(since) | Self::Head(since) | Self::Body(since) | Self::Idle(since) => Some(since),
             Self::Busy => None,
         }
     }
 
-    /// Whether its time is over.
-    pub(super) fn is_over(self, limits: &Limits, now: Instant) -> bool {
+    pub(super) fn has_timed_out(self, limits: &Limits, now: Instant) -> bool {
         match self {
             Self::New(since) | Self::Head(since) => now >= since + limits.head,
             Self::Idle(since) => now >= since + limits.idle,

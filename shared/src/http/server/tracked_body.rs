@@ -1,5 +1,5 @@
-//! A request's body on its way in. In: hyper's. Out: the same, and the connection's [`Watch`] learns when nothing more is
-//! wanted from the client.
+//! A request's body on its way in: hyper's own, which also tells the connection's [`ConnectionState`] when nothing more is
+//! expected from the client.
 
 use std::{
     pin::Pin,
@@ -10,31 +10,31 @@ use std::{
 use hyper::body::{Body, Bytes, Frame, Incoming, SizeHint};
 use tokio::time::Instant;
 
-use super::connection_state::Watch;
+use super::connection_state::ConnectionState;
 
-pub(super) struct Arriving {
+pub(super) struct TrackedBody {
     body: Incoming,
-    watch: Arc<Watch>,
+    state: Arc<ConnectionState>,
     began: Instant,
 }
 
-impl Arriving {
-    /// The head is whole.
-    pub(super) fn new(body: Incoming, watch: Arc<Watch>) -> Self {
-        let began = watch.body_begins();
-        let arriving = Self { body, watch, began };
-        if arriving.is_end_stream() {
-            arriving.is_over();
+impl TrackedBody {
+    /// To be made when the head is complete.
+    pub(super) fn new(body: Incoming, state: Arc<ConnectionState>) -> Self {
+        let began = state.body_started();
+        let tracked = Self { body, state, began };
+        if tracked.is_end_stream() {
+            tracked.finish();
         }
-        arriving
+        tracked
     }
 
-    fn is_over(&self) {
-        self.watch.body_ended(self.began);
+    fn finish(&self) {
+        self.state.body_finished(self.began);
     }
 }
 
-impl Body for Arriving {
+impl Body for TrackedBody {
     type Data = Bytes;
     type Error = hyper::Error;
 
@@ -44,7 +44,7 @@ impl Body for Arriving {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
         if frame.is_none() || self.is_end_stream() {
-            self.is_over();
+            self.finish();
         }
         Poll::Ready(frame)
     }
@@ -58,9 +58,9 @@ impl Body for Arriving {
     }
 }
 
-/// Whoever does not want the rest is about to answer.
-impl Drop for Arriving {
+/// A handler that drops the body does not want the rest, and is about to answer.
+impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.is_over();
+        self.finish();
     }
 }
