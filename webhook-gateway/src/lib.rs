@@ -10,6 +10,7 @@ pub mod http;
 pub mod ingest;
 pub mod maintenance;
 pub mod reconcile;
+pub mod router;
 pub mod serve;
 pub mod stripe;
 pub mod sync;

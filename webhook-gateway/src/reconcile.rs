@@ -52,7 +52,7 @@ pub struct Reconcile {
     pub stripe: ReadClient,
     /// The keys to it.
     pub keys: Arc<Keys>,
-    /// The same door that webhooks go through.
+    /// Events found here are recorded the way that webhooks are.
     pub recorder: Recorder,
     /// Told when objects are to be read.
     pub dirty: Arc<Notify>,

@@ -6,8 +6,10 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::db::pool::Pool;
 use shared::{
+    background::{self, Next},
     db::{pg_roles::Login, pool, tenant},
     domain::audit::Actor,
+    health::ReadinessProbe,
     http::{self, limits::Limits},
     metrics,
     store::{stripe_connections, stripe_cursors},
@@ -17,11 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::{
     config::{Config, Environment},
-    http::{
-        guard::Guard,
-        routes::{self, State},
-        security_txt::SecurityTxt,
-    },
+    http::{middleware::Admission, security_txt::SecurityTxt},
     ingest::{
         endpoints::{Endpoint, Endpoints},
         recorder,
@@ -29,14 +27,15 @@ use crate::{
     },
     maintenance::{retention, sealed_check},
     reconcile::{self, Reconcile},
+    router::{self, AppState},
     stripe::{api::ReadClient, credentials::Keys},
     sync::{self, Sync, notify},
 };
 
-const HOUSEKEEPING: Duration = Duration::from_secs(60);
+const PRUNE_EVERY: Duration = Duration::from_secs(60);
 /// How soon the address of a new connection is known, whether or not anybody asked for it.
-const LEARN_EVERY: Duration = Duration::from_secs(60);
-const LEARN_AGAIN: Duration = Duration::from_secs(2);
+const PRELOAD_EVERY: Duration = Duration::from_secs(60);
+const PRELOAD_RETRY: Duration = Duration::from_secs(2);
 const RETRY_START: Duration = Duration::from_millis(500);
 /// How long requests in flight may take to end when the service stops.
 const DRAIN: Duration = Duration::from_secs(2);
@@ -50,8 +49,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     drop(rustls::crypto::ring::default_provider().install_default());
     let pool = pool::pool(config.database_url.expose_secret(), config.connections, Login::Gateway)
         .context("DATABASE_URL is malformed")?;
-    // A role of its own, which may do nothing but forget.
-    let forgetting = pool::pool(config.database_url.expose_secret(), 1, Login::Retention)
+    // A role of its own, which may do nothing but delete what is old.
+    let retention_pool = pool::pool(config.database_url.expose_secret(), 1, Login::Retention)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -62,28 +61,25 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         .with_context(|| format!("METRICS_BIND: cannot listen on {:?}", config.metrics))?;
 
     let (dirty, jobs_made) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
-    // Told when nobody is served any more.
-    let over = CancellationToken::new();
-    let (recorder, mut writer) = recorder::start(pool.clone(), Arc::clone(&dirty), over.clone());
+    // Cancelled when nothing is served any more.
+    let writer_stop = CancellationToken::new();
+    let (recorder, mut writer) = recorder::start(pool.clone(), Arc::clone(&dirty), writer_stop.clone());
     let endpoints =
         Arc::new(Endpoints::new(pool.clone(), config.keyring.clone(), config.environment.is_some()));
     let webhook = Arc::new(Webhook::new(Arc::clone(&endpoints), recorder.clone(), config.trusted_proxy_hops));
-    let guard = Arc::new(Guard::new(config.trusted_proxy_hops, config.public_url.clone()));
+    let admission = Arc::new(Admission::new(config.trusted_proxy_hops, config.public_url.clone()));
     let security_txt =
         config.security_contact.map(|contact| SecurityTxt::new(contact, config.public_url.clone()));
     if security_txt.is_none() {
         tracing::warn!("SECURITY_CONTACT is not set: /.well-known/security.txt names nobody");
     }
-    let app = routes::app(State {
-        webhook: Arc::clone(&webhook),
-        pool: pool.clone(),
-        security_txt,
-        guard: Arc::clone(&guard),
-    });
+    let readiness = ReadinessProbe::new(pool.clone());
+    let state = AppState { webhook: Arc::clone(&webhook), readiness, security_txt };
+    let app = router::app(state, &admission);
 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
-    let look = sealed_check::look(pool.clone(), keyring.clone(), stop.clone());
+    let check = sealed_check::check(pool.clone(), keyring.clone(), stop.clone());
     let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
     let reconcile = Reconcile {
         pool: pool.clone(),
@@ -106,11 +102,11 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));
-    tasks.spawn(look);
-    tasks.spawn(keep_house(webhook, guard, stop.clone()));
-    tasks.spawn(retention::run(forgetting.clone(), stop.clone()));
-    tasks.spawn(learn(Arc::clone(&endpoints), stop.clone()));
-    tasks.spawn(introduce(pool.clone(), endpoints, config.environment, stop.clone()));
+    tasks.spawn(check);
+    tasks.spawn(prune_rate_limits(webhook, admission, stop.clone()));
+    tasks.spawn(retention::run(retention_pool.clone(), stop.clone()));
+    tasks.spawn(preload_endpoints(Arc::clone(&endpoints), stop.clone()));
+    tasks.spawn(register_configured(pool.clone(), endpoints, config.environment, stop.clone()));
     // Behind a proxy all connections are the proxy's.
     let per_network = Limits::default().per_network.filter(|_| config.trusted_proxy_hops == 0);
     let limits = Limits { per_network, drain: DRAIN, ..Limits::default() };
@@ -128,7 +124,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
             tracing::warn!("background work did not end in time: its leases run out, and it is done again");
         }
     }
-    over.cancel();
+    writer_stop.cancel();
     if !writer.is_finished() {
         match tokio::time::timeout(DRAIN, writer).await {
             Ok(ended) => ended.context("the writer panicked")?,
@@ -136,36 +132,36 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         }
     }
     // A connection that does not answer is not waited for.
-    drop(tokio::time::timeout(DRAIN, async { tokio::join!(pool.close(), forgetting.close()) }).await);
+    drop(tokio::time::timeout(DRAIN, async { tokio::join!(pool.close(), retention_pool.close()) }).await);
     served
 }
 
 /// Writes the guild and connection that variables describe, as soon as the database is there.
-async fn introduce(
+async fn register_configured(
     pool: Pool,
     endpoints: Arc<Endpoints>,
     environment: Option<Environment>,
     stop: CancellationToken,
 ) {
     let Some(environment) = environment else { return };
-    loop {
-        let Some(ensured) = stop.run_until_cancelled(ensure(&pool, &environment)).await else { return };
-        match ensured {
+    background::repeat(&stop, || async {
+        match ensure(&pool, &environment).await {
             Ok(connection) => {
-                endpoints.introduce(Endpoint {
+                endpoints.set_configured(Endpoint {
                     connection,
                     livemode: environment.livemode,
                     secrets: environment.webhook_secrets.clone(),
                 });
                 tracing::info!(guild.id = %environment.guild, livemode = environment.livemode, "connected as configured");
-                return;
+                Next::Done
             }
-            Err(error) => tracing::warn!(%error, "waiting for the database and its schema"),
+            Err(error) => {
+                tracing::warn!(%error, "waiting for the database and its schema");
+                Next::After(RETRY_START)
+            }
         }
-        if stop.run_until_cancelled(tokio::time::sleep(RETRY_START)).await.is_none() {
-            return;
-        }
-    }
+    })
+    .await;
 }
 
 async fn ensure(
@@ -189,25 +185,24 @@ async fn ensure(
     .await
 }
 
-/// Keeps in mind which webhook addresses there are.
-async fn learn(endpoints: Arc<Endpoints>, stop: CancellationToken) {
-    while let Some(learnt) = stop.run_until_cancelled(endpoints.learn()).await {
-        let wait = match learnt {
-            Ok(()) => LEARN_EVERY,
+async fn preload_endpoints(endpoints: Arc<Endpoints>, stop: CancellationToken) {
+    background::repeat(&stop, || async {
+        match endpoints.preload().await {
+            Ok(()) => Next::After(PRELOAD_EVERY),
             Err(error) => {
-                tracing::debug!(%error, "which webhook addresses there are cannot be learnt yet");
-                LEARN_AGAIN
+                tracing::debug!(%error, "which webhook addresses there are cannot be read yet");
+                Next::After(PRELOAD_RETRY)
             }
-        };
-        if stop.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
-            return;
         }
-    }
+    })
+    .await;
 }
 
-async fn keep_house(webhook: Arc<Webhook>, guard: Arc<Guard>, stop: CancellationToken) {
-    while stop.run_until_cancelled(tokio::time::sleep(HOUSEKEEPING)).await.is_some() {
-        webhook.forget_old_addresses();
-        guard.forget_old_addresses();
-    }
+async fn prune_rate_limits(webhook: Arc<Webhook>, admission: Arc<Admission>, stop: CancellationToken) {
+    background::repeat(&stop, || async {
+        webhook.prune_rate_limits();
+        admission.prune_rate_limits();
+        Next::After(PRUNE_EVERY)
+    })
+    .await;
 }

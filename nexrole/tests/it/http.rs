@@ -13,7 +13,7 @@ use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
-use webhook_gateway::http::routes::ROUTES;
+use webhook_gateway::router::routes;
 
 use crate::support::{scale::scaled, signing::event, world::World};
 
@@ -57,7 +57,8 @@ fn request(random: &mut StdRng) -> (Vec<u8>, bool) {
         let n = random.random_range(0..=longest);
         (0..n).map(|_| char::from(random.random_range(0x21..0x7f_u8))).collect()
     };
-    let route = &ROUTES[random.random_range(0..ROUTES.len())];
+    let routes = routes();
+    let route = &routes[random.random_range(0..routes.len())];
     let method = match random.random_range(0..6) {
         0..=2 => route.method.to_string(),
         3 => ["GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "QUERY"]
@@ -83,7 +84,7 @@ fn request(random: &mut StdRng) -> (Vec<u8>, bool) {
         _ => {}
     }
     let mut head = format!("{method} {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n").into_bytes();
-    // Each from another address: or budgets would answer for everybody.
+    // Each from another address: or rate limits would answer for everybody.
     head.extend(
         format!(
             "x-forwarded-for: 10.{}.{}.{}\r\n",

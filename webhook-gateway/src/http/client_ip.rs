@@ -1,19 +1,20 @@
-//! Who is calling, and how. In: the socket's peer, what proxies wrote, how many of them are ours. Out: a key for budgets, and
-//! whether the call came without TLS.
+//! Who is calling, and how. In: the socket's peer, what proxies wrote, how many of them are ours. Out: a key for rate limits,
+//! and whether the call came without TLS.
 
 use std::net::IpAddr;
 
+use axum::http::HeaderMap;
 use shared::http::limits::client_network;
 
-/// The address that a budget is kept for: IPv4 as it is, IPv6 by its /64, which is one customer's.
-pub fn budget_key(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
+/// The address that calls are counted for: IPv4 as it is, IPv6 by its /64, which is one customer's.
+pub fn rate_limit_key(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
     client_network(client(peer, forwarded_for, trusted_hops))
 }
 
 /// Whether our outermost proxy was called by plain http: the n-th entry from the right is its own. Many proxies replace the
 /// header instead of adding to it. Then there are fewer entries than proxies, and nobody can say what the outermost wrote:
 /// an inner one, which our own load balancer called by plain http, must not shut everybody out.
-pub fn came_in_clear(forwarded_proto: &[&str], trusted_hops: usize) -> bool {
+pub fn came_over_plain_http(forwarded_proto: &[&str], trusted_hops: usize) -> bool {
     let Some(outermost) = trusted_hops.checked_sub(1) else { return false };
     let mut entries = forwarded_proto.iter().rev().flat_map(|line| line.rsplit(',')).map(str::trim);
     entries.nth(outermost).is_some_and(|scheme| scheme.eq_ignore_ascii_case("http"))
@@ -27,6 +28,11 @@ fn client(peer: IpAddr, forwarded_for: &[&str], trusted_hops: usize) -> IpAddr {
     }
     let entries = forwarded_for.iter().rev().flat_map(|line| line.rsplit(','));
     entries.map(str::trim).nth(trusted_hops - 1).and_then(|entry| entry.parse().ok()).unwrap_or(peer)
+}
+
+/// All values of a header that are text.
+pub fn header_texts<'h>(headers: &'h HeaderMap, name: &str) -> Vec<&'h str> {
+    headers.get_all(name).iter().filter_map(|value| value.to_str().ok()).collect()
 }
 
 #[cfg(test)]
@@ -52,7 +58,7 @@ mod tests {
             (&["http, http"], 3, false),
             (&["wss"], 1, false),
         ] {
-            assert_eq!(came_in_clear(header, hops), clear, "{header:?} with {hops}");
+            assert_eq!(came_over_plain_http(header, hops), clear, "{header:?} with {hops}");
         }
     }
 
@@ -71,7 +77,7 @@ mod tests {
             (&["2001:db8:1:2:3:4:5:6"], 1, "2001:db8:1:2::"),
             (&["::ffff:1.2.3.4"], 1, "1.2.3.4"),
         ] {
-            let found = budget_key(peer.parse().unwrap(), header, hops);
+            let found = rate_limit_key(peer.parse().unwrap(), header, hops);
             assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{header:?} with {hops}");
         }
     }

@@ -1,9 +1,9 @@
-//! What every route of the gateway has in common. `routes` is the table of all of them, `guard` stands before each, `budget`
-//! counts what callers cost, `security_txt` says whom to tell of a vulnerability.
+//! What every route of the gateway has in common. `route` says what a route is, `middleware` stands before each, `rate_limit`
+//! counts what callers ask for, `error` has what is answered instead. Which routes there are, `crate::router` says.
 
 pub mod client_ip;
 pub mod error;
-pub mod guard;
+pub mod middleware;
 pub mod rate_limit;
-pub mod routes;
+pub mod route;
 pub mod security_txt;

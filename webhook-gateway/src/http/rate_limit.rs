@@ -1,4 +1,4 @@
-//! What a caller may cost. In: a key, an address or later an API key. Out: yes, or how long to wait; whoever waits exactly so
+//! A rate limit per caller. In: a key, an address or later an API key. Out: yes, or how long to wait; whoever waits exactly so
 //! long gets a yes.
 
 use std::{
@@ -15,21 +15,21 @@ use governor::{
     state::{InMemoryState, NotKeyed, keyed::DefaultKeyedStateStore},
 };
 
-/// More callers than this share one bucket, or an attacker with many addresses would fill the memory. Only those count that
-/// still owe something: to keep so many owing takes as many requests in the time in which one is paid back.
-const MOST: usize = 65_536;
-/// When it is full, whoever owes nothing is forgotten, at most so often: it costs milliseconds.
-const SWEEP_EVERY: Duration = Duration::from_secs(1);
+/// More callers than this share one bucket, or an attacker with many addresses would fill the memory. Only those count whose
+/// bucket is not full again: to keep so many below full takes as many requests in the time in which one is refilled.
+const MAX_KEYS: usize = 65_536;
+/// When there are so many, full buckets are dropped, at most so often: it costs milliseconds.
+const PRUNE_EVERY: Duration = Duration::from_secs(1);
 
-/// A bucket per key.
-pub struct Budget<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
+/// A token bucket per key.
+pub struct RateLimit<K: Hash + Eq + Clone, C: Clock = DefaultClock> {
     each: RateLimiter<K, DefaultKeyedStateStore<K>, C, NoOpMiddleware<C::Instant>>,
-    crowd: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
-    most: usize,
-    swept: Mutex<Option<C::Instant>>,
+    overflow: RateLimiter<NotKeyed, InMemoryState, C, NoOpMiddleware<C::Instant>>,
+    max_keys: usize,
+    pruned: Mutex<Option<C::Instant>>,
 }
 
-impl<K: Hash + Eq + Clone> Budget<K> {
+impl<K: Hash + Eq + Clone> RateLimit<K> {
     /// A burst of `burst`, and then so many per second.
     pub fn per_second(rate: NonZeroU32, burst: NonZeroU32) -> Self {
         Self::of(Quota::per_second(rate).allow_burst(burst))
@@ -42,35 +42,35 @@ impl<K: Hash + Eq + Clone> Budget<K> {
 
     fn of(quota: Quota) -> Self {
         let each: DefaultKeyedRateLimiter<K> = RateLimiter::keyed(quota);
-        let crowd: DefaultDirectRateLimiter = RateLimiter::direct(quota);
-        Self { each, crowd, most: MOST, swept: Mutex::default() }
+        let overflow: DefaultDirectRateLimiter = RateLimiter::direct(quota);
+        Self { each, overflow, max_keys: MAX_KEYS, pruned: Mutex::default() }
     }
 }
 
-impl<K: Hash + Eq + Clone, C: Clock> Budget<K, C> {
+impl<K: Hash + Eq + Clone, C: Clock> RateLimit<K, C> {
     /// Takes one, or says how long to wait for one.
-    pub fn take(&self, key: &K) -> Result<(), Duration> {
+    pub fn check(&self, key: &K) -> Result<(), Duration> {
         let now = || self.each.clock().now();
         if self.is_full(now()) {
-            return self.crowd.check().map_err(|until| until.wait_time_from(now()));
+            return self.overflow.check().map_err(|until| until.wait_time_from(now()));
         }
         self.each.check_key(key).map_err(|until| until.wait_time_from(now()))
     }
 
     fn is_full(&self, now: C::Instant) -> bool {
-        if self.each.len() < self.most {
+        if self.each.len() < self.max_keys {
             return false;
         }
-        let mut swept = self.swept.lock().unwrap_or_else(PoisonError::into_inner);
-        if swept.is_none_or(|swept| Duration::from(now.duration_since(swept)) >= SWEEP_EVERY) {
-            *swept = Some(now);
+        let mut pruned = self.pruned.lock().unwrap_or_else(PoisonError::into_inner);
+        if pruned.is_none_or(|pruned| Duration::from(now.duration_since(pruned)) >= PRUNE_EVERY) {
+            *pruned = Some(now);
             self.each.retain_recent();
         }
-        self.each.len() >= self.most
+        self.each.len() >= self.max_keys
     }
 
-    /// Forgets whoever has a full bucket again. Call it now and then, or memory grows.
-    pub fn forget(&self) {
+    /// Drops buckets that are full again. Call it now and then, or memory grows.
+    pub fn prune(&self) {
         self.each.retain_recent();
         self.each.shrink_to_fit();
     }
@@ -83,11 +83,11 @@ mod tests {
 
     use super::*;
 
-    fn budget(quota: Quota, most: usize) -> (Budget<u32, FakeRelativeClock>, FakeRelativeClock) {
+    fn rate_limit(quota: Quota, max_keys: usize) -> (RateLimit<u32, FakeRelativeClock>, FakeRelativeClock) {
         let clock = FakeRelativeClock::default();
         let each = RateLimiter::new(quota, DefaultKeyedStateStore::default(), clock.clone());
-        let crowd = RateLimiter::new(quota, InMemoryState::default(), clock.clone());
-        (Budget { each, crowd, most, swept: Mutex::default() }, clock)
+        let overflow = RateLimiter::new(quota, InMemoryState::default(), clock.clone());
+        (RateLimit { each, overflow, max_keys, pruned: Mutex::default() }, clock)
     }
 
     #[test]
@@ -97,41 +97,41 @@ mod tests {
             Quota::per_minute(NonZeroU32::new(7).unwrap()),
             Quota::per_second(NonZeroU32::new(10).unwrap()).allow_burst(NonZeroU32::new(100).unwrap()),
         ] {
-            let (budget, clock) = budget(quota, 10);
+            let (limit, clock) = rate_limit(quota, 10);
             let mut waited = 0;
             while waited < 1000 {
-                let Err(wait) = budget.take(&1) else { continue };
+                let Err(wait) = limit.check(&1) else { continue };
                 let seconds = whole_seconds(wait);
                 clock.advance(Duration::from_secs(seconds));
-                assert_eq!(budget.take(&1), Ok(()), "after {seconds} s of {wait:?}");
+                assert_eq!(limit.check(&1), Ok(()), "after {seconds} s of {wait:?}");
                 waited += 1;
             }
         }
     }
 
     #[test]
-    fn callers_who_ask_once_each_crowd_nobody_out() {
+    fn callers_that_ask_once_each_use_up_nobody_elses_limit() {
         let quota =
             Quota::per_second(NonZeroU32::new(10).unwrap()).allow_burst(NonZeroU32::new(100).unwrap());
-        let (budget, clock) = budget(quota, 50);
+        let (limit, clock) = rate_limit(quota, 50);
         for caller in 1..10_000 {
-            budget.take(&caller).unwrap_or_else(|_| panic!("{caller} asks for the first time"));
+            limit.check(&caller).unwrap_or_else(|_| panic!("{caller} asks for the first time"));
             clock.advance(Duration::from_millis(25));
         }
         // A burst of its own, not what others have left.
-        assert!((0..100).all(|_| budget.take(&0).is_ok()));
+        assert!((0..100).all(|_| limit.check(&0).is_ok()));
     }
 
     #[test]
-    fn one_callers_budget_is_not_anothers_until_there_are_too_many() {
-        let (budget, clock) = budget(Quota::per_minute(NonZeroU32::new(1).unwrap()), 3);
+    fn each_caller_has_a_limit_of_its_own_until_there_are_too_many() {
+        let (limit, clock) = rate_limit(Quota::per_minute(NonZeroU32::new(1).unwrap()), 3);
         for caller in 0..3 {
-            assert_eq!(budget.take(&caller), Ok(()));
+            assert_eq!(limit.check(&caller), Ok(()));
         }
-        assert_eq!(budget.take(&3), Ok(()), "the crowd's bucket");
-        assert!(budget.take(&4).is_err(), "is shared");
+        assert_eq!(limit.check(&3), Ok(()), "the overflow bucket");
+        assert!(limit.check(&4).is_err(), "is shared");
         clock.advance(Duration::from_secs(120));
-        budget.forget();
-        assert_eq!(budget.take(&5), Ok(()));
+        limit.prune();
+        assert_eq!(limit.check(&5), Ok(()));
     }
 }

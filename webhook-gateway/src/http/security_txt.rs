@@ -6,7 +6,7 @@ use axum::{
 };
 use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
-use super::error::Problem;
+use super::error::NOT_FOUND;
 
 /// RFC 9116 wants less than a year; researchers should look again sooner.
 const VALID_FOR: Duration = Duration::days(180);
@@ -53,7 +53,7 @@ pub fn contact(given: &str) -> Option<String> {
 
 /// The answer; 404 when nobody is named.
 pub fn answer(file: Option<&SecurityTxt>) -> Response {
-    let Some(file) = file else { return Problem::NotFound.into_response() };
+    let Some(file) = file else { return NOT_FOUND.into_response() };
     let text = file.text(shared::clock::now());
     ([(header::CONTENT_TYPE, "text/plain; charset=utf-8")], text).into_response()
 }

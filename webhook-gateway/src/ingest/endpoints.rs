@@ -17,29 +17,28 @@ use shared::{
 };
 use tokio::sync::Semaphore;
 
-use crate::{config::split_secrets, http::rate_limit::Budget};
+use crate::{config::split_secrets, http::rate_limit::RateLimit};
 
-/// Strangers can ask for any address: what is remembered is bounded in number and in time. A rotated secret is seen
-/// after this long.
-const REMEMBERED: u64 = 10_000;
-const REMEMBER_FOR: Duration = Duration::from_secs(30);
-/// Look-ups at the same time, of known addresses and of others: strangers must not take the connections that events need.
-const LOOK_UPS: usize = 2;
-/// Look-ups that wait for these, of others. More are told to come back: a queue without end would be one that nobody leaves in
-/// time.
-const STRANGERS_WAITING: usize = 64;
+/// Unknown callers can ask for any address: the cache is bounded in number and in time. A rotated secret is seen after this
+/// long.
+const CACHE_SIZE: u64 = 10_000;
+const CACHE_TTL: Duration = Duration::from_secs(30);
+/// Look-ups at the same time, of known addresses and of others each: guesses must not take the connections that events need.
+const CONCURRENT_LOOKUPS: usize = 2;
+/// Look-ups that wait for these, of unknown addresses. More are told to come back: a queue without end would be one that nobody
+/// leaves in time.
+const UNKNOWN_QUEUE: usize = 64;
 /// Of known addresses: nobody can invent one, and after a restart all of them may have events at once.
-const KNOWN_WAITING: usize = 1024;
-/// Look-ups that find nothing, per address of a caller: then it waits. Stripe's own asks for what its customers entered, and
-/// rarely finds nothing.
-const FRUITLESS_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
+const KNOWN_QUEUE: usize = 1024;
+/// Look-ups that find nothing, per address of a caller: then it is blocked for a while. Stripe asks for what its customers
+/// entered, and rarely finds nothing.
+const MISSES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
 /// Callers that are over it, at most.
-const BARRED: u64 = 65_536;
+const MAX_BLOCKED: u64 = 65_536;
 
 /// Where events of one connection come in.
 #[derive(Debug)]
 pub struct Endpoint {
-    /// Whose.
     pub connection: Connection,
     /// Events of the other mode are not for it.
     pub livemode: bool,
@@ -53,53 +52,53 @@ pub struct Unavailable;
 
 /// Why nobody can say what is at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum NoAnswer {
+pub enum FindError {
     /// See [`Unavailable`].
     Unavailable,
-    /// The caller asked for too many addresses that do not exist, and waits so long.
-    OverBudget(Duration),
+    /// The caller asked for too many addresses that do not exist, and is blocked for so long.
+    Blocked(Duration),
 }
 
 /// Why a look-up did not happen, or failed.
 #[derive(Debug, thiserror::Error)]
-enum LookUp {
+enum LookupError {
     #[error("too many look-ups wait")]
-    Crowded,
+    QueueFull,
     #[error("{0:#}")]
     Failed(anyhow::Error),
 }
 
-/// A few look-ups at once, and a queue that ends.
-struct Lane {
-    places: Semaphore,
-    turns: Semaphore,
+/// A few look-ups at once, and a bounded queue for the next.
+struct LookupQueue {
+    queue: Semaphore,
+    permits: Semaphore,
 }
 
-impl Lane {
-    fn new(waiting: usize) -> Self {
-        Self { places: Semaphore::new(waiting), turns: Semaphore::new(LOOK_UPS) }
+impl LookupQueue {
+    fn new(capacity: usize) -> Self {
+        Self { queue: Semaphore::new(capacity), permits: Semaphore::new(CONCURRENT_LOOKUPS) }
     }
 }
 
-/// Addresses that are somebody's, as far as we have heard.
+/// Addresses that exist, as far as we know.
 #[derive(Default)]
 struct Known {
-    learnt: HashSet<u128>,
-    /// By look-ups, since the last learning began: its pages may have passed them by.
-    found: HashSet<u128>,
+    preloaded: HashSet<u128>,
+    /// By look-ups, since the last preload began: its pages may have passed them by.
+    looked_up: HashSet<u128>,
 }
 
 impl Known {
     fn has(&self, number: u128) -> bool {
-        self.learnt.contains(&number) || self.found.contains(&number)
+        self.preloaded.contains(&number) || self.looked_up.contains(&number)
     }
 
-    fn learning_begins(&mut self) {
-        self.learnt.extend(self.found.drain());
+    fn preload_started(&mut self) {
+        self.preloaded.extend(self.looked_up.drain());
     }
 
-    fn learning_ends(&mut self, learnt: HashSet<u128>) {
-        self.learnt = learnt;
+    fn preload_finished(&mut self, preloaded: HashSet<u128>) {
+        self.preloaded = preloaded;
     }
 }
 
@@ -111,60 +110,59 @@ enum Environment {
     One(OnceLock<Arc<Endpoint>>),
 }
 
-/// Finds endpoints.
 pub struct Endpoints {
     pool: Pool,
     keyring: Option<Keyring>,
     environment: Environment,
-    remembered: Cache<String, Option<Arc<Endpoint>>>,
-    /// These are looked up before all others, for every caller.
+    cache: Cache<String, Option<Arc<Endpoint>>>,
+    /// These have a queue of their own, open to every caller.
     known: RwLock<Known>,
-    for_known: Lane,
-    for_strangers: Lane,
-    fruitless: Budget<IpAddr>,
-    /// Who is over the budget, until when.
-    barred: Cache<IpAddr, Instant>,
+    known_lookups: LookupQueue,
+    unknown_lookups: LookupQueue,
+    miss_limit: RateLimit<IpAddr>,
+    /// Callers over `miss_limit`, and until when.
+    blocked: Cache<IpAddr, Instant>,
 }
 
 impl Endpoints {
-    /// Looks in `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, which
-    /// [`Endpoints::introduce`] will tell of.
+    /// Looks in `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, for
+    /// [`Endpoints::set_configured`].
     pub fn new(pool: Pool, keyring: Option<Keyring>, configured: bool) -> Self {
-        let remembered = Cache::builder().max_capacity(REMEMBERED).time_to_live(REMEMBER_FOR).build();
+        let cache = Cache::builder().max_capacity(CACHE_SIZE).time_to_live(CACHE_TTL).build();
         let environment = if configured { Environment::One(OnceLock::new()) } else { Environment::None };
         Self {
             pool,
             keyring,
             environment,
-            remembered,
+            cache,
             known: RwLock::default(),
-            for_known: Lane::new(KNOWN_WAITING),
-            for_strangers: Lane::new(STRANGERS_WAITING),
-            fruitless: Budget::per_minute(FRUITLESS_PER_MINUTE),
-            barred: Cache::builder().max_capacity(BARRED).time_to_live(Duration::from_secs(60)).build(),
+            known_lookups: LookupQueue::new(KNOWN_QUEUE),
+            unknown_lookups: LookupQueue::new(UNKNOWN_QUEUE),
+            miss_limit: RateLimit::per_minute(MISSES_PER_MINUTE),
+            blocked: Cache::builder().max_capacity(MAX_BLOCKED).time_to_live(Duration::from_secs(60)).build(),
         }
     }
 
-    /// Forgets callers that have their whole budget again.
-    pub fn forget_old_addresses(&self) {
-        self.fruitless.forget();
+    /// See [`RateLimit::prune`].
+    pub fn prune_rate_limits(&self) {
+        self.miss_limit.prune();
     }
 
-    /// Learns which addresses are somebody's. Call it at the start and now and then: a stranger's flood must not keep out the
-    /// events of a connection that nobody has asked for yet.
-    pub async fn learn(&self) -> Result<(), sqlx::Error> {
-        let (mut learnt, mut last) = (HashSet::new(), String::new());
-        self.change_known(Known::learning_begins);
+    /// Reads which addresses exist. Call it at the start and now and then: a flood of guesses must not keep out the events of a
+    /// connection that nobody has asked for yet.
+    pub async fn preload(&self) -> Result<(), sqlx::Error> {
+        let (mut preloaded, mut last) = (HashSet::new(), String::new());
+        self.change_known(Known::preload_started);
         loop {
             let page = within(async {
                 stripe_connections::endpoint_ids(&mut self.pool.across().await?, &last).await
             });
             let page = page.await?;
-            learnt.extend(page.iter().filter_map(|id| number(id)));
+            preloaded.extend(page.iter().filter_map(|id| number(id)));
             let Some(end) = page.into_iter().next_back() else { break };
             last = end;
         }
-        self.change_known(|known| known.learning_ends(learnt));
+        self.change_known(|known| known.preload_finished(preloaded));
         Ok(())
     }
 
@@ -176,8 +174,8 @@ impl Endpoints {
         self.known.read().unwrap_or_else(PoisonError::into_inner).has(number)
     }
 
-    /// Tells of the connection that variables describe, once its row is known.
-    pub fn introduce(&self, endpoint: Endpoint) {
+    /// Sets the connection that variables describe, once its row is known. The first one stays.
+    pub fn set_configured(&self, endpoint: Endpoint) {
         if let Environment::One(known) = &self.environment {
             known.get_or_init(|| Arc::new(endpoint));
         }
@@ -192,54 +190,54 @@ impl Endpoints {
         }
     }
 
-    /// The endpoint at `/webhooks/stripe/{id}`; `None` if there is none. What is remembered is answered to everybody; what has
-    /// to be looked up, only to callers that have not asked for too much that does not exist.
-    pub async fn find(&self, id: &str, caller: IpAddr) -> Result<Option<Arc<Endpoint>>, NoAnswer> {
+    /// The endpoint at `/webhooks/stripe/{id}`; `None` if there is none. What is cached is answered to everybody; what has to
+    /// be looked up, only to callers that have not asked for too much that does not exist.
+    pub async fn find(&self, id: &str, caller: IpAddr) -> Result<Option<Arc<Endpoint>>, FindError> {
         let Some(number) = number(id) else { return Ok(None) };
-        if let Some(remembered) = self.remembered.get(id).await {
-            return Ok(remembered);
+        if let Some(cached) = self.cache.get(id).await {
+            return Ok(cached);
         }
         let known = self.is_known(number);
-        if let Some(until) = self.barred.get(&caller).await.filter(|_| !known) {
+        if let Some(until) = self.blocked.get(&caller).await.filter(|_| !known) {
             let wait = until.saturating_duration_since(Instant::now());
             if !wait.is_zero() {
-                return Err(NoAnswer::OverBudget(wait));
+                return Err(FindError::Blocked(wait));
             }
         }
-        let lane = if known { &self.for_known } else { &self.for_strangers };
-        // Many at once for one address share one look-up; a failed one is not remembered.
-        let found = self.remembered.try_get_with_by_ref(id, self.load(id, lane)).await;
-        let found = found.map_err(|error: Arc<LookUp>| {
+        let queue = if known { &self.known_lookups } else { &self.unknown_lookups };
+        // Many at once for one address share one look-up; a failed one is not cached.
+        let found = self.cache.try_get_with_by_ref(id, self.load(id, queue)).await;
+        let found = found.map_err(|error: Arc<LookupError>| {
             match *error {
                 // Not by the line: a flood must not fill the disk.
-                LookUp::Crowded => tracing::debug!(%error, "a webhook endpoint is not looked up"),
-                LookUp::Failed(_) => tracing::error!(%error, "a webhook endpoint cannot be looked up"),
+                LookupError::QueueFull => tracing::debug!(%error, "a webhook endpoint is not looked up"),
+                LookupError::Failed(_) => tracing::error!(%error, "a webhook endpoint cannot be looked up"),
             }
-            NoAnswer::Unavailable
+            FindError::Unavailable
         })?;
         match &found {
-            // Connected since we last learnt.
+            // Connected since the last preload.
             Some(_) if !known => self.change_known(|known| {
-                known.found.insert(number);
+                known.looked_up.insert(number);
             }),
             Some(_) => {}
             None => {
-                if let Err(wait) = self.fruitless.take(&caller) {
-                    self.barred.insert(caller, Instant::now() + wait).await;
+                if let Err(wait) = self.miss_limit.check(&caller) {
+                    self.blocked.insert(caller, Instant::now() + wait).await;
                 }
             }
         }
         Ok(found)
     }
 
-    async fn load(&self, id: &str, lane: &Lane) -> Result<Option<Arc<Endpoint>>, LookUp> {
-        let _place = lane.places.try_acquire().map_err(|_| LookUp::Crowded)?;
-        let _turn = lane.turns.acquire().await.map_err(|error| LookUp::Failed(error.into()))?;
-        self.read(id).await.map_err(LookUp::Failed)
+    async fn load(&self, id: &str, queue: &LookupQueue) -> Result<Option<Arc<Endpoint>>, LookupError> {
+        let _place = queue.queue.try_acquire().map_err(|_| LookupError::QueueFull)?;
+        let _permit = queue.permits.acquire().await.map_err(|error| LookupError::Failed(error.into()))?;
+        self.read(id).await.map_err(LookupError::Failed)
     }
 
     async fn read(&self, id: &str) -> anyhow::Result<Option<Arc<Endpoint>>> {
-        // A hung look-up would keep its turn, and two of them everybody's.
+        // A hung look-up would keep its permit, and two of them everybody's.
         let stored =
             within(async { stripe_connections::endpoint(&mut self.pool.across().await?, id).await }).await?;
         let Some(stored) = stored else { return Ok(None) };
@@ -269,19 +267,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_a_look_up_finds_while_addresses_are_being_learnt_stays_known_and_what_is_gone_does_not() {
+    fn what_a_lookup_finds_during_a_preload_stays_known_and_what_is_gone_does_not() {
         let mut known = Known::default();
-        known.learning_begins();
-        known.learning_ends(HashSet::from([1, 2]));
-        known.found.insert(3);
-        known.learning_begins();
+        known.preload_started();
+        known.preload_finished(HashSet::from([1, 2]));
+        known.looked_up.insert(3);
+        known.preload_started();
         assert!([1, 2, 3].iter().all(|n| known.has(*n)), "meanwhile all are known");
-        known.found.insert(4);
+        known.looked_up.insert(4);
         // 2 and 3 were disconnected; 4 was connected behind the page that was being read.
-        known.learning_ends(HashSet::from([1]));
+        known.preload_finished(HashSet::from([1]));
         assert_eq!([1, 2, 3, 4].map(|n| known.has(n)), [true, false, false, true]);
-        known.learning_begins();
-        known.learning_ends(HashSet::from([1]));
+        known.preload_started();
+        known.preload_finished(HashSet::from([1]));
         assert_eq!([1, 4].map(|n| known.has(n)), [true, false]);
     }
 }

@@ -15,11 +15,11 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
 
 /// Requests that may wait; more are told to come back.
-const WAITING: usize = 1024;
+const QUEUE_CAPACITY: usize = 1024;
 /// Events per statement.
 const BATCH: usize = 128;
 /// For a lock, of an event that is recorded by itself: others wait behind it.
-const PATIENCE: Duration = Duration::from_millis(300);
+const LOCK_TIMEOUT: Duration = Duration::from_millis(300);
 
 /// The event was not stored; the cause was logged.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,7 +56,7 @@ pub fn start(
     dirty: Arc<Notify>,
     end: CancellationToken,
 ) -> (Recorder, tokio::task::JoinHandle<()>) {
-    let (sender, receiver) = mpsc::channel(WAITING);
+    let (sender, receiver) = mpsc::channel(QUEUE_CAPACITY);
     (Recorder(sender), tokio::spawn(write(pool, receiver, dirty, end)))
 }
 
@@ -125,7 +125,7 @@ async fn one_by_one(pool: &Pool, batch: &[NewEvent]) -> Vec<Result<Recorded, Not
 
 /// With little patience for locks: others wait behind it.
 async fn record_alone(pool: &Pool, event: &NewEvent) -> Result<Recorded, sqlx::Error> {
-    let mut across = pool.across_impatiently(PATIENCE).await?;
+    let mut across = pool.across_impatiently(LOCK_TIMEOUT).await?;
     let recorded = stripe_events::record(&mut across, std::slice::from_ref(event)).await?;
     across.commit().await?;
     Ok(recorded[0])

@@ -11,7 +11,7 @@ use axum::{
     Json,
     body::Body,
     extract::{ConnectInfo, Path, State, rejection::PathRejection},
-    http::{HeaderMap, header},
+    http::{HeaderMap, StatusCode, header},
 };
 use http_body_util::BodyExt as _;
 use metrics::{counter, histogram};
@@ -23,98 +23,163 @@ use shared::{
 use tokio::sync::{Semaphore, SemaphorePermit};
 
 use super::{
-    endpoints::{Endpoint, Endpoints, NoAnswer},
+    endpoints::{Endpoint, Endpoints, FindError},
     recorder::Recorder,
 };
 use crate::{
-    http::{client_ip::budget_key, error::Problem, guard::texts, rate_limit::Budget},
+    http::{
+        client_ip::{header_texts, rate_limit_key},
+        error::Problem,
+        rate_limit::RateLimit,
+    },
     stripe::{event, signature},
 };
 
 /// Stripe's largest events are some 20 kB.
 const MAX_BODY: usize = 1024 * 1024;
 /// A larger body needs one of a few places, or unverified bodies would fill the memory: at worst these take 32 MiB.
-const USUAL_BODY: usize = 64 * 1024;
+const SMALL_BODY: usize = 64 * 1024;
 const LARGE_BODIES: usize = 32;
 /// A client has this long to send its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// Bad signatures and unfinished bodies per address: a burst, then so many per minute. A misconfigured endpoint stays under it.
 const BAD_SIGNATURES_PER_MINUTE: NonZeroU32 = NonZeroU32::new(60).expect("60 is not zero");
 
-/// What the route needs.
+/// Signature missing, malformed, wrong or stale, or the endpoint is unknown: one answer for all.
+const BAD_SIGNATURE: Problem = Problem::new(
+    "bad_signature",
+    StatusCode::BAD_REQUEST,
+    "Signature not accepted",
+    "No valid Stripe-Signature for this endpoint. Check the endpoint's address and signing secret.",
+);
+/// Correctly signed, but not an event.
+const NOT_AN_EVENT: Problem = Problem::new(
+    "not_an_event",
+    StatusCode::BAD_REQUEST,
+    "Not a Stripe event",
+    "The signature is right, but the body is not a JSON event with an id and a type.",
+);
+const TOO_LARGE: Problem = Problem::new(
+    "too_large",
+    StatusCode::PAYLOAD_TOO_LARGE,
+    "Body too large",
+    "An event may have at most 1 MiB.",
+);
+const BODY_BROKEN: Problem = Problem::new(
+    "body_broken",
+    StatusCode::BAD_REQUEST,
+    "Body incomplete",
+    "The body did not arrive whole. Send it again.",
+);
+const BODY_SLOW: Problem = Problem::new(
+    "body_slow",
+    StatusCode::REQUEST_TIMEOUT,
+    "Body too slow",
+    "The body did not arrive within 10 seconds. Send it again.",
+);
+/// Stripe is to send the event again.
+const NOT_STORED: Problem = Problem {
+    retry_after: Some(Duration::from_secs(1)),
+    ..Problem::new(
+        "unavailable",
+        StatusCode::SERVICE_UNAVAILABLE,
+        "Not stored",
+        "The event could not be stored just now. Send it again.",
+    )
+};
+
+fn too_many_bad_signatures(retry_after: Duration) -> Problem {
+    Problem {
+        retry_after: Some(retry_after),
+        ..Problem::new(
+            "limited",
+            StatusCode::TOO_MANY_REQUESTS,
+            "Too many bad signatures",
+            "This address sent too many requests that were not signed for an endpoint of ours. Signed events are accepted \
+             all the same; only an endpoint that was connected within the last minute may have to wait for Retry-After.",
+        )
+    }
+}
+
+/// The state of both routes.
 pub struct Webhook {
     endpoints: Arc<Endpoints>,
     recorder: Recorder,
     trusted_proxy_hops: usize,
-    bad_signatures: Budget<IpAddr>,
+    bad_signatures: RateLimit<IpAddr>,
     large_bodies: Semaphore,
 }
 
-/// All bytes of a body.
-struct Whole<'w> {
+/// A body in memory, and the place that a large one takes.
+struct BufferedBody<'w> {
     bytes: Vec<u8>,
-    _large: Option<SemaphorePermit<'w>>,
+    _large_place: Option<SemaphorePermit<'w>>,
 }
 
 impl Webhook {
-    /// Builds the route's state.
     pub fn new(endpoints: Arc<Endpoints>, recorder: Recorder, trusted_proxy_hops: usize) -> Self {
-        let bad_signatures = Budget::per_minute(BAD_SIGNATURES_PER_MINUTE);
+        let bad_signatures = RateLimit::per_minute(BAD_SIGNATURES_PER_MINUTE);
         let large_bodies = Semaphore::new(LARGE_BODIES);
         Self { endpoints, recorder, trusted_proxy_hops, bad_signatures, large_bodies }
     }
 
-    /// Forgets addresses that have their whole budget again. Call it now and then, or memory grows.
-    pub fn forget_old_addresses(&self) {
-        self.bad_signatures.forget();
-        self.endpoints.forget_old_addresses();
+    /// See [`RateLimit::prune`].
+    pub fn prune_rate_limits(&self) {
+        self.bad_signatures.prune();
+        self.endpoints.prune_rate_limits();
     }
 
-    /// What is no signed event costs the caller's budget; nothing else does, so a signed event is never limited. What is over
-    /// the budget is not logged either: a flood must not fill the disk.
+    /// What is no signed event counts for the caller's rate limit; nothing else does, so a signed event is never limited. What
+    /// is over the limit is not logged either: a flood must not fill the disk.
     fn refuse(&self, caller: IpAddr, reason: &str, problem: Problem) -> Problem {
-        match self.bad_signatures.take(&caller) {
+        match self.bad_signatures.check(&caller) {
             Ok(()) => {
                 tracing::warn!(reason, client.ip = %caller, "a webhook was refused");
                 problem
             }
-            Err(wait) => Problem::TooManyBadSignatures(wait),
+            Err(wait) => too_many_bad_signatures(wait),
         }
     }
 
-    async fn whole(&self, caller: IpAddr, headers: &HeaderMap, body: Body) -> Result<Whole<'_>, Problem> {
+    async fn read_body(
+        &self,
+        caller: IpAddr,
+        headers: &HeaderMap,
+        body: Body,
+    ) -> Result<BufferedBody<'_>, Problem> {
         let announced =
             headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         if announced.is_some_and(|length| length > MAX_BODY) {
-            return Err(Problem::TooLarge);
+            return Err(TOO_LARGE);
         }
-        let read = tokio::time::timeout(BODY_TIMEOUT, self.collect(body)).await;
-        match read.unwrap_or(Err(Problem::BodySlow)) {
-            Err(Problem::BodySlow) => Err(self.refuse(caller, "slow body", Problem::BodySlow)),
-            Err(Problem::BodyBroken) => Err(self.refuse(caller, "unfinished body", Problem::BodyBroken)),
-            read => read,
+        match tokio::time::timeout(BODY_TIMEOUT, self.collect(body)).await {
+            Err(_) => Err(self.refuse(caller, "slow body", BODY_SLOW)),
+            Ok(Err(problem)) if problem == BODY_BROKEN => {
+                Err(self.refuse(caller, "unfinished body", problem))
+            }
+            Ok(read) => read,
         }
     }
 
-    async fn collect(&self, mut body: Body) -> Result<Whole<'_>, Problem> {
-        let mut whole = Whole { bytes: Vec::new(), _large: None };
+    async fn collect(&self, mut body: Body) -> Result<BufferedBody<'_>, Problem> {
+        let mut buffered = BufferedBody { bytes: Vec::new(), _large_place: None };
         while let Some(frame) = body.frame().await {
             // Trailers say nothing to us.
-            let Ok(part) = frame.map_err(|_| Problem::BodyBroken)?.into_data() else { continue };
-            let length = whole.bytes.len() + part.len();
+            let Ok(part) = frame.map_err(|_| BODY_BROKEN)?.into_data() else { continue };
+            let length = buffered.bytes.len() + part.len();
             if length > MAX_BODY {
-                return Err(Problem::TooLarge);
+                return Err(TOO_LARGE);
             }
-            if length > USUAL_BODY && whole._large.is_none() {
-                whole._large = Some(self.large_bodies.try_acquire().map_err(|_| Problem::Unavailable)?);
+            if length > SMALL_BODY && buffered._large_place.is_none() {
+                buffered._large_place = Some(self.large_bodies.try_acquire().map_err(|_| NOT_STORED)?);
             }
-            whole.bytes.extend_from_slice(&part);
+            buffered.bytes.extend_from_slice(&part);
         }
-        Ok(whole)
+        Ok(buffered)
     }
 
     fn caller(&self, peer: SocketAddr, headers: &HeaderMap) -> IpAddr {
-        budget_key(peer.ip(), &texts(headers, "x-forwarded-for"), self.trusted_proxy_hops)
+        rate_limit_key(peer.ip(), &header_texts(headers, "x-forwarded-for"), self.trusted_proxy_hops)
     }
 }
 
@@ -127,8 +192,8 @@ pub async fn receive(
 ) -> Result<Json<Value>, Problem> {
     counted(async {
         let caller = webhook.caller(peer, &headers);
-        let body = webhook.whole(caller, &headers, body).await?;
-        let endpoint = webhook.endpoints.configured().map_err(|_| Problem::Unavailable)?;
+        let body = webhook.read_body(caller, &headers, body).await?;
+        let endpoint = webhook.endpoints.configured().map_err(|_| NOT_STORED)?;
         accept(&webhook, endpoint, caller, &headers, &body.bytes).await
     })
     .await
@@ -144,12 +209,12 @@ pub async fn receive_for(
 ) -> Result<Json<Value>, Problem> {
     counted(async {
         let caller = webhook.caller(peer, &headers);
-        let body = webhook.whole(caller, &headers, body).await?;
+        let body = webhook.read_body(caller, &headers, body).await?;
         // Not even UTF-8: unknown like any other.
         let endpoint_id = endpoint_id.map(|Path(id)| id).unwrap_or_default();
         let endpoint = webhook.endpoints.find(&endpoint_id, caller).await.map_err(|why| match why {
-            NoAnswer::Unavailable => Problem::Unavailable,
-            NoAnswer::OverBudget(wait) => Problem::TooManyBadSignatures(wait),
+            FindError::Unavailable => NOT_STORED,
+            FindError::Blocked(wait) => too_many_bad_signatures(wait),
         })?;
         accept(&webhook, endpoint, caller, &headers, &body.bytes).await
     })
@@ -163,7 +228,7 @@ async fn counted(request: impl Future<Output = Result<Recorded, Problem>>) -> Re
     let outcome = match result {
         Ok(Recorded::New) => "new",
         Ok(Recorded::Duplicate) => "duplicate",
-        Err(problem) => problem.word(),
+        Err(problem) => problem.kind,
     };
     counter!(WEBHOOKS, "outcome" => outcome).increment(1);
     histogram!(WEBHOOK_SECONDS, "outcome" => outcome).record(began.elapsed().as_secs_f64());
@@ -192,16 +257,16 @@ async fn accept(
                 (Err(rejection), _) => rejection.to_string(),
                 (Ok(_), Some(_)) => "accepted".to_owned(),
             };
-            return Err(webhook.refuse(caller, &reason, Problem::BadSignature));
+            return Err(webhook.refuse(caller, &reason, BAD_SIGNATURE));
         }
     };
     let event = event::parse(&payload).map_err(|error| {
         tracing::warn!(%error, guild.id = %endpoint.connection.guild, "a signed webhook is no event");
-        Problem::NotAnEvent
+        NOT_AN_EVENT
     })?;
     let (event_id, event_type) = (event.id.clone(), event.event_type.clone());
     let new = event.for_connection(endpoint.connection, endpoint.livemode);
-    let recorded = webhook.recorder.record(new).await.map_err(|_| Problem::Unavailable)?;
+    let recorded = webhook.recorder.record(new).await.map_err(|_| NOT_STORED)?;
     tracing::debug!(event.id = %event_id, event.kind = event_type, ?recorded, "event recorded");
     Ok(recorded)
 }

@@ -1,4 +1,4 @@
-//! A look at the start: does every sealed secret open? In: database and keys. Out: a line in the log for each server whose
+//! A check at the start: does every sealed secret open? In: database and keys. Out: a line in the log for each server whose
 //! secrets do not.
 //!
 //! The gateway starts all the same: those servers' webhooks are answered 503, so that Stripe sends them again, and nobody
@@ -22,8 +22,8 @@ const RETRY: Duration = Duration::from_millis(500);
 /// One wrong key may concern everybody: the log needs to be read by a person.
 const NAMED: u64 = 20;
 
-/// Looks once, as soon as the database is there.
-pub async fn look(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
+/// Checks once, as soon as the database is there.
+pub async fn check(pool: Pool, keyring: Option<Keyring>, stop: CancellationToken) {
     background::repeat(&stop, || async {
  match closed(&pool, keyring.as_ref()).await {
         Ok(0) => Next::Done,

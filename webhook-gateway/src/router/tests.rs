@@ -1,4 +1,4 @@
-//! The table against the router, and the guard against what it is there for.
+//! The table against the router, and the middleware against what it is there for.
 
 use std::{
     collections::BTreeSet,
@@ -8,9 +8,9 @@ use std::{
 
 use axum::{
     Router,
-    body::Body,
-    http::{HeaderValue, Method, StatusCode, header},
-    routing::{MethodRouter, any},
+    http::{HeaderMap, HeaderValue, Method, StatusCode, header},
+    response::IntoResponse,
+    routing::any,
 };
 use shared::{
     db::{pg_roles::Login, pool},
@@ -25,8 +25,8 @@ use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    http::routes::{self, Name, ROUTES, guarded},
-    ingest::{endpoints::Endpoints, recorder, webhook::Webhook},
+    http::route::allow,
+    ingest::{endpoints::Endpoints, recorder},
 };
 
 fn app(hops: usize) -> Router {
@@ -34,8 +34,8 @@ fn app(hops: usize) -> Router {
     let (recorder, _) = recorder::start(pool.clone(), Arc::default(), CancellationToken::new());
     let endpoints = Arc::new(Endpoints::new(pool.clone(), None, false));
     let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));
-    let guard = Arc::new(Guard::new(hops, None));
-    routes::app(routes::State { webhook, pool, security_txt: None, guard })
+    let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None };
+    super::app(state, &Arc::new(Admission::new(hops, None)))
 }
 
 /// What axum itself says it routes: it has no other way to be asked.
@@ -52,9 +52,11 @@ async fn the_router_has_what_the_table_names_and_nothing_else() {
     let mut routed = paths(&app(0));
     // axum's own, for the fallback.
     routed.retain(|path| path.starts_with('/') && path != "/" && !path.contains("__private"));
-    let named: BTreeSet<String> = ROUTES.iter().map(|route| route.path.to_owned()).collect();
+    let table = routes();
+    let named: BTreeSet<String> = table.iter().map(|route| route.path.to_owned()).collect();
     assert_eq!(routed, named);
-    assert_eq!(named.len(), ROUTES.len(), "a path is named once");
+    let lines: BTreeSet<_> = table.iter().map(|route| (route.path, route.method.as_str())).collect();
+    assert_eq!(lines.len(), table.len(), "a path and method are named once");
     // The check itself sees a route that was smuggled in.
     let smuggled = app(0).route("/smuggled", any(async || "hello"));
     assert!(paths(&smuggled).contains("/smuggled"));
@@ -62,10 +64,10 @@ async fn the_router_has_what_the_table_names_and_nothing_else() {
 
 #[test]
 fn what_the_table_says_of_a_route_is_what_its_kind_needs() {
-    for Route { name, method, access, limit, path } in ROUTES {
+    for Route { method, access, limit, path, .. } in routes() {
         match access {
             Access::Signed => assert!(method == Method::POST && limit == Limit::Failures, "{path}"),
-            Access::Public => assert!(method == Method::GET && limit != Limit::Failures, "{path}: {name:?}"),
+            Access::Public => assert!(method == Method::GET && limit != Limit::Failures, "{method} {path}"),
             Access::Page => panic!("{path}: pages have no sessions yet"),
         }
     }
@@ -84,7 +86,7 @@ async fn serve(router: Router) -> (reqwest::Client, String) {
 #[tokio::test]
 async fn every_route_refuses_other_methods_and_says_which_it_takes() {
     let (http, url) = serve(app(0)).await;
-    for route in &ROUTES {
+    for route in &routes() {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
             let answer = http.request(method.clone(), format!("{url}{}", route.path)).send().await.unwrap();
@@ -93,7 +95,7 @@ async fn every_route_refuses_other_methods_and_says_which_it_takes() {
             }
             assert_eq!(answer.status() == StatusCode::METHOD_NOT_ALLOWED, !route.takes(&method));
             if !route.takes(&method) {
-                assert_eq!(answer.headers()[header::ALLOW], route.allows());
+                assert_eq!(answer.headers()[header::ALLOW], allow(std::slice::from_ref(route)));
                 assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
             }
             assert!(!answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
@@ -102,7 +104,7 @@ async fn every_route_refuses_other_methods_and_says_which_it_takes() {
 }
 
 #[tokio::test]
-async fn strangers_have_a_budget_per_address_and_are_told_the_truth_about_it() {
+async fn each_address_has_a_rate_limit_and_the_retry_after_is_true() {
     let (http, url) = serve(app(1)).await;
     let ask = async |from: &str| {
         http.get(format!("{url}/nowhere")).header("x-forwarded-for", from).send().await.unwrap()
@@ -141,16 +143,9 @@ async fn plain_http_is_refused_when_our_proxy_says_so() {
 /// There are no pages yet; what will stand before them is tried on one that exists here only.
 #[tokio::test]
 async fn a_page_takes_changes_from_our_own_origin_only() {
-    let page = Route {
-        name: Name::Alive,
-        method: Method::POST,
-        path: "/page",
-        access: Access::Page,
-        limit: Limit::Public,
-    };
-    let guard = Arc::new(Guard::new(0, Some("https://roles.example.com".to_owned())));
-    let handler = |_| -> MethodRouter<()> { any(async || Body::from("changed")) };
-    let (http, url) = serve(guarded(&[page], handler, &guard)).await;
+    let page = Route::<()>::post("/page", Access::Page, Limit::Public, async || "changed");
+    let admission = Arc::new(Admission::new(0, Some("https://roles.example.com".to_owned())));
+    let (http, url) = serve(guarded(vec![page], &admission)).await;
     for (name, value, status) in [
         ("origin", "https://roles.example.com", StatusCode::OK),
         ("origin", "https://evil.example", StatusCode::FORBIDDEN),
@@ -160,6 +155,9 @@ async fn a_page_takes_changes_from_our_own_origin_only() {
     ] {
         let answer = http.post(format!("{url}/page")).header(name, value).send().await.unwrap();
         assert_eq!(answer.status(), status, "{name}: {value}");
+        let kind =
+            if status == StatusCode::OK { "text/plain; charset=utf-8" } else { "text/html; charset=utf-8" };
+        assert_eq!(answer.headers()[header::CONTENT_TYPE], kind, "a person reads the error");
         let policy = answer.headers()[header::CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("script-src 'self'"), "{policy}");
     }
@@ -169,33 +167,30 @@ async fn a_page_takes_changes_from_our_own_origin_only() {
 #[tokio::test]
 async fn a_session_is_set_and_used_by_our_own_pages_and_by_nobody_else() {
     let session = HostCookie::new("session", SameSite::Strict);
-    let line = |name, method, path| Route { name, method, path, access: Access::Page, limit: Limit::Public };
-    let routes = [line(Name::Alive, Method::GET, "/page"), line(Name::Ready, Method::POST, "/change")];
     let (changes, partners) = (Arc::new(AtomicUsize::new(0)), ["https://shop.example".to_owned()]);
-    let counted = Arc::clone(&changes);
-    let handler = |name| -> MethodRouter<()> {
-        let (changes, partners) = (Arc::clone(&counted), partners.clone());
-        match name {
-            Name::Alive => any(async move |headers: HeaderMap| {
-                let cookie = session.set("abc", Some(Duration::from_secs(60))).expect("letters");
-                let mut answer = ([(header::SET_COOKIE, cookie)], "a page").into_response();
-                let asks = headers
-                    .get(header::ORIGIN)
-                    .and_then(|origin| allowed_origin(&partners, origin.as_bytes()));
-                if let Some(origin) = asks {
-                    let origin = HeaderValue::from_str(origin).expect("an origin");
-                    answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-                }
-                answer
-            }),
-            _ => any(async move |headers: HeaderMap| {
-                changes.fetch_add(1, SeqCst);
-                session.read(&headers).unwrap_or("nobody").to_owned()
-            }),
+    let page = async move |headers: HeaderMap| {
+        let cookie = session.set("abc", Some(Duration::from_secs(60))).expect("letters");
+        let mut answer = ([(header::SET_COOKIE, cookie)], "a page").into_response();
+        let asks =
+            headers.get(header::ORIGIN).and_then(|origin| allowed_origin(&partners, origin.as_bytes()));
+        if let Some(origin) = asks {
+            let origin = HeaderValue::from_str(origin).expect("an origin");
+            answer.headers_mut().insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
         }
+        answer
     };
-    let guard = Arc::new(Guard::new(0, Some("https://roles.example.com".to_owned())));
-    let (http, url) = serve(guarded(&routes, handler, &guard)).await;
+    let counted = Arc::clone(&changes);
+    let change = async move |headers: HeaderMap| {
+        counted.fetch_add(1, SeqCst);
+        session.read(&headers).unwrap_or("nobody").to_owned()
+    };
+    // Reading and changing have the same address.
+    let routes: Vec<Route<()>> = vec![
+        Route::get("/page", Access::Page, Limit::Public, page),
+        Route::post("/page", Access::Page, Limit::Public, change),
+    ];
+    let admission = Arc::new(Admission::new(0, Some("https://roles.example.com".to_owned())));
+    let (http, url) = serve(guarded(routes, &admission)).await;
 
     let get =
         async |origin: &str| http.get(format!("{url}/page")).header("origin", origin).send().await.unwrap();
@@ -209,7 +204,7 @@ async fn a_session_is_set_and_used_by_our_own_pages_and_by_nobody_else() {
     assert_eq!(partner.headers()[header::ACCESS_CONTROL_ALLOW_ORIGIN], "https://shop.example");
 
     let post = async |origin: &str, cookie: &str| {
-        let request = http.post(format!("{url}/change")).header("origin", origin).header("cookie", cookie);
+        let request = http.post(format!("{url}/page")).header("origin", origin).header("cookie", cookie);
         let answer = request.send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     };
@@ -226,4 +221,29 @@ async fn a_session_is_set_and_used_by_our_own_pages_and_by_nobody_else() {
         assert!(body.contains("this site's own pages"), "{body}");
     }
     assert_eq!(changes.load(SeqCst), 3, "a foreign change never reached the page");
+}
+
+/// Two lines of one path: each method has its own access and handler, and `Allow` names both.
+#[tokio::test]
+async fn a_path_may_answer_get_and_post_each_by_its_own_line() {
+    let routes: Vec<Route<()>> = vec![
+        Route::get("/form", Access::Public, Limit::Public, async || "the form"),
+        Route::post("/form", Access::Page, Limit::Public, async || "changed"),
+    ];
+    let admission = Arc::new(Admission::new(0, Some("https://roles.example.com".to_owned())));
+    let (http, url) = serve(guarded(routes, &admission)).await;
+    let ask = async |method: Method, origin: &str| {
+        let answer =
+            http.request(method, format!("{url}/form")).header("origin", origin).send().await.unwrap();
+        let allow = answer.headers().get(header::ALLOW).map(|value| value.to_str().unwrap().to_owned());
+        (answer.status(), allow, answer.text().await.unwrap())
+    };
+    let evil = "https://evil.example";
+    assert_eq!(ask(Method::GET, evil).await, (StatusCode::OK, None, "the form".to_owned()));
+    assert_eq!(ask(Method::HEAD, evil).await, (StatusCode::OK, None, String::new()));
+    assert_eq!(ask(Method::POST, evil).await.0, StatusCode::FORBIDDEN);
+    let own = "https://roles.example.com";
+    assert_eq!(ask(Method::POST, own).await, (StatusCode::OK, None, "changed".to_owned()));
+    let (status, allow, _) = ask(Method::PUT, own).await;
+    assert_eq!((status, allow.as_deref()), (StatusCode::METHOD_NOT_ALLOWED, Some("GET,HEAD,POST")));
 }
