@@ -56,7 +56,7 @@ impl Problem {
     }
 
     /// The whole response as bytes, for a connection that ends with it and that no handler ever saw.
-    pub(super) fn to_http_bytes(&self) -> Vec<u8> {
+    pub(super) fn to_http_bytes(self) -> Vec<u8> {
         let (status, body) = (self.status, self.json());
         let mut text = format!(
             "HTTP/1.1 {} {}\r\ncontent-type: {CONTENT_TYPE}\r\ncontent-length: {}\r\nconnection: close\r\n",

@@ -21,6 +21,7 @@ use shared::{
     store::stripe_events::Recorded,
 };
 use tokio::sync::{Semaphore, SemaphorePermit};
+use tracing::Instrument as _;
 
 use super::{
     endpoints::{Endpoint, Endpoints, FindError},
@@ -264,9 +265,15 @@ async fn accept(
         tracing::warn!(%error, guild.id = %endpoint.connection.guild, "a signed webhook is no event");
         NOT_AN_EVENT
     })?;
-    let (event_id, event_type) = (event.id.clone(), event.event_type.clone());
+    let guild = endpoint.connection.guild;
+    let span =
+        tracing::info_span!("event", event.id = %event.id, event.kind = event.event_type, guild.id = %guild);
     let new = event.for_connection(endpoint.connection, endpoint.livemode);
-    let recorded = webhook.recorder.record(new).await.map_err(|_| NOT_STORED)?;
-    tracing::debug!(event.id = %event_id, event.kind = event_type, ?recorded, "event recorded");
-    Ok(recorded)
+    async {
+        let recorded = webhook.recorder.record(new).await.map_err(|_| NOT_STORED)?;
+        tracing::debug!(?recorded, "event recorded");
+        Ok(recorded)
+    }
+    .instrument(span)
+    .await
 }

@@ -19,6 +19,7 @@ use shared::{
 };
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument as _;
 use uuid::Uuid;
 
 use super::apply::{Applied, Read, apply};
@@ -73,7 +74,9 @@ pub async fn run(sync: Arc<Sync>, dirty: Arc<Notify>, stop: CancellationToken) {
         let claimed = if free == 0 { Vec::new() } else { claim(&sync, free).await };
         for leased in claimed {
             let (sync, stop) = (Arc::clone(&sync), stop.clone());
-            reading.spawn(async move { sync.one(&leased, &stop).await });
+            let (guild, object) = (leased.connection.guild, &leased.object.id);
+            let span = tracing::info_span!("read", guild.id = %guild, object.id = object.as_str());
+            reading.spawn(async move { sync.one(&leased, &stop).await }.instrument(span));
         }
         tokio::select! {
             () = stop.cancelled() => break,
@@ -123,23 +126,22 @@ enum NotRead {
 impl Sync {
     /// Reads and applies one object, or puts it back for later.
     async fn one(&self, leased: &Leased, stop: &CancellationToken) {
-        let (guild, id) = (leased.connection.guild, leased.object.id.as_str());
         let read = self.read_and_apply(leased, stop).await;
         metrics::counter!(STRIPE_READS, "outcome" => word(&read)).increment(1);
         match read {
             Ok(Applied::Committed(jobs)) => {
-                tracing::info!(guild.id = %guild, object.id = id, jobs, "read from Stripe");
+                tracing::info!(jobs, "read from Stripe");
                 if jobs > 0 {
                     self.jobs_made.notify_one();
                 }
             }
             Ok(Applied::LostLease) => {
-                tracing::warn!(guild.id = %guild, object.id = id, "the lease ran out while reading");
+                tracing::warn!("the lease ran out while reading");
             }
             Err(NotRead::Stopping) => self.give_back(leased).await,
             Err(error) => {
                 let wait = wait(&error, leased.attempts, leased.missing);
-                tracing::warn!(guild.id = %guild, object.id = id, %error, wait_seconds = wait.as_secs_f64(),
+                tracing::warn!(%error, wait_seconds = wait.as_secs_f64(),
                     "not read; roles stay as they are until it is");
                 self.put_back(leased, wait, &error).await;
             }
@@ -157,7 +159,7 @@ impl Sync {
                     Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
-                ObjectKind::Catalogue => self.catalogue(&key, leased).await,
+                ObjectKind::Catalogue => self.catalogue(&key).await,
             }
         };
         // Longer, and we would lose the lease, begin again, and so on for ever.
@@ -171,8 +173,7 @@ impl Sync {
                 return Err(ReadError::Missing.into());
             }
             Err(ReadError::Missing) => {
-                tracing::warn!(guild.id = %leased.connection.guild, object.id = id,
-                    "Stripe has no such object in this account; nothing changes");
+                tracing::warn!("Stripe has no such object in this account; nothing changes");
                 Read::Missing
             }
             other => other?,
@@ -189,11 +190,12 @@ impl Sync {
     }
 
     /// It is only shown: a key that may not read it is no fault.
-    async fn catalogue(&self, key: &SecretString, leased: &Leased) -> Result<Read, ReadError> {
+    async fn catalogue(&self, key: &SecretString) -> Result<Read, ReadError> {
         match self.stripe.catalogue(key).await {
             Err(ReadError::Refused(403)) => {
-                tracing::warn!(guild.id = %leased.connection.guild,
-                    "the key lacks Read on Prices, Products or Payment Links: there is no catalogue to show");
+                tracing::warn!(
+                    "the key lacks Read on Prices, Products or Payment Links: there is no catalogue to show"
+                );
                 Ok(Read::Catalogue(None))
             }
             read => Ok(Read::Catalogue(Some(read?))),
