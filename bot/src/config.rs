@@ -5,6 +5,7 @@ use std::{net::SocketAddr, time::Duration};
 use secrecy::SecretString;
 use shared::{
     config::{Env, Problems, Reader},
+    crypto::Keyring,
     ids::GuildId,
     metrics::MetricsBind,
 };
@@ -22,6 +23,8 @@ pub struct Config {
     pub token: SecretString,
     /// Discord, without `/api`.
     pub discord_api_url: String,
+    /// Opens and seals what the two services ask of each other.
+    pub keyring: Option<Keyring>,
     /// The guild of the single-tenant shortcut.
     pub guild: Option<GuildId>,
     /// Guilds worked on at the same time.
@@ -49,6 +52,7 @@ impl Config {
             );
         }
         let discord_api_url = reader.origin("DISCORD_API_URL", Some("https://discord.com"));
+        let keyring = reader.keyring();
         let guild = reader.parsed::<GuildId>("GUILD_ID", "a Discord server's id", "81384788765712384");
         let concurrency = reader.parsed("WORKER_CONCURRENCY", "a number of guilds", "16").unwrap_or(16);
         if !(1..=256).contains(&concurrency) {
@@ -63,6 +67,7 @@ impl Config {
                 metrics,
                 token: token?.into(),
                 discord_api_url: discord_api_url?,
+                keyring,
                 guild,
                 concurrency,
                 lease,

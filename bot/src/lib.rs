@@ -3,6 +3,7 @@
 //! The worker needs only Postgres and Discord's REST API. The Gateway connection serves commands and brings hints
 //! (a member joined), which become jobs. Holds no Stripe secret.
 
+pub mod answers;
 pub mod commands;
 pub mod config;
 pub mod discord;

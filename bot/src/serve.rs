@@ -6,24 +6,27 @@ use anyhow::Context;
 use secrecy::ExposeSecret;
 use shared::db::pool::Pool;
 use shared::{
-    db::{pg_roles::Login, pool, readiness, tenant},
+    db::{listen, pg_roles::Login, pool, readiness, tenant},
+    domain::service_request::Service,
     health,
     http::{self, limits::Limits},
     ids::GuildId,
     metrics,
-    store::stripe_connections,
+    service_requests::ServiceRequests,
+    store::{role_jobs::CHANNEL, stripe_connections},
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    answers,
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
-    worker::{self, Worker, first_look, listen},
+    worker::{self, Worker, first_look},
 };
 
-/// For turns, events and commands; one more listens. More than 16 only costs.
+/// For turns, events, commands and answers; two more listen. More than 16 only costs.
 const CONNECTIONS: u32 = 11;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
 /// A dead connection cannot be taken leave of.
@@ -51,10 +54,17 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     stop.run_until_cancelled(wait_for_database(&pool, config.guild)).await;
     let wake = Arc::new(Notify::new());
     let mut tasks = JoinSet::new();
-    tasks.spawn(listen::run(pool.clone(), Arc::clone(&wake), stop.clone()));
+    tasks.spawn(listen::wake(pool.clone(), CHANNEL, Arc::clone(&wake), stop.clone()));
     let discord =
         RoleClient::new(&config.token, &config.discord_api_url).context("the HTTP client cannot be built")?;
     let discord = Arc::new(discord);
+    let requests = Arc::new(ServiceRequests::new(pool.clone(), config.keyring.clone(), Service::Bot));
+    let asked = Arc::clone(&discord);
+    let answer = move |guild, question, until| {
+        let discord = Arc::clone(&asked);
+        async move { Some(answers::answer(&discord, guild, question, until).await) }
+    };
+    tasks.spawn(requests.run(config.poll, answer, stop.clone()));
     let connection = Gateway {
         pool: pool.clone(),
         token: config.token.clone(),

@@ -65,6 +65,7 @@ impl Service {
             Self::Bot => &[
                 "DATABASE_URL",
                 "DATABASE_PRIVATE_HOST",
+                "ENCRYPTION_KEYS",
                 "DISCORD_TOKEN",
                 "DISCORD_API_URL",
                 "GUILD_ID",

@@ -26,13 +26,7 @@ pub(crate) fn database_url(env: &Env) -> anyhow::Result<String> {
 /// `ENCRYPTION_KEYS`, if it is set.
 pub(crate) fn keyring(env: &Env) -> Result<Option<Keyring>, Problems> {
     let mut reader = Reader::new(env);
-    let keyring = reader.secret("ENCRYPTION_KEYS").and_then(|keys| {
-        let keyring = Keyring::parse(keys.expose_secret());
-        if let Err(error) = &keyring {
-            reader.problem("ENCRYPTION_KEYS", error.to_string(), "k1:<32 random bytes, base64>");
-        }
-        keyring.ok()
-    });
+    let keyring = reader.keyring();
     reader.finish(Some(keyring))
 }
 

@@ -5,9 +5,9 @@
 
 use std::{collections::BTreeMap, fmt, net::SocketAddr, path::Path, str::FromStr, time::Duration};
 
-use secrecy::SecretString;
+use secrecy::{ExposeSecret, SecretString};
 
-use crate::metrics::MetricsBind;
+use crate::{crypto::Keyring, metrics::MetricsBind};
 
 mod database;
 
@@ -159,6 +159,17 @@ impl<'a> Reader<'a> {
     /// A secret of at least one character.
     pub fn secret(&mut self, name: &str) -> Option<SecretString> {
         self.text(name).map(SecretString::from)
+    }
+
+    /// `ENCRYPTION_KEYS`, if it is set.
+    pub fn keyring(&mut self) -> Option<Keyring> {
+        let keys = self.secret("ENCRYPTION_KEYS")?;
+        let keyring = Keyring::parse(keys.expose_secret());
+        keyring
+            .inspect_err(|error| {
+                self.problem("ENCRYPTION_KEYS", error.to_string(), "k1:<32 random bytes, base64>");
+            })
+            .ok()
     }
 
     /// A value with a `FromStr`.

@@ -14,6 +14,7 @@ pub mod http;
 pub mod ids;
 pub mod metrics;
 pub mod process;
+pub mod service_requests;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

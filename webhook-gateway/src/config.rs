@@ -70,7 +70,7 @@ impl Config {
         let security_contact = security_contact(&mut reader);
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
-        let keyring = keyring(&mut reader);
+        let keyring = reader.keyring();
         let lease = reader.lease();
         // 4,320 reads a month: inside the 10,000 that every Stripe account has.
         let events_poll = reader.seconds("EVENTS_POLL_SECONDS", Duration::from_secs(600));
@@ -104,17 +104,6 @@ fn security_contact(reader: &mut Reader<'_>) -> Option<String> {
         reader.problem("SECURITY_CONTACT", wrong, "security@example.com");
     }
     contact
-}
-
-fn keyring(reader: &mut Reader<'_>) -> Option<Keyring> {
-    let keys = reader.secret("ENCRYPTION_KEYS")?;
-    match Keyring::parse(keys.expose_secret()) {
-        Ok(keyring) => Some(keyring),
-        Err(error) => {
-            reader.problem("ENCRYPTION_KEYS", error.to_string(), "k1:<32 random bytes, base64>");
-            None
-        }
-    }
 }
 
 /// `GUILD_ID` and `STRIPE_SECRET_KEY` come together or not at all; without `STRIPE_WEBHOOK_SECRET` events are polled only.

@@ -8,10 +8,11 @@ use shared::db::pool::Pool;
 use shared::{
     background::{self, Next},
     db::{pg_roles::Login, pool, tenant},
-    domain::audit::Actor,
+    domain::{audit::Actor, service_request::Service},
     health::ReadinessProbe,
     http::{self, limits::Limits},
     metrics,
+    service_requests::ServiceRequests,
     store::{stripe_connections, stripe_cursors},
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
@@ -77,6 +78,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let state = AppState { webhook: Arc::clone(&webhook), readiness, security_txt };
     let app = router::app(state, &admission);
 
+    let requests = ServiceRequests::new(pool.clone(), config.keyring.clone(), Service::Gateway);
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
     let check = sealed_check::check(pool.clone(), keyring.clone(), stop.clone());
@@ -101,6 +103,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let mut tasks = JoinSet::new();
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
+    // The bot asks nothing yet that this release answers: a newer one is told so at once.
+    tasks.spawn(Arc::new(requests).run(config.poll, |_, _, _| async { None }, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(check);
     tasks.spawn(prune_rate_limits(webhook, admission, stop.clone()));

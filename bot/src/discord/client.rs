@@ -35,6 +35,7 @@ use super::{
     classify::{bucket_wait, classify, counts_as_invalid},
     rate_limit::{Lane, NotBefore, Pacer},
     role_list::judged,
+    server::{Server, server},
 };
 use crate::gateway::Budget;
 
@@ -163,6 +164,22 @@ impl RoleClient {
             self.call(Lane::Gateway, "GET", Request::new(Route::GatewayBot, LightMethod::Get), until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done => advice(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
+            other => Err(other),
+        })
+    }
+
+    /// A server's owner and what its roles permit; anything else is an outcome.
+    pub async fn server(
+        &self,
+        guild: GuildId,
+        until: Instant,
+    ) -> Result<Result<Server, CallOutcome>, NoTime> {
+        let request = Request::new(Route::Guild { guild_id: discord_guild(guild) }, LightMethod::Get);
+        let answer = self.call(Lane::Server(guild), "GET", request, until).await?;
+        Ok(match answer.outcome {
+            CallOutcome::Done => {
+                server(guild, &answer.body).ok_or(CallOutcome::Transient(Transient::Connection))
+            }
             other => Err(other),
         })
     }

@@ -31,6 +31,8 @@ pub enum Lane {
     Change(GuildId),
     /// Reading a guild's roles.
     Roles(GuildId),
+    /// Reading a server.
+    Server(GuildId),
     /// Counting who holds them.
     Holders(GuildId),
     /// Asking where the Gateway is.

@@ -7,7 +7,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, de::IgnoredAny};
 use shared::{
-    domain::roles::safety::{Giver, Permissions, RoleFacts, judge},
+    domain::roles::{
+        permissions::Permissions,
+        safety::{Giver, RoleFacts, judge},
+    },
     ids::{GuildId, RoleId},
     store::guild_roles::Judged,
 };

@@ -22,7 +22,6 @@ use crate::discord::client::RoleClient;
 
 mod books;
 pub mod first_look;
-pub mod listen;
 mod role_safety;
 mod turn;
 

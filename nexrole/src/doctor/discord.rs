@@ -13,7 +13,10 @@ use bot::{
 use shared::{
     domain::{
         delivery::outcome::{CallOutcome, LimitScope},
-        roles::safety::{Danger, Permissions, RoleFacts, judge},
+        roles::{
+            permissions::Permissions,
+            safety::{Danger, RoleFacts, judge},
+        },
     },
     ids::{GuildId, RoleId},
 };

@@ -55,7 +55,7 @@ fn generate(keyring: Option<&Keyring>) {
     // Beside the key, so that stdout is the key alone.
     eprintln!(
         "\nThe line above is a new key: nothing else has a copy of it. To change to it without a pause:\n\
-         1. Put it in front of the others: ENCRYPTION_KEYS=<new>,<old>. Restart every gateway.\n\
+         1. Put it in front of the others: ENCRYPTION_KEYS=<new>,<old>. Restart every gateway and bot.\n\
          2. nexrole keys rotate\n\
          3. nexrole keys status   (says when the old key is not needed any more)\n\
          4. Take the old key out, and restart. Keep it as long as backups that need it."

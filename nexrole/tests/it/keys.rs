@@ -76,8 +76,10 @@ async fn every_column_of_bytes_is_known_to_be_sealed() {
     .fetch_all(&database.pool)
     .await
     .unwrap();
-    let known = Column::ALL.map(|column| format!("stripe_connections.{}", column.name()));
-    assert_eq!(columns, known);
+    let kept = Column::ALL.map(|column| format!("stripe_connections.{}", column.name()));
+    // Open for two seconds, and never again: there is nothing to seal anew.
+    let expiring = ["answer", "arguments"].map(|column| format!("service_requests.{column}"));
+    assert_eq!(columns, [expiring, kept].concat());
     database.remove().await;
 }
 

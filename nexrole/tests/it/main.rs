@@ -36,6 +36,7 @@ mod refusals;
 mod retention;
 mod scenarios;
 mod secrets;
+mod service_requests;
 mod silence;
 mod store;
 mod stripe_side;

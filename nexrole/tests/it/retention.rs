@@ -21,6 +21,8 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, changed_at)
          SELECT 1, d, 1, 'stripe', 1, 'sub_' || s, s, 'x', now() - make_interval(days => d)
            FROM generate_series(1, 120) AS d, unnest(ARRAY['live', 'ended']) AS s",
+        "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, expires_at)
+         SELECT 1, gen_random_uuid(), 'gateway', 'x', 'x', now() - make_interval(hours => h) FROM generate_series(0, 40) AS h",
     ] {
         sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
@@ -37,13 +39,15 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         ("SELECT count(*) FROM role_jobs WHERE state <> 'applied'", 2 * 121),
         ("SELECT count(*) FROM access_sources WHERE state = 'ended'", 89),
         ("SELECT count(*) FROM access_sources WHERE state = 'live'", 120),
+        // A day and no more.
+        ("SELECT count(*) FROM service_requests", 24),
     ] {
         let found: i64 = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
         assert_eq!(found, expected, "{left}");
     }
     // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
     let mut across = retention.across().await.unwrap();
-    for table in ["stripe_events", "role_jobs", "access_sources"] {
+    for table in ["stripe_events", "role_jobs", "access_sources", "service_requests"] {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))
             .execute(across.unguarded())
             .await

@@ -179,7 +179,8 @@ fn stripe_and_discord_stay_in_their_crates() {
     none_has(&["DISCORD_TOKEN", "serenity::"], gateway, "the gateway holds no bot token");
     let bot = product().filter(|(path, _)| path.starts_with("bot"));
     none_has(
-        &["STRIPE_SECRET_KEY\"", "stripe_core", "ENCRYPTION_KEYS"],
+        // The keys open what the two services ask of each other; what is sealed of Stripe's the bot's database role does not see.
+        &["STRIPE_SECRET_KEY\"", "stripe_core", "webhook_secrets", "api_key", "store::sealed", "credential"],
         bot,
         "the bot holds no Stripe secret",
     );

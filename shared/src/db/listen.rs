@@ -1,8 +1,17 @@
 //! Hearing a channel. In: a service's pool. Out: a connection of its own that can do nothing but listen.
 
-use sqlx::postgres::PgListener;
+use std::{sync::Arc, time::Duration};
 
-use super::pool::Pool;
+use sqlx::postgres::PgListener;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+
+use super::pool::{Pool, within};
+use crate::background::{self, Next};
+
+const RECONNECT: Duration = Duration::from_secs(2);
+/// A connection that is silent for so long is asked whether it is alive: a dead one would never say so.
+const SILENCE: Duration = Duration::from_secs(20);
 
 /// Hears one channel.
 #[derive(Debug)]
@@ -35,5 +44,30 @@ impl Listening {
     pub async fn ping(&mut self) -> Result<(), sqlx::Error> {
         sqlx::query("SELECT 1").execute(&mut self.0).await?;
         Ok(())
+    }
+}
+
+/// Notifies `wake` whenever somebody announced something on the channel, until `stop`. Also once it listens, and after each loss of
+/// the connection: what came meanwhile is in the table.
+pub async fn wake(pool: Pool, channel: &'static str, wake: Arc<Notify>, stop: CancellationToken) {
+    background::repeat(&stop, || async {
+        if let Err(error) = wake_until_lost(&pool, channel, &wake).await {
+            tracing::warn!(%error, channel, "wake-ups cannot be heard for a moment; polling goes on");
+        }
+        Next::After(RECONNECT)
+    })
+    .await;
+}
+
+async fn wake_until_lost(pool: &Pool, channel: &str, wake: &Notify) -> Result<(), sqlx::Error> {
+    let mut listening = within(on(pool, channel)).await?;
+    loop {
+        wake.notify_one();
+        match tokio::time::timeout(SILENCE, listening.next()).await {
+            Ok(Ok(Heard::Call)) => {}
+            Ok(Ok(Heard::Gone)) => return Ok(()),
+            Ok(Err(error)) => return Err(error),
+            Err(_) => within(listening.ping()).await?,
+        }
     }
 }

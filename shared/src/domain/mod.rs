@@ -8,3 +8,4 @@ pub mod delivery;
 pub mod entitlement;
 pub mod job;
 pub mod roles;
+pub mod service_request;

@@ -23,6 +23,7 @@ pub mod role_grants;
 pub mod role_jobs;
 pub mod role_mappings;
 pub mod sealed;
+pub mod service_requests;
 pub mod settle;
 pub mod stripe_connections;
 pub mod stripe_cursors;

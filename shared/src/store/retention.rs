@@ -6,6 +6,8 @@ use crate::db::cross_tenant::Crossing;
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
 /// The policies of the role that sweeps say the same number: nothing younger can go.
 pub const DAYS: i32 = 90;
+/// Days that what one service asked of the other is kept, sealed: for whoever looks why a page was empty.
+pub const REQUEST_DAYS: i32 = 1;
 
 /// How many rows one sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -16,12 +18,16 @@ pub struct Swept {
     pub jobs: u64,
     /// Reasons for access that ended.
     pub sources: u64,
+    /// What one service asked of the other.
+    pub requests: u64,
 }
 
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        [self.events, self.jobs, self.sources].iter().any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
+        [self.events, self.jobs, self.sources, self.requests]
+            .iter()
+            .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
 }
 
@@ -29,18 +35,20 @@ impl Swept {
 /// callers may do so at once.
 pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::Error> {
     let mut swept = Swept::default();
-    for (statement, count) in [
+    for (statement, days, count) in [
         (
             "DELETE FROM stripe_events WHERE ctid = ANY (ARRAY (
                  SELECT ctid FROM stripe_events
                   WHERE received_at < now() - make_interval(days => $1) AND state <> 'recorded'
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            DAYS,
             &mut swept.events,
         ),
         (
             "DELETE FROM role_jobs WHERE ctid = ANY (ARRAY (
                  SELECT ctid FROM role_jobs WHERE finished_at < now() - make_interval(days => $1)
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            DAYS,
             &mut swept.jobs,
         ),
         (
@@ -48,10 +56,18 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                  SELECT ctid FROM access_sources
                   WHERE state = 'ended' AND changed_at < now() - make_interval(days => $1)
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            DAYS,
             &mut swept.sources,
         ),
+        (
+            "DELETE FROM service_requests WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM service_requests WHERE expires_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            REQUEST_DAYS,
+            &mut swept.requests,
+        ),
     ] {
-        *count = sqlx::query(statement).bind(DAYS).bind(batch).execute(crossing.db()).await?.rows_affected();
+        *count = sqlx::query(statement).bind(days).bind(batch).execute(crossing.db()).await?.rows_affected();
     }
     Ok(swept)
 }

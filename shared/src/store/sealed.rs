@@ -1,4 +1,5 @@
-//! Every sealed value, wherever it is: to count them by key, and to seal them anew. In: where to go on. Out: pages of them.
+//! Every sealed value that is kept, wherever it is: to count them by key, and to seal them anew. In: where to go on. Out: pages of
+//! them. What the services ask of each other is sealed too, for two seconds, and is not counted.
 
 use sqlx::PgConnection;
 

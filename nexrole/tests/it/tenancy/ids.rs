@@ -19,6 +19,7 @@ use shared::{
         entitlement::diff::{Gift, Transition},
         job::{JobAction, JobOrigin},
         roles::{enforcement::Enforcement, grant::GrantState},
+        service_request::Service,
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
@@ -31,6 +32,7 @@ use shared::{
         role_jobs,
         role_mappings::{self, Sold},
         sealed,
+        service_requests::{self, Reply},
         settle::{self, RoleHealth, Settlement},
         stripe_connections::{self, Connection},
         stripe_cursors,
@@ -112,6 +114,9 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
         "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
         "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
+        "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
+         SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
+                now() + interval '1 hour'",
     ] {
         // Each takes the ids that it needs; the others are named, so that all statements have the same parameters.
         let all = format!("WITH ids AS (SELECT $1::bigint, $2::bigint, $3::text, $4::text, $5::bigint, $6::bigint) {statement}");
@@ -136,15 +141,16 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 57;
+const CALLS: u32 = 62;
 /// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
 const OPERATORS: [u32; 18] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49];
-const BOTS: [u32; 17] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56];
+const BOTS: [u32; 19] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     let Ids { connection, customer, subscription, user, role } = ids.clone();
     let ours = tenant.guild();
+    let request = Uuid::from_u128(user.get().into());
     let fence = Uuid::nil();
     let text = |refused: sqlx::Error| match refused.as_database_error() {
         Some(error) => format!("refused {}", error.code().unwrap_or_default()),
@@ -261,6 +267,14 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         54 => said!(stripe_mirror::missing(tenant, connection, subscription.as_str())),
         55 => said!(stripe_cursors::begin(tenant, connection)),
         56 => said!(role_grants::look_now(tenant)),
+        57 => {
+            said!(service_requests::ask(tenant, request, Service::Gateway, "x", b"x", Duration::from_secs(9)))
+        }
+        // How much time is left differs between two tries.
+        58 => said!(async { service_requests::taken(tenant, request).await.map(|taken| taken.is_some()) }),
+        59 => said!(service_requests::reply(tenant, request, &Reply::Answer(b"x".to_vec()))),
+        60 => said!(service_requests::standing(tenant, request)),
+        61 => said!(service_requests::expire(tenant, request)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

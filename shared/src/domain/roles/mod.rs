@@ -3,5 +3,6 @@
 pub mod enforcement;
 pub mod grant;
 pub mod joining;
+pub mod permissions;
 pub mod plan;
 pub mod safety;

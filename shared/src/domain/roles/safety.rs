@@ -6,6 +6,8 @@
 
 use std::fmt;
 
+use super::permissions::Permissions;
+
 /// Refused always. By bit, with the name that Discord's settings show.
 const OF_STAFF: [(u32, &str); 20] = [
     (1, "Kick Members"),
@@ -71,16 +73,6 @@ const HARMLESS: [u32; 32] = [
     50, // Use External Apps
     52, // Bypass Slowmode: for one's own messages
 ];
-
-/// Permission bits, as Discord writes them: a decimal number of any length. Beyond 128 bits it is none of ours.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Permissions(pub u128);
-
-impl Permissions {
-    fn has(self, bit: u32) -> bool {
-        self.0 >> bit & 1 == 1
-    }
-}
 
 /// Who gives a role instead of a bot. Discord refuses it to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
