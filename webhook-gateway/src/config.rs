@@ -17,9 +17,7 @@ const CONNECTIONS: u32 = 14;
 /// Everything the gateway is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Postgres.
     pub database_url: SecretString,
-    /// Where to listen.
     pub listen: SocketAddr,
     /// Where `/metrics` is.
     pub metrics: MetricsBind,
@@ -48,9 +46,7 @@ pub struct Config {
 /// One guild and its Stripe account, from variables.
 #[derive(Debug, Clone)]
 pub struct Environment {
-    /// The guild.
     pub guild: GuildId,
-    /// A restricted key.
     pub api_key: SecretString,
     /// Live or test, by the key's prefix.
     pub livemode: bool,

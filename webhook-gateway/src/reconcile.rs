@@ -44,13 +44,9 @@ const CHUNK: usize = 500;
 /// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
 const SPACING: Duration = Duration::from_millis(100);
 
-/// What reconciling needs.
 pub struct Reconcile {
-    /// The database.
     pub pool: Pool,
-    /// Stripe.
     pub stripe: ReadClient,
-    /// The keys to it.
     pub keys: Arc<Keys>,
     /// Events found here are recorded the way that webhooks are.
     pub recorder: Recorder,

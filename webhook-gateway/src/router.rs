@@ -50,7 +50,6 @@ impl FromRef<AppState> for Option<SecurityTxt> {
     }
 }
 
-/// The whole table.
 pub fn routes() -> Vec<Route<AppState>> {
     [webhooks(), health()].concat()
 }

@@ -74,7 +74,6 @@ pub fn guarded<S: Clone + Send + Sync + 'static>(
     router.fallback_service(any(async || error::NOT_FOUND).layer(unknown).with_state(()))
 }
 
-/// The middleware.
 async fn admit(
     State((admission, rules)): State<(Arc<Admission>, Option<Arc<PathRules>>)>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

@@ -9,7 +9,6 @@ use axum::{
 /// Who may call a route.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Access {
-    /// Everybody.
     Public,
     /// Whoever signed the body with an endpoint's secret; the handler verifies.
     Signed,

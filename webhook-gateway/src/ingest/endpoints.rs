@@ -104,7 +104,6 @@ impl Known {
 
 /// The connection that variables describe.
 enum Environment {
-    /// None is described.
     None,
     /// One is; empty until its row is known, which takes a database.
     One(OnceLock<Arc<Endpoint>>),

@@ -73,7 +73,6 @@ impl ReadError {
     }
 }
 
-/// A page of events.
 #[derive(Debug)]
 pub struct EventPage {
     /// Newest first.
@@ -82,7 +81,6 @@ pub struct EventPage {
     pub has_more: bool,
 }
 
-/// The largest page.
 pub const PAGE: i64 = 100;
 /// Pages of prices, or payment links, that are read: 2,000 of each fit a lease.
 const SHELF_PAGES: usize = 20;
@@ -143,7 +141,6 @@ impl ReadClient {
         }
     }
 
-    /// A customer.
     pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
         let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))

@@ -21,11 +21,9 @@ pub enum MetadataLinks {
 
 /// What it takes to read a connection's account.
 pub struct Key {
-    /// The restricted key.
     pub key: SecretString,
     /// Live or test.
     pub livemode: bool,
-    /// Whom to believe.
     pub metadata: MetadataLinks,
 }
 
@@ -40,9 +38,7 @@ pub enum NoKey {
     Database(#[from] sqlx::Error),
 }
 
-/// Finds keys.
 pub struct Keys {
-    /// The database.
     pub pool: Pool,
     /// Opens keys that are in it.
     pub keyring: Option<Keyring>,

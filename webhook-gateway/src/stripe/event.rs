@@ -81,7 +81,6 @@ impl StripeEvent {
 #[error("not a Stripe event: {0}")]
 pub struct NotAnEvent(String);
 
-/// Reads an event.
 pub fn parse(payload: &VerifiedPayload<'_>) -> Result<StripeEvent, NotAnEvent> {
     translate(payload.bytes())
 }

@@ -27,7 +27,6 @@ use crate::stripe::credentials::MetadataLinks;
 /// What was read, and for a customer which subscriptions it has.
 #[derive(Debug)]
 pub enum Read {
-    /// One object.
     Fact(BillingFact, Vec<String>),
     /// All that the account sells; `None`: the key may not read it, and what was known stays.
     Catalogue(Option<Catalogue>),

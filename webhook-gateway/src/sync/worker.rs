@@ -49,13 +49,9 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(300),
 ];
 
-/// What reading needs.
 pub struct Sync {
-    /// The database.
     pub pool: Pool,
-    /// Stripe.
     pub stripe: ReadClient,
-    /// The keys to it.
     pub keys: Arc<Keys>,
     /// How long one worker keeps an object.
     pub lease: Duration,
