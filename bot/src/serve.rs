@@ -23,7 +23,7 @@ use crate::{
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
-    worker::{self, Worker, first_look},
+    worker::{role_intake, run as worker, run::Worker},
 };
 
 /// For turns, events, commands and answers; two more listen. More than 16 only costs.
@@ -73,7 +73,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         connected,
     };
     tasks.spawn(gateway::run(connection, stop.clone()));
-    tasks.spawn(first_look::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
+    tasks.spawn(role_intake::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),
         discord,

@@ -21,11 +21,10 @@ use serenity::{
 use shared::{
     domain::{
         delivery::outcome::{CallOutcome, LimitScope, Transient},
-        roles::plan::Member,
+        roles::{plan::Member, suspension::JudgedRoles},
     },
     ids::{GuildId, RoleId, UserId},
     metrics::{DISCORD_CALLS, DISCORD_SECONDS},
-    store::guild_roles::Judged,
 };
 
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
@@ -36,8 +35,8 @@ use super::{
     rate_limit::{Lane, NotBefore, Pacer},
     role_list::judged,
     server::{Server, server},
+    session_budget::Budget,
 };
-use crate::gateway::Budget;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
 const LONGEST_CALL: Duration = Duration::from_secs(8);
@@ -185,7 +184,11 @@ impl RoleClient {
     }
 
     /// All roles of a guild, judged; anything else is an outcome.
-    pub async fn roles(&self, guild: GuildId, until: Instant) -> Result<Result<Judged, CallOutcome>, NoTime> {
+    pub async fn roles(
+        &self,
+        guild: GuildId,
+        until: Instant,
+    ) -> Result<Result<JudgedRoles, CallOutcome>, NoTime> {
         let route = Route::GuildRoles { guild_id: discord_guild(guild) };
         let lane = Lane::Roles(guild);
         let answer = self.call(lane, "GET", Request::new(route, LightMethod::Get), until).await?;

@@ -8,6 +8,7 @@ pub mod inspect;
 pub mod rate_limit;
 pub mod role_list;
 pub mod server;
+pub mod session_budget;
 
 /// Every route of Discord's REST API that this bot calls, by the worker or through serenity, spelt as Discord's own
 /// description spells it. The end-to-end tests fail on a call that is not here, and on a line that is never called.

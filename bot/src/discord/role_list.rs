@@ -10,9 +10,9 @@ use shared::{
     domain::roles::{
         permissions::Permissions,
         safety::{Giver, RoleFacts, judge},
+        suspension::JudgedRoles,
     },
     ids::{GuildId, RoleId},
-    store::guild_roles::Judged,
 };
 
 #[derive(Deserialize)]
@@ -28,7 +28,7 @@ struct WireRole {
 pub(super) type Tags = BTreeMap<String, IgnoredAny>;
 
 /// The whole list; `None` if the body is anything else, or a part. @everyone is in every list.
-pub fn judged(guild: GuildId, body: &[u8]) -> Option<Judged> {
+pub fn judged(guild: GuildId, body: &[u8]) -> Option<JudgedRoles> {
     let wire: Vec<WireRole> = serde_json::from_slice(body).ok()?;
     let read = |role: &WireRole| {
         let id: RoleId = role.id.parse().ok()?;

@@ -19,7 +19,7 @@ use shared::{
     domain::job::JobOrigin,
     ids::{GuildId, UserId},
     metrics::GATEWAY_UNREAD,
-    store::{guild_roles, members, role_grants, role_jobs},
+    store::{guild_roles, members, role_grants, role_health, role_jobs},
 };
 use tokio::sync::Semaphore;
 
@@ -277,9 +277,9 @@ async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
         }
         Event::RolesChanged(_) => {
             guild_roles::look(tenant).await?;
-            let parked = role_jobs::parked_roles(tenant).await?;
+            let parked = role_health::parked_roles(tenant).await?;
             for &role in &parked {
-                role_jobs::release_role(tenant, role).await?;
+                role_health::release_role(tenant, role).await?;
             }
             Ok(u64::from(!parked.is_empty()))
         }

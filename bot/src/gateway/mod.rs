@@ -25,7 +25,6 @@ use pace::{Pace, Way};
 use shard::{Ended, Shard};
 
 pub use dispatch::Gateway;
-pub use pace::Budget;
 pub use state::Connected;
 
 /// Stays connected until `stop`.

@@ -6,6 +6,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::discord::session_budget::Budget;
+
 /// While nobody answers: 1s, 2s, 4s, … 1 min.
 const FIRST_UNREACHABLE: Duration = Duration::from_secs(1);
 const LONGEST_UNREACHABLE: Duration = Duration::from_secs(60);
@@ -116,17 +118,6 @@ fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
         None => Duration::ZERO,
         Some(doublings) => first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest),
     }
-}
-
-/// What Discord says of the day's IDENTIFYs.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Budget {
-    /// A day's.
-    pub total: u64,
-    /// What is left of them.
-    pub remaining: u64,
-    /// When there are as many again.
-    pub reset_after: Duration,
 }
 
 impl Budget {

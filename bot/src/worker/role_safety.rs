@@ -11,10 +11,13 @@ use shared::{
         pool::{Pool, within},
         tenant,
     },
-    domain::delivery::outcome::CallOutcome,
+    domain::{
+        delivery::{backoff::SUSPENDED, outcome::CallOutcome},
+        roles::suspension::JudgedRoles,
+    },
     ids::{GuildId, RoleId},
     store::{
-        guild_roles::{self, Judged, Known},
+        guild_roles::{self, Known},
         role_mappings,
     },
 };
@@ -24,8 +27,6 @@ use crate::discord::client::{NoTime, RoleClient};
 /// What was read longer ago than this is read again before a role is given: the Gateway may have kept silent. One call for each
 /// server in so much time, however many roles are given.
 const LATELY: Duration = Duration::from_secs(300);
-/// A server with a suspended role is read again after this, also if nobody says that the role was mended.
-pub(super) const SUSPENDED: Duration = Duration::from_secs(600);
 
 /// What a reading came to.
 pub(super) enum Reading {
@@ -65,7 +66,7 @@ pub(super) async fn read(
 /// What is known about roles that are about to be given.
 pub(super) enum Clearance {
     /// Those that there are, each with why it must not be given.
-    Known(Judged),
+    Known(JudgedRoles),
     /// Discord did not say.
     Unread(CallOutcome),
     /// Roles are being changed in this moment.

@@ -14,18 +14,21 @@ use shared::{
     },
     domain::{
         audit::Actor,
-        delivery::verdict::Verdict,
+        delivery::{
+            outcome::CallOutcome,
+            update::{Decision, GrantChange, GuildGate, JobUpdate, Settlement},
+        },
         job::{JobAction, JobOrigin, JobState},
         roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
     },
     ids::{GuildId, RoleId, UserId},
     store::{
-        guild_gates::{self, Gate, Release, Ring},
+        guild_gates::{self, Release, Ring},
         members,
-        role_grants::{self, Fence, GrantChange},
+        role_grants::{self, Fence},
         role_jobs,
         role_mappings::{self, Adding},
-        settle::{self, JobUpdate, Settlement},
+        settle,
         stripe_connections::{self, Connection},
         stripe_events::{self, NewEvent, Object, ObjectKind, Recorded},
         stripe_sync::{self, Failure, Leased, Settled},
@@ -121,15 +124,7 @@ fn event(connection: Connection, id: &str, object: Option<&str>) -> NewEvent {
 }
 
 fn settlement(owner: Uuid) -> Settlement {
-    Settlement {
-        owner,
-        gate: Gate::Open,
-        jobs: vec![],
-        grants: vec![],
-        roles: vec![],
-        called: vec![],
-        reached: false,
-    }
+    Settlement { owner, guild: GuildGate::Open, decisions: vec![], called: vec![], reached: false }
 }
 
 /// What a look at member 1, who pays for role 7 and does not have it, is to write before its call.
@@ -257,9 +252,10 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     let job = work[0].roles[0].jobs[0].id;
     let mut turn = settlement(slow);
     let outcome = "granted".to_owned();
-    turn.jobs = vec![JobUpdate { id: job, state: JobState::Applied, due_in: NO_LEASE, failures: 0, outcome }];
-    let confirmed = settled_by(intended.to, Step::Grant, false, &Verdict::Done, clock::now());
-    turn.grants = vec![change(intended.to, confirmed)];
+    let applied = JobUpdate { id: job, state: JobState::Applied, due_in: NO_LEASE, failures: 0, outcome };
+    let confirmed = settled_by(intended.to, Step::Grant, false, &CallOutcome::Done, clock::now());
+    let grant = Some(change(intended.to, confirmed));
+    turn.decisions = vec![Decision { jobs: vec![applied], grant, ..Decision::default() }];
     turn.called = vec![(user(1), role(7))];
     assert_eq!(in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await, Release::FencedOut);
     let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
@@ -286,8 +282,8 @@ async fn settling_twice_writes_one_audit_entry() {
     guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
     let intended = intention();
     let now = clock::now();
-    let confirmed = settled_by(intended.to, Step::Grant, false, &Verdict::Done, now);
-    let ending = settled_by(confirmed.grant, Step::Revoke, true, &Verdict::Done, now);
+    let confirmed = settled_by(intended.to, Step::Grant, false, &CallOutcome::Done, now);
+    let ending = settled_by(confirmed.grant, Step::Revoke, true, &CallOutcome::Done, now);
     let gone = Known { grant: None, entries: &[] };
     for change in [
         intended.clone(),
@@ -375,8 +371,8 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
     guild_gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
-    in_guild(&bot, 1, async |t| guild_gates::release(t, owner, Gate::Away(10004)).await).await;
-    in_guild(&bot, 2, async |t| guild_gates::release(t, owner, Gate::Paused(LEASE)).await).await;
+    in_guild(&bot, 1, async |t| guild_gates::release(t, owner, GuildGate::Away(10004)).await).await;
+    in_guild(&bot, 2, async |t| guild_gates::release(t, owner, GuildGate::Paused(LEASE)).await).await;
     for n in 1..=2 {
         in_guild(&bot, n, async |t| members::guild_available(t).await).await;
     }
@@ -403,13 +399,13 @@ async fn an_invitation_during_a_turn_is_not_lost() {
         if invited {
             in_guild(&bot, 1, async |t| members::guild_available(t).await).await;
         }
-        in_guild(&bot, 1, async |t| guild_gates::release(t, owner, Gate::Away(10004)).await).await;
+        in_guild(&bot, 1, async |t| guild_gates::release(t, owner, GuildGate::Away(10004)).await).await;
         let next = Uuid::new_v4();
         assert_eq!(
             guild_gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,
             expected
         );
-        in_guild(&bot, 1, async |t| guild_gates::release(t, next, Gate::Open).await).await;
+        in_guild(&bot, 1, async |t| guild_gates::release(t, next, GuildGate::Open).await).await;
     }
     drop(across);
     database.remove().await;

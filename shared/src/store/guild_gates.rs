@@ -8,8 +8,9 @@ use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::delivery::{
+        backoff::{REFUSED, SURELY_REFUSED, TOKEN_REJECTED},
         refusal::{Closed, Refusal},
-        verdict::{SURELY_REFUSED, refused_for},
+        update::GuildGate,
     },
     ids::GuildId,
 };
@@ -94,20 +95,6 @@ pub async fn lease(
     Ok(Walk { leased, position })
 }
 
-/// How a guild is left.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Gate {
-    /// For whoever comes next.
-    Open,
-    /// Closed for so long, by Discord's word.
-    Paused(Duration),
-    /// The bot is not in the guild, says Discord with this code: closed, longer each time, or until the bot is invited. Open, if
-    /// that was during the lease.
-    Away(u32),
-    /// Discord refuses a call for the guild with this code: the same, but for a minute each time while others are answered.
-    Refused(u32),
-}
-
 /// Whether we still held the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {
@@ -127,11 +114,14 @@ pub async fn is_away(tenant: &mut Tenant) -> Result<bool, sqlx::Error> {
 }
 
 /// Gives the lease back. First in the settling transaction.
-pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: Gate) -> Result<Release, sqlx::Error> {
+pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: GuildGate) -> Result<Release, sqlx::Error> {
     let (pause, code) = match gate {
-        Gate::Open => (Duration::ZERO, None),
-        Gate::Paused(pause) => (pause, None),
-        Gate::Away(code) | Gate::Refused(code) => (refused_for(refusals(tenant).await?), Some(code)),
+        GuildGate::Open => (Duration::ZERO, None),
+        GuildGate::Paused(pause) => (pause, None),
+        GuildGate::Shutdown => (TOKEN_REJECTED, None),
+        GuildGate::Away(code) | GuildGate::Refused(code) => {
+            (REFUSED.wait(refusals(tenant).await?), Some(code))
+        }
     };
     let released = sqlx::query(
         "UPDATE guild_gates SET owner = NULL, away = $4 AND NOT invited,
@@ -144,7 +134,7 @@ pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: Gate) -> Result<Rel
     .bind(tenant.guild())
     .bind(owner)
     .bind(pause.as_secs_f64())
-    .bind(matches!(gate, Gate::Away(_)))
+    .bind(matches!(gate, GuildGate::Away(_)))
     .bind(code.map(u32::cast_signed))
     .execute(tenant.db())
     .await?;
@@ -197,7 +187,7 @@ pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     )
     .bind(tenant.guild())
     .bind(SURELY_REFUSED.cast_signed())
-    .bind(refused_for(SURELY_REFUSED).as_secs_f64())
+    .bind(REFUSED.wait(SURELY_REFUSED).as_secs_f64())
     .execute(tenant.db())
     .await?;
     Ok(())

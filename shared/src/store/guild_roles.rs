@@ -3,19 +3,18 @@
 //! In: whole lists of roles, judged; hints that something changed. Out: what may be given now. A mapped role that turns out to be
 //! dangerous is suspended: none is given, none is taken. When it is not dangerous any more it goes on by itself.
 
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeSet, time::Duration};
 
-use super::{audit_log, role_jobs};
+use super::{audit_log, role_health, role_jobs};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
-        audit::{Actor, AuditAction, AuditEntry},
-        delivery::verdict::{SURELY_REFUSED, refused_for},
-        roles::safety::is_lasting,
+        delivery::backoff::{REFUSED, SURELY_REFUSED},
+        roles::{
+            safety::is_lasting,
+            suspension::{JudgedRoles, SuspensionChange, changes},
+        },
     },
     ids::{GuildId, RoleId},
 };
@@ -73,7 +72,7 @@ pub async fn refused(tenant: &mut Tenant, code: u32) -> Result<(), sqlx::Error> 
     .bind(code.cast_signed())
     .fetch_one(tenant.db())
     .await?;
-    leave_alone(tenant, refused_for(before.try_into().unwrap_or(0))).await
+    leave_alone(tenant, REFUSED.wait(before.try_into().unwrap_or(0))).await
 }
 
 /// The bot was removed from the guild, by Discord's own word.
@@ -83,7 +82,7 @@ pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
         .bind(SURELY_REFUSED.cast_signed())
         .execute(tenant.db())
         .await?;
-    leave_alone(tenant, refused_for(SURELY_REFUSED)).await
+    leave_alone(tenant, REFUSED.wait(SURELY_REFUSED)).await
 }
 
 /// Takes one guild whose roles are to be read, and moves its next read on by `again`: one that fails costs no more.
@@ -99,15 +98,12 @@ pub async fn take_due(crossing: &mut Crossing, again: Duration) -> Result<Option
     .await
 }
 
-/// The whole list of a guild's roles, each with why it must not be given.
-pub type Judged = BTreeMap<RoleId, Option<String>>;
-
 /// Writes a list that Discord was asked for `age` ago; one that is older than what is known changes nothing. While a mapped role
 /// is suspended, there is another read after `suspended`: whoever mends the role may not be heard. The caller has taken
 /// [`super::role_mappings::hold`], so that no role is mapped between the reading of mapped roles below and the end.
 pub async fn write(
     tenant: &mut Tenant,
-    judged: &Judged,
+    judged: &JudgedRoles,
     age: Duration,
     suspended: Duration,
 ) -> Result<(), sqlx::Error> {
@@ -150,21 +146,13 @@ pub async fn write(
     .bind(judged.values().cloned().collect::<Vec<_>>())
     .execute(tenant.db())
     .await?;
-    let mut any_suspended = false;
-    for (role, was) in mapped {
-        let Some(is) = judged.get(&role) else { continue };
-        any_suspended |= is.is_some();
-        match (was, is) {
-            (was, Some(is)) if was.as_ref() != Some(is) => {
-                let cause = format!("{is}: nobody is given it; who has it keeps it while they pay");
-                record(tenant, role, AuditAction::RoleSuspended, cause).await?;
-            }
-            (Some(was), None) => {
-                record(tenant, role, AuditAction::RoleResumed, format!("not any more: {was}")).await?;
-                role_jobs::release_role(tenant, role).await?;
-                role_jobs::announce_with(tenant).await?;
-            }
-            _ => {}
+    let is_suspended = |(role, _): &(RoleId, Option<String>)| judged.get(role).is_some_and(Option::is_some);
+    let any_suspended = mapped.iter().any(is_suspended);
+    for change in changes(mapped, judged) {
+        audit_log::record(tenant, &change.entry()).await?;
+        if let SuspensionChange::Resumed { role, .. } = change {
+            role_health::release_role(tenant, role).await?;
+            role_jobs::announce_with(tenant).await?;
         }
     }
     // A hint that came after Discord was asked wants another read.
@@ -180,22 +168,13 @@ pub async fn write(
     Ok(())
 }
 
-async fn record(
-    tenant: &mut Tenant,
-    role: RoleId,
-    action: AuditAction,
-    cause: String,
-) -> Result<(), sqlx::Error> {
-    audit_log::record(tenant, &AuditEntry::new(Actor::Bot, action, cause).role(role)).await
-}
-
 /// What is known about some roles.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Known {
     /// Read lately enough, and nothing was heard since.
     pub is_fresh: bool,
     /// Those of them that there are, each with why it must not be given.
-    pub roles: Judged,
+    pub roles: JudgedRoles,
 }
 
 /// Looks up roles; what was read longer than `lately` ago is not fresh.

@@ -8,7 +8,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry, Change},
-        roles::enforcement::Enforcement,
+        roles::enforcement::{Enforcement, first_check_entry},
     },
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
@@ -56,43 +56,30 @@ pub async fn take_unseen(
     Ok(Some((guild, roles)))
 }
 
-/// Writes what the first look at a role came to, and has what waited for it go on. Somebody else may have looked before:
-/// then that stands.
-pub async fn decide(
+/// Writes what the first check of a role came to, and has what waited for it go on. Somebody else may have checked before: then that
+/// stands. `others`: who hold the role, not because of us.
+pub async fn record_first_check(
     tenant: &mut Tenant,
     role: RoleId,
     enforcement: Enforcement,
-    holders: i64,
+    others: i64,
 ) -> Result<(), sqlx::Error> {
-    let decided = sqlx::query(
+    let recorded = sqlx::query(
         "UPDATE mapped_roles SET enforcement = $3, holders = $4
           WHERE guild_id = $1 AND role_id = $2 AND enforcement = 'unseen'",
     )
     .bind(tenant.guild())
     .bind(role)
     .bind(enforcement.as_str())
-    .bind(holders)
+    .bind(others)
     .execute(tenant.db())
     .await?;
-    if decided.rows_affected() == 0 {
+    if recorded.rows_affected() == 0 {
         return Ok(());
     }
-    sqlx::query(
-        "UPDATE role_jobs SET due_at = now() WHERE guild_id = $1 AND role_id = $2 AND state = 'pending' AND due_at > now()",
-    )
-    .bind(tenant.guild())
-    .bind(role)
-    .execute(tenant.db())
-    .await?;
-    if enforcement == Enforcement::Observe {
-        let cause = format!("{holders} hold it already: nothing is changed until the owner turns it on");
-        let change = Change::default().field(
-            "enforcement",
-            Some(Enforcement::Unseen.as_str()),
-            Some(enforcement.as_str()),
-        );
-        let entry = AuditEntry::new(Actor::Bot, AuditAction::RoleObserved, cause);
-        audit_log::record(tenant, &entry.role(role).change(change)).await?;
+    role_jobs::make_due(tenant, role).await?;
+    if let Some(entry) = first_check_entry(role, enforcement, others) {
+        audit_log::record(tenant, &entry).await?;
     }
     role_jobs::announce_with(tenant).await
 }

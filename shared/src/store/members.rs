@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity_log, guild_gates, guild_roles, role_jobs};
+use super::{activity_log, guild_gates, guild_roles, role_health};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     domain::{activity::Activity, job::JobOrigin},
@@ -59,7 +59,7 @@ pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
         .await?;
     guild_roles::hint(tenant).await?;
     guild_roles::look(tenant).await?;
-    role_jobs::probe_parked_roles(tenant).await
+    role_health::probe_parked_roles(tenant).await
 }
 
 /// The bot was removed from the guild: nothing is tried until it is invited, but for a look now and then, since an invitation may

@@ -20,6 +20,7 @@ pub mod members;
 pub mod queue_depth;
 pub mod retention;
 pub mod role_grants;
+pub mod role_health;
 pub mod role_jobs;
 pub mod role_mappings;
 pub mod sealed;

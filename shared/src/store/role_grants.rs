@@ -4,12 +4,10 @@ use uuid::Uuid;
 
 use super::audit_log;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::{
-    domain::{
-        audit::{Actor, AuditAction, AuditEntry},
-        roles::grant::{Grant, GrantState, Known},
-    },
-    ids::{RoleId, UserId},
+use crate::domain::{
+    audit::{Actor, AuditEntry},
+    delivery::update::GrantChange,
+    roles::grant::GrantState,
 };
 
 /// The cause of such looks.
@@ -22,33 +20,6 @@ pub enum Fence {
     Held,
     /// It has run out; nothing is written, and no call may be made.
     Lost,
-}
-
-/// A change of one row.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct GrantChange {
-    /// Whose.
-    pub user: UserId,
-    /// Which.
-    pub role: RoleId,
-    /// As it was; another row is not touched.
-    pub from: Option<GrantState>,
-    /// As it is now.
-    pub to: Option<Grant>,
-    /// What the audit log is told of it.
-    pub entries: &'static [AuditAction],
-    /// Why, for the audit log.
-    pub cause: String,
-}
-
-impl GrantChange {
-    /// `None`: nothing changed.
-    pub fn new(user: UserId, role: RoleId, before: Option<Grant>, known: Known, cause: &str) -> Option<Self> {
-        let from = before.map(|grant| grant.state);
-        let change =
-            Self { user, role, from, to: known.grant, entries: known.entries, cause: cause.to_owned() };
-        (before != known.grant).then_some(change)
-    }
 }
 
 /// Writes, before the calls that they announce, how rows are from now on: after a crash this tells a role that we gave from one

@@ -6,11 +6,13 @@ use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
     domain::{
+        delivery::{backoff::ANSWERED_AGAIN, update::JobUpdate},
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
             enforcement::Enforcement,
             grant::{Grant, GrantState, Wanted},
             plan::RoleView,
+            work::{Manageability, MemberWork, RoleWork},
         },
     },
     ids::{JobId, RoleId, UserId},
@@ -54,43 +56,6 @@ pub async fn enqueue(
     .execute(tenant.db())
     .await?;
     Ok(())
-}
-
-/// What is known about our power over a role.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Power {
-    /// Nothing bad.
-    Assumed,
-    /// Discord refused it a moment ago: make no call for it.
-    Refused,
-    /// Discord refused it a while ago: one call may find out whether it still does.
-    ProbeDue,
-}
-
-/// One role of one member with everything that waits for it.
-#[derive(Debug, Clone)]
-pub struct RoleWork {
-    /// What our books say.
-    pub view: RoleView,
-    /// Whether Discord lets us manage the role.
-    pub power: Power,
-    /// Whether it may be changed at all.
-    pub enforcement: Enforcement,
-    /// Why it must not be given, as last read; it is taken all the same.
-    pub danger: Option<String>,
-    /// All jobs that wait for this member and role, oldest first; at least one is pending.
-    pub jobs: Vec<ClaimedJob>,
-}
-
-/// One member with all their pending work.
-#[derive(Debug, Clone)]
-pub struct MemberWork {
-    /// Who.
-    pub user: UserId,
-    /// When this was read, by the database's clock.
-    pub read_at: Timestamp,
-    /// Per role, in the order of role ids.
-    pub roles: Vec<RoleWork>,
 }
 
 /// A job with all that is known of its member and role.
@@ -227,17 +192,64 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
             _ => {
                 let wanted = Wanted { desired: row.desired, asked };
                 let view = RoleView { role, wanted, grant: row.grant.grant() };
-                let power = match row.refused {
-                    None => Power::Assumed,
-                    Some(true) => Power::Refused,
-                    Some(false) => Power::ProbeDue,
+                let manageability = match row.refused {
+                    None => Manageability::Manageable,
+                    Some(true) => Manageability::Refused,
+                    Some(false) => Manageability::ProbeDue,
                 };
                 let (enforcement, danger) = (row.enforcement, row.danger);
-                member.roles.push(RoleWork { view, power, enforcement, danger, jobs: vec![job] });
+                member.roles.push(RoleWork { view, manageability, enforcement, danger, jobs: vec![job] });
             }
         }
     }
     Ok(work)
+}
+
+/// Writes what becomes of jobs; one that somebody else finished meanwhile stays as it is.
+pub(super) async fn settle(tenant: &mut Tenant, jobs: &[&JobUpdate]) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE role_jobs j SET state = x.state, outcome = x.outcome, attempts = j.attempts + x.failures,
+                due_at = clock_timestamp() + make_interval(secs => x.due_in),
+                finished_at = CASE WHEN x.state IN ('pending', 'parked', 'held') THEN NULL ELSE clock_timestamp() END
+           FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::float8[])
+                AS x (job_id, state, outcome, failures, due_in)
+          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state IN ('pending', 'parked')",
+    )
+    .bind(tenant.guild())
+    .bind(jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|j| j.state.as_str()).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|j| j.outcome.as_str()).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|j| i32::try_from(j.failures).unwrap_or(i32::MAX)).collect::<Vec<_>>())
+    .bind(jobs.iter().map(|j| j.due_in.as_secs_f64()).collect::<Vec<_>>())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Discord answers: what failed before in this guild does not wait out its time.
+pub(super) async fn shorten_backoff(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE role_jobs SET due_at = clock_timestamp() + make_interval(secs => $2) * attempts
+          WHERE guild_id = $1 AND state = 'pending' AND attempts > 0
+            AND due_at > clock_timestamp() + make_interval(secs => $2) * attempts",
+    )
+    .bind(tenant.guild())
+    .bind(ANSWERED_AGAIN.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Has a role's pending jobs done now.
+pub(super) async fn make_due(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE role_jobs SET due_at = now() WHERE guild_id = $1 AND role_id = $2 AND state = 'pending' AND due_at > now()",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
 }
 
 /// Makes parked jobs pending whose time has come, as mere looks: nobody asked now. Of a role that Discord refuses, one job, when its next probe is due:
@@ -269,52 +281,4 @@ pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error>
     .execute(crossing.db())
     .await?;
     Ok(released.rows_affected())
-}
-
-/// Makes a role's parked jobs pending: the role can be managed again, or somebody says so.
-pub async fn release_role(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
-    // Jobs first, as in a turn.
-    sqlx::query(
-        "UPDATE role_jobs SET state = 'pending', due_at = now()
-          WHERE guild_id = $1 AND role_id = $2 AND state = 'parked'",
-    )
-    .bind(tenant.guild())
-    .bind(role)
-    .execute(tenant.db())
-    .await?;
-    sqlx::query("DELETE FROM role_health WHERE guild_id = $1 AND role_id = $2")
-        .bind(tenant.guild())
-        .bind(role)
-        .execute(tenant.db())
-        .await?;
-    Ok(())
-}
-
-/// Of each role that Discord refused, one job is made pending, and its call finds out whether that is over: somebody may have
-/// mended it unheard.
-pub async fn probe_parked_roles(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
-    // Jobs first, as in a turn.
-    sqlx::query(
-        "UPDATE role_jobs SET state = 'pending', due_at = now()
-          WHERE guild_id = $1 AND job_id IN (
-              -- The one that is due first: those that wait for their member wait for longer, and would not probe the role.
-              SELECT DISTINCT ON (j.role_id) j.job_id FROM role_jobs j JOIN role_health USING (guild_id, role_id)
-               WHERE j.guild_id = $1 AND j.state = 'parked' ORDER BY j.role_id, j.due_at, j.job_id)",
-    )
-    .bind(tenant.guild())
-    .execute(tenant.db())
-    .await?;
-    sqlx::query("UPDATE role_health SET next_probe_at = now() WHERE guild_id = $1 AND next_probe_at > now()")
-        .bind(tenant.guild())
-        .execute(tenant.db())
-        .await?;
-    Ok(())
-}
-
-/// The roles of a guild that are parked.
-pub async fn parked_roles(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
-    sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1")
-        .bind(tenant.guild())
-        .fetch_all(tenant.db())
-        .await
 }

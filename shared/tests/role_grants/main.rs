@@ -15,17 +15,14 @@
 
 use std::{
     collections::{BTreeSet, HashMap, VecDeque},
-    time::{Duration as Wait, Instant},
+    time::Instant,
 };
 
 use shared::{
     clock::Timestamp,
     domain::{
         audit::AuditAction,
-        delivery::{
-            outcome::Transient,
-            verdict::{ParkReason, Verdict},
-        },
+        delivery::outcome::{CallOutcome, Transient},
         roles::grant::{self, Grant, GrantState, Known, Seen, Step, Wanted},
     },
 };

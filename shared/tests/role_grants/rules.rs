@@ -85,7 +85,7 @@ pub(super) fn look(
         Some(Rule::FreshIntention) if step == Step::Grant && before.is_some() && !has(before, Ending) => {
             known = Known { grant: before, entries: &[] };
         }
-        Some(Rule::LossIsAudited) if step == Step::HumansOwn => known.entries = &[],
+        Some(Rule::LossIsAudited) if step == Step::NotOurs => known.entries = &[],
         Some(Rule::IntentionsEnd)
             if has(before, Intended) && (seen == Seen::Absent || step == Step::Forget) =>
         {
@@ -111,19 +111,19 @@ pub(super) fn settle(
     before: Option<Grant>,
     step: Step,
     over: bool,
-    verdict: &Verdict,
+    outcome: &CallOutcome,
     now: Timestamp,
 ) -> Known {
     use GrantState::{Confirmed, Ending, Intended};
-    let mut known = grant::settle(before, step, over, verdict, now);
-    let absent = matches!(verdict, Verdict::Park(ParkReason::MemberAbsent) | Verdict::RoleGone);
+    let mut known = grant::settle(before, step, over, outcome, now);
+    let absent = matches!(outcome, CallOutcome::MemberGone | CallOutcome::RoleGone);
     match left_out {
         Some(Rule::SecondShowing) if absent && !has(before, Ending) => {
             known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };
         }
         Some(Rule::LastLook) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
         Some(Rule::FreshIntention)
-            if step == Step::Grant && has(before, Confirmed) && *verdict == Verdict::Done =>
+            if step == Step::Grant && has(before, Confirmed) && *outcome == CallOutcome::Done =>
         {
             known.entries = LOST_AND_GRANTED;
         }
@@ -131,10 +131,10 @@ pub(super) fn settle(
             let stays = before.map(|row| Grant { look_at: in_a_minute(now), ..row });
             known = Known { grant: stays, entries: &[] };
         }
-        Some(Rule::RefusedIsNone) if matches!(verdict, Verdict::ParkRole(_)) => {
+        Some(Rule::RefusedIsNone) if matches!(outcome, CallOutcome::Forbidden { .. }) => {
             known = Known { grant: before, entries: &[] };
         }
-        Some(Rule::FoundIsWatched) if step == Step::Grant && *verdict == Verdict::Done => {
+        Some(Rule::FoundIsWatched) if step == Step::Grant && *outcome == CallOutcome::Done => {
             known.grant = known.grant.map(|row| Grant { look_at: None, ..row });
         }
         _ => {}

@@ -381,13 +381,13 @@ impl State {
     }
 
     fn settled(self, left_out: Option<Rule>, step: Step, answer: Answer) -> Self {
-        let verdict = match answer {
-            Answer::Done => Verdict::Done,
-            Answer::Gone => Verdict::Park(ParkReason::MemberAbsent),
-            Answer::None => Verdict::Retry(Wait::from_secs(5), Transient::TimedOut),
-            Answer::Refused => Verdict::ParkRole(50013),
+        let outcome = match answer {
+            Answer::Done => CallOutcome::Done,
+            Answer::Gone => CallOutcome::MemberGone,
+            Answer::None => CallOutcome::Transient(Transient::TimedOut),
+            Answer::Refused => CallOutcome::Forbidden { code: 50013 },
         };
-        let known = rules::settle(left_out, self.grant(), step, self.over, &verdict, NOW);
+        let known = rules::settle(left_out, self.grant(), step, self.over, &outcome, NOW);
         let dropped = known.grant.is_none() && answer == Answer::Refused;
         // What was not done is tried again, or waits, with its ask.
         let job = self.job || answer == Answer::None || answer == Answer::Refused && !dropped;

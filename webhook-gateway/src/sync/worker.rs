@@ -9,7 +9,7 @@ use shared::{
         pool::{took_too_long, within},
         tenant,
     },
-    domain::billing::subscription::BillingFact,
+    domain::{billing::subscription::BillingFact, delivery::backoff::Schedule},
     metrics::STRIPE_READS,
     store::{
         stripe_events::ObjectKind,
@@ -31,23 +31,29 @@ use crate::stripe::{
 /// Objects read at the same time; Stripe allows 25 reads a second per endpoint.
 const AT_ONCE: usize = 8;
 /// Waits after Stripe said for the 1st, 2nd, … time that it has no such object: 1m, 10m, 1h, 6h, 1d, 2d. It may be the key
-/// that is wrong. After that the answer counts, and changes nothing.
-const MISSING_WAITS: [Duration; 6] = [
-    Duration::from_secs(60),
-    Duration::from_secs(600),
-    Duration::from_secs(3600),
-    Duration::from_secs(6 * 3600),
-    Duration::from_secs(24 * 3600),
-    Duration::from_secs(48 * 3600),
-];
+/// that is wrong.
+const MISSING: Schedule = Schedule {
+    first: &[
+        Duration::from_secs(60),
+        Duration::from_secs(600),
+        Duration::from_secs(3600),
+        Duration::from_secs(6 * 3600),
+        Duration::from_secs(24 * 3600),
+    ],
+    then: Duration::from_secs(48 * 3600),
+};
+/// After so many such answers the next one counts, and changes nothing.
+const MISSING_TIMES: u32 = 6;
 /// Waits after failure 1, 2, …: 1s, 4s, 16s, 1m4s, then 5m for ever: what was not read is never given up.
-const WAITS: [Duration; 5] = [
-    Duration::from_secs(1),
-    Duration::from_secs(4),
-    Duration::from_secs(16),
-    Duration::from_secs(64),
-    Duration::from_secs(300),
-];
+const NOT_READ: Schedule = Schedule {
+    first: &[
+        Duration::from_secs(1),
+        Duration::from_secs(4),
+        Duration::from_secs(16),
+        Duration::from_secs(64),
+    ],
+    then: Duration::from_secs(300),
+};
 
 pub struct Sync {
     pub pool: Pool,
@@ -163,9 +169,7 @@ impl Sync {
         let read =
             stop.run_until_cancelled(read).await.ok_or(NotRead::Stopping)?.map_err(|_| NotRead::TooSlow)?;
         let read = match read {
-            Err(ReadError::Missing)
-                if usize::try_from(leased.missing).is_ok_and(|n| n < MISSING_WAITS.len()) =>
-            {
+            Err(ReadError::Missing) if leased.missing < MISSING_TIMES => {
                 return Err(ReadError::Missing.into());
             }
             Err(ReadError::Missing) => {
@@ -242,27 +246,18 @@ fn word(read: &Result<Applied, NotRead>) -> &'static str {
 }
 
 fn wait(error: &NotRead, failures: u32, missing: u32) -> Duration {
+    let spread = |failures| NOT_READ.spread_wait(failures, shared::clock::jitter());
     match error {
         NotRead::Stripe(ReadError::Busy(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
-        NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => WAITS[WAITS.len() - 1],
-        NotRead::Stripe(ReadError::Missing) => MISSING_WAITS[step(missing, MISSING_WAITS.len())],
-        NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping => {
-            jittered(WAITS[step(failures, WAITS.len())])
-        }
+        NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => NOT_READ.then,
+        NotRead::Stripe(ReadError::Missing) => MISSING.wait(missing),
+        NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping => spread(failures),
         // What takes too long once may always do, and each try reads from Stripe.
-        NotRead::Database(error) if took_too_long(error) => jittered(WAITS[step(failures, WAITS.len())]),
+        NotRead::Database(error) if took_too_long(error) => spread(failures),
         // Ours, and not the object's fault: it goes on as soon as the database is back.
-        NotRead::Database(_) | NotRead::Key(NoKey::Database(_)) => jittered(WAITS[0]),
+        NotRead::Database(_) | NotRead::Key(NoKey::Database(_)) => spread(0),
     }
-}
-
-fn jittered(wait: Duration) -> Duration {
-    wait.mul_f64(1.0 + shared::clock::jitter() / 4.0)
-}
-
-fn step(failures: u32, steps: usize) -> usize {
-    usize::try_from(failures).unwrap_or(usize::MAX).min(steps - 1)
 }
 
 #[cfg(test)]
@@ -273,24 +268,27 @@ mod tests {
     fn waits_grow_and_never_end() {
         let down = NotRead::Stripe(ReadError::Unavailable("status 500".into()));
         assert!(wait(&down, 0, 0) < wait(&down, 1, 0) && wait(&down, 3, 0) < wait(&down, 4, 0));
-        assert!(wait(&down, u32::MAX, 0) >= WAITS[4]);
+        assert!(wait(&down, u32::MAX, 0) >= NOT_READ.then);
         let no_key = NotRead::Key(NoKey::Missing("none".into()));
-        assert_eq!(wait(&no_key, 0, 0), WAITS[4]);
+        assert_eq!(wait(&no_key, 0, 0), NOT_READ.then);
         for away in [
             NotRead::Database(sqlx::Error::PoolClosed),
             NotRead::Key(NoKey::Database(sqlx::Error::PoolClosed)),
         ] {
             assert!(
-                wait(&away, 0, 0) < WAITS[1] && wait(&away, 9, 0) < WAITS[1],
+                wait(&away, 0, 0) < NOT_READ.wait(1) && wait(&away, 9, 0) < NOT_READ.wait(1),
                 "{away}: soon again, however often"
             );
         }
         let slow = NotRead::Database(std::io::Error::from(std::io::ErrorKind::TimedOut).into());
-        assert!(wait(&slow, 0, 0) < WAITS[1] && wait(&slow, 9, 0) >= WAITS[4], "it may be too much for ever");
+        assert!(
+            wait(&slow, 0, 0) < NOT_READ.wait(1) && wait(&slow, 9, 0) >= NOT_READ.then,
+            "it may be too much for ever"
+        );
         let gone = NotRead::Stripe(ReadError::Missing);
         assert_eq!(
             (wait(&gone, 9, 0), wait(&gone, 0, 2)),
-            (MISSING_WAITS[0], MISSING_WAITS[2]),
+            (MISSING.wait(0), MISSING.wait(2)),
             "counted by itself"
         );
         let busy = NotRead::Stripe(ReadError::Busy(Duration::from_secs(7)));

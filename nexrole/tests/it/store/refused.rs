@@ -4,12 +4,14 @@ use std::time::Duration;
 
 use shared::{
     db::{pg_roles::Login, tenant},
-    domain::job::{JobAction, JobOrigin, JobState},
+    domain::{
+        delivery::update::{Decision, JobUpdate, RoleHealth},
+        job::{JobAction, JobOrigin, JobState},
+        roles::work::Manageability,
+    },
     store::{
         guild_gates::{self, Release, Ring},
-        guild_roles,
-        role_jobs::{self, Power},
-        settle::{self, JobUpdate, RoleHealth},
+        guild_roles, role_health, role_jobs, settle,
     },
 };
 use uuid::Uuid;
@@ -23,17 +25,18 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    let power = async || in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].power;
+    let manageability =
+        async || in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].manageability;
     for (health, expected) in [
-        (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Power::Refused),
-        (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Power::ProbeDue),
-        (RoleHealth::Works(role(7)), Power::Assumed),
+        (RoleHealth::Parked { role: role(7), probe_in: LEASE, code: 50013 }, Manageability::Refused),
+        (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Manageability::ProbeDue),
+        (RoleHealth::Works(role(7)), Manageability::Manageable),
     ] {
         guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
         let mut turn = settlement(owner);
-        turn.roles = vec![health];
+        turn.decisions = vec![Decision { role: Some(health), ..Decision::default() }];
         in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await;
-        assert_eq!(power().await, expected);
+        assert_eq!(manageability().await, expected);
     }
     drop(across);
     database.remove().await;
@@ -61,7 +64,7 @@ async fn of_a_refused_roles_jobs_one_probes() {
     assert_eq!(role_jobs::release_parked(&mut across).await.unwrap(), 1, "the other role's");
     sqlx::query("UPDATE role_health SET next_probe_at = now()").execute(&database.pool).await.unwrap();
     assert_eq!(role_jobs::release_parked(&mut across).await.unwrap(), 1, "the probe");
-    in_guild(&bot, 1, async |t| role_jobs::release_role(t, role(7)).await).await;
+    in_guild(&bot, 1, async |t| role_health::release_role(t, role(7)).await).await;
     drop(across);
     assert_eq!(
         text(&database.pool, "SELECT count(*)::text FROM role_jobs WHERE state = 'pending'").await,
@@ -108,8 +111,9 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     guild_roles::look(&mut event).await.unwrap();
     let mut turn = settlement(owner);
     let outcome = String::new();
-    turn.jobs = vec![JobUpdate { id: job, state: JobState::Failed, due_in: NO_LEASE, failures: 1, outcome }];
-    turn.roles = vec![RoleHealth::Gone(role(7))];
+    let failed = JobUpdate { id: job, state: JobState::Failed, due_in: NO_LEASE, failures: 1, outcome };
+    let gone = Some(RoleHealth::Gone(role(7)));
+    turn.decisions = vec![Decision { jobs: vec![failed], role: gone, ..Decision::default() }];
     let settling = {
         let bot = bot.clone();
         tokio::spawn(async move { in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await })
@@ -118,7 +122,7 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     while text(&database.pool, waits).await == "0" {
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    role_jobs::release_role(&mut event, role(7)).await.unwrap();
+    role_health::release_role(&mut event, role(7)).await.unwrap();
     event.commit().await.unwrap();
     assert_eq!(settling.await.unwrap(), Release::Released);
     database.remove().await;

@@ -4,11 +4,14 @@ use std::time::{Duration, Instant};
 
 use shared::{
     db::{pg_roles::Login, tenant},
-    domain::job::JobState,
+    domain::{
+        delivery::update::{Decision, GuildGate, JobUpdate, Settlement},
+        job::JobState,
+    },
     ids::JobId,
     store::{
-        guild_gates::{Gate, Release},
-        settle::{self, JobUpdate, Settlement},
+        guild_gates::Release,
+        settle,
         stripe_connections::Connection,
         stripe_events::{self, NewEvent, Object, ObjectKind},
     },
@@ -112,10 +115,8 @@ async fn ten_jobs(database: &Database) -> Settlement {
     };
     Settlement {
         owner: Uuid::nil(),
-        gate: Gate::Open,
-        jobs: jobs.into_iter().map(update).collect(),
-        grants: vec![],
-        roles: vec![],
+        guild: GuildGate::Open,
+        decisions: vec![Decision { jobs: jobs.into_iter().map(update).collect(), ..Decision::default() }],
         called: vec![],
         reached: false,
     }

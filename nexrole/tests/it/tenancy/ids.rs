@@ -16,6 +16,7 @@ use shared::{
             catalogue::Catalogue,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
+        delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
         entitlement::diff::{Gift, Transition},
         job::{JobAction, JobOrigin},
         roles::{enforcement::Enforcement, grant::GrantState},
@@ -23,17 +24,14 @@ use shared::{
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        access_sources, activity_log, catalogue, erasure, export,
-        guild_gates::{self, Gate},
-        guild_roles, guild_summary, mapped_roles,
+        access_sources, activity_log, catalogue, erasure, export, guild_gates, guild_roles, guild_summary,
+        mapped_roles,
         member_links::{self, Proof},
-        members,
-        role_grants::{self, GrantChange},
-        role_jobs,
+        members, role_grants, role_health, role_jobs,
         role_mappings::{self, Sold},
         sealed,
         service_requests::{self, Reply},
-        settle::{self, RoleHealth, Settlement},
+        settle,
         stripe_connections::{self, Connection},
         stripe_cursors,
         stripe_events::{self, Object, ObjectKind},
@@ -189,7 +187,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
         13 => said!(why::story(tenant, user)),
         14 => said!(members::look_again(tenant, user, JobOrigin::Join, "x")),
-        15 => said!(role_jobs::release_role(tenant, role)),
+        15 => said!(role_health::release_role(tenant, role)),
         16 => said!(stripe_sync::mark_dirty(
             tenant,
             connection,
@@ -198,16 +196,18 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             JobOrigin::Command
         )),
         17 => said!(role_grants::intend(tenant, fence, &[taken(user, role)])),
-        18 => said!(guild_gates::release(tenant, fence, Gate::Paused(Duration::from_secs(9)))),
+        18 => said!(guild_gates::release(tenant, fence, GuildGate::Paused(Duration::from_secs(9)))),
         19 => said!(role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Purchase, "x")),
         20 => {
             let grant = taken(user, role);
             let turn = Settlement {
                 owner: fence,
-                gate: Gate::Open,
-                jobs: vec![],
-                grants: vec![grant],
-                roles: vec![RoleHealth::Works(role)],
+                guild: GuildGate::Open,
+                decisions: vec![Decision {
+                    grant: Some(grant),
+                    role: Some(RoleHealth::Works(role)),
+                    ..Decision::default()
+                }],
                 called: vec![(user, role)],
                 reached: true,
             };
@@ -215,7 +215,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         }
         // The jobs' own ids, which the database makes, differ between two tries.
         21 => said!(async { role_jobs::due(tenant, 9, 0.0).await.map(|work| work.len()) }),
-        22 => said!(mapped_roles::decide(tenant, role, Enforcement::On, 3)),
+        22 => said!(mapped_roles::record_first_check(tenant, role, Enforcement::On, 3)),
         23 => said!(members::guild_available(tenant)),
         // It skips what the try before, which is being rolled back, has locked.
         24 => said!(async { members::sweep_guild(tenant).await.map(drop) }),

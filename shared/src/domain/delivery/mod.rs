@@ -1,5 +1,10 @@
 //! What Discord answered to a role change, and what follows.
 
+mod absence;
+pub mod backoff;
+pub mod decision;
+mod job_updates;
 pub mod outcome;
 pub mod refusal;
-pub mod verdict;
+pub mod update;
+pub mod without_call;

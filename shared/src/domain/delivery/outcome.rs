@@ -78,8 +78,8 @@ pub enum Transient {
     TimedOut,
     /// The connection failed.
     Connection,
-    /// The member was heard to join, and is not known yet.
-    NotYetKnown,
+    /// Never Discord's answer: the member was heard to join, and is not known yet. They are asked for again after `wait`.
+    NotYetKnown { wait: Duration },
 }
 
 impl std::fmt::Display for Transient {
@@ -88,7 +88,7 @@ impl std::fmt::Display for Transient {
             Self::Status(status) => write!(f, "Discord answered with status {status}"),
             Self::TimedOut => f.write_str("Discord did not answer in time"),
             Self::Connection => f.write_str("the connection to Discord failed"),
-            Self::NotYetKnown => {
+            Self::NotYetKnown { .. } => {
                 f.write_str("the member has just joined, and Discord does not know them yet")
             }
         }

@@ -1,5 +1,10 @@
 //! Whether roles follow payments yet. In: who holds a role when it is first looked at. Out: an [`Enforcement`].
 
+use crate::{
+    domain::audit::{Actor, AuditAction, AuditEntry, Change},
+    ids::RoleId,
+};
+
 /// What may be done with a mapped role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -25,8 +30,19 @@ impl Enforcement {
 
 /// First contact changes nothing: `holders` have the role, `ours` of them because of us. With anybody else's holders it
 /// is for the owner to turn it on.
-pub fn first_look(holders: i64, ours: i64) -> Enforcement {
+pub fn first_check(holders: i64, ours: i64) -> Enforcement {
     if holders > ours { Enforcement::Observe } else { Enforcement::On }
+}
+
+/// What the audit log is told of a first check. `others`: who hold the role, not because of us.
+pub fn first_check_entry(role: RoleId, enforcement: Enforcement, others: i64) -> Option<AuditEntry> {
+    if enforcement != Enforcement::Observe {
+        return None;
+    }
+    let cause = format!("{others} hold it already: nothing is changed until the owner turns it on");
+    let (was, is) = (Enforcement::Unseen.as_str(), enforcement.as_str());
+    let change = Change::default().field("enforcement", Some(was), Some(is));
+    Some(AuditEntry::new(Actor::Bot, AuditAction::RoleObserved, cause).role(role).change(change))
 }
 
 #[cfg(test)]
@@ -43,7 +59,7 @@ mod tests {
             // Intentions that came to nothing.
             (2, 3, Enforcement::On),
         ] {
-            assert_eq!(first_look(holders, ours), expected, "{holders} hold it, {ours} by us");
+            assert_eq!(first_check(holders, ours), expected, "{holders} hold it, {ours} by us");
         }
     }
 }

@@ -12,7 +12,7 @@ use time::Duration;
 use crate::clock::Timestamp;
 use crate::domain::{
     audit::AuditAction,
-    delivery::verdict::{ParkReason, SECOND_SHOWING, Verdict},
+    delivery::{backoff::SECOND_SHOWING, outcome::CallOutcome},
 };
 
 /// How far Discord's clock and ours may be apart when a joining is compared with a row.
@@ -91,7 +91,7 @@ pub enum Step {
     /// Too early to tell: there will be another look.
     Wait,
     /// It is there, as desired or not, and a person gave it.
-    HumansOwn,
+    NotOurs,
     /// We took it twice, and it is there again: somebody else gives it.
     GivenUp,
     /// Not there, and not desired.
@@ -145,7 +145,7 @@ pub fn look(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) ->
     };
     let Some(found) = grant else {
         return match (desired, held) {
-            (_, true) => (Known::same(None), Step::HumansOwn),
+            (_, true) => (Known::same(None), Step::NotOurs),
             (true, false) => (intend(None, true, now), Step::Grant),
             (false, false) => (Known::same(None), Step::Nothing),
         };
@@ -154,7 +154,7 @@ pub fn look(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) ->
     let row = Grant { absent_since: None, ..found };
     if held && joined_at.is_some_and(|joined| joined > row.since + CLOCKS) {
         // What we gave went when they left. They have it all the same, so somebody else gave it.
-        return (lose(row), Step::HumansOwn);
+        return (lose(row), Step::NotOurs);
     }
     let early = row.look_at.is_some_and(|at| at > now);
     match (row.state, desired, held) {
@@ -202,23 +202,22 @@ pub fn withhold(grant: Option<Grant>, seen: Seen, now: Timestamp) -> Known {
 
 /// What became of the call that [`look`] asked for. `grant`: the row as it was written before the call; `over`: there was one before
 /// the look, too.
-pub fn settle(grant: Option<Grant>, step: Step, over: bool, verdict: &Verdict, now: Timestamp) -> Known {
+pub fn settle(grant: Option<Grant>, step: Step, over: bool, outcome: &CallOutcome, now: Timestamp) -> Known {
     use GrantState::{Confirmed, Ending, Intended};
     let Some(row) = grant else { return Known::same(None) };
-    match verdict {
+    match outcome {
         // It may have happened, or may still happen.
-        Verdict::Retry(..) | Verdict::Snooze(..) | Verdict::ParkGuild(_) | Verdict::StopEverything => {
-            Known::row(row)
-        }
+        CallOutcome::Transient(_)
+        | CallOutcome::RateLimited { .. }
+        | CallOutcome::GuildGone { .. }
+        | CallOutcome::TokenRejected => Known::row(row),
         // It certainly did not: a role that is given by hand later is not taken for ours.
-        Verdict::ParkRole(_) | Verdict::RetryRefused(..) | Verdict::Park(ParkReason::Refused(..)) => {
-            match (step, row.state) {
-                (Step::Grant, Intended) => Known::same(None),
-                _ => Known::row(row),
-            }
-        }
-        Verdict::Park(ParkReason::MemberAbsent) | Verdict::RoleGone => shown_absent(grant, now),
-        Verdict::Done => match (step, row.state) {
+        CallOutcome::Forbidden { .. } | CallOutcome::Refused { .. } => match (step, row.state) {
+            (Step::Grant, Intended) => Known::same(None),
+            _ => Known::row(row),
+        },
+        CallOutcome::MemberGone | CallOutcome::RoleGone => shown_absent(grant, now),
+        CallOutcome::Done => match (step, row.state) {
             (Step::Revoke, Confirmed) => end(row, REVOKED, now),
             (Step::Revoke, Intended) => end(row, GRANTED_AND_REVOKED, now),
             (Step::Revoke, Ending) => {

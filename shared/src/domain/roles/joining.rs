@@ -1,15 +1,12 @@
-//! A member who was heard to join, and whom Discord does not know yet. In: a verdict, how long ago the joining was heard. Out: the verdict
-//! that counts.
+//! A member who was heard to join, and whom Discord does not know yet. In: Discord's answer, how long ago the joining was heard. Out: the
+//! answer that counts.
 //!
 //! The Gateway may be ahead of the API for a while. Without a joining that was heard, an unknown member is absent, and waits for it.
 
 use std::time::Duration;
 
 use crate::domain::{
-    delivery::{
-        outcome::Transient,
-        verdict::{ParkReason, Verdict},
-    },
+    delivery::outcome::{CallOutcome, Transient},
     job::{ClaimedJob, JobOrigin},
 };
 
@@ -25,13 +22,13 @@ pub fn heard<'a>(jobs: impl IntoIterator<Item = &'a ClaimedJob>) -> Option<Durat
     joined.min().filter(|age| *age < BELIEVED)
 }
 
-/// The verdict on an answer about a member who was heard to join so long ago.
-pub fn despite_absence(verdict: Verdict, heard: Option<Duration>) -> Verdict {
-    match (verdict, heard) {
-        (Verdict::Park(ParkReason::MemberAbsent), Some(age)) => {
-            Verdict::Retry(age.clamp(SHORTEST, LONGEST), Transient::NotYetKnown)
+/// The answer that counts about a member who was heard to join so long ago.
+pub fn despite_absence(outcome: &CallOutcome, heard: Option<Duration>) -> CallOutcome {
+    match (outcome, heard) {
+        (CallOutcome::MemberGone, Some(age)) => {
+            CallOutcome::Transient(Transient::NotYetKnown { wait: age.clamp(SHORTEST, LONGEST) })
         }
-        (verdict, _) => verdict,
+        (outcome, _) => outcome.clone(),
     }
 }
 
@@ -72,23 +69,27 @@ mod tests {
 
     #[test]
     fn waits_grow_and_the_answer_counts_in_the_end() {
-        let absent = || Verdict::Park(ParkReason::MemberAbsent);
+        let absent = CallOutcome::MemberGone;
         let (mut age, mut waits) = (Duration::ZERO, Vec::new());
-        while let Verdict::Retry(wait, _) =
-            despite_absence(absent(), heard(&[job(JobOrigin::Join, age.as_secs())]))
+        while let CallOutcome::Transient(Transient::NotYetKnown { wait }) =
+            despite_absence(&absent, heard(&[job(JobOrigin::Join, age.as_secs())]))
         {
             waits.push(wait.as_secs());
             age += wait;
         }
         assert_eq!(waits, [2, 2, 4, 8, 16, 32, 60, 60, 60, 60]);
-        assert_eq!(despite_absence(absent(), None), absent(), "who bought while away waits for the joining");
+        assert_eq!(despite_absence(&absent, None), absent, "who bought while away waits for the joining");
     }
 
     #[test]
     fn other_answers_stand() {
-        for verdict in [Verdict::Done, Verdict::RoleGone, Verdict::ParkRole(50013), Verdict::ParkGuild(10004)]
-        {
-            assert_eq!(despite_absence(verdict.clone(), Some(Duration::ZERO)), verdict);
+        for outcome in [
+            CallOutcome::Done,
+            CallOutcome::RoleGone,
+            CallOutcome::Forbidden { code: 50013 },
+            CallOutcome::GuildGone { code: 10004 },
+        ] {
+            assert_eq!(despite_absence(&outcome, Some(Duration::ZERO)), outcome);
         }
     }
 }

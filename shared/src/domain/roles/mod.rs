@@ -6,3 +6,5 @@ pub mod joining;
 pub mod permissions;
 pub mod plan;
 pub mod safety;
+pub mod suspension;
+pub mod work;

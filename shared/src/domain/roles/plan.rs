@@ -70,7 +70,7 @@ pub fn plan<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{delivery::verdict::Verdict, roles::grant::GrantState};
+    use crate::domain::{delivery::outcome::CallOutcome, roles::grant::GrantState};
     use proptest::prelude::*;
     use time::Duration;
 
@@ -118,7 +118,7 @@ mod tests {
                     Step::AwaitMember | Step::MemberGone => prop_assert!(false, "the member is present"),
                     _ => continue,
                 }
-                view.grant = crate::domain::roles::grant::settle(known.grant, step, over, &Verdict::Done, NOW).grant;
+                view.grant = crate::domain::roles::grant::settle(known.grant, step, over, &CallOutcome::Done, NOW).grant;
             }
             for view in &after {
                 prop_assert!(roles.contains(&view.role) == view.wanted.desired || view.grant.is_none());

@@ -23,7 +23,7 @@ fn state(known: Known) -> Option<GrantState> {
 fn the_table_of_looks() {
     use GrantState::{Confirmed, Ending, Intended};
     for (desired, held, before, step, after, entries) in [
-        (true, true, None, Step::HumansOwn, None, &[][..]),
+        (true, true, None, Step::NotOurs, None, &[][..]),
         (true, true, Some(Intended), Step::Confirm, Some(Confirmed), GRANTED),
         (true, true, Some(Confirmed), Step::AlreadySo, Some(Confirmed), &[]),
         (true, true, Some(Ending), Step::Confirm, Some(Confirmed), GRANTED),
@@ -31,7 +31,7 @@ fn the_table_of_looks() {
         (true, false, Some(Intended), Step::Grant, Some(Intended), &[]),
         (true, false, Some(Confirmed), Step::Missing, Some(Confirmed), &[]),
         (true, false, Some(Ending), Step::Grant, Some(Intended), &[]),
-        (false, true, None, Step::HumansOwn, None, &[]),
+        (false, true, None, Step::NotOurs, None, &[]),
         (false, true, Some(Intended), Step::Revoke, Some(Intended), &[]),
         (false, true, Some(Confirmed), Step::Revoke, Some(Confirmed), &[]),
         (false, true, Some(Ending), Step::GivenUp, None, LEFT),
@@ -65,17 +65,17 @@ fn absence_is_believed_when_it_is_shown_twice_five_minutes_apart() {
 
 #[test]
 fn a_write_that_says_absent_is_a_showing_too() {
-    for verdict in [Verdict::Park(ParkReason::MemberAbsent), Verdict::RoleGone] {
+    for outcome in [CallOutcome::MemberGone, CallOutcome::RoleGone] {
         for step in [Step::Grant, Step::Revoke] {
-            let known = settle(Some(row(GrantState::Confirmed)), step, true, &verdict, at(90));
-            assert_eq!(known.grant.unwrap().absent_since, Some(at(90)), "{verdict:?}");
+            let known = settle(Some(row(GrantState::Confirmed)), step, true, &outcome, at(90));
+            assert_eq!(known.grant.unwrap().absent_since, Some(at(90)), "{outcome:?}");
         }
     }
 }
 
 #[test]
 fn what_was_taken_is_looked_at_once_more_and_taken_once_more() {
-    let known = settle(Some(row(GrantState::Confirmed)), Step::Revoke, true, &Verdict::Done, at(90));
+    let known = settle(Some(row(GrantState::Confirmed)), Step::Revoke, true, &CallOutcome::Done, at(90));
     let ending = known.grant.unwrap();
     assert_eq!((known.entries, ending.since, ending.look_at), (REVOKED, at(60), Some(at(91))));
     for seen in [HELD, WITHOUT, Seen::Absent] {
@@ -86,12 +86,9 @@ fn what_was_taken_is_looked_at_once_more_and_taken_once_more() {
     let (again, step) = look(Some(ending), HELD, NO, at(91));
     let again = again.grant.unwrap();
     assert_eq!((step, again.look_at, again.unseen), (Step::Revoke, Some(at(92)), true));
-    let missed = Verdict::Retry(
-        std::time::Duration::from_secs(5),
-        crate::domain::delivery::outcome::Transient::TimedOut,
-    );
+    let missed = CallOutcome::Transient(crate::domain::delivery::outcome::Transient::TimedOut);
     assert_eq!(settle(Some(again), step, true, &missed, at(91)).grant, Some(again), "only a 2xx uses it up");
-    let used = settle(Some(again), step, true, &Verdict::Done, at(91));
+    let used = settle(Some(again), step, true, &CallOutcome::Done, at(91));
     assert_eq!((used.entries, used.grant.unwrap().unseen), (&[][..], false));
     let (left, step) = look(used.grant, HELD, NO, at(92));
     assert_eq!((step, left.grant, left.entries), (Step::GivenUp, None, LEFT));
@@ -112,7 +109,7 @@ fn every_put_writes_a_fresh_intention() {
         let intended = known.grant.unwrap();
         assert_eq!((step, intended.since, intended.unseen), (Step::Grant, at(90), true), "{before:?}");
         assert_eq!(known.entries, entries);
-        let done = settle(known.grant, step, before.is_some(), &Verdict::Done, at(90)).grant.unwrap();
+        let done = settle(known.grant, step, before.is_some(), &CallOutcome::Done, at(90)).grant.unwrap();
         let look_at = before.map(|_| at(91));
         assert_eq!((done.state, done.look_at, done.unseen), (GrantState::Confirmed, look_at, true));
     }
@@ -120,12 +117,12 @@ fn every_put_writes_a_fresh_intention() {
 
 #[test]
 fn a_refusal_drops_an_intention_and_nothing_else() {
-    let other = Verdict::RetryRefused(std::time::Duration::from_secs(60), 50600);
-    for verdict in [Verdict::ParkRole(50013), Verdict::Park(ParkReason::Refused(400, 50035)), other] {
-        let refused = |state, step| settle(Some(row(state)), step, true, &verdict, at(90)).grant;
+    let refusals = [(403, 50600), (400, 50035)].map(|(status, code)| CallOutcome::Refused { status, code });
+    for outcome in refusals.into_iter().chain([CallOutcome::Forbidden { code: 50013 }]) {
+        let refused = |state, step| settle(Some(row(state)), step, true, &outcome, at(90)).grant;
         assert_eq!(refused(GrantState::Intended, Step::Grant), None);
         for state in [GrantState::Intended, GrantState::Confirmed, GrantState::Ending] {
-            assert_eq!(refused(state, Step::Revoke), Some(row(state)), "{verdict:?}");
+            assert_eq!(refused(state, Step::Revoke), Some(row(state)), "{outcome:?}");
         }
     }
 }
@@ -135,7 +132,7 @@ fn a_grant_that_was_never_seen_is_repeated_once() {
     let unseen = Grant { unseen: true, ..row(GrantState::Confirmed) };
     let (known, step) = look(Some(unseen), WITHOUT, YES, at(90));
     assert_eq!((step, known.entries, known.grant.unwrap().unseen), (Step::Grant, LOST, false));
-    let again = settle(known.grant, step, true, &Verdict::Done, at(90)).grant.unwrap();
+    let again = settle(known.grant, step, true, &CallOutcome::Done, at(90)).grant.unwrap();
     let (waits, step) = look(Some(again), WITHOUT, YES, at(90));
     assert_eq!((step, waits.grant), (Step::Wait, Some(again)), "not before its look");
     let (left, step) = look(Some(again), WITHOUT, YES, at(91));
@@ -164,7 +161,7 @@ fn what_they_have_after_coming_back_is_a_persons() {
             let seen = |joined_at| Seen::Present { held: true, joined_at };
             let (known, step) = look(Some(row(state_before)), seen(Some(at(62))), wanted, at(90));
             let lost = if state_before == GrantState::Confirmed { LOST } else { &[] };
-            assert_eq!((step, known.grant, known.entries), (Step::HumansOwn, None, lost), "{state_before:?}");
+            assert_eq!((step, known.grant, known.entries), (Step::NotOurs, None, lost), "{state_before:?}");
             let (unknown, _) = look(Some(row(state_before)), seen(None), YES, at(90));
             assert!(unknown.grant.is_some(), "not by doubt");
         }

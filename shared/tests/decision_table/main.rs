@@ -1,24 +1,34 @@
 //! The whole table of what the worker makes of a member's role: step, Discord's outcome, job, enforcement, and all else that the pure
-//! functions branch on. One line a case, in `shared/tests/decision_table/table.txt`, compared in every run.
+//! functions branch on. One line a case, in `table.txt`, compared in every run.
 //!
-//! `NEXROLE_WRITE_DECISIONS=1 cargo test --workspace --lib decision_table` writes the file anew.
+//! `NEXROLE_WRITE_DECISIONS=1 cargo test --test decision_table` writes the file anew.
 
-use std::fmt::{Display, Write as _};
+use std::{
+    fmt::{Display, Write as _},
+    time::Duration,
+};
 
 use shared::{
+    clock::Timestamp,
     domain::{
-        delivery::outcome::{LimitScope, Transient},
+        delivery::{
+            backoff::TOKEN_REJECTED,
+            decision::{Unread, answered, unread},
+            outcome::{CallOutcome, LimitScope, Transient},
+            update::{Decision, GrantChange, GuildGate, JobUpdate, RoleHealth},
+            without_call,
+        },
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
-            grant::{Grant, Known, Wanted, look},
-            plan::RoleView,
+            enforcement::Enforcement,
+            grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, withhold},
+            plan::{Planned, RoleView},
+            work::{Manageability, MemberWork, RoleWork},
         },
     },
-    ids::JobId,
+    ids::{JobId, RoleId, UserId},
 };
 use time::Duration as Span;
-
-use super::*;
 
 const NOW: Timestamp = Timestamp::UNIX_EPOCH;
 const DAY_AGO: Timestamp = NOW.saturating_sub(Span::DAY);
@@ -42,9 +52,9 @@ fn origins() -> Vec<JobOrigin> {
         Recheck => [Recheck])
 }
 
-fn powers() -> Vec<Power> {
-    use Power::{Assumed, ProbeDue, Refused};
-    every!(Power: Assumed => [Assumed], Refused => [Refused], ProbeDue => [ProbeDue])
+fn manageabilities() -> Vec<Manageability> {
+    use Manageability::{Manageable, ProbeDue, Refused};
+    every!(Manageability: Manageable => [Manageable], Refused => [Refused], ProbeDue => [ProbeDue])
 }
 
 fn states() -> Vec<GrantState> {
@@ -71,7 +81,7 @@ fn outcomes() -> Vec<CallOutcome> {
         Transient::TimedOut => [Transient::TimedOut],
         Transient::Connection => [Transient::Connection],
         // Never Discord's answer: made of an unknown member who was heard to join.
-        Transient::NotYetKnown => [],
+        Transient::NotYetKnown { .. } => [],
     );
     let limited = |scope| CallOutcome::RateLimited { after: Duration::from_millis(1337), scope };
     let refused = |(status, code)| CallOutcome::Refused { status, code };
@@ -120,7 +130,7 @@ fn job_sets() -> Vec<Vec<Job>> {
     ]
 }
 
-fn work(view: RoleView, power: Power, jobs: &[Job]) -> RoleWork {
+fn work(view: RoleView, manageability: Manageability, jobs: &[Job]) -> RoleWork {
     let jobs = jobs.iter().zip(1..).map(|(&(action, origin, attempts, age, is_due), n)| ClaimedJob {
         id: JobId::from_u64(n).unwrap(),
         user: user(),
@@ -132,7 +142,7 @@ fn work(view: RoleView, power: Power, jobs: &[Job]) -> RoleWork {
         is_due,
         cause: format!("cause {n}"),
     });
-    RoleWork { view, power, enforcement: Enforcement::On, danger: None, jobs: jobs.collect() }
+    RoleWork { view, manageability, enforcement: Enforcement::On, danger: None, jobs: jobs.collect() }
 }
 
 /// Rows that differ in what is branched on; `None`: no row.
@@ -198,7 +208,7 @@ fn word(step: Step) -> &'static str {
         Step::AlreadySo => "already so",
         Step::Missing => "missing",
         Step::Wait => "wait",
-        Step::HumansOwn => "not ours",
+        Step::NotOurs => "not ours",
         Step::GivenUp => "given up",
         Step::Nothing => "nothing",
         Step::AwaitMember => "await member",
@@ -214,11 +224,11 @@ fn state_word(state: GrantState) -> &'static str {
     }
 }
 
-fn power_word(power: Power) -> &'static str {
-    match power {
-        Power::Assumed => "manageable",
-        Power::Refused => "refused",
-        Power::ProbeDue => "probe due",
+fn manageability_word(manageability: Manageability) -> &'static str {
+    match manageability {
+        Manageability::Manageable => "manageable",
+        Manageability::Refused => "refused",
+        Manageability::ProbeDue => "probe due",
     }
 }
 
@@ -304,21 +314,18 @@ fn health(role: Option<&RoleHealth>) -> String {
     }
 }
 
-fn guild(flow: Flow) -> String {
-    let shuts_down = if flow == Flow::TokenRejected { ", shut down" } else { "" };
-    match (flow, flow.gate()) {
-        (Flow::Go, _) => "goes on".to_owned(),
-        (_, Gate::Open) => "open".to_owned(),
-        (_, Gate::Paused(pause)) => format!("paused {pause:?}{shuts_down}"),
-        (_, Gate::Away(code)) => format!("away {code}"),
-        (_, Gate::Refused(code)) => format!("refused {code}"),
+fn guild(gate: GuildGate) -> String {
+    match gate {
+        GuildGate::Open => "goes on".to_owned(),
+        GuildGate::Paused(pause) => format!("paused {pause:?}"),
+        GuildGate::Shutdown => format!("paused {TOKEN_REJECTED:?}, shut down"),
+        GuildGate::Away(code) => format!("away {code}"),
+        GuildGate::Refused(code) => format!("refused {code}"),
     }
 }
 
-fn page(page: Option<&Page>) -> String {
-    let Some(Page { jobs, grant, role }) = page else {
-        return "jobs unchanged; row unchanged; role unchanged".to_owned();
-    };
+fn decision(made: &Decision) -> String {
+    let Decision { jobs, grant, role, guild: _ } = made;
     format!("jobs {}; row {}; role {}", updates(jobs), change(grant.as_ref()), health(role.as_ref()))
 }
 
@@ -347,16 +354,16 @@ impl Table {
         bucket: Option<Duration>,
         jitter: f64,
     ) {
-        let (made, flow) = answered(user(), work, planned, outcome, bucket, jitter, NOW);
+        let made = answered(user(), work, planned, outcome, bucket, jitter, NOW);
         let bucket = bucket.map_or(String::new(), |wait| format!(", bucket empty for {wait:?}"));
         let when = format!(
             "{} of {} | {} | {} | {outcome:?}{bucket} jitter {jitter}",
             word(planned.step),
             row(planned.known.grant),
-            power_word(work.power),
+            manageability_word(work.manageability),
             jobs(work),
         );
-        self.case(when, format!("{}; guild {}", page(made.as_ref()), guild(flow)));
+        self.case(when, format!("{}; guild {}", decision(&made), guild(made.guild)));
     }
 }
 
@@ -366,13 +373,13 @@ fn table() -> Table {
     table.section("A look at the member: row | wanted, seen | jobs => step, row before the call; or what becomes of it without one");
     let mut steps: Vec<(RoleView, Planned)> = Vec::new();
     let looked = |table: &mut Table, view: RoleView, seen: &str, planned: Planned, jobs_of: &[Job]| {
-        let work = work(view, Power::Assumed, jobs_of);
+        let work = work(view, Manageability::Manageable, jobs_of);
         let when = format!("{} | {seen} | {}", row(view.grant), jobs(&work));
         let then = if planned.step.is_call() {
-            let announced = GrantChange::new(user(), role(), view.grant, planned.known, books::cause(&work));
+            let announced = GrantChange::new(user(), role(), view.grant, planned.known, work.cause());
             format!("row {}", change(announced.as_ref()))
         } else {
-            page(Some(&books::without_call(user(), &work, planned, NOW)))
+            decision(&without_call::found(user(), &work, planned, NOW))
         };
         table.case(when, format!("{}: {then}", word(planned.step)));
     };
@@ -405,7 +412,13 @@ fn table() -> Table {
         for outcome in outcomes() {
             let is_first = one(planned.step) == (*view, *planned);
             for jobs_of in job_sets().into_iter().take(if is_first { usize::MAX } else { 3 }) {
-                table.answered(&work(*view, Power::Assumed, &jobs_of), *planned, &outcome, None, 0.0);
+                table.answered(
+                    &work(*view, Manageability::Manageable, &jobs_of),
+                    *planned,
+                    &outcome,
+                    None,
+                    0.0,
+                );
             }
         }
     }
@@ -413,25 +426,37 @@ fn table() -> Table {
         let action = if planned.step == Step::Grant { JobAction::Grant } else { JobAction::Revoke };
         let job = |attempts| [(action, JobOrigin::Purchase, attempts, 9, true)];
         for outcome in outcomes() {
-            for power in powers() {
-                table.answered(&work(view, power, &job(0)), planned, &outcome, None, 0.0);
+            for manageability in manageabilities() {
+                table.answered(&work(view, manageability, &job(0)), planned, &outcome, None, 0.0);
             }
             table.answered(
-                &work(view, Power::Assumed, &job(0)),
+                &work(view, Manageability::Manageable, &job(0)),
                 planned,
                 &outcome,
                 Some(Duration::from_secs(3)),
                 0.0,
             );
             for attempts in [1, 2, 3, 4, 5, u32::MAX] {
-                table.answered(&work(view, Power::Assumed, &job(attempts)), planned, &outcome, None, 0.5);
+                table.answered(
+                    &work(view, Manageability::Manageable, &job(attempts)),
+                    planned,
+                    &outcome,
+                    None,
+                    0.5,
+                );
             }
             for action in actions() {
                 for origin in origins() {
                     let told_before = matches!(origin, JobOrigin::Join | JobOrigin::Sweep);
                     for (attempts, age) in [(0, 1), (1, 299)].into_iter().take(1 + usize::from(told_before)) {
                         let jobs = [(action, origin, attempts, age, true)];
-                        table.answered(&work(view, Power::Assumed, &jobs), planned, &outcome, None, 1.0);
+                        table.answered(
+                            &work(view, Manageability::Manageable, &jobs),
+                            planned,
+                            &outcome,
+                            None,
+                            1.0,
+                        );
                     }
                 }
             }
@@ -441,7 +466,7 @@ fn table() -> Table {
     table.section(
         "Not looked at: role, refused in this turn | danger | row | wanted | jobs => what becomes of it",
     );
-    for power in powers() {
+    for manageability in manageabilities() {
         for refused in [false, true] {
             for danger in [None, Some("it gives Administrator"), Some("it belongs to a bot")] {
                 let mut rows = vec![None];
@@ -455,22 +480,24 @@ fn table() -> Table {
                     for wanted in WANTED {
                         let view = RoleView { role: role(), wanted, grant };
                         let jobs_of = [(JobAction::Grant, JobOrigin::Purchase, 0, 9, true)];
-                        let one =
-                            RoleWork { danger: danger.map(str::to_owned), ..work(view, power, &jobs_of) };
+                        let one = RoleWork {
+                            danger: danger.map(str::to_owned),
+                            ..work(view, manageability, &jobs_of)
+                        };
                         let when = format!(
                             "{}{} | {} | {} | {}",
-                            power_word(power),
+                            manageability_word(manageability),
                             if refused { ", refused" } else { "" },
                             danger.unwrap_or("harmless"),
                             row(grant),
                             wanted_words(wanted),
                         );
-                        let mut notes = Notes::default();
-                        notes.refused.extend(refused.then(role));
+                        let is_refused =
+                            |role: &RoleWork| refused || role.manageability == Manageability::Refused;
                         let member = MemberWork { user: user(), read_at: NOW, roles: vec![one] };
-                        let then = match unlooked(&member, &notes, NOW) {
+                        let then = match without_call::unread_member(&member, is_refused, NOW) {
                             None => "looked at".to_owned(),
-                            Some(pages) => pages.iter().map(|made| page(Some(made))).collect(),
+                            Some(made) => made.iter().map(decision).collect(),
                         };
                         table.case(when, then);
                     }
@@ -480,22 +507,17 @@ fn table() -> Table {
     }
     let due = RoleView { role: role(), wanted: WANTED[2], grant: None };
     for jobs_of in job_sets() {
-        let work = work(due, Power::Refused, &jobs_of);
-        table.case(format!("refused | {}", jobs(&work)), page(Some(&books::not_called(&work))));
+        let work = work(due, Manageability::Refused, &jobs_of);
+        table.case(format!("refused | {}", jobs(&work)), decision(&without_call::not_manageable(&work)));
     }
 
     table.section("Enforcement | jobs => what becomes of them");
     for enforcement in enforcements() {
         for jobs_of in job_sets() {
-            let one = RoleWork { enforcement, ..work(due, Power::Assumed, &jobs_of) };
+            let one = RoleWork { enforcement, ..work(due, Manageability::Manageable, &jobs_of) };
             let when = format!("{} | {}", enforcement.as_str(), jobs(&one));
-            let mut notes = Notes::default();
-            let left = enforced(MemberWork { user: user(), read_at: NOW, roles: vec![one] }, &mut notes);
-            let then = if left.roles.is_empty() {
-                format!("jobs {}", updates(&notes.jobs))
-            } else {
-                "goes on".to_owned()
-            };
+            let jobs_after = |made: Decision| format!("jobs {}", updates(&made.jobs));
+            let then = without_call::not_enforced(&one).map_or("goes on".to_owned(), jobs_after);
             table.case(when, then);
         }
     }
@@ -505,18 +527,18 @@ fn table() -> Table {
         for seen in all_seen().into_iter().filter(|seen| !matches!(seen, Seen::Present { held: true, .. })) {
             let view = RoleView { role: role(), wanted: WANTED[1], grant };
             let jobs_of = [(JobAction::Grant, JobOrigin::Purchase, 0, 9, true)];
-            let (work, known) = (work(view, Power::Assumed, &jobs_of), grant::withhold(grant, seen, NOW));
-            let made = books::suspended(user(), &work, Some(known), "it gives Administrator", NOW);
-            table.case(format!("{} | {}", row(grant), look_words(seen, WANTED[1])), page(Some(&made)));
+            let (work, known) = (work(view, Manageability::Manageable, &jobs_of), withhold(grant, seen, NOW));
+            let made = without_call::suspended(user(), &work, Some(known), "it gives Administrator", NOW);
+            table.case(format!("{} | {}", row(grant), look_words(seen, WANTED[1])), decision(&made));
         }
     }
     for danger in ["it gives Administrator", "it belongs to a bot"] {
         for jobs_of in job_sets() {
-            let work = work(due, Power::Assumed, &jobs_of);
+            let work = work(due, Manageability::Manageable, &jobs_of);
             let known = Known { grant: None, entries: &[] };
             for withheld in [None, Some(known)] {
-                let made = books::suspended(user(), &work, withheld, danger, NOW);
-                table.case(format!("{danger} | {}", jobs(&work)), page(Some(&made)));
+                let made = without_call::suspended(user(), &work, withheld, danger, NOW);
+                table.case(format!("{danger} | {}", jobs(&work)), decision(&made));
             }
         }
     }
@@ -526,16 +548,16 @@ fn table() -> Table {
         let view = RoleView { role: role(), wanted: WANTED[1], grant };
         let (known, _) = look(grant, Seen::Absent, view.wanted, NOW);
         for jobs_of in job_sets().into_iter().take(if grant.is_none() { usize::MAX } else { 1 }) {
-            let work = work(view, Power::Assumed, &jobs_of);
-            let made = books::not_listed(user(), &work, known, NOW);
-            table.case(format!("{} | {}", row(grant), jobs(&work)), page(Some(&made)));
+            let work = work(view, Manageability::Manageable, &jobs_of);
+            let made = without_call::not_listed(user(), &work, known, NOW);
+            table.case(format!("{} | {}", row(grant), jobs(&work)), decision(&made));
         }
     }
 
     table.section("Roles of the server are being changed: jobs => what becomes of them");
     for jobs_of in job_sets() {
-        let work = work(due, Power::Assumed, &jobs_of);
-        table.case(jobs(&work), page(Some(&books::changing(&work))));
+        let work = work(due, Manageability::Manageable, &jobs_of);
+        table.case(jobs(&work), decision(&without_call::changing(&work)));
     }
 
     table
@@ -543,19 +565,17 @@ fn table() -> Table {
     for what in readings() {
         for outcome in outcomes() {
             for (jobs_of, jitter) in job_sets().into_iter().zip([0.0, 0.5].into_iter().cycle()) {
-                let work = work(due, Power::Assumed, &jobs_of);
-                let mut notes = Notes::default();
-                let flow = unread(&[&work], what, &outcome, jitter, &mut notes);
-                assert!(notes.grants.is_empty() && notes.roles.is_empty());
+                let work = work(due, Manageability::Manageable, &jobs_of);
+                let made = unread(&[&work], what, &outcome, jitter);
+                assert_eq!((&made.grant, &made.role), (&None, &None));
                 let when = format!("{what:?} | {} | {outcome:?} jitter {jitter}", jobs(&work));
-                table.case(when, format!("jobs {}; guild {}", updates(&notes.jobs), guild(flow)));
+                table.case(when, format!("jobs {}; guild {}", updates(&made.jobs), guild(made.guild)));
             }
-            let [first, second] = [0, 3].map(|n| work(due, Power::Assumed, &job_sets()[n]));
-            let mut notes = Notes::default();
-            let flow = unread(&[&first, &second], what, &outcome, 0.0, &mut notes);
+            let [first, second] = [0, 3].map(|n| work(due, Manageability::Manageable, &job_sets()[n]));
+            let made = unread(&[&first, &second], what, &outcome, 0.0);
             let when =
                 format!("{what:?} | {} and of another role {} | {outcome:?}", jobs(&first), jobs(&second));
-            table.case(when, format!("jobs {}; guild {}", updates(&notes.jobs), guild(flow)));
+            table.case(when, format!("jobs {}; guild {}", updates(&made.jobs), guild(made.guild)));
         }
     }
     table
@@ -563,7 +583,7 @@ fn table() -> Table {
 
 #[test]
 fn every_decision_is_as_written_down() {
-    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/tests/decision_table/table.txt");
+    let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/decision_table/table.txt");
     let table = table();
     if shared::config::Env::from_process().get("NEXROLE_WRITE_DECISIONS").is_some() {
         std::fs::write(file, &table.text).unwrap();

@@ -12,7 +12,7 @@ use shared::db::pool::Pool;
 use shared::{
     background::{self, Next},
     db::{pool::within, tenant},
-    domain::{delivery::outcome::CallOutcome, roles::enforcement::first_look},
+    domain::{delivery::outcome::CallOutcome, roles::enforcement::first_check},
     ids::GuildId,
     store::{guild_roles, mapped_roles},
 };
@@ -63,10 +63,10 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
         for look in &unseen {
             // A role that nobody holds may be left out.
             let holders = counted.get(&look.role_id).copied().unwrap_or(0);
-            let enforcement = first_look(holders, look.ours);
+            let enforcement = first_check(holders, look.ours);
             tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
             let others = holders - look.ours;
-            mapped_roles::decide(&mut tenant, look.role_id, enforcement, others.max(0)).await?;
+            mapped_roles::record_first_check(&mut tenant, look.role_id, enforcement, others.max(0)).await?;
         }
         tenant.commit().await
     });
