@@ -11,7 +11,7 @@ use shared::{
     domain::{delivery::without_call, roles::work::MemberWork},
     ids::GuildId,
     store::{
-        guild_gates::{self, Ring},
+        guild_gates::{self, Scan},
         role_jobs,
     },
 };
@@ -43,14 +43,14 @@ pub(super) async fn guilds(
     limit: usize,
 ) -> Vec<Lease> {
     let Positions { urgent, all } = positions;
-    let mut rings = [(Ring::Urgent, urgent), (Ring::All, all)];
+    let mut scans = [(Scan::Urgent, urgent), (Scan::All, all)];
     if shared::clock::jitter() < OTHERS_FIRST {
-        rings.reverse();
+        scans.reverse();
     }
     let mut leases = Vec::new();
-    for (ring, position) in rings {
+    for (which, position) in scans {
         if leases.len() < limit {
-            leases.extend(scan(pool, lease, ring, position, limit - leases.len()).await);
+            leases.extend(scan(pool, lease, which, position, limit - leases.len()).await);
         }
     }
     leases
@@ -60,22 +60,26 @@ pub(super) async fn guilds(
 async fn scan(
     pool: &Pool,
     lease: Duration,
-    ring: Ring,
+    which: Scan,
     position: &mut Option<GuildId>,
     limit: usize,
 ) -> Vec<Lease> {
     let (owner, until) = (Uuid::new_v4(), Instant::now() + lease);
-    let scanned = async {
+    let scanning = async {
         let mut across = pool.across().await?;
-        let walk = guild_gates::lease(&mut across, ring, *position, limit, owner, lease).await?;
+        let scanned = guild_gates::lease(&mut across, which, *position, limit, owner, lease).await?;
         // The end, with nothing behind the position: what is before it may have work.
-        let ended = walk.leased.is_empty() && walk.position.is_none() && position.is_some();
-        if ended { guild_gates::lease(&mut across, ring, None, limit, owner, lease).await } else { Ok(walk) }
+        let ended = scanned.leased.is_empty() && scanned.position.is_none() && position.is_some();
+        if ended {
+            guild_gates::lease(&mut across, which, None, limit, owner, lease).await
+        } else {
+            Ok(scanned)
+        }
     };
-    match within(scanned).await {
-        Ok(walk) => {
-            *position = walk.position;
-            walk.leased.into_iter().map(|guild| Lease { guild, owner, until }).collect()
+    match within(scanning).await {
+        Ok(scanned) => {
+            *position = scanned.position;
+            scanned.leased.into_iter().map(|guild| Lease { guild, owner, until }).collect()
         }
         Err(error) => {
             tracing::warn!(%error, "guilds cannot be leased; trying again");

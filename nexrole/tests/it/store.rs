@@ -23,7 +23,7 @@ use shared::{
     },
     ids::{GuildId, RoleId, UserId},
     store::{
-        guild_gates::{self, Release, Ring},
+        guild_gates::{self, Release, Scan},
         members,
         role_grants::{self, Fence},
         role_jobs,
@@ -165,7 +165,7 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
         let pool = bot.clone();
         tokio::spawn(async move {
             let mut across = pool.across().await.unwrap();
-            guild_gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
+            guild_gates::lease(&mut across, Scan::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap().leased
         })
     });
     let mut seen = BTreeSet::new();
@@ -174,14 +174,14 @@ async fn a_guild_is_leased_by_one_worker_at_a_time() {
             assert!(seen.insert(guild), "{guild} was leased twice");
         }
     }
-    // Skipped locks may leave some; a walk around the ring finds the rest, and then none.
+    // Skipped locks may leave some; another scan finds the rest, and then none.
     let mut across = bot.across().await.unwrap();
     seen.extend(
-        guild_gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Scan::All, None, 100, Uuid::new_v4(), LEASE).await.unwrap().leased,
     );
     assert_eq!(seen.len(), 40);
     assert!(
-        guild_gates::lease(&mut across, Ring::All, None, 100, Uuid::new_v4(), LEASE)
+        guild_gates::lease(&mut across, Scan::All, None, 100, Uuid::new_v4(), LEASE)
             .await
             .unwrap()
             .leased
@@ -196,12 +196,12 @@ async fn the_ring_goes_on_behind_its_position() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 5).await;
     let mut across = bot.across().await.unwrap();
-    let walk =
-        guild_gates::lease(&mut across, Ring::All, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
-    assert_eq!(walk.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
-    assert_eq!(walk.position, None, "the ring's end");
-    let walk = guild_gates::lease(&mut across, Ring::All, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
-    assert_eq!(walk.position, Some(guild(2)), "as many as asked for: the next walk goes on behind them");
+    let scan =
+        guild_gates::lease(&mut across, Scan::All, Some(guild(3)), 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(scan.leased.into_iter().collect::<BTreeSet<_>>(), BTreeSet::from([guild(4), guild(5)]));
+    assert_eq!(scan.position, None, "the end");
+    let scan = guild_gates::lease(&mut across, Scan::All, None, 2, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(scan.position, Some(guild(2)), "as many as asked for: the next scan goes on behind them");
     drop(across);
     database.remove().await;
 }
@@ -213,11 +213,11 @@ async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
     let mut across = bot.across().await.unwrap();
     let pause = "UPDATE guild_gates SET open_at = 'infinity' WHERE guild_id < 600";
     sqlx::query(pause).execute(&database.pool).await.unwrap();
-    let walk = guild_gates::lease(&mut across, Ring::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
-    assert!(walk.leased.is_empty(), "the walk ends before it reaches the one that is open");
-    let walk =
-        guild_gates::lease(&mut across, Ring::All, walk.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
-    assert_eq!(walk.leased, [guild(600)]);
+    let scan = guild_gates::lease(&mut across, Scan::All, None, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert!(scan.leased.is_empty(), "the scan ends before it reaches the one that is open");
+    let scan =
+        guild_gates::lease(&mut across, Scan::All, scan.position, 10, Uuid::new_v4(), LEASE).await.unwrap();
+    assert_eq!(scan.leased, [guild(600)]);
     drop(across);
     database.remove().await;
 }
@@ -229,12 +229,12 @@ async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() 
     let mut across = bot.across().await.unwrap();
     let (slow, quick) = (Uuid::new_v4(), Uuid::new_v4());
     assert_eq!(
-        guild_gates::lease(&mut across, Ring::All, None, 1, slow, NO_LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Scan::All, None, 1, slow, NO_LEASE).await.unwrap().leased,
         [guild(1)]
     );
     let work = in_guild(&bot, 1, async |t| role_jobs::due(t, 10, 0.0).await).await;
     assert_eq!(
-        guild_gates::lease(&mut across, Ring::All, None, 1, quick, LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Scan::All, None, 1, quick, LEASE).await.unwrap().leased,
         [guild(1)]
     );
     let late = in_guild(&bot, 1, async |t| role_grants::intend(t, slow, &[intention()]).await).await;
@@ -279,7 +279,7 @@ async fn settling_twice_writes_one_audit_entry() {
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
+    guild_gates::lease(&mut across, Scan::All, None, 1, owner, LEASE).await.unwrap();
     let intended = intention();
     let now = clock::now();
     let confirmed = settled_by(intended.to, Step::Grant, false, &CallOutcome::Done, now);
@@ -370,14 +370,14 @@ async fn an_invitation_opens_a_gate_and_a_rate_limit_stays_closed() {
     let bot = with_jobs(&database, 2).await;
     let mut across = bot.across().await.unwrap();
     let owner = Uuid::new_v4();
-    guild_gates::lease(&mut across, Ring::All, None, 2, owner, LEASE).await.unwrap();
+    guild_gates::lease(&mut across, Scan::All, None, 2, owner, LEASE).await.unwrap();
     in_guild(&bot, 1, async |t| guild_gates::release(t, owner, GuildGate::Away(10004)).await).await;
     in_guild(&bot, 2, async |t| guild_gates::release(t, owner, GuildGate::Paused(LEASE)).await).await;
     for n in 1..=2 {
         in_guild(&bot, n, async |t| members::guild_available(t).await).await;
     }
     assert_eq!(
-        guild_gates::lease(&mut across, Ring::All, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased,
+        guild_gates::lease(&mut across, Scan::All, None, 9, Uuid::new_v4(), LEASE).await.unwrap().leased,
         [guild(1)]
     );
     drop(across);
@@ -393,7 +393,7 @@ async fn an_invitation_during_a_turn_is_not_lost() {
     for (invited, expected) in [(true, vec![guild(1)]), (false, vec![])] {
         let owner = Uuid::new_v4();
         assert_eq!(
-            guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap().leased,
+            guild_gates::lease(&mut across, Scan::All, None, 1, owner, LEASE).await.unwrap().leased,
             [guild(1)]
         );
         if invited {
@@ -402,7 +402,7 @@ async fn an_invitation_during_a_turn_is_not_lost() {
         in_guild(&bot, 1, async |t| guild_gates::release(t, owner, GuildGate::Away(10004)).await).await;
         let next = Uuid::new_v4();
         assert_eq!(
-            guild_gates::lease(&mut across, Ring::All, None, 1, next, LEASE).await.unwrap().leased,
+            guild_gates::lease(&mut across, Scan::All, None, 1, next, LEASE).await.unwrap().leased,
             expected
         );
         in_guild(&bot, 1, async |t| guild_gates::release(t, next, GuildGate::Open).await).await;

@@ -13,7 +13,7 @@ use crate::{
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
 };
 
-/// What this subscription gives now, in our books.
+/// What this subscription gives now, as our rows have it.
 pub async fn live(
     tenant: &mut Tenant,
     connection: ConnectionId,

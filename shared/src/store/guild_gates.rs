@@ -1,4 +1,4 @@
-//! A guild's gate: lease end and rate-limit pause in one column. Whoever holds the lease is alone with the guild.
+//! A guild's lease and its pause, in one column: nobody leases a guild before `open_at`. Whoever holds the lease is alone with the guild.
 
 use std::time::Duration;
 
@@ -15,29 +15,29 @@ use crate::{
     ids::GuildId,
 };
 
-/// How many guilds one walk looks at: a crowd of paused guilds must not make it long.
-const STEPS: i64 = 512;
+/// How many guilds one scan reads: many paused guilds must not make it long.
+const SCAN_LIMIT: i64 = 512;
 
-/// Which jobs a walk looks for.
+/// Guilds with which jobs a scan finds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ring {
+pub enum Scan {
     /// What one member asked for.
     Urgent,
     /// All.
     All,
 }
 
-/// What a walk came to.
+/// What a scan found.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Walk {
+pub struct Scanned {
     /// Leased, and ours.
     pub leased: Vec<GuildId>,
-    /// Where the next walk begins; `None`: at the ring's beginning.
+    /// Behind which guild the next scan begins; `None`: at the first one.
     pub position: Option<GuildId>,
 }
 
-/// The walk; `$jobs`: which jobs it looks for, in the words of the index that serves it.
-macro_rules! walk {
+/// The scan; `$jobs`: which jobs it finds, in the words of the index that serves it.
+macro_rules! scan {
     ($jobs:literal) => {
         concat!(
             "WITH RECURSIVE ring (guild_id, due_at, n) AS (
@@ -59,40 +59,40 @@ macro_rules! walk {
              RETURNING g.guild_id
          )
          SELECT ARRAY (SELECT guild_id FROM leased),
-                -- Only when it is needed: otherwise the walk stops as soon as enough are leased.
+                -- Only when it is needed: otherwise the scan stops as soon as enough are leased.
                 CASE WHEN (SELECT count(*) FROM leased) < $2 THEN (SELECT max(guild_id) FROM ring WHERE n = $5) END"
         )
     };
 }
 
-/// Leases up to `limit` guilds with due jobs, walking the ring of guilds from behind `after`.
+/// Leases up to `limit` guilds with due jobs, scanning guilds from behind `after`, round-robin.
 ///
-/// The walk skips from guild to guild through `role_jobs_ring`, or `role_jobs_urgent` (a loose index scan, written out because Postgres has
+/// The scan skips from guild to guild through `role_jobs_ring`, or `role_jobs_urgent` (a loose index scan, written out because Postgres has
 /// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
 /// at most, and the position moves on past paused ones, so that those behind them are not starved.
 pub async fn lease(
     crossing: &mut Crossing,
-    ring: Ring,
+    scan: Scan,
     after: Option<GuildId>,
     limit: usize,
     owner: Uuid,
     lease: Duration,
-) -> Result<Walk, sqlx::Error> {
-    let walk = match ring {
-        Ring::Urgent => walk!("state = 'pending' AND origin IN ('purchase', 'join', 'command')"),
-        Ring::All => walk!("state = 'pending'"),
+) -> Result<Scanned, sqlx::Error> {
+    let query = match scan {
+        Scan::Urgent => scan!("state = 'pending' AND origin IN ('purchase', 'join', 'command')"),
+        Scan::All => scan!("state = 'pending'"),
     };
-    let (leased, walked_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(walk)
+    let (leased, scanned_to): (Vec<GuildId>, Option<GuildId>) = sqlx::query_as(query)
         .bind(after.map_or(0, GuildId::to_i64))
         .bind(i64::try_from(limit).unwrap_or(i64::MAX))
         .bind(owner)
         .bind(lease.as_secs_f64())
-        .bind(STEPS)
+        .bind(SCAN_LIMIT)
         .fetch_one(crossing.db())
         .await?;
     let full = leased.len() >= limit;
-    let position = if full { leased.iter().max().copied() } else { walked_to };
-    Ok(Walk { leased, position })
+    let position = if full { leased.iter().max().copied() } else { scanned_to };
+    Ok(Scanned { leased, position })
 }
 
 /// Whether we still held the lease.

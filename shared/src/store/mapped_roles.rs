@@ -28,7 +28,7 @@ pub(super) async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx
 pub struct Unseen {
     /// The role.
     pub role_id: RoleId,
-    /// How many hold it because of us, as far as our books say.
+    /// How many hold it because of us, as far as our rows say.
     pub ours: i64,
 }
 
@@ -170,7 +170,7 @@ pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
     .await
 }
 
-/// What enforcing a role would change, as our books have it.
+/// What enforcing a role would change, as our rows have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
     /// Members who pay for it and do not have it by us. Who has it by hand already keeps it, and nothing happens.

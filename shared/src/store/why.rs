@@ -1,4 +1,4 @@
-//! Why a member has, or lacks, a role: evidence, books, jobs and history, as our database has them.
+//! Why a member has, or lacks, a role: evidence, grants, jobs and history, as our database has them.
 
 use super::{guild_gates, guild_roles};
 use crate::db::tenant::Tenant;

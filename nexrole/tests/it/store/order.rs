@@ -8,7 +8,7 @@ use shared::{
     domain::job::JobOrigin::{self, Bulk, Command, Join, Purchase, Recheck, Sweep},
     ids::UserId,
     store::{
-        guild_gates::{self, Ring},
+        guild_gates::{self, Scan},
         role_jobs,
     },
 };
@@ -73,16 +73,16 @@ async fn a_guild_with_a_buyer_goes_before_those_with_a_bulk() {
     jobs(&database.pool, 30, (9, 9), Purchase, "interval '0'").await;
     jobs(&database.pool, 40, (9, 9), Purchase, "interval '1 h'").await;
     let mut across = bot.across().await.unwrap();
-    let mut lease = async |ring, limit| {
-        let walk = guild_gates::lease(&mut across, ring, None, limit, Uuid::new_v4(), LEASE).await.unwrap();
-        walk.leased.into_iter().collect::<BTreeSet<_>>()
+    let mut lease = async |which, limit| {
+        let scan = guild_gates::lease(&mut across, which, None, limit, Uuid::new_v4(), LEASE).await.unwrap();
+        scan.leased.into_iter().collect::<BTreeSet<_>>()
     };
     assert_eq!(
-        lease(Ring::Urgent, 9).await,
+        lease(Scan::Urgent, 9).await,
         BTreeSet::from([guild(30)]),
         "the others have nothing urgent, or not yet"
     );
-    assert_eq!(lease(Ring::All, 2).await, BTreeSet::from([guild(1), guild(2)]));
+    assert_eq!(lease(Scan::All, 2).await, BTreeSet::from([guild(1), guild(2)]));
     drop(across);
     database.remove().await;
 }
@@ -109,12 +109,12 @@ async fn the_search_for_a_turn_does_not_grow_with_the_queue() {
         assert!(read < 100, "{read} rows for a turn (analyzed: {analyzed})");
         drop(tenant);
         let mut across = bot.across().await.unwrap();
-        for ring in [Ring::Urgent, Ring::All] {
+        for which in [Scan::Urgent, Scan::All] {
             sqlx::query("BEGIN").execute(across.unguarded()).await.unwrap();
-            let walk = guild_gates::lease(&mut across, ring, None, 1, Uuid::new_v4(), LEASE).await.unwrap();
-            assert_eq!(walk.leased, [guild(1)]);
+            let scan = guild_gates::lease(&mut across, which, None, 1, Uuid::new_v4(), LEASE).await.unwrap();
+            assert_eq!(scan.leased, [guild(1)]);
             let read = rows_read(across.unguarded()).await;
-            assert!(read < 100, "{read} rows for a walk of {ring:?} (analyzed: {analyzed})");
+            assert!(read < 100, "{read} rows for a scan of {which:?} (analyzed: {analyzed})");
             sqlx::query("ROLLBACK").execute(across.unguarded()).await.unwrap();
         }
     }

@@ -10,7 +10,7 @@ use shared::{
         roles::work::Manageability,
     },
     store::{
-        guild_gates::{self, Release, Ring},
+        guild_gates::{self, Release, Scan},
         guild_roles, role_health, role_jobs, settle,
     },
 };
@@ -32,7 +32,7 @@ async fn a_parked_role_is_seen_and_freed_by_a_call_that_works() {
         (RoleHealth::Parked { role: role(7), probe_in: NO_LEASE, code: 50013 }, Manageability::ProbeDue),
         (RoleHealth::Works(role(7)), Manageability::Manageable),
     ] {
-        guild_gates::lease(&mut across, Ring::All, None, 1, owner, LEASE).await.unwrap();
+        guild_gates::lease(&mut across, Scan::All, None, 1, owner, LEASE).await.unwrap();
         let mut turn = settlement(owner);
         turn.decisions = vec![Decision { role: Some(health), ..Decision::default() }];
         in_guild(&bot, 1, async |t| settle::settle(t, &turn).await).await;
@@ -98,7 +98,7 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     let database = Database::create().await;
     let bot = with_jobs(&database, 1).await;
     let owner = Uuid::new_v4();
-    guild_gates::lease(&mut bot.across().await.unwrap(), Ring::All, None, 1, owner, LEASE).await.unwrap();
+    guild_gates::lease(&mut bot.across().await.unwrap(), Scan::All, None, 1, owner, LEASE).await.unwrap();
     in_guild(&bot, 1, async |t| guild_roles::hint(t).await).await;
     let job = in_guild(&bot, 1, async |t| role_jobs::due(t, 1, 0.0).await).await[0].roles[0].jobs[0].id;
     let parked = "UPDATE role_jobs SET state = 'parked'";

@@ -23,7 +23,7 @@ pub enum Transition {
     End(Gift),
 }
 
-/// The changes that turn `live` (what this subscription gives now, in our books) into what it should give.
+/// The changes that turn `live` (what this subscription gives now, as our rows have it) into what it should give.
 /// `user` is whom its customer is linked to; `roles` are those mapped to its items.
 pub fn transitions(
     live: &BTreeSet<Gift>,

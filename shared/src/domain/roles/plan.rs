@@ -34,7 +34,7 @@ impl Member {
     }
 }
 
-/// One role of one member, as our books have it.
+/// One role of one member, as our rows have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleView {
     /// The role.
