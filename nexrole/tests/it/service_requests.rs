@@ -27,15 +27,15 @@ const KICK_MEMBERS: u128 = 1 << 1;
 const OF_TOMORROW: u128 = 1 << 62;
 
 fn keyring() -> Keyring {
-    Keyring::parse(ENCRYPTION_KEYS).unwrap()
+    Keyring::parse(ENCRYPTION_KEYS).expect("keys")
 }
 
 fn guild(world: &World) -> GuildId {
-    GuildId::from_u64(world.guild).unwrap()
+    GuildId::from_u64(world.guild).expect("an id")
 }
 
 fn about(user: u64) -> Question {
-    Question::MemberPermissions { user: UserId::from_u64(user).unwrap() }
+    Question::MemberPermissions { user: UserId::from_u64(user).expect("an id") }
 }
 
 /// As that service's own, beside the one that runs.
@@ -49,7 +49,7 @@ fn asker(world: &World, service: Service) -> ServiceRequests {
 
 async fn states(world: &World) -> Vec<String> {
     let states = "SELECT state FROM service_requests ORDER BY asked_at";
-    sqlx::query_scalar(states).fetch_all(world.db()).await.unwrap()
+    sqlx::query_scalar(states).fetch_all(world.db()).await.expect("the rows")
 }
 
 #[tokio::test]

@@ -100,11 +100,11 @@ fn outcomes() -> Vec<CallOutcome> {
 }
 
 fn user() -> UserId {
-    UserId::from_u64(1).unwrap()
+    UserId::from_u64(1).expect("an id")
 }
 
 fn role() -> RoleId {
-    RoleId::from_u64(7).unwrap()
+    RoleId::from_u64(7).expect("an id")
 }
 
 /// A job: why, whence, how many failures so far, how old in seconds, and whether it is due.
@@ -132,7 +132,7 @@ fn job_sets() -> Vec<Vec<Job>> {
 
 fn work(view: RoleView, manageability: Manageability, jobs: &[Job]) -> RoleWork {
     let jobs = jobs.iter().zip(1..).map(|(&(action, origin, attempts, age, is_due), n)| ClaimedJob {
-        id: JobId::from_u64(n).unwrap(),
+        id: JobId::from_u64(n).expect("an id"),
         user: user(),
         role: role(),
         action,
@@ -243,7 +243,7 @@ fn row(grant: Option<Grant>) -> String {
     let mut text = format!("{}{}", state_word(state), at(since));
     for (name, time) in [("absent", absent_since), ("look", look_at), ("taken", taken_at)] {
         if let Some(time) = time {
-            write!(text, " {name}{}", at(time)).unwrap();
+            write!(text, " {name}{}", at(time)).expect("a string takes it");
         }
     }
     if unseen {
@@ -338,11 +338,11 @@ struct Table {
 
 impl Table {
     fn section(&mut self, title: &str) {
-        writeln!(self.text, "\n# {title}").unwrap();
+        writeln!(self.text, "\n# {title}").expect("a string takes it");
     }
 
     fn case(&mut self, when: impl Display, then: impl Display) {
-        writeln!(self.text, "{when} => {then}").unwrap();
+        writeln!(self.text, "{when} => {then}").expect("a string takes it");
         self.cases += 1;
     }
 
@@ -407,7 +407,7 @@ fn table() -> Table {
     }
 
     table.section("A call, answered: step, row before the call | role | jobs | outcome => what becomes of jobs, row, role and guild");
-    let one = |step: Step| *calls.iter().find(|(_, planned)| planned.step == step).unwrap();
+    let one = |step: Step| *calls.iter().find(|(_, planned)| planned.step == step).expect("it was planned");
     for (view, planned) in &calls {
         for outcome in outcomes() {
             let is_first = one(planned.step) == (*view, *planned);
