@@ -94,6 +94,7 @@ fn the_domain_does_no_io() {
     // Of sqlx: how a word is written in a column.
     let allowed = [
         "serde::",
+        "serde_json::",
         "sqlx::Type",
         "std::collections::",
         "std::fmt",
