@@ -96,6 +96,9 @@ fn the_domain_does_no_io() {
         "serde::",
         "serde_json::",
         "sqlx::Type",
+        "std::borrow::Cow",
+        "std::str::FromStr",
+        "std::num::ParseIntError",
         "std::collections::",
         "std::fmt",
         "std::net::IpAddr",
@@ -104,6 +107,7 @@ fn the_domain_does_no_io() {
         "time::",
         "u128::",
         "usize::",
+        "uuid::Uuid",
     ];
     let of_others = shared.of_others("domain");
     assert!(of_others.len() > 10, "hardly anything was read: {of_others:?}");
