@@ -99,7 +99,7 @@ pub async fn take_due(crossing: &mut Crossing, again: Duration) -> Result<Option
 }
 
 /// Writes a list that Discord was asked for `age` ago; one that is older than what is known changes nothing. While a mapped role
-/// is suspended, there is another read after `suspended`: whoever mends the role may not be heard. The caller has taken
+/// is suspended, there is another read after `suspended`: whoever fixes the role may not be heard. The caller has taken
 /// [`super::role_mappings::hold`], so that no role is mapped between the reading of mapped roles below and the end.
 pub async fn write(
     tenant: &mut Tenant,

@@ -5,7 +5,7 @@
 //!
 //! Discord may be wrong once. An answer that says absent, gone, deleted or done is believed when it was given twice, five minutes
 //! apart, or was seen to be so at a look a minute later. A role that Discord shows without a row was given by a person, and stays.
-//! `shared/tests/role_grants.rs` walks through every history of bounded length with these very functions.
+//! `shared/tests/role_grants` walks through every history of bounded length with these very functions.
 
 use time::Duration;
 
