@@ -18,13 +18,13 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 const FILES: u64 = 4_096;
 
 /// Connections that a gateway has room for.
-pub(crate) fn places() -> usize {
+pub(crate) fn capacity() -> usize {
     shared::http::limits::Limits::default().connections
 }
 
 /// Lets this process open [`FILES`].
 #[track_caller]
-pub(crate) fn room_for_a_crowd() {
+pub(crate) fn allow_many_files() {
     let limit = getrlimit(Resource::Nofile);
     if limit.current.is_some_and(|files| files < FILES) {
         let more = Rlimit { current: Some(FILES), maximum: limit.maximum };

@@ -1,4 +1,4 @@
-//! What the walls cost. In: the same statements by a superuser, for whom there are none, and by the services. Out: a ratio.
+//! What row-level security costs. In: the same statements by a superuser, whom it does not bind, and by the services. Out: a ratio.
 
 use std::time::{Duration, Instant};
 
@@ -24,7 +24,7 @@ use crate::support::cluster::Database;
 
 /// What the walls cost: the same statements by a superuser, for whom there are none, and by the services, in turns.
 #[tokio::test]
-async fn the_walls_cost_ingest_and_settling_little() {
+async fn row_level_security_costs_ingest_and_settling_little() {
     let rounds = if full() { 400 } else { 20 };
     let database = Database::create().await;
     let connection = Connection { guild: guild(1), id: furnish(&database, 1, 1000).await.connection };
@@ -52,13 +52,15 @@ async fn the_walls_cost_ingest_and_settling_little() {
             let (gateway, bot) = if walled { (&gateway, &bot) } else { (&open_gateway, &open_bot) };
             let began = Instant::now();
             let mut across = gateway.across().await.unwrap();
-            let aside = if walled { Duration::ZERO } else { without_walls(across.unguarded()).await };
+            let aside =
+                if walled { Duration::ZERO } else { without_row_level_security(across.unguarded()).await };
             stripe_events::record(&mut across, &events).await.unwrap();
             spent[usize::from(walled)] += began.elapsed() - aside;
             drop(across);
             let began = Instant::now();
             let mut tenant = tenant::begin(bot, guild(1)).await.unwrap();
-            let aside = if walled { Duration::ZERO } else { without_walls(tenant.unguarded()).await };
+            let aside =
+                if walled { Duration::ZERO } else { without_row_level_security(tenant.unguarded()).await };
             assert_eq!(settle::settle(&mut tenant, &turn).await.unwrap(), Release::Released);
             tenant.commit().await.unwrap();
             spent[2 + usize::from(walled)] += began.elapsed() - aside;
@@ -86,7 +88,7 @@ async fn the_walls_cost_ingest_and_settling_little() {
 }
 
 /// Makes a session, or a transaction, its login's own: a superuser's. How long that took, which is not the statements' cost.
-async fn without_walls(db: &mut PgConnection) -> Duration {
+async fn without_row_level_security(db: &mut PgConnection) -> Duration {
     let began = Instant::now();
     sqlx::raw_sql("SET ROLE none").execute(&mut *db).await.unwrap();
     let superuser: String =

@@ -1,5 +1,5 @@
-//! Too much at once. In: a gateway that is a process of its own, and crowds before it. Out: honest events are answered, in bounded
-//! time and memory, and the process is still there.
+//! More connections, files and bytes at once than there is room for. In: a gateway that is a process of its own, overloaded. Out: honest
+//! events are answered, in bounded time and memory, and the process is still there.
 
 use std::{
     net::SocketAddr,
@@ -17,7 +17,7 @@ use tokio::{
 };
 
 use crate::support::{
-    overload::{PATIENCE, honest, places, room_for_a_crowd},
+    overload::{PATIENCE, allow_many_files, capacity, honest},
     own_server::NEXROLE,
     scale::scaled,
     signing::sign,
@@ -144,7 +144,7 @@ async fn json_bombs_cost_no_more_than_their_size() {
 /// Half-open heads, slow bodies, silent sockets and guesses of addresses, more than there is room for, from nine addresses.
 #[tokio::test]
 async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
-    room_for_a_crowd();
+    allow_many_files();
     let mut world = World::without_services().await;
     let path = format!("/webhooks/stripe/{}", world.sealed_tenant(SECOND_GUILD).await);
     let gateway = Gateway::start(&mut world, "flood").await;
@@ -162,7 +162,7 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
             crowd.drain(..100);
         }
     }
-    assert!(crowd.len() > places(), "{} came: no crowd", crowd.len());
+    assert!(crowd.len() > capacity(), "{} came: no crowd", crowd.len());
     let mut guessed = 0;
     let guess = |n: u64| {
         format!("POST /webhooks/stripe/{n:032x} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}")
@@ -192,7 +192,7 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
     };
     let waits = tokio::select! { () = guessing => unreachable!(), waits = events => waits };
     println!("30 honest events in the flood: half took {:?}, the slowest {:?}", waits[15], waits[29]);
-    assert!(crowd.len() > places() && guessed > 0, "{} stayed, {guessed} guesses: no flood", crowd.len());
+    assert!(crowd.len() > capacity() && guessed > 0, "{} stayed, {guessed} guesses: no flood", crowd.len());
     drop(crowd);
     gateway.end(world).await;
 }

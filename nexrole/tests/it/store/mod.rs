@@ -39,9 +39,13 @@ use uuid::Uuid;
 
 use crate::support::cluster::Database;
 
+mod activity_log;
+mod durability;
 mod erasure;
-mod order;
-mod refused;
+mod job_order;
+mod migrations;
+mod refused_roles;
+mod retention;
 
 const LEASE: Duration = Duration::from_secs(30);
 /// Over before anybody looks.

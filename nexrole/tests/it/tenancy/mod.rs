@@ -16,13 +16,13 @@ use sqlx::{AssertSqlSafe, PgConnection};
 use crate::support::cluster::Database;
 
 mod backup;
-mod cost;
-mod doors;
 mod ids;
-mod narrow;
+mod least_privilege;
+mod logins;
 mod owner;
+mod row_level_security;
 
-const LISTED: &str = include_str!("privileges.txt");
+const LISTED: &str = include_str!("../privileges.txt");
 const TABLES: &str =
     "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> '_sqlx_migrations'";
 /// The roles of a tenant's transaction.

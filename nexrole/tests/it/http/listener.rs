@@ -1,4 +1,4 @@
-//! The gateway's door under pressure: who is let in while others hold it, and what that costs whom.
+//! The gateway's listener under pressure: whose events get in while others hold every connection, and what that costs whom.
 
 use std::{
     collections::VecDeque,
@@ -28,7 +28,7 @@ use tokio::{
 };
 
 use crate::support::{
-    overload::{honest, places, room_for_a_crowd},
+    overload::{allow_many_files, capacity, honest},
     postgres_proxy::PostgresProxy,
     signing::{event, sign},
     tenants::{SECOND_GUILD, TENANT_SECRET},
@@ -48,7 +48,7 @@ async fn half_a_request(world: &World, from: [u8; 4]) -> Option<TcpStream> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn signed_events_get_in_while_two_addresses_fill_every_place_with_half_bodies() {
-    room_for_a_crowd();
+    allow_many_files();
     let mut world = World::without_services().await;
     world.start_gateway().await;
     let world = Arc::new(world);
@@ -74,7 +74,7 @@ async fn signed_events_get_in_while_two_addresses_fill_every_place_with_half_bod
     }
     // The gateway takes visitors in the order in which they came: when it answers, it has had all of these.
     let crowd = 512 + 400;
-    assert!(crowd > places());
+    assert!(crowd > capacity());
     world.until("every place is taken", async || held.load(SeqCst) == crowd).await;
     let mut longest = Duration::ZERO;
     for n in 0..20 {

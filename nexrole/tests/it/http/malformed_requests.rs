@@ -1,4 +1,4 @@
-//! The gateway's door, with everything behind it: slow visitors, malformed requests over every route, and clients that go away.
+//! The gateway's listener, with everything behind it: slow clients, malformed requests over every route, and clients that go away.
 
 use std::time::{Duration, Instant};
 

@@ -1,0 +1,8 @@
+//! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
+
+mod catalogue;
+mod disconnected_accounts;
+mod legacy_ids;
+mod payments;
+mod reconcile;
+mod stripe_faults;

@@ -1,0 +1,7 @@
+//! What the operator's commands do and say.
+
+mod doctor;
+mod erase;
+mod export;
+mod keys;
+mod pipes;

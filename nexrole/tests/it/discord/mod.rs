@@ -1,0 +1,12 @@
+//! What Discord answers and does, and what the bot makes of it.
+
+mod dangerous_roles;
+mod deleted_roles;
+mod enforcement;
+mod false_answers;
+mod gateway;
+mod job_priority;
+mod refusals;
+mod responses;
+mod retries;
+mod wait_reasons;

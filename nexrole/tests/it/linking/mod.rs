@@ -1,0 +1,3 @@
+//! Whose a purchase is.
+
+mod member_links;
