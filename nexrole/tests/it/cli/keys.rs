@@ -12,12 +12,9 @@ use std::{
 use secrecy::ExposeSecret;
 use serde_json::json;
 use shared::{
-    crypto::{CryptoError, Fingerprint, Keyring},
-    db::{pg_roles::Login, pool::Pool},
-    store::{
-        sealed::{self, Column, Sealed},
-        stripe_connections::{self, Connection},
-    },
+    crypto::{Fingerprint, Keyring},
+    db::pg_roles::Login,
+    store::stripe_connections::{self, Connection},
 };
 use testkit::scratch::Scratch;
 use tokio::{io::AsyncWriteExt as _, process::Command};
@@ -27,7 +24,7 @@ use crate::support::{
     own_server::NEXROLE,
     scale,
     signing::{event, sign},
-    tenants::{ENCRYPTION_KEYS, numbered},
+    tenants::{ENCRYPTION_KEYS, all_sealed, numbered},
     world::World,
 };
 
@@ -51,66 +48,6 @@ async fn run(database: &str, keys: &str, arguments: &[&str]) -> Output {
 
 fn text(output: &Output) -> String {
     format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
-}
-
-async fn all(operator: &Pool) -> Vec<Sealed> {
-    let mut across = operator.across().await.expect("a connection");
-    let mut all: Vec<Sealed> = Vec::new();
-    loop {
-        let page = sealed::page(&mut across, all.last()).await.expect("a page");
-        if page.is_empty() {
-            return all;
-        }
-        all.extend(page);
-    }
-}
-
-/// Whoever adds a sealed column must tell `keys rotate` of it.
-#[tokio::test]
-async fn every_column_of_bytes_is_known_to_be_sealed() {
-    let database = Database::create().await;
-    let columns: Vec<String> = sqlx::query_scalar(
-        "SELECT table_name || '.' || column_name FROM information_schema.columns
-          WHERE data_type = 'bytea' AND table_schema = 'public' AND table_name <> '_sqlx_migrations' ORDER BY 1",
-    )
-    .fetch_all(&database.pool)
-    .await
-    .unwrap();
-    let kept = Column::ALL.map(|column| format!("stripe_connections.{}", column.name()));
-    // Open for two seconds, and never again: there is nothing to seal anew.
-    let expiring = ["answer", "arguments"].map(|column| format!("service_requests.{column}"));
-    assert_eq!(columns, [expiring, kept].concat());
-    database.remove().await;
-}
-
-#[tokio::test]
-async fn a_sealed_value_opens_nowhere_but_in_its_own_column_of_its_own_tenants_row() {
-    let database = Database::create().await;
-    let keyring = ring(OLD);
-    let operator = database.login(Login::Operator);
-    for number in 0..2 {
-        numbered(&operator, OLD, number).await;
-    }
-    let nobodys = "UPDATE stripe_connections a SET api_key = b.api_key FROM stripe_connections b WHERE a.guild_id <> b.guild_id";
-    let columns = "UPDATE stripe_connections SET api_key = webhook_secrets, webhook_secrets = api_key";
-    for swap in [nobodys, columns] {
-        sqlx::query(swap).execute(&database.pool).await.unwrap();
-        let swapped = all(&operator).await;
-        let keys = swapped.iter().filter(|value| value.column == Column::ApiKey);
-        let errors: Vec<_> = keys.map(|value| value.opens(&keyring).unwrap_err()).collect();
-        assert_eq!(errors, [0, 1].map(|_| CryptoError::Refused("old".into())), "{swap}");
-        // And back.
-        sqlx::query(swap).execute(&database.pool).await.unwrap();
-    }
-    assert!(all(&operator).await.iter().all(|value| value.opens(&keyring).is_ok()));
-    let known = all(&operator).await;
-    let place = known[0].connection.place("api_key");
-    for part in
-        ["stripe_connections", &known[0].connection.guild.to_string(), &known[0].connection.id.to_string()]
-    {
-        assert!(place.split('/').any(|word| word == part), "{place} does not name {part}");
-    }
-    database.remove().await;
 }
 
 #[tokio::test]
@@ -169,7 +106,7 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
             (operator.clone(), ring(&both), Arc::clone(&over), Arc::clone(&opened));
         async move {
             while !over.load(SeqCst) {
-                for value in all(&pool).await {
+                for value in all_sealed(&pool).await {
                     value.opens(&keyring).expect("it opens, sealed by whichever key");
                     opened.fetch_add(1, SeqCst);
                 }
@@ -188,23 +125,15 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
             }
         }
     });
-    let on_old = "SELECT count(*) FROM stripe_connections
-                   WHERE substr(api_key, 3, 3) = 'old'::bytea OR substr(webhook_secrets, 3, 3) = 'old'::bytea";
-    let left = async || -> i64 { sqlx::query_scalar(on_old).fetch_one(&database.pool).await.unwrap() };
+    let left = async || database.connections_sealed_with("old").await;
     for kill in 1..=kills {
         // Somebody holds a row in the middle of what is left, and there it dies. Watching how far it got, and killing it then,
         // would kill it too late on a busy machine: once it is through, nothing is left for the next.
-        let middle = 200_000_000_000_000_000 + servers * kill / (kills + 1) / 2 * 2;
-        let mut hold = database.pool.begin().await.unwrap();
-        let row = "SELECT FROM stripe_connections WHERE guild_id = $1 FOR UPDATE";
-        let held = sqlx::query(row).bind(i64::try_from(middle).unwrap()).execute(&mut *hold).await.unwrap();
-        assert_eq!(held.rows_affected(), 1);
+        let hold = database.hold_numbered(servers * kill / (kills + 1) / 2 * 2).await;
         let mut running =
             nexrole(&database.url, &both, &["keys", "rotate"]).stdout(Stdio::null()).spawn().unwrap();
-        let arrived = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
-                          AND wait_event_type = 'Lock' AND query LIKE 'UPDATE stripe_connections SET api_key = $4%'";
         let began = std::time::Instant::now();
-        while sqlx::query_scalar::<_, i64>(arrived).fetch_one(&database.pool).await.unwrap() == 0 {
+        while !database.a_rotation_waits().await {
             let ended = running.try_wait().unwrap();
             assert!(ended.is_none(), "kill {kill}: it ended with {ended:?} before it came to the row");
             assert!(began.elapsed() < Duration::from_secs(60), "kill {kill}: it does not come to the row");
@@ -221,7 +150,7 @@ async fn rotation_under_load_with_kills_loses_nothing_and_leaves_nothing_on_the_
     writer.await.expect("every connection was made");
     println!("{kills} kills, each half way; {} values opened meanwhile", opened.load(SeqCst));
     assert_eq!(left().await, 0);
-    let values = all(&operator).await;
+    let values = all_sealed(&operator).await;
     assert_eq!(values.len() as u64, servers * 2);
     assert!(values.iter().all(|value| value.opens(&ring(NEW)).is_ok()), "the old key is not needed any more");
     let again = run(&database.url, NEW, &["keys", "rotate"]).await;
@@ -293,7 +222,7 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     }
     let keyless = run(&database.url, "", &[&connect[..], &[&key]].concat()).await;
     assert_eq!(keyless.status.code(), Some(78), "{}", text(&keyless));
-    assert!(all(&operator).await.is_empty(), "nothing was stored by what was refused");
+    assert!(all_sealed(&operator).await.is_empty(), "nothing was stored by what was refused");
 
     let arguments = [&connect[..], &["-", "--webhook-secret-file", &secret]].concat();
     let mut child = nexrole(&database.url, OLD, &arguments);
@@ -302,7 +231,7 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     child.stdin.take().unwrap().write_all(b"rk_test_canary\n").await.unwrap();
     let done = child.wait_with_output().await.unwrap();
     assert!(done.status.success() && !text(&done).contains("canary"), "{}", text(&done));
-    let values = all(&operator).await;
+    let values = all_sealed(&operator).await;
     let opened: Vec<String> = values
         .iter()
         .map(|value| {
@@ -318,10 +247,11 @@ async fn connect_seals_what_files_hold_and_takes_no_secret_key() {
     assert!(text(&links).contains("Its webhook secret stays as it was."), "{}", text(&links));
     let same = run(&database.url, OLD, &[&connect[..], &[&renewed]].concat()).await;
     assert!(same.status.success(), "{}", text(&same));
-    let kept = "SELECT metadata_links AND webhook_secrets IS NOT NULL FROM stripe_connections";
-    assert!(sqlx::query_scalar::<_, bool>(kept).fetch_one(&database.pool).await.unwrap());
-    let audited = "SELECT string_agg(actor || ' ' || action || ' ' || change::text, E'\n' ORDER BY audit_id) FROM audit_log";
-    let audited: String = sqlx::query_scalar(audited).fetch_one(&database.pool).await.unwrap();
+    assert!(database.the_connection_links_and_verifies().await);
+    let audited = database.audited_changes().await.join(
+        "
+",
+    );
     let prints = ["rk_test_canary", "rk_test_canary_renewed", "whsec_canary"]
         .map(|secret| Fingerprint::of(&secret.into()).to_string());
     let expected = [

@@ -31,34 +31,21 @@ pub(super) async fn doubled(world: &World) -> Vec<String> {
 
 /// A subscription of these tests gives access once and takes it once.
 async fn access(world: &World, wrong: &mut Vec<String>) {
-    let rows: Vec<(String, String, i64)> = sqlx::query_as(
-        "SELECT split_part(cause, ' ', 1), action, count(*) FROM audit_log WHERE action LIKE 'access.%'
-          GROUP BY 1, 2 HAVING count(*) > 1",
-    )
-    .fetch_all(world.db())
-    .await
-    .expect("the query is good");
-    wrong.extend(
-        rows.iter().map(|(subscription, action, count)| format!("{action} {count} times for {subscription}")),
-    );
+    let repeated = world.repeated_access_changes().await;
+    let repeated = repeated.iter();
+    wrong.extend(repeated.map(|(action, purchase, count)| format!("{action} {count} times for {purchase}")));
 }
 
 /// Per member the audited transitions are granted, revoked, granted, …, and add up to what Discord's own log adds up to.
 /// A removal whose answer died with the bot may be written as a loss, if the member pays again before the next look; the two
 /// changes of such a gap may even be missing both. What was never done is never written.
 async fn roles(world: &World, wrong: &mut Vec<String>) {
-    let rows: Vec<(i64, String)> = sqlx::query_as(
-        "SELECT user_id, action FROM audit_log WHERE action IN ('role.granted', 'role.revoked', 'role.lost') ORDER BY audit_id",
-    )
-    .fetch_all(world.db())
-    .await
-    .expect("the query is good");
     let mut ours: BTreeMap<u64, Tally> = BTreeMap::new();
-    for (user, action) in rows {
-        let tally = ours.entry(user.unsigned_abs()).or_default();
-        let granted = action == "role.granted";
+    for (user, granted) in world.role_transitions().await {
+        let tally = ours.entry(user).or_default();
         if tally.held() == granted {
-            wrong.push(format!("{action} twice in a row for {user}"));
+            let word = if granted { "given" } else { "taken or lost" };
+            wrong.push(format!("{word} twice in a row for {user}"));
         }
         tally.count(granted);
     }

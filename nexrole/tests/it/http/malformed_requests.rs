@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use serde_json::{Value, json};
-use shared::{
-    db::{pg_roles::Login, pool, tenant},
-    http::headers,
-    ids::GuildId,
-};
+use shared::http::headers;
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
     net::TcpStream,
 };
 use webhook_gateway::router::routes;
 
-use crate::support::{scale::scaled, signing::event, world::World};
+use crate::support::{
+    scale::scaled,
+    signing::{event, sign},
+    world::{SECRET, World},
+};
 
 fn address(world: &World) -> &str {
     world.gateway_url.trim_start_matches("http://")
@@ -183,36 +183,7 @@ async fn generated_requests_over_all_routes_get_a_proper_answer_and_write_nothin
     world.close().await;
 }
 
-/// sqlx 0.9.0 can put a connection back inside a transaction. Here the pool has one, so that everybody would meet it.
-#[tokio::test]
-async fn a_begin_that_is_dropped_half_way_costs_no_later_write() {
-    let world = World::without_services().await;
-    let pool = pool::pool(world.database_url(), 1, Login::Gateway).unwrap();
-    let guild: GuildId = "222222222222222222".parse().unwrap();
-    let table = "CREATE TABLE kept (n bigint); GRANT INSERT ON kept TO nexrole_ingest";
-    sqlx::raw_sql(table).execute(world.db()).await.unwrap();
-    let mut random = StdRng::seed_from_u64(7);
-    let rounds = scaled(300, 10_000);
-    for n in 0..rounds {
-        let micros = random.random_range(0..800);
-        let begin = async {
-            let tenant = tenant::begin(&pool, guild).await.unwrap();
-            tokio::time::sleep(Duration::from_secs(1)).await;
-            drop(tenant);
-        };
-        drop(tokio::time::timeout(Duration::from_micros(micros), begin).await);
-        let insert = sqlx::query("INSERT INTO kept VALUES ($1)").bind(i64::try_from(n).unwrap());
-        // As the role across tenants, and with no tenant: the other may not insert here.
-        insert.execute(pool.across().await.unwrap().unguarded()).await.unwrap();
-    }
-    let kept = world.number("SELECT count(*) FROM kept").await;
-    assert_eq!(kept, i64::try_from(rounds).unwrap(), "seen by another connection");
-    assert_eq!(world.idle_transactions().await, 0);
-    pool.close().await;
-    world.close().await;
-}
-
-/// The same of clients of the gateway, at random moments of a request, when everybody shares one connection.
+/// As `store::abandoned_transactions`, of clients of the gateway, at random moments of a request, when everybody shares one connection.
 #[tokio::test]
 async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
     let mut world = World::without_services().await;
@@ -220,7 +191,7 @@ async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
     let mut random = StdRng::seed_from_u64(11);
     for n in 0..scaled(300, 10_000) {
         let body = event(&format!("evt_gone_{n}"), "new.type", &json!({}), false);
-        let signature = crate::support::signing::sign(&body, crate::support::world::SECRET);
+        let signature = sign(&body, SECRET);
         let endpoint = if n % 3 == 0 { format!("/{:032x}", random.random::<u128>()) } else { String::new() };
         let path = if n % 5 == 0 { "/readyz".to_owned() } else { format!("/webhooks/stripe{endpoint}") };
         let method = if n % 5 == 0 { "GET" } else { "POST" };
@@ -241,7 +212,7 @@ async fn clients_that_go_away_at_random_leave_no_transaction_behind() {
         assert_eq!(ready.status(), 200);
     }
     assert_eq!(world.events_where(|event| event.event_id.starts_with("evt_after_")).await, 20);
-    world.until("no transaction is open", async || world.idle_transactions().await == 0).await;
+    world.until("no transaction is open", async || world.database().idle_transactions().await == 0).await;
     world.close().await;
 }
 

@@ -39,6 +39,7 @@ use uuid::Uuid;
 
 use crate::support::cluster::Database;
 
+mod abandoned_transactions;
 mod activity_log;
 mod durability;
 mod erasure;
@@ -46,6 +47,7 @@ mod job_order;
 mod migrations;
 mod refused_roles;
 mod retention;
+mod sealed_columns;
 
 const LEASE: Duration = Duration::from_secs(30);
 /// Over before anybody looks.

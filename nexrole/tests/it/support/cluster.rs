@@ -87,6 +87,20 @@ impl Database {
         sqlx::query(statement).execute(&mut db).await.expect("they are ended");
     }
 
+    /// Ends every session of our programs. Out: how many.
+    pub(crate) async fn hang_up_on_services(&self) -> i64 {
+        let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+            WHERE application_name = 'nexrole' AND pid <> pg_backend_pid() AND datname = current_database()";
+        sqlx::query_scalar(statement).fetch_one(&self.pool).await.expect("they are ended")
+    }
+
+    /// Connections that sit inside a transaction and do nothing.
+    pub(crate) async fn idle_transactions(&self) -> i64 {
+        let query = "SELECT count(*) FROM pg_stat_activity
+                      WHERE datname = current_database() AND state LIKE 'idle in transaction%'";
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("the query is good")
+    }
+
     /// Every row of every table, as text.
     pub(crate) async fn rows_by_table(&self) -> BTreeMap<String, Vec<String>> {
         let tables = "SELECT schemaname::text, tablename::text FROM pg_tables

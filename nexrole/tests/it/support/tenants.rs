@@ -7,12 +7,13 @@ use shared::{
     domain::audit::Actor,
     ids::GuildId,
     store::{
-        sealed::Column,
+        sealed::{self, Column, Sealed},
         stripe_connections::{self, Connection},
     },
 };
+use sqlx::{Postgres, Transaction};
 
-use super::world::World;
+use super::{cluster::Database, world::World};
 
 /// Of the world's services, and of everything that is sealed for them.
 pub(crate) const ENCRYPTION_KEYS: &str = "k1:AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=";
@@ -81,5 +82,57 @@ impl World {
     /// Another server, with [`TENANT_SECRET`]. Out: the last part of the address of its webhooks.
     pub(crate) async fn sealed_tenant(&self, guild: &str) -> String {
         NewTenant::new(guild, TENANT_SECRET).connect(&self.login(Login::Operator)).await.endpoint
+    }
+}
+
+/// Every secret that is sealed, whose ever it is.
+pub(crate) async fn all_sealed(operator: &Pool) -> Vec<Sealed> {
+    let mut across = operator.across().await.expect("a connection");
+    let mut all: Vec<Sealed> = Vec::new();
+    loop {
+        let page = sealed::page(&mut across, all.last()).await.expect("a page");
+        if page.is_empty() {
+            return all;
+        }
+        all.extend(page);
+    }
+}
+
+impl Database {
+    /// Connections of which a secret is sealed with the key of this id, which has three letters.
+    pub(crate) async fn connections_sealed_with(&self, key: &str) -> i64 {
+        let query = "SELECT count(*) FROM stripe_connections
+                      WHERE substr(api_key, 3, 3) = $1 OR substr(webhook_secrets, 3, 3) = $1";
+        sqlx::query_scalar(query).bind(key.as_bytes()).fetch_one(&self.pool).await.expect("the query is good")
+    }
+
+    /// Somebody holds the connection of this numbered server, until the transaction ends.
+    pub(crate) async fn hold_numbered(&self, number: u64) -> Transaction<'static, Postgres> {
+        let mut hold = self.pool.begin().await.expect("Postgres is up");
+        let row = "SELECT FROM stripe_connections WHERE guild_id = $1 FOR UPDATE";
+        let guild = i64::try_from(200_000_000_000_000_000 + number).expect("a snowflake");
+        let held = sqlx::query(row).bind(guild).execute(&mut *hold).await.expect("the query is good");
+        assert_eq!(held.rows_affected(), 1, "there is such a server");
+        hold
+    }
+
+    /// `nexrole keys rotate` has come to a connection that somebody holds.
+    pub(crate) async fn a_rotation_waits(&self) -> bool {
+        let query = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                        AND wait_event_type = 'Lock' AND query LIKE 'UPDATE stripe_connections SET api_key = $4%'";
+        let waiting: i64 = sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("the query is good");
+        waiting > 0
+    }
+
+    /// The one connection follows metadata, and has a webhook secret.
+    pub(crate) async fn the_connection_links_and_verifies(&self) -> bool {
+        let query = "SELECT metadata_links AND webhook_secrets IS NOT NULL FROM stripe_connections";
+        sqlx::query_scalar(query).fetch_one(&self.pool).await.expect("the query is good")
+    }
+
+    /// Who did what, and what was before and after, oldest first.
+    pub(crate) async fn audited_changes(&self) -> Vec<String> {
+        let query = "SELECT actor || ' ' || action || ' ' || change::text FROM audit_log ORDER BY audit_id";
+        sqlx::query_scalar(query).fetch_all(&self.pool).await.expect("the query is good")
     }
 }

@@ -244,7 +244,7 @@ impl World {
         sqlx::query_as(query).fetch_all(self.db()).await.expect("the query is good")
     }
 
-    pub(crate) async fn number(&self, query: &'static str) -> i64 {
+    pub(super) async fn number(&self, query: &'static str) -> i64 {
         sqlx::query_scalar(query).fetch_one(self.db()).await.expect("the query is good")
     }
 
@@ -527,6 +527,29 @@ impl World {
         .expect("the query is good")
     }
 
+    /// What a purchase began or ended more than once: the action, the purchase, and how often.
+    pub(crate) async fn repeated_access_changes(&self) -> Vec<(String, String, i64)> {
+        sqlx::query_as(
+            "SELECT action, split_part(cause, ' ', 1), count(*) FROM audit_log WHERE action LIKE 'access.%'
+              GROUP BY 1, 2 HAVING count(*) > 1",
+        )
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good")
+    }
+
+    /// Every role that was given, taken or lost, oldest first: the member, and whether it was given.
+    pub(crate) async fn role_transitions(&self) -> Vec<(u64, bool)> {
+        let rows: Vec<(i64, bool)> = sqlx::query_as(
+            "SELECT user_id, action = 'role.granted' FROM audit_log
+              WHERE action IN ('role.granted', 'role.revoked', 'role.lost') ORDER BY audit_id",
+        )
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good");
+        rows.iter().map(|(user, granted)| (user.unsigned_abs(), *granted)).collect()
+    }
+
     /// Member, role and `add` or `remove`, as the audit log has it.
     pub(super) async fn audited_changes(&self) -> Vec<(u64, u64, &'static str)> {
         let rows: Vec<(i64, i64, String)> = sqlx::query_as(
@@ -546,15 +569,6 @@ impl World {
         let open = "SELECT (SELECT count(*) FROM role_jobs WHERE state = 'pending')
                          + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
         self.number(open).await == 0
-    }
-
-    /// Connections that sit inside a transaction and do nothing.
-    pub(crate) async fn idle_transactions(&self) -> i64 {
-        self.number(
-            "SELECT count(*) FROM pg_stat_activity
-              WHERE datname = current_database() AND state LIKE 'idle in transaction%'",
-        )
-        .await
     }
 }
 
