@@ -94,11 +94,8 @@ fn the_domain_does_no_io() {
     // Of sqlx: how a word is written in a column.
     let allowed = [
         "serde::",
-        "serde_json::",
         "sqlx::Type",
         "std::borrow::Cow",
-        "std::str::FromStr",
-        "std::num::ParseIntError",
         "std::collections::",
         "std::fmt",
         "std::net::IpAddr",

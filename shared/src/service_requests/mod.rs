@@ -3,6 +3,8 @@
 //!
 //! Arguments and answers are sealed for their row. A NOTIFY wakes the other side, and polling makes up for a lost one.
 
+mod wire;
+
 use std::{
     sync::Arc,
     time::{Duration, Instant},
@@ -20,10 +22,12 @@ use crate::{
         pool::{Pool, within},
         tenant,
     },
-    domain::service_request::{Answer, Question, Service, Unreadable},
+    domain::service_request::{Answer, Question, Service},
     ids::GuildId,
     store::service_requests::{self, Asked, Reply, Standing, channel, place},
 };
+
+use self::wire::Unreadable;
 
 /// How long a question is waited for, and how long it may take to let it expire: together two seconds.
 const WAIT: Duration = Duration::from_millis(1750);
@@ -48,7 +52,7 @@ pub enum AskError {
     Expired,
     #[error("the answer cannot be read: {0}. Both services need the same ENCRYPTION_KEYS")]
     Sealed(#[from] CryptoError),
-    #[error("the answer is none to this question")]
+    #[error("the answer cannot be read: bring both services to the same release")]
     Malformed,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
@@ -63,8 +67,6 @@ enum CannotAnswer {
     Sealed(#[from] CryptoError),
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    #[error("an answer cannot be written: {0}")]
-    Json(#[from] serde_json::Error),
     #[error("no answer to this kind of question is ours to give")]
     NotOurs,
 }
@@ -101,7 +103,7 @@ impl ServiceRequests {
         match reply {
             Some(Reply::Answer(sealed)) => {
                 let answer = keyring.open(&place(guild, request, "answer"), &sealed)?;
-                serde_json::from_str(answer.expose_secret()).map_err(|_| AskError::Malformed)
+                wire::read_answer(answer.expose_secret()).map_err(|_| AskError::Malformed)
             }
             Some(Reply::NotKnown) => Err(AskError::NotKnown),
             Some(Reply::Failed) => Err(AskError::Failed),
@@ -116,10 +118,11 @@ impl ServiceRequests {
         question: &Question,
         keyring: &Keyring,
     ) -> Result<(), AskError> {
-        let arguments = keyring.seal(&place(guild, request, "arguments"), question.arguments().as_bytes())?;
+        let (kind, arguments) = wire::write_question(question).map_err(|_| AskError::Malformed)?;
+        let arguments = keyring.seal(&place(guild, request, "arguments"), arguments.as_bytes())?;
         let mut tenant = tenant::begin(&self.pool, guild).await?;
-        let (kind, patience) = (question.kind(), WAIT + EXPIRE_WITHIN);
-        service_requests::ask(&mut tenant, request, self.service, kind, &arguments, patience).await?;
+        let patience = WAIT + EXPIRE_WITHIN;
+        service_requests::ask(&mut tenant, request, self.service, &kind, &arguments, patience).await?;
         tenant.commit().await?;
         self.announce().await;
         Ok(())
@@ -263,9 +266,9 @@ impl ServiceRequests {
         let until = Instant::now() + asked.left.saturating_sub(ANSWER_MARGIN);
         let keyring = self.keyring.as_ref().ok_or(CannotAnswer::NoKeys)?;
         let arguments = keyring.open(&place(guild, request, "arguments"), &asked.arguments)?;
-        let question = Question::read(&asked.kind, arguments.expose_secret())?;
+        let question = wire::read_question(&asked.kind, arguments.expose_secret())?;
         let answer = answer(guild, question, until).await.ok_or(CannotAnswer::NotOurs)?;
-        let json = serde_json::to_string(&answer)?;
+        let json = wire::write_answer(&answer)?;
         Ok(keyring.seal(&place(guild, request, "answer"), json.as_bytes())?)
     }
 }
