@@ -1,8 +1,9 @@
 //! What both services must agree on: ids, the rules of the domain, the database, configuration, encryption.
 //!
-//! `domain` is pure: no IO, clock, randomness or logging. `store` holds all SQL. Nothing here knows Stripe's or
-//! Discord's client libraries.
+//! `domain` is pure: no IO, clock, randomness or logging. `store` holds all SQL, `actions` what an owner
+//! may do. Nothing here knows Stripe's or Discord's client libraries.
 
+pub mod actions;
 pub mod background;
 pub mod clock;
 pub mod config;

@@ -10,20 +10,14 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
+    actions::connect::{Account, ConnectError, Connected, Webhook, connect},
     config::Env,
-    crypto::Fingerprint,
-    db::{pool::Pool, tenant},
-    domain::audit::{Actor, AuditAction, AuditEntry, Change},
+    db::{authorized::Authorized, pool::Pool},
     ids::GuildId,
-    store::{
-        audit_log,
-        sealed::Column,
-        stripe_connections::{self, Connection},
-        stripe_cursors,
-    },
 };
 use webhook_gateway::config::{mode, split_secrets};
 
+use super::guild::failed;
 use crate::settings;
 
 const STDIN: &str = "-";
@@ -54,10 +48,6 @@ pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow
     let keyring = settings::required(settings::keyring(env)?)?;
     let Arguments { guild, key_file, webhook_secret_file, label, metadata_links } = arguments;
     ensure!(
-        label != stripe_connections::ENVIRONMENT,
-        "the label '{label}' is taken by what variables describe"
-    );
-    ensure!(
         key_file != Path::new(STDIN) || webhook_secret_file.as_deref() != Some(Path::new(STDIN)),
         "only one of the two can come from stdin"
     );
@@ -71,58 +61,30 @@ pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow
         bail!("what is in --webhook-secret-file is not a list of whsec_… separated by commas");
     }
 
-    let mut tenant = tenant::begin(pool, *guild).await.context("the database cannot be reached")?;
-    stripe_connections::ensure_guild(&mut tenant).await?;
-    let id =
-        stripe_connections::ensure(&mut tenant, Actor::Operator, label, livemode, *metadata_links).await?;
-    stripe_cursors::ensure(&mut tenant, id).await?;
-    let connection = Connection { guild: *guild, id };
-    let seal = |column: Column, secret: &SecretString| {
-        keyring.seal(&connection.place(column.name()), secret.expose_secret().as_bytes())
+    let account = Account {
+        label,
+        livemode,
+        api_key: &key,
+        webhook_secrets: secrets.as_ref(),
+        metadata_links: *metadata_links,
     };
-    let (key_before, secrets_before) = stripe_connections::sealed(&mut tenant, id).await?;
-    let opened = |column: Column, sealed: Option<&Vec<u8>>| {
-        sealed.and_then(|sealed| keyring.open(&connection.place(column.name()), sealed).ok())
+    let by = Authorized::operator(pool, *guild)?;
+    let (endpoint, webhook) = match connect(pool, &by, &keyring, &account).await {
+        Ok(Connected::Connected { endpoint_id, webhook }) => (endpoint_id, webhook),
+        Ok(Connected::ReservedLabel) => bail!("the label '{label}' is taken by what variables describe"),
+        Err(ConnectError::Action(error)) => return Err(failed(*guild, error)),
+        Err(ConnectError::Seal(error)) => return Err(error.into()),
     };
-    let change = Change::default().secrets(
-        Column::ApiKey.name(),
-        &prints(opened(Column::ApiKey, key_before.as_ref()).as_ref()),
-        &prints(Some(&key)),
-    );
-    let change = match &secrets {
-        None => change,
-        given => change.secrets(
-            Column::WebhookSecrets.name(),
-            &prints(opened(Column::WebhookSecrets, secrets_before.as_ref()).as_ref()),
-            &prints(given.as_ref()),
-        ),
-    };
-    let key = seal(Column::ApiKey, &key)?;
-    let secrets = secrets.map(|secrets| seal(Column::WebhookSecrets, &secrets)).transpose()?;
-    stripe_connections::seal(&mut tenant, id, Some(&key), secrets.as_deref()).await?;
-    if !change.is_empty() {
-        let cause = format!("connection {id}: secrets");
-        let entry = AuditEntry::new(Actor::Operator, AuditAction::ConnectionSet, cause).change(change);
-        audit_log::record(&mut tenant, &entry).await?;
-    }
-    let endpoint = stripe_connections::endpoint_id(&mut tenant, id).await?;
-    tenant.commit().await?;
     println!("Connected server {guild} ({}).", if livemode { "live" } else { "test" });
     println!("Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{endpoint}");
-    match (secrets, secrets_before) {
-        (Some(_), _) => {}
-        (None, Some(_)) => println!("Its webhook secret stays as it was."),
-        (None, None) => {
+    match webhook {
+        Webhook::Given => {}
+        Webhook::Kept => println!("Its webhook secret stays as it was."),
+        Webhook::None => {
             println!("Then connect again with --webhook-secret-file; until then events are polled.");
         }
     }
     Ok(())
-}
-
-/// Of a list, each by itself. None for what cannot be opened any more.
-fn prints(secrets: Option<&SecretString>) -> Vec<Fingerprint> {
-    let each = |one: &str| Fingerprint::of(&SecretString::from(one.trim()));
-    secrets.map(|secrets| secrets.expose_secret().split(',').map(each).collect()).unwrap_or_default()
 }
 
 /// Trimmed: editors end files with a new line.

@@ -6,6 +6,9 @@ use shared::{
 };
 use time::{OffsetDateTime, macros::format_description};
 
+/// What became of a role, and what to do about it.
+pub(super) const DELETED: &str = "was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`)";
+
 /// Why nothing is changed in the whole server, and for how long.
 pub(super) fn held_up(closed: Closed) -> String {
     let until = when(closed.until());

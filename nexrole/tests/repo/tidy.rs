@@ -167,6 +167,16 @@ fn the_store_lets_nobody_choose_the_guild_of_a_connection() {
     }
 }
 
+/// Its login is what lets the operator act for every server's owner.
+#[test]
+fn only_the_operators_commands_use_the_operators_login() {
+    let elsewhere = product().filter(|(path, _)| {
+        let allowed = ["nexrole/src/cli", "nexrole/src/keys", "shared/src/db"];
+        !allowed.iter().any(|folder| path.starts_with(folder))
+    });
+    none_has(&["Login::Operator", "Authorized::operator"], elsewhere, "services are not the operator");
+}
+
 #[test]
 fn stripe_and_discord_stay_in_their_crates() {
     let shared = product().filter(|(path, _)| path.starts_with("shared"));

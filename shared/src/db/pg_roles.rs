@@ -45,19 +45,23 @@ impl Login {
         match self {
             Self::Gateway => &["nexrole_ingest", "nexrole_gateway", "nexrole_retention"],
             Self::Bot => &["nexrole_worker", "nexrole_bot"],
-            Self::Operator => &["nexrole_operator"],
+            Self::Operator => &["nexrole_operator", OWNER],
             Self::Retention => &["nexrole_retention"],
         }
     }
 }
 
+/// The role of a transaction that acts for a guild's owner, whoever's login it is.
+pub(crate) const OWNER: &str = "nexrole_owner";
+
 /// Every role. None may log in, own anything, or pass by row-level security.
-pub const ROLES: [&str; 6] = [
+pub const ROLES: [&str; 7] = [
     "nexrole_gateway",
     "nexrole_ingest",
     "nexrole_bot",
     "nexrole_worker",
     "nexrole_operator",
+    OWNER,
     "nexrole_retention",
 ];
 

@@ -52,6 +52,8 @@ pub enum AuditAction {
     RoleLeft,
     /// A price or product was mapped to a role.
     MappingAdded,
+    /// A mapping was removed, and what it alone gave.
+    MappingRemoved,
     /// A customer was linked to a Discord user.
     MemberLinked,
     /// A customer's link was removed.
@@ -60,6 +62,8 @@ pub enum AuditAction {
     RoleObserved,
     /// A mapped role was turned on.
     RoleEnforced,
+    /// A role that somebody took from a member is to be given back.
+    GiveBackAsked,
     /// A Stripe account was connected, or how it is connected was changed.
     ConnectionSet,
     /// A connection is not used any more.
@@ -81,10 +85,12 @@ impl AuditAction {
             Self::RoleLost => "role.lost",
             Self::RoleLeft => "role.left",
             Self::MappingAdded => "mapping.added",
+            Self::MappingRemoved => "mapping.removed",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
+            Self::GiveBackAsked => "give_back.asked",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::audit_log;
+use super::{audit_log, role_mappings::Sold};
 use crate::db::tenant::Tenant;
 use crate::{
     domain::{
@@ -89,9 +89,13 @@ pub async fn unbacked(tenant: &mut Tenant) -> Result<Vec<Unbacked>, sqlx::Error>
     sqlx::query_as(UNBACKED).bind(tenant.guild()).fetch_all(tenant.db()).await
 }
 
-/// Ends what a customer paid for on accounts that are not connected any more, by the operator's word. Answers how many reasons for
+/// Ends what a customer paid for on accounts that are not connected any more, by an owner's word. Answers how many reasons for
 /// a role that were.
-pub async fn end_unbacked(tenant: &mut Tenant, customer: &CustomerId) -> Result<usize, sqlx::Error> {
+pub async fn end_unbacked(
+    tenant: &mut Tenant,
+    customer: &CustomerId,
+    actor: Actor,
+) -> Result<usize, sqlx::Error> {
     let cause = format!("{customer} was unlinked, and paid on an account that is not connected");
     let ended: Vec<(UserId, RoleId)> = sqlx::query_as(
         "UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now()
@@ -108,12 +112,69 @@ pub async fn end_unbacked(tenant: &mut Tenant, customer: &CustomerId) -> Result<
     .await?;
     for &(user, role) in &ended {
         super::role_jobs::enqueue(tenant, user, role, JobAction::Revoke, JobOrigin::Command, &cause).await?;
-        let entry =
-            AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, cause.clone()).about(user).role(role);
+        let entry = AuditEntry::new(actor, AuditAction::AccessEnded, cause.clone()).about(user).role(role);
         audit_log::record(tenant, &entry).await?;
     }
     if !ended.is_empty() {
         super::role_jobs::announce_with(tenant).await?;
     }
     Ok(ended.len())
+}
+
+/// Ends what a mapping that was just removed alone gave: nothing else that is mapped to the role is in the same subscription, as far
+/// as it was read. Returns whose that was.
+pub async fn end_unmapped(
+    tenant: &mut Tenant,
+    sold: &Sold,
+    role: RoleId,
+    evidence: &str,
+) -> Result<Vec<UserId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "WITH ended AS (
+             UPDATE access_sources a SET state = 'ended', evidence = $5, changed_at = now()
+              WHERE a.guild_id = $1 AND a.role_id = $4 AND a.kind = 'stripe' AND a.state = 'live'
+                -- Without any mapping nothing that was bought gives the role, whatever the subscription's last read lacked.
+                AND (NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $4)
+                     OR EXISTS (SELECT FROM subscriptions s
+                                 WHERE (s.guild_id, s.connection_id, s.subscription_id)
+                                     = (a.guild_id, a.connection_id, a.source_id)
+                                   AND $3 = ANY (CASE $2 WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
+                                   AND NOT EXISTS (SELECT FROM role_mappings m
+                                                    WHERE m.guild_id = $1 AND m.role_id = $4
+                                                      AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN s.price_ids
+                                                                                                ELSE s.product_ids END))))
+             RETURNING a.user_id)
+         SELECT DISTINCT user_id FROM ended ORDER BY user_id",
+    )
+    .bind(tenant.guild())
+    .bind(sold.kind())
+    .bind(sold.id())
+    .bind(role)
+    .bind(evidence)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// Whether anything gives a role to a member.
+pub async fn is_due(tenant: &mut Tenant, member: UserId, role: RoleId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM access_sources
+                         WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = 'live')",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(role)
+    .fetch_one(tenant.db())
+    .await
+}
+
+/// How many live sources come from a connection.
+pub async fn count_live(tenant: &mut Tenant, connection: ConnectionId) -> Result<i64, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT count(*) FROM access_sources WHERE guild_id = $1 AND connection_id = $2 AND state = 'live'",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_one(tenant.db())
+    .await
 }

@@ -74,7 +74,7 @@ pub async fn ties(
 }
 
 /// Ends every reason for a role that a member has: their customers are not theirs any more.
-pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx::Error> {
+pub async fn end_access(tenant: &mut Tenant, member: UserId, actor: Actor) -> Result<(), sqlx::Error> {
     let ended: Vec<RoleId> = sqlx::query_scalar(
         "UPDATE access_sources SET state = 'ended', evidence = $3, changed_at = now()
           WHERE guild_id = $1 AND user_id = $2 AND state = 'live' RETURNING role_id",
@@ -86,8 +86,7 @@ pub async fn end_access(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx:
     .await?;
     for &role in &ended {
         role_jobs::enqueue(tenant, member, role, JobAction::Revoke, JobOrigin::Command, UNLINKED).await?;
-        let entry =
-            AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, UNLINKED).about(member).role(role);
+        let entry = AuditEntry::new(actor, AuditAction::AccessEnded, UNLINKED).about(member).role(role);
         audit_log::record(tenant, &entry).await?;
     }
     if ended.is_empty() { Ok(()) } else { role_jobs::announce_with(tenant).await }

@@ -155,7 +155,12 @@ pub async fn mapped(db: &mut PgConnection, guild: GuildId) -> Result<Vec<RoleId>
                               AND NOT EXISTS (SELECT FROM role_mappings o JOIN guild_roles USING (guild_id, role_id)
                                                WHERE (o.guild_id, o.source_kind, o.source_id)
                                                    = (m.guild_id, m.source_kind, m.source_id))) AS is_needed
-           FROM mapped_roles r LEFT JOIN role_reads USING (guild_id) WHERE r.guild_id = $1 ORDER BY r.role_id",
+           FROM mapped_roles r LEFT JOIN role_reads USING (guild_id)
+          WHERE r.guild_id = $1
+            -- Its last mapping may be removed; then it matters until nobody has it from us.
+            AND (EXISTS (SELECT FROM role_mappings m WHERE (m.guild_id, m.role_id) = (r.guild_id, r.role_id))
+                 OR EXISTS (SELECT FROM role_grants g WHERE (g.guild_id, g.role_id) = (r.guild_id, r.role_id)))
+          ORDER BY r.role_id",
     );
     let mapped: Result<Vec<(RoleId, Timestamp, bool)>, _> = mapped.bind(guild).fetch_all(&mut *db).await;
     leave(db).await?;

@@ -6,15 +6,12 @@ use super::{audit_log, role_jobs};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::{
-        audit::{Actor, AuditAction, AuditEntry, Change},
-        roles::enforcement::{Enforcement, first_check_entry},
-    },
+    domain::roles::enforcement::{Enforcement, first_check_entry},
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
 
 /// Makes the row of a role that is being mapped; one that was mapped before keeps its state.
-pub(super) async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+pub async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query("INSERT INTO mapped_roles (guild_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
         .bind(tenant.guild())
         .bind(role)
@@ -84,55 +81,67 @@ pub async fn record_first_check(
     role_jobs::announce_with(tenant).await
 }
 
-/// The owner turns a role on, or has it only observed. Turned on, every member it concerns is looked at. Answers how
-/// many those are; `None` if the role is not mapped.
-pub async fn set(
-    tenant: &mut Tenant,
-    role: RoleId,
-    enforcement: Enforcement,
-) -> Result<Option<u64>, sqlx::Error> {
-    let was: Option<Enforcement> = sqlx::query_scalar(
+/// How a role is enforced, which stays so until the transaction ends; `None` if it is not mapped.
+pub async fn lock(tenant: &mut Tenant, role: RoleId) -> Result<Option<Enforcement>, sqlx::Error> {
+    sqlx::query_scalar(
         "SELECT enforcement FROM mapped_roles WHERE guild_id = $1 AND role_id = $2 FOR NO KEY UPDATE",
     )
     .bind(tenant.guild())
     .bind(role)
     .fetch_optional(tenant.db())
-    .await?;
-    let Some(was) = was else { return Ok(None) };
-    if was == enforcement {
-        return Ok(Some(0));
-    }
+    .await
+}
+
+pub async fn set(tenant: &mut Tenant, role: RoleId, enforcement: Enforcement) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE mapped_roles SET enforcement = $3 WHERE guild_id = $1 AND role_id = $2")
         .bind(tenant.guild())
         .bind(role)
         .bind(enforcement.as_str())
         .execute(tenant.db())
         .await?;
-    let action = match enforcement {
-        Enforcement::On => AuditAction::RoleEnforced,
-        Enforcement::Observe | Enforcement::Unseen => AuditAction::RoleObserved,
-    };
-    let change = Change::default().field("enforcement", Some(was.as_str()), Some(enforcement.as_str()));
-    let entry = AuditEntry::new(Actor::Operator, action, format!("was {}", was.as_str()));
-    audit_log::record(tenant, &entry.role(role).change(change)).await?;
-    if enforcement != Enforcement::On {
-        return Ok(Some(0));
-    }
-    let made = sqlx::query(
-        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
-         SELECT $1, user_id, $2, CASE WHEN bool_or(due) THEN 'grant' ELSE 'revoke' END, 'bulk', 'the role was turned on'
-           FROM (SELECT user_id, true AS due FROM access_sources
-                  WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
-                 UNION ALL
-                 SELECT user_id, false FROM role_grants WHERE guild_id = $1 AND role_id = $2) AS concerned
-          GROUP BY user_id ORDER BY user_id",
+    Ok(())
+}
+
+/// Has Discord asked again who holds a role; until then nothing is changed.
+pub async fn look_again(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE mapped_roles SET enforcement = 'unseen', holders = NULL, look_at = now()
+          WHERE guild_id = $1 AND role_id = $2",
     )
     .bind(tenant.guild())
     .bind(role)
     .execute(tenant.db())
     .await?;
-    role_jobs::announce_with(tenant).await?;
-    Ok(Some(made.rows_affected()))
+    Ok(())
+}
+
+/// Who has a role from us, and whether something gives it to them.
+pub async fn holders(tenant: &mut Tenant, role: RoleId) -> Result<Vec<(UserId, bool)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT user_id, EXISTS (SELECT FROM access_sources s
+                                  WHERE (s.guild_id, s.user_id, s.role_id) = (g.guild_id, g.user_id, g.role_id)
+                                    AND s.state = 'live')
+           FROM role_grants g WHERE guild_id = $1 AND role_id = $2 AND state <> 'ending' ORDER BY user_id",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// Drops the row of a role to which nothing is mapped, and which nobody has from us. Whoever has it may still lose it, by the
+/// row's rule.
+pub async fn forget_unused(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "DELETE FROM mapped_roles WHERE guild_id = $1 AND role_id = $2
+            AND NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $2)
+            AND NOT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $2)",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
 }
 
 /// One mapped role at a glance.

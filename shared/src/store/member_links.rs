@@ -13,15 +13,15 @@ use crate::{
 pub enum Proof {
     /// The owner wrote `metadata.discord_user_id` at Stripe.
     Metadata,
-    /// The owner said so to us.
-    Owner,
+    /// The owner said so to us, or somebody who may for them.
+    Owner(Actor),
 }
 
 impl Proof {
     fn as_str(self) -> &'static str {
         match self {
             Self::Metadata => "metadata",
-            Self::Owner => "owner",
+            Self::Owner(_) => "owner",
         }
     }
 }
@@ -64,7 +64,7 @@ pub async fn link(
     }
     let actor = match proof {
         Proof::Metadata => Actor::Stripe,
-        Proof::Owner => Actor::Operator,
+        Proof::Owner(actor) => actor,
     };
     let cause = format!("{customer} by {}", proof.as_str());
     let change = Change::default().field("user_id", None, Some(user));
@@ -156,6 +156,7 @@ pub async fn unlink(
     tenant: &mut Tenant,
     connection: ConnectionId,
     customer: &CustomerId,
+    actor: Actor,
 ) -> Result<Option<UserId>, sqlx::Error> {
     let holder: Option<UserId> = sqlx::query_scalar(
         "DELETE FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 RETURNING user_id",
@@ -166,7 +167,7 @@ pub async fn unlink(
     .fetch_optional(tenant.db())
     .await?;
     if let Some(holder) = holder {
-        let entry = AuditEntry::new(Actor::Operator, AuditAction::MemberUnlinked, customer.to_string())
+        let entry = AuditEntry::new(actor, AuditAction::MemberUnlinked, customer.to_string())
             .about(holder)
             .change(Change::default().field("user_id", Some(holder), None));
         audit_log::record(tenant, &entry).await?;

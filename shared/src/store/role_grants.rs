@@ -4,10 +4,14 @@ use uuid::Uuid;
 
 use super::audit_log;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::domain::{
-    audit::{Actor, AuditEntry},
-    delivery::update::GrantChange,
-    roles::grant::GrantState,
+use crate::{
+    clock::Timestamp,
+    domain::{
+        audit::{Actor, AuditEntry},
+        delivery::update::GrantChange,
+        roles::grant::GrantState,
+    },
+    ids::{RoleId, UserId},
 };
 
 /// The cause of such looks.
@@ -103,6 +107,23 @@ async fn remove(tenant: &mut Tenant, change: &GrantChange, from: GrantState) -> 
     .execute(tenant.db())
     .await?;
     Ok(removed.rows_affected())
+}
+
+/// When a look found that somebody had taken a role from a member whom we gave it; `None`: none did.
+pub async fn taken_at(
+    tenant: &mut Tenant,
+    member: UserId,
+    role: RoleId,
+) -> Result<Option<Timestamp>, sqlx::Error> {
+    let taken_at: Option<Option<Timestamp>> = sqlx::query_scalar(
+        "SELECT taken_at FROM role_grants WHERE guild_id = $1 AND user_id = $2 AND role_id = $3",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(role)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(taken_at.flatten())
 }
 
 /// Has rows looked at whose time has come, unless a job waits for the same: what waits looks, too. Answers how many.

@@ -58,6 +58,49 @@ pub async fn enqueue(
     Ok(())
 }
 
+/// The same for many members at once.
+pub async fn enqueue_each(
+    tenant: &mut Tenant,
+    users: &[UserId],
+    role: RoleId,
+    action: JobAction,
+    origin: JobOrigin,
+    cause: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT $1, user_id, $3, $4, $5, $6 FROM unnest($2::bigint[]) AS users (user_id) ORDER BY user_id",
+    )
+    .bind(tenant.guild())
+    .bind(users.iter().map(|user| user.to_i64()).collect::<Vec<_>>())
+    .bind(role)
+    .bind(action)
+    .bind(origin)
+    .bind(cause)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Adds a job for each member whom a role concerns, because something gives it or they have it from us. Returns how many.
+pub async fn enqueue_for_all(tenant: &mut Tenant, role: RoleId, cause: &str) -> Result<u64, sqlx::Error> {
+    let made = sqlx::query(
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
+         SELECT $1, user_id, $2, CASE WHEN bool_or(due) THEN 'grant' ELSE 'revoke' END, 'bulk', $3
+           FROM (SELECT user_id, true AS due FROM access_sources
+                  WHERE guild_id = $1 AND role_id = $2 AND state = 'live'
+                 UNION ALL
+                 SELECT user_id, false FROM role_grants WHERE guild_id = $1 AND role_id = $2) AS concerned
+          GROUP BY user_id ORDER BY user_id",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .bind(cause)
+    .execute(tenant.db())
+    .await?;
+    Ok(made.rows_affected())
+}
+
 /// A job with all that is known of its member and role.
 #[derive(sqlx::FromRow)]
 struct Row {

@@ -1,19 +1,12 @@
 //! Which price or product gives which role.
 
-use std::{collections::BTreeSet, time::Duration};
+use std::{collections::BTreeSet, fmt};
 
-use super::{audit_log, guild_roles, mapped_roles, stripe_events::ObjectKind, stripe_sync};
 use crate::db::tenant::Tenant;
 use crate::{
-    domain::{
-        audit::{Actor, AuditAction, AuditEntry, Change},
-        billing::subscription::Items,
-    },
+    domain::billing::subscription::Items,
     ids::{ConnectionId, PriceId, ProductId, RoleId},
 };
-
-/// Between the reads that a new mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
-const SPACING: Duration = Duration::from_millis(50);
 
 /// What is sold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,18 +18,26 @@ pub enum Sold {
 }
 
 impl Sold {
-    fn kind(&self) -> &'static str {
+    /// As stored.
+    pub fn kind(&self) -> &'static str {
         match self {
             Self::Price(_) => "price",
             Self::Product(_) => "product",
         }
     }
 
-    fn id(&self) -> &str {
+    pub fn id(&self) -> &str {
         match self {
             Self::Price(id) => id.as_str(),
             Self::Product(id) => id.as_str(),
         }
+    }
+}
+
+/// `price price_…` or `product prod_…`.
+impl fmt::Display for Sold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind(), self.id())
     }
 }
 
@@ -47,24 +48,14 @@ pub async fn hold(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// What came of a mapping.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Adding {
-    /// It is there now, and concerns so many known subscriptions, which are read again.
-    Added(usize),
-    /// It was there.
-    AlreadySo,
-    /// The role must not be given, for this reason; nothing is written.
-    Dangerous(String),
+/// The same for whoever is about to change them: it waits for those who hold them, and they for it.
+pub async fn lock(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(tenant.guild()).execute(tenant.db()).await?;
+    Ok(())
 }
 
-/// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has looked at yet is taken:
-/// it is not given before it was looked at.
-pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Adding, sqlx::Error> {
-    sqlx::query("SELECT pg_advisory_xact_lock($1)").bind(tenant.guild()).execute(tenant.db()).await?;
-    if let Some(danger) = guild_roles::danger(tenant, role).await? {
-        return Ok(Adding::Dangerous(danger));
-    }
+/// Adds a mapping; `false`: it was there.
+pub async fn insert(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<bool, sqlx::Error> {
     let inserted = sqlx::query(
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES ($1, $2, $3, $4)
          ON CONFLICT DO NOTHING",
@@ -75,18 +66,38 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Addin
     .bind(role)
     .execute(tenant.db())
     .await?;
-    if inserted.rows_affected() == 0 {
-        return Ok(Adding::AlreadySo);
-    }
-    mapped_roles::ensure(tenant, role).await?;
-    let cause = format!("{} {}", sold.kind(), sold.id());
-    let change = Change::default()
-        .field("source_kind", None, Some(sold.kind()))
-        .field("source_id", None, Some(sold.id()))
-        .field("role_id", None, Some(role));
-    let entry = AuditEntry::new(Actor::Operator, AuditAction::MappingAdded, cause).role(role).change(change);
-    audit_log::record(tenant, &entry).await?;
-    let concerned: Vec<(ConnectionId, Vec<String>)> = sqlx::query_as(
+    Ok(inserted.rows_affected() == 1)
+}
+
+/// Removes a mapping; `false`: there was none.
+pub async fn delete(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<bool, sqlx::Error> {
+    let deleted = sqlx::query(
+        "DELETE FROM role_mappings WHERE guild_id = $1 AND source_kind = $2 AND source_id = $3 AND role_id = $4",
+    )
+    .bind(tenant.guild())
+    .bind(sold.kind())
+    .bind(sold.id())
+    .bind(role)
+    .execute(tenant.db())
+    .await?;
+    Ok(deleted.rows_affected() == 1)
+}
+
+/// Whether anything is mapped to a role.
+pub async fn has(tenant: &mut Tenant, role: RoleId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar("SELECT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $2)")
+        .bind(tenant.guild())
+        .bind(role)
+        .fetch_one(tenant.db())
+        .await
+}
+
+/// The known subscriptions that have it among their items, by connection, in the order in which objects are locked.
+pub async fn buyers(
+    tenant: &mut Tenant,
+    sold: &Sold,
+) -> Result<Vec<(ConnectionId, Vec<String>)>, sqlx::Error> {
+    sqlx::query_as(
         "SELECT connection_id, array_agg(subscription_id) FROM subscriptions
           WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]
           GROUP BY connection_id ORDER BY connection_id",
@@ -95,14 +106,7 @@ pub async fn add(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Addin
     .bind(sold.kind())
     .bind(sold.id())
     .fetch_all(tenant.db())
-    .await?;
-    let mut count = 0;
-    // Connections in order, and ids in order within each: like everybody who marks objects.
-    for (id, subscriptions) in concerned {
-        count += subscriptions.len();
-        stripe_sync::mark_dirty_slowly(tenant, id, ObjectKind::Subscription, &subscriptions, SPACING).await?;
-    }
-    Ok(Adding::Added(count))
+    .await
 }
 
 /// The roles that these items give.

@@ -156,6 +156,35 @@ pub async fn disconnect_others(
     Ok(ended)
 }
 
+/// What a connection was before it was disconnected.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Before {
+    pub state: String,
+    pub has_api_key: bool,
+    pub has_webhook_secrets: bool,
+}
+
+/// Disconnects, and drops the sealed secrets. Returns what was before; `None`: it was so already.
+pub async fn disconnect(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+) -> Result<Option<Before>, sqlx::Error> {
+    sqlx::query_as(
+        "WITH before AS (
+             SELECT state, api_key IS NOT NULL AS has_api_key, webhook_secrets IS NOT NULL AS has_webhook_secrets
+               FROM stripe_connections
+              WHERE guild_id = $1 AND connection_id = $2
+                AND (state = 'active' OR api_key IS NOT NULL OR webhook_secrets IS NOT NULL) FOR NO KEY UPDATE)
+         UPDATE stripe_connections SET state = 'disconnected', api_key = NULL, webhook_secrets = NULL
+           FROM before WHERE guild_id = $1 AND connection_id = $2
+         RETURNING before.state, has_api_key, has_webhook_secrets",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_optional(tenant.db())
+    .await
+}
+
 /// Stores a connection's sealed secrets; `None` leaves what is there.
 pub async fn seal(
     tenant: &mut Tenant,

@@ -1,8 +1,10 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
 mod catalogue;
+mod disconnect;
 mod disconnected_accounts;
 mod legacy_ids;
 mod payments;
 mod reconcile;
 mod stripe_faults;
+mod unmap;

@@ -7,7 +7,10 @@ use std::time::Duration;
 
 use sandbox::discord::{Action, Fault};
 use serde_json::{Value, json};
-use shared::domain::job::{JobOrigin, JobState};
+use shared::domain::{
+    audit::AuditAction,
+    job::{JobOrigin, JobState},
+};
 
 use crate::support::world::{Fan, Grant, Job, World};
 
@@ -337,6 +340,44 @@ async fn the_last_look_is_made_at_a_refused_role_too() {
     // Who gets it by hand from now on, since the bot cannot, keeps it when the bot can again.
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204", "PUT 403"]);
+    world.close().await;
+}
+
+/// Left alone by the bot's own rules, and given back when it is asked to.
+#[tokio::test]
+async fn a_role_that_somebody_else_took_is_given_back_when_the_operator_asks() {
+    let world = World::start().await;
+    let (ana, subscription) = world.member_of_vip().await;
+    world.session().await;
+    world.until_grants(0, "it was seen", |grant| grant.unseen).await;
+    world.discord.take_role(world.guild, ana.user, world.vip).await.unwrap();
+    world.joined_long_before(&ana).await;
+    world.session().await;
+    world.until_grants(1, "it is seen", |grant| grant.is_taken).await;
+    assert!(!world.has(&ana, world.vip).await);
+    let (member, role) = (ana.user.to_string(), world.vip.to_string());
+    let give_back = ["give-back", "--member", &member, "--role", &role];
+    let said = world.of_guild(&give_back).await.unwrap();
+    assert!(said.starts_with(&format!("Somebody took role {role} from member {member}")), "{said}");
+    world.until_vip(&ana).await;
+    assert_eq!(world.grants_where(|grant| grant.is_taken).await, 0);
+    assert_eq!(world.audit(AuditAction::GiveBackAsked).await, 1);
+    assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost", "role.granted"]);
+    // Who has it keeps it.
+    assert!(world.of_guild(&give_back).await.unwrap().contains("Nobody was seen to take it"));
+    world.settle().await;
+    assert_eq!(world.role_calls().await, ["PUT 204", "PUT 204"]);
+    // Nobody gets what nothing gives, nor what is not mapped, nor what is only observed.
+    world.of_guild(&["map", "enforce", "--role", &role, "--observe"]).await.unwrap();
+    let refused = world.of_guild(&give_back).await.unwrap_err();
+    assert!(refused.contains("only observed") && refused.contains("map enforce"), "{refused}");
+    world.of_guild(&["map", "enforce", "--role", &role]).await.unwrap();
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.until_no_vip(&ana).await;
+    let refused = world.of_guild(&give_back).await.unwrap_err();
+    assert!(refused.contains("nothing gives role"), "{refused}");
+    let other = world.of_guild(&["give-back", "--member", &member, "--role", "1"]).await.unwrap_err();
+    assert!(other.contains("role 1 is not mapped"), "{other}");
     world.close().await;
 }
 

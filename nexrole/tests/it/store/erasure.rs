@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use shared::{
-    db::{pg_roles::Login, tenant},
+    db::{authorized::Authorized, pg_roles::Login, tenant},
     store::{erasure, health_facts},
 };
 
@@ -24,12 +24,13 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     }
     let operator = database.login(Login::Operator);
     let (one, five) = (shared::ids::GuildId::from_u64(1).unwrap(), shared::ids::UserId::from_u64(5).unwrap());
-    let mut tenant = tenant::begin(&operator, one).await.unwrap();
+    let by = Authorized::operator(&operator, one).unwrap();
+    let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
     let refused = erasure::forget(&mut tenant, five, false).await.unwrap_err().to_string();
     assert!(refused.contains("something still ties this member"), "{refused}");
     drop(tenant);
     sqlx::query("DELETE FROM role_grants").execute(&database.pool).await.unwrap();
-    let mut tenant = tenant::begin(&operator, one).await.unwrap();
+    let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
     assert_eq!(erasure::forget(&mut tenant, five, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
     let left = "SELECT string_agg(concat_ws(' ', guild_id, user_id, cause, address, change), ', ' ORDER BY guild_id, audit_id)
@@ -40,7 +41,7 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
         "1 erased, 1 6 sub_3, 1 a member was forgotten, with 0 role(s) left at Discord, 2 5 sub_2"
     );
     // Who was forgotten at the same time as somebody else had the role: given twice, to nobody, breaks no rule.
-    let mut tenant = tenant::begin(&operator, one).await.unwrap();
+    let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
     let six = shared::ids::UserId::from_u64(6).unwrap();
     assert_eq!(erasure::forget(&mut tenant, six, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();

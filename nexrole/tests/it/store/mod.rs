@@ -5,8 +5,10 @@
 use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
+    actions::map::{Mapped, map},
     clock,
     db::{
+        authorized::Authorized,
         cross_tenant::Crossing,
         pg_roles::Login,
         pool::Pool,
@@ -26,9 +28,7 @@ use shared::{
         guild_gates::{self, Release, Scan},
         members,
         role_grants::{self, Fence},
-        role_jobs,
-        role_mappings::{self, Adding},
-        settle,
+        role_jobs, role_mappings, settle,
         stripe_connections::{self, Connection},
         stripe_events::{self, NewEvent, Object, ObjectKind, Recorded},
         stripe_sync::{self, Failure, Leased, Settled},
@@ -440,16 +440,16 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
             }
         })
     };
-    let map = async |pool: Pool| {
-        for n in 1..=60 {
+    let map_all = async |pool: Pool| {
+        // 1 is the guild's own, and thus @everyone's.
+        for n in 101..=160 {
             let sold = role_mappings::Sold::Price("price_1".parse().unwrap());
-            let mut tx = tenant::begin(&pool, guild(1)).await.unwrap();
-            assert_eq!(role_mappings::add(&mut tx, &sold, role(n)).await.unwrap(), Adding::Added(200));
-            tx.commit().await.unwrap();
+            let by = Authorized::operator(&pool, guild(1)).unwrap();
+            assert_eq!(map(&pool, &by, &sold, role(n)).await.unwrap(), Mapped::Added(200));
         }
     };
     let writers = [ingest(1), ingest(2)];
-    map(database.login(Login::Operator)).await;
+    map_all(database.login(Login::Operator)).await;
     for writer in writers {
         writer.await.unwrap();
     }

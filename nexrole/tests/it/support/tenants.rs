@@ -3,7 +3,7 @@
 
 use shared::{
     crypto::Keyring,
-    db::{pg_roles::Login, pool::Pool, tenant},
+    db::{authorized::Authorized, pg_roles::Login, pool::Pool, tenant},
     domain::audit::Actor,
     ids::GuildId,
     store::{
@@ -51,7 +51,8 @@ impl<'a> NewTenant<'a> {
 
     /// Does what `nexrole connect` does.
     pub(crate) async fn connect(&self, operator: &Pool) -> SealedTenant {
-        let mut tenant = tenant::begin(operator, self.guild).await.expect("it begins");
+        let by = Authorized::operator(operator, self.guild).expect("the operator's login");
+        let mut tenant = tenant::begin_as(operator, &by).await.expect("it begins");
         stripe_connections::ensure_guild(&mut tenant).await.expect("made");
         let links = self.metadata_links;
         let id = stripe_connections::ensure(&mut tenant, Actor::Operator, "sealed", false, links)

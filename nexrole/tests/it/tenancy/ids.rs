@@ -7,11 +7,12 @@ use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     db::{
+        authorized::Authorized,
         pg_roles::Login,
         tenant::{self, Tenant},
     },
     domain::{
-        audit::{Actor, AuditAction},
+        audit::{Actor, AuditAction, AuditEntry},
         billing::{
             catalogue::Catalogue,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
@@ -24,8 +25,8 @@ use shared::{
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        access_sources, activity_log, catalogue, erasure, export, guild_gates, guild_roles, guild_summary,
-        mapped_roles,
+        access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates, guild_roles,
+        guild_summary, mapped_roles,
         member_links::{self, Proof},
         members, role_grants, role_health, role_jobs,
         role_mappings::{self, Sold},
@@ -139,9 +140,13 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 62;
-/// The calls of `call` that are the operator's, and the bot's; all others are the gateway's.
-const OPERATORS: [u32; 18] = [1, 11, 12, 13, 30, 31, 32, 33, 34, 41, 42, 43, 44, 45, 46, 47, 48, 49];
+const CALLS: u32 = 79;
+/// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
+const OWNERS: [u32; 29] = [
+    1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
+    76, 77, 78,
+];
+const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
 const BOTS: [u32; 19] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
@@ -173,7 +178,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
-        1 => said!(member_links::unlink(tenant, connection, &customer)),
+        1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
         2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
         3 => said!(access_sources::live(tenant, connection, &subscription)),
         4 => said!(stripe_mirror::running(tenant, connection)),
@@ -236,7 +241,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             ))
         }
         30 => said!(stripe_connections::seal(tenant, connection, Some(b"x"), None)),
-        31 => said!(role_mappings::add(tenant, &Sold::Price(item.price), role)),
+        31 => said!(role_mappings::insert(tenant, &Sold::Price(item.price), role)),
         32 => said!(export::page(tenant, 0)),
         33 => said!(catalogue::offers(tenant)),
         34 => said!(sealed::of_tenant(tenant)),
@@ -257,7 +262,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         44 => said!(member_links::claims(tenant, user)),
         45 => said!(member_links::naming(tenant, user)),
         46 => said!(member_links::connections_of(tenant, &customer)),
-        47 => said!(access_sources::end_unbacked(tenant, &customer)),
+        47 => said!(access_sources::end_unbacked(tenant, &customer, Actor::Operator)),
         48 => said!(member_links::forget_naming(tenant, user)),
         49 => said!(member_links::forget_named(tenant, connection, &customer)),
         50 => said!(member_links::disputes(tenant)),
@@ -275,6 +280,29 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         59 => said!(service_requests::reply(tenant, request, &Reply::Answer(b"x".to_vec()))),
         60 => said!(service_requests::standing(tenant, request)),
         61 => said!(service_requests::expire(tenant, request)),
+        62 => said!(mapped_roles::lock(tenant, role)),
+        63 => said!(role_jobs::enqueue_for_all(tenant, role, "x")),
+        64 => said!(role_mappings::buyers(tenant, &Sold::Price(item.price))),
+        65 => said!(erasure::end_access(tenant, user, Actor::Operator)),
+        66 => said!(mapped_roles::ensure(tenant, role)),
+        67 => said!(role_mappings::delete(tenant, &Sold::Price(item.price), role)),
+        68 => said!(role_mappings::has(tenant, role)),
+        69 => said!(mapped_roles::look_again(tenant, role)),
+        70 => said!(mapped_roles::holders(tenant, role)),
+        71 => said!(mapped_roles::forget_unused(tenant, role)),
+        72 => {
+            let (action, origin) = (JobAction::Revoke, JobOrigin::Bulk);
+            said!(role_jobs::enqueue_each(tenant, &[user], role, action, origin, "x"))
+        }
+        73 => {
+            let entry = AuditEntry::new(Actor::Operator, AuditAction::AccessEnded, "x");
+            said!(audit_log::record_about(tenant, &entry, &[user]))
+        }
+        74 => said!(access_sources::end_unmapped(tenant, &Sold::Price(item.price), role, "x")),
+        75 => said!(access_sources::is_due(tenant, user, role)),
+        76 => said!(access_sources::count_live(tenant, connection)),
+        77 => said!(role_grants::taken_at(tenant, user, role)),
+        78 => said!(stripe_connections::disconnect(tenant, connection)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -313,7 +341,7 @@ pub(super) async fn belongings(db: &mut PgConnection, tenant: u64) -> String {
 
 /// Foreign ids under a tenant's capability, against ids of nobody.
 pub(super) async fn swap() {
-    let swaps = if full() { 10_000 } else { 400 };
+    let swaps = if full() { 10_000 } else { 1_000 };
     let database = Database::create().await;
     let (ours, theirs) = (furnish(&database, 1, 1000).await, furnish(&database, 2, 2000).await);
     let nobody = connections_of_nobody(&database).await;
@@ -321,10 +349,15 @@ pub(super) async fn swap() {
     let before = belongings(&mut db, 2).await;
     let (gateway, bot, operator) =
         (database.login(Login::Gateway), database.login(Login::Bot), database.login(Login::Operator));
-    let pool_of = |which: u32| match which {
-        _ if OPERATORS.contains(&which) => &operator,
-        _ if BOTS.contains(&which) => &bot,
-        _ => &gateway,
+    let owner = Authorized::operator(&operator, guild(1)).unwrap();
+    let begin = async |which: u32| {
+        let pool = match which {
+            _ if OWNERS.contains(&which) => return tenant::begin_as(&operator, &owner).await.unwrap(),
+            _ if OPERATORS.contains(&which) => &operator,
+            _ if BOTS.contains(&which) => &bot,
+            _ => &gateway,
+        };
+        tenant::begin(pool, guild(1)).await.unwrap()
     };
     let mut seed = 20_261_122;
     let mut seen = BTreeSet::new();
@@ -334,7 +367,7 @@ pub(super) async fn swap() {
         let mut answers = Vec::new();
         for ids in [ours.mixed(&theirs, choice), ours.mixed(&nobody, choice)] {
             // Not committed: each of the two finds the same.
-            let mut tenant = tenant::begin(pool_of(which), guild(1)).await.unwrap();
+            let mut tenant = begin(which).await;
             let answer = call(&mut tenant, which, &ids).await;
             drop(tenant);
             answers.push(answer);
@@ -346,7 +379,7 @@ pub(super) async fn swap() {
     // The same again, made durable: what theirs leave behind is ours.
     for n in 0..CALLS * 31 {
         let (which, choice) = (n % CALLS, n / CALLS + 1);
-        let mut tenant = tenant::begin(pool_of(which), guild(1)).await.unwrap();
+        let mut tenant = begin(which).await;
         let answer = call(&mut tenant, which, &ours.mixed(&theirs, choice)).await;
         if !answer.starts_with("refused") {
             tenant.commit().await.unwrap();

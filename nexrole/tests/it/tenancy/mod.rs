@@ -5,6 +5,7 @@
 
 use shared::{
     db::{
+        authorized::Authorized,
         migrate,
         pg_roles::{Login, ROLES},
         tenant,
@@ -26,7 +27,7 @@ const LISTED: &str = include_str!("../privileges.txt");
 const TABLES: &str =
     "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> '_sqlx_migrations'";
 /// The roles of a tenant's transaction.
-const TENANTS: [&str; 3] = ["nexrole_gateway", "nexrole_bot", "nexrole_operator"];
+const TENANTS: [&str; 4] = ["nexrole_gateway", "nexrole_bot", "nexrole_operator", "nexrole_owner"];
 
 async fn lines(db: &mut PgConnection, query: &str) -> Vec<String> {
     sqlx::query_scalar(AssertSqlSafe(query.to_owned())).fetch_all(db).await.unwrap()
@@ -160,7 +161,7 @@ async fn no_role_may_log_in_or_own_anything_or_become_another() {
     .fetch_one(&mut *db)
     .await
     .unwrap();
-    assert_eq!(count, 6);
+    assert_eq!(count, 7);
     for (what, forbidden) in [
         ("owns", "SELECT relname::text FROM pg_class WHERE relowner::regrole::text = ANY ($1)"),
         ("owns", "SELECT proname::text FROM pg_proc WHERE proowner::regrole::text = ANY ($1)"),
@@ -199,7 +200,7 @@ async fn no_role_can_rewrite_or_forge_history() {
                 (role, actor),
                 ("nexrole_gateway", "stripe" | "environment")
                     | ("nexrole_bot", "bot")
-                    | ("nexrole_operator", "operator")
+                    | ("nexrole_operator" | "nexrole_owner", "operator")
             );
             let expected = if own { Ok(1) } else { Err("42501".into()) };
             assert_eq!(as_role(&mut db, role, &entry).await, expected, "{role} as {actor}");
@@ -237,9 +238,10 @@ async fn without_a_tenant_nobody_sees_a_row_and_nobody_writes_anothers() {
     ids::furnish(&database, 1, 1000).await;
     ids::furnish(&database, 2, 2000).await;
     for (login, role) in [
-        (Login::Gateway, "nexrole_gateway"),
-        (Login::Bot, "nexrole_bot"),
-        (Login::Operator, "nexrole_operator"),
+        (Some(Login::Gateway), "nexrole_gateway"),
+        (Some(Login::Bot), "nexrole_bot"),
+        (Some(Login::Operator), "nexrole_operator"),
+        (None, "nexrole_owner"),
     ] {
         for (named, seen) in [("", "0"), ("1", "1"), ("3", "0")] {
             let sql = format!("BEGIN; SET LOCAL ROLE {role}; SET LOCAL nexrole.guild = '{named}'");
@@ -251,7 +253,14 @@ async fn without_a_tenant_nobody_sees_a_row_and_nobody_writes_anothers() {
             );
             sqlx::raw_sql("ROLLBACK").execute(&mut *db).await.unwrap();
         }
-        let mut tenant = tenant::begin(&database.login(login), guild(1)).await.unwrap();
+        let mut tenant = match login {
+            Some(login) => tenant::begin(&database.login(login), guild(1)).await.unwrap(),
+            None => {
+                let operator = database.login(Login::Operator);
+                let by = Authorized::operator(&operator, guild(1)).unwrap();
+                tenant::begin_as(&operator, &by).await.unwrap()
+            }
+        };
         let forged = sqlx::query("INSERT INTO guilds (guild_id) VALUES (9)")
             .execute(tenant.unguarded())
             .await

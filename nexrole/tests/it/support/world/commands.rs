@@ -1,8 +1,17 @@
 //! What people ask of Nexrole: the operator by its own commands, a manager by `/status`. In: arguments. Out: what it says.
 
-use std::{collections::BTreeMap, process::Output};
+use std::{
+    collections::BTreeMap,
+    process::{Output, Stdio},
+};
 
 use serde_json::Value;
+use shared::{
+    actions::map::{Mapped, map},
+    db::{authorized::Authorized, pg_roles::Login},
+    ids::{GuildId, RoleId},
+    store::role_mappings::Sold,
+};
 use tokio::process::Command;
 
 use super::{Fan, World};
@@ -11,7 +20,8 @@ impl World {
     async fn run(&self, arguments: &[&str]) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_nexrole"));
         command.args(arguments).env("DATABASE_URL", self.database_url()).current_dir(std::env::temp_dir());
-        command.output().await.expect("nexrole starts")
+        // Nobody is there to be asked, whoever runs the tests.
+        command.stdin(Stdio::null()).output().await.expect("nexrole starts")
     }
 
     /// What one of nexrole's own commands says on stdout, whatever it comes to.
@@ -32,8 +42,18 @@ impl World {
     }
 
     pub(crate) async fn map(&self, kind: &str, sold: &str, role: u64) {
-        let (kind, role) = (format!("--{kind}"), role.to_string());
-        self.of_guild(&["map", "add", &kind, sold, "--role", &role]).await.expect("it is mapped");
+        let sold = match kind {
+            "price" => Sold::Price(sold.parse().expect("a price")),
+            "product" => Sold::Product(sold.parse().expect("a product")),
+            other => panic!("a {other} is not sold"),
+        };
+        let guild = GuildId::from_u64(self.guild).expect("a snowflake");
+        let role = RoleId::from_u64(role).expect("a snowflake");
+        let pool = self.login(Login::Operator);
+        let by = Authorized::operator(&pool, guild).expect("the operator's login");
+        let mapped = map(&pool, &by, &sold, role).await.expect("the database answers");
+        assert!(matches!(mapped, Mapped::Added(_) | Mapped::AlreadySo), "it is mapped: {mapped:?}");
+        pool.close().await;
     }
 
     pub(crate) async fn map_list(&self) -> String {

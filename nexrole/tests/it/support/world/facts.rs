@@ -499,6 +499,12 @@ impl World {
         .await
     }
 
+    /// Connections whose secrets, or some of them, are sealed in the database.
+    pub(crate) async fn connections_with_secrets(&self) -> i64 {
+        self.number("SELECT count(*) FROM stripe_connections WHERE api_key IS NOT NULL OR webhook_secrets IS NOT NULL")
+            .await
+    }
+
     pub(crate) async fn audit_where(&self, fits: impl Fn(&Audited) -> bool) -> usize {
         how_many(&self.all("SELECT action, actor, cause, user_id FROM audit_log").await, fits)
     }

@@ -1,0 +1,108 @@
+//! `nexrole map …`: what gives which role, and whether roles follow payments yet. Text on stdout.
+
+use anyhow::{Context, bail};
+use clap::Subcommand;
+use shared::{
+    actions::enforce::Enforce,
+    db::pool::Pool,
+    ids::{GuildId, RoleId},
+    store::role_mappings::Sold,
+};
+
+mod add;
+mod enforce;
+mod list;
+mod preview;
+mod remove;
+
+/// `nexrole map …`
+#[derive(Debug, Subcommand)]
+pub enum MapCommand {
+    /// Add a mapping; members whose subscriptions are known already get the role too
+    Add {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// price_…
+        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+        price: Option<String>,
+        /// prod_…: every price of the product
+        #[arg(long)]
+        product: Option<String>,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+    },
+    /// Remove a mapping; shows first who would lose the role by it, and asks
+    Remove {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// price_…
+        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+        price: Option<String>,
+        /// prod_…
+        #[arg(long)]
+        product: Option<String>,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+        /// Do not ask
+        #[arg(long)]
+        yes: bool,
+    },
+    /// List what gives which role, and whether roles follow payments yet
+    List {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+    },
+    /// Show who would gain and lose a role that is only observed
+    Preview {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+    },
+    /// Turn a role on: from now on it follows payments
+    Enforce {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+        /// The reverse: compute and show everything, change nothing
+        #[arg(long)]
+        observe: bool,
+    },
+}
+
+/// Runs a command.
+pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
+    match command {
+        MapCommand::Add { guild, price, product, role } => {
+            add::run(pool, guild, &sold(price, product)?, role).await
+        }
+        MapCommand::Remove { guild, price, product, role, yes } => {
+            remove::run(pool, guild, &sold(price, product)?, role, yes).await
+        }
+        MapCommand::List { guild } => list::show(pool, guild).await,
+        MapCommand::Preview { guild, role } => preview::show(pool, guild, role).await,
+        MapCommand::Enforce { guild, role, observe } => {
+            let wanted = if observe { Enforce::Observe } else { Enforce::On };
+            enforce::run(pool, guild, role, wanted).await
+        }
+    }
+}
+
+/// What is sold, of the two options of which the parser lets one be given.
+fn sold(price: Option<String>, product: Option<String>) -> anyhow::Result<Sold> {
+    Ok(match (price, product) {
+        (Some(price), None) => Sold::Price(price.parse().context("--price")?),
+        (None, Some(product)) => Sold::Product(product.parse().context("--product")?),
+        _ => bail!("give either --price or --product"),
+    })
+}

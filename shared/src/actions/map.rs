@@ -1,0 +1,70 @@
+//! Maps a price or a product to a role. In: both. Out: [`Mapped`].
+
+use std::time::Duration;
+
+use super::{ActionError, begin};
+use crate::{
+    db::{authorized::Authorized, pool::Pool},
+    domain::audit::{AuditAction, AuditEntry, Change},
+    ids::RoleId,
+    store::{
+        audit_log, guild_roles, mapped_roles,
+        role_mappings::{self, Sold},
+        stripe_connections,
+        stripe_events::ObjectKind,
+        stripe_sync,
+    },
+};
+
+/// Between the reads that a new mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
+const SPACING: Duration = Duration::from_millis(50);
+
+/// What came of a mapping.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mapped {
+    /// It is there now, and concerns so many known subscriptions, which are read again.
+    Added(usize),
+    AlreadySo,
+    /// The role is @everyone; nothing is written.
+    Everyone,
+    /// The role must not be given, for this reason; nothing is written.
+    Dangerous(String),
+}
+
+/// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has looked at yet is taken:
+/// it is not given before it was looked at.
+pub async fn map(pool: &Pool, by: &Authorized, sold: &Sold, role: RoleId) -> Result<Mapped, ActionError> {
+    if role.get() == by.guild().get() {
+        return Ok(Mapped::Everyone);
+    }
+    let mut tenant = begin(pool, by).await?;
+    stripe_connections::ensure_guild(&mut tenant).await?;
+    role_mappings::lock(&mut tenant).await?;
+    if let Some(danger) = guild_roles::danger(&mut tenant, role).await? {
+        return Ok(Mapped::Dangerous(danger));
+    }
+    let was_mapped = role_mappings::has(&mut tenant, role).await?;
+    if !role_mappings::insert(&mut tenant, sold, role).await? {
+        return Ok(Mapped::AlreadySo);
+    }
+    mapped_roles::ensure(&mut tenant, role).await?;
+    if !was_mapped {
+        // Since its last mapping was removed, somebody may have given it by hand: first contact again.
+        mapped_roles::look_again(&mut tenant, role).await?;
+    }
+    let change = Change::default()
+        .field("source_kind", None, Some(sold.kind()))
+        .field("source_id", None, Some(sold.id()))
+        .field("role_id", None, Some(role));
+    let entry = AuditEntry::new(by.actor(), AuditAction::MappingAdded, sold.to_string());
+    audit_log::record(&mut tenant, &entry.role(role).change(change)).await?;
+    let mut concerned = 0;
+    // Connections in order, and ids in order within each: like everybody who marks objects.
+    for (connection, subscriptions) in role_mappings::buyers(&mut tenant, sold).await? {
+        concerned += subscriptions.len();
+        let kind = ObjectKind::Subscription;
+        stripe_sync::mark_dirty_slowly(&mut tenant, connection, kind, &subscriptions, SPACING).await?;
+    }
+    tenant.commit().await?;
+    Ok(Mapped::Added(concerned))
+}

@@ -1,0 +1,48 @@
+//! What an owner may do, one file for each use case. In: an [`Authorized`] and what is wanted. Out: an enum of what came of it.
+//!
+//! Each owns its transaction, and takes locks in the order of `docs/ARCHITECTURE.md`. None writes text: whoever calls says in its own
+//! way, on a terminal, in Discord or on a page, what came of it.
+
+use crate::{
+    db::{
+        authorized::Authorized,
+        pool::Pool,
+        tenant::{self, Tenant},
+    },
+    store::stripe_connections,
+};
+
+pub mod connect;
+pub mod disconnect;
+pub mod enforce;
+pub mod erase;
+pub mod give_back;
+pub mod link;
+pub mod map;
+pub mod unlink;
+pub mod unmap;
+
+/// Why an action was not carried out, nor any part of it.
+#[derive(Debug, thiserror::Error)]
+pub enum ActionError {
+    #[error("the database cannot be reached")]
+    Unreachable(#[source] sqlx::Error),
+    #[error("the server does not use Nexrole")]
+    UnknownGuild,
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+}
+
+/// Begins a guild's transaction, whether or not it uses us yet.
+async fn begin(pool: &Pool, by: &Authorized) -> Result<Tenant, ActionError> {
+    tenant::begin_as(pool, by).await.map_err(ActionError::Unreachable)
+}
+
+/// The same for a guild that uses us.
+async fn begin_known(pool: &Pool, by: &Authorized) -> Result<Tenant, ActionError> {
+    let mut tenant = begin(pool, by).await?;
+    if !stripe_connections::knows_guild(&mut tenant).await? {
+        return Err(ActionError::UnknownGuild);
+    }
+    Ok(tenant)
+}
