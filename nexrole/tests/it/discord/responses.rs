@@ -4,10 +4,24 @@ use std::time::Duration;
 
 use sandbox::discord::Fault;
 use serde_json::json;
-use shared::domain::{activity::Activity, audit::AuditAction, job::JobState};
+use shared::{
+    crypto::Keyring,
+    db::pg_roles::Login,
+    domain::{
+        activity::Activity,
+        audit::AuditAction,
+        job::JobState,
+        service_request::{Question, Service},
+    },
+    ids::{GuildId, UserId},
+    service_requests::ServiceRequests,
+};
 use testkit::{openapi::discord as description, report::say};
 
-use crate::support::world::{Active, World};
+use crate::support::{
+    tenants::ENCRYPTION_KEYS,
+    world::{Active, World},
+};
 
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
@@ -251,6 +265,10 @@ async fn every_route_the_bot_calls_is_as_discord_describes_it() {
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
     world.discord.interact(world.guild, ana.user, "status").await.unwrap();
+    let keyring = Keyring::parse(ENCRYPTION_KEYS).unwrap();
+    let gateway = ServiceRequests::new(world.login(Login::Gateway), Some(keyring), Service::Gateway);
+    let permissions = Question::MemberPermissions { user: UserId::from_u64(ana.user).unwrap() };
+    gateway.ask(GuildId::from_u64(world.guild).unwrap(), &permissions).await.unwrap();
     if description().is_some() {
         let checked = world.checked().await.unwrap();
         say(&format!("Discord's routes, checked against its description:\n{}", checked.list()));
