@@ -22,7 +22,7 @@ mod give_back;
 mod guild;
 mod link;
 mod map;
-pub(crate) mod text;
+mod text;
 mod why;
 
 /// What an operator can do.

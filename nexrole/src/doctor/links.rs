@@ -1,11 +1,15 @@
 //! Whose a purchase is, where that is odd: in every server's rows. In: a connection that can change nothing, and the servers. Out:
 //! customers that are linked to others than their metadata names, and customers of accounts that are not connected any more.
 
-use shared::{db::pool::within, ids::GuildId, store::health_facts};
+use shared::{
+    db::pool::within,
+    ids::GuildId,
+    store::health_facts,
+    views::{ownership, terminal::text},
+};
 use sqlx::PgConnection;
 
 use super::findings::{Check, Findings};
-use crate::cli::text::dispute;
 
 /// Named, of each server; the rest is counted.
 const NAMED: usize = 5;
@@ -20,9 +24,9 @@ pub(super) async fn look(
     for &guild in guilds {
         let disputes = within(health_facts::disputes(db, guild)).await?;
         for found in disputes.iter().take(NAMED) {
-            let said = dispute(guild, found.customer_id.as_str(), found.holder, found.named);
-            let (detail, fix) = said.split_once(". ").unwrap_or((&said, ""));
-            findings.warn(Check::StripeLinks, format!("server {guild}: {} {detail}", found.customer_id), fix);
+            let (customer, said) = (&found.customer_id, text(&ownership::dispute(found.holder, found.named)));
+            let fix = text(&ownership::dispute_fix(guild, customer.as_str()));
+            findings.warn(Check::StripeLinks, format!("server {guild}: {customer} {said}"), fix);
         }
         if disputes.len() > NAMED {
             let detail = format!("server {guild}: {} customers more", disputes.len() - NAMED);
@@ -31,19 +35,13 @@ pub(super) async fn look(
         linked_well &= disputes.is_empty();
         let unbacked = within(health_facts::unbacked(db, guild)).await?;
         if !unbacked.is_empty() {
-            let named: Vec<_> =
-                unbacked.iter().take(NAMED).map(|customer| customer.customer_id.as_str()).collect();
-            let more = match unbacked.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
+            let customers = text(&ownership::customers(&unbacked, NAMED));
             let sources: i64 = unbacked.iter().map(|customer| customer.sources).sum();
             findings.warn(
                 Check::StripeSources,
                 format!(
                     "server {guild}: {sources} role(s) given for purchases on a Stripe account, or in a mode, that is not connected any more: \
-                     {}{more}. They do not count as paying, and nothing will show their end",
-                    named.join(", ")
+                     {customers}. They do not count as paying, and nothing will show their end"
                 ),
                 format!("nexrole link remove --guild {guild} --customer … ends what a customer gives; or connect the account again"),
             );

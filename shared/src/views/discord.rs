@@ -1,8 +1,8 @@
 //! A document as an embed of a Discord message. In: a document. Out: title, text and colour, within Discord's limits.
 
 use super::{
-    catalogue,
     document::{Document, Line, Message, Tone, Value, message},
+    words,
 };
 
 /// Of an embed, in characters. Together they stay below the 6,000 of a message.
@@ -63,20 +63,20 @@ fn fitting(mut lines: Vec<String>) -> String {
 }
 
 fn statement(line: &Line) -> String {
-    match &line.fix {
-        Some(fix) => format!("{} {}", text(&line.text), text(fix)),
-        None => text(&line.text),
-    }
+    let mut said = text(&line.text);
+    said.extend(line.notes.iter().map(|note| format!(" ({})", text(note))));
+    said.extend(line.fix.iter().map(|fix| format!(" {}", text(fix))));
+    said
 }
 
 /// A message alone.
 pub fn text(message: &Message) -> String {
-    catalogue::text(message, &show)
+    words::text(message, &show)
 }
 
 fn show(value: &Value) -> String {
     match value {
-        Value::Text(text) => text.clone(),
+        Value::Text(text) | Value::Cell(text, _) => text.clone(),
         // As Discord shows it and does not obey it.
         Value::Code(id) => {
             let shown: String =

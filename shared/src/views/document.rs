@@ -1,8 +1,10 @@
 //! What is shown, before it has words or a layout: messages by id, with their arguments, in sections.
 
+use std::fmt;
+
 use crate::{
     clock::Timestamp,
-    ids::{RoleId, UserId},
+    ids::{CustomerId, GuildId, RoleId, UserId},
 };
 
 /// A reply, a report, a page.
@@ -37,18 +39,54 @@ pub struct Section {
     pub is_list: bool,
 }
 
-/// One statement, and what belongs under it.
+impl Section {
+    /// Lines under a title.
+    pub fn titled(title: Message, lines: Vec<Line>) -> Self {
+        Self { title: Some(title), lines, ..Self::default() }
+    }
+
+    #[must_use]
+    pub fn if_empty(mut self, said: Message) -> Self {
+        self.if_empty = Some(said);
+        self
+    }
+}
+
+impl From<Vec<Line>> for Section {
+    fn from(lines: Vec<Line>) -> Self {
+        Self { lines, ..Self::default() }
+    }
+}
+
+/// One statement, and what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
     pub text: Message,
+    /// Follow the text, each in parentheses.
+    pub notes: Vec<Message>,
     /// What to do about it; follows the text.
     pub fix: Option<Message>,
+    /// Stand under it.
     pub details: Vec<Message>,
+}
+
+impl Line {
+    #[must_use]
+    pub fn note(mut self, note: impl Into<Option<Message>>) -> Self {
+        self.notes.extend(note.into());
+        self
+    }
+
+    #[must_use]
+    pub fn fix(mut self, fix: Message) -> Self {
+        self.fix = Some(fix);
+        self
+    }
 }
 
 impl From<Message> for Line {
     fn from(text: Message) -> Self {
-        Self { text, fix: None, details: Vec::new() }
+        Self { text, notes: Vec::new(), fix: None, details: Vec::new() }
     }
 }
 
@@ -79,6 +117,8 @@ pub enum Value {
     Text(String),
     /// An id or a name that somebody else made up: shown, never obeyed, and not endless.
     Code(String),
+    /// A word in a column, as wide as that where the surface has columns.
+    Cell(String, usize),
     Count(i64),
     Role(RoleId),
     Member(UserId),
@@ -86,6 +126,12 @@ pub enum Value {
     Message(Box<Message>),
     /// Several, one after the other.
     List(Vec<Value>),
+}
+
+impl Value {
+    pub fn code(id: impl fmt::Display) -> Self {
+        Self::Code(id.to_string())
+    }
 }
 
 impl From<i64> for Value {
@@ -109,6 +155,18 @@ impl From<&str> for Value {
 impl From<String> for Value {
     fn from(text: String) -> Self {
         Self::Text(text)
+    }
+}
+
+impl From<GuildId> for Value {
+    fn from(guild: GuildId) -> Self {
+        Self::code(guild)
+    }
+}
+
+impl From<&CustomerId> for Value {
+    fn from(customer: &CustomerId) -> Self {
+        Self::code(customer)
     }
 }
 

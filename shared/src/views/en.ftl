@@ -2,6 +2,30 @@
 
 more-than-fits = There is more than fits here: `nexrole doctor`, `nexrole map list`.
 
+none = none
+nothing-yet = nothing yet
+
+# Whose a purchase is.
+dispute = is linked to { $holder }, but its metadata at Stripe names { $named }
+dispute-fix = If the metadata is right: `nexrole link remove --guild { $guild } { $customer }`; otherwise correct it at Stripe
+customers = { $named }{ $more ->
+    [0] {""}
+   *[other] {" and "}{ $more } more
+}
+-unbacked = purchases on a Stripe account, or in a mode, that is not connected any more
+
+# What Discord refuses.
+server-refused-removed = Discord says that the bot was removed from this server
+server-refused-unknown = Discord says that it does not know this server (code { $code })
+server-refused-no-access = Discord says that the bot has no access to this server (code { $code })
+server-refused = Discord refuses what is asked for this server (status 403, code { $code })
+held-up-refused = { $refusal }: tried again { $until }, or when the bot is invited
+held-up-told-to-wait = Discord told the bot to wait with calls for this server: the next one { $until }
+role-refused-two-factor = Discord wants two-factor authentication of this server's moderators (code 60003): the owner of the bot's application turns it on for their own account
+role-refused = Discord does not let the bot manage it (status 403, code { $code })
+role-refused-rank = Discord does not let the bot manage it (code 50013): it needs Manage Roles, and the role must be below its own
+
+# /status
 status-title = Nexrole in this server
 status-not-set-up = Nexrole is not set up in this server.
 status-how-to-set-up = The operator connects Stripe to it by setting `GUILD_ID`, `STRIPE_SECRET_KEY` and `STRIPE_WEBHOOK_SECRET`, then maps a price to a role.
@@ -43,15 +67,12 @@ status-stripe-failing = { $count ->
     [one] 1 read
    *[other] { $count } reads
 } from Stripe did not work, others do: { $failure }. Nobody loses a role by that.
-status-dispute = Customer { $customer } is linked to { $holder }, but its metadata at Stripe names { $named }. If the metadata is right, the operator runs `nexrole link remove`; otherwise correct it at Stripe.
+status-dispute = Customer { $customer } { $dispute }. If the metadata is right, the operator runs `nexrole link remove`; otherwise correct it at Stripe.
 status-more-disputes = { $count } more customers are linked to others than their metadata names: `nexrole doctor`.
 status-unbacked = { $roles ->
     [one] 1 role
    *[other] { $roles } roles
-} given for purchases on a Stripe account, or in a mode, that is not connected any more ({ $customers }{ $more ->
-    [0] {""}
-   *[other] {" and "}{ $more } more
-}): not counted as paying, and nothing will show an end. `nexrole link remove` ends what a customer gives.
+} given for { -unbacked } ({ $customers }): not counted as paying, and nothing will show an end. `nexrole link remove` ends what a customer gives.
 status-observed = { $count ->
     [one] 1 role is
    *[other] { $count } roles are
@@ -76,3 +97,41 @@ status-waiting = { $count ->
     [one] 1 role change
    *[other] { $count } role changes
 } waiting: for the member to join, or for the above.
+
+# nexrole why
+member = Member { $member } of server { $guild }
+member-customers = Stripe customers that are this member
+member-customers-none = none: link one with `nexrole link add`, or by metadata at Stripe
+member-customer = { $customer }
+member-customer-disputed = { $customer }  { $dispute }.
+member-subscriptions = Subscriptions whose own metadata names this member
+member-subscription = { $subscription } of { $customer }
+member-for-others = Subscriptions of theirs that are for others
+member-for-other = { $subscription } of { $customer }  is { $other }'s: its own metadata at Stripe names them, and counts first
+member-sources = Reasons for a role
+member-sources-none = none: nothing this member pays for is mapped to a role
+member-source = role { $role }  { $state }  { $evidence } since { $since }
+member-role-deleted = the role was deleted in Discord: `nexrole map list` says what to do
+member-role-suspended = the role is suspended: { $danger }; `nexrole map list` says what to do
+member-role-unseen = waits for the bot to look who holds the role
+member-role-observed = the role is only observed: see `nexrole map preview`
+member-role-unmapped = the role is not mapped
+member-source-missing = the Stripe account that is connected has no such subscription since { $since }
+member-source-disconnected = bought in { $mode } mode on a Stripe connection that is not connected any more
+member-source-unbacked = { $why }: it does not count as paying, and does not end by itself; `nexrole link remove --guild { $guild } { $customer }` ends it
+member-roles-held = Roles that Discord holds because of us
+member-held = role { $role }  { $state }
+member-held-deleted = role { $role }  was deleted in Discord: nobody has it any more
+member-held-taken = taken from them at Discord, not by us; seen { $at }
+member-held-intended = being given
+member-held-confirmed = confirmed by Discord { $at }
+member-held-ending = taken; looked at once more, to see that it stays away
+member-held-absent = { $state }; not there, said Discord { $at }: it is asked once more
+member-jobs = Role changes that wait
+member-job = { $action } role { $role }  { $state }  { $next }  { $outcome }
+member-job-next = next look { $at }
+member-job-due = due since { $at }, when the bot runs and has done what is before it
+member-job-not-tried = not tried yet
+member-history = What happened, newest first
+member-event = { $at }  { $action }   by { $actor }: { $cause }
+member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }

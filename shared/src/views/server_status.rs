@@ -1,6 +1,9 @@
 //! How a server is doing, in a screen: what is counted, and what somebody should look at, each with what helps.
 
-use super::document::{Document, Line, Message, Section, Tone, Value, message};
+use super::{
+    document::{Document, Line, Message, Section, Tone, Value, message},
+    ownership, refusal,
+};
 use crate::{
     domain::{delivery::refusal::Refusal, roles::safety::remedy},
     ids::RoleId,
@@ -84,7 +87,9 @@ fn refused(status: &ServerStatus) -> Vec<Message> {
     let refusal = status.refusal.iter();
     refusal
         .map(|refusal| {
-            message("status-refused").with("refusal", refusal.to_string()).with("until", refusal.until)
+            message("status-refused")
+                .with("refusal", refusal::of_server(refusal))
+                .with("until", refusal.until)
         })
         .collect()
 }
@@ -118,9 +123,8 @@ fn linked(status: &ServerStatus) -> Vec<Message> {
         .take(NAMED)
         .map(|Dispute { customer_id, holder, named }| {
             message("status-dispute")
-                .with("customer", Value::Code(customer_id.to_string()))
-                .with("holder", *holder)
-                .with("named", *named)
+                .with("customer", customer_id)
+                .with("dispute", ownership::dispute(*holder, *named))
         })
         .collect();
     if let Some(count) = beyond(status.disputes.len()) {
@@ -128,13 +132,10 @@ fn linked(status: &ServerStatus) -> Vec<Message> {
     }
     if !status.unbacked.is_empty() {
         let roles: i64 = status.unbacked.iter().map(|customer| customer.sources).sum();
-        let named = status.unbacked.iter().take(NAMED);
-        let named = named.map(|customer| Value::Code(customer.customer_id.to_string())).collect();
         todo.push(
             message("status-unbacked")
                 .with("roles", roles)
-                .with("customers", Value::List(named))
-                .with("more", beyond(status.unbacked.len()).unwrap_or(0)),
+                .with("customers", ownership::customers(&status.unbacked, NAMED)),
         );
     }
     todo
@@ -164,7 +165,7 @@ fn deleted(s: &Summary) -> Vec<Message> {
         .deleted_roles
         .iter()
         .take(NAMED)
-        .map(|role| message("status-deleted").with("role", Value::Code(role.to_string())));
+        .map(|role| message("status-deleted").with("role", Value::code(role)));
     let more = beyond(s.deleted_roles.len());
     named.chain(more.map(|count| message("status-more-deleted").with("count", count))).collect()
 }

@@ -5,9 +5,10 @@ use shared::{
     actions::link::{Linked, link},
     db::{authorized::Authorized, pool::Pool},
     ids::{CustomerId, GuildId, UserId},
+    views::ownership::customer_option,
 };
 
-use crate::cli::{guild::failed, text::customer_option};
+use crate::cli::guild::failed;
 
 pub(super) async fn run(
     pool: &Pool,

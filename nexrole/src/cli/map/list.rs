@@ -2,17 +2,18 @@
 
 use shared::{
     db::pool::Pool,
-    domain::{
-        delivery::refusal,
-        roles::{enforcement::Enforcement, safety::remedy},
-    },
+    domain::roles::{enforcement::Enforcement, safety::remedy},
     ids::GuildId,
     store::{guild_gates, guild_roles, mapped_roles},
+    views::{
+        refusal::{held_up, of_role},
+        terminal,
+    },
 };
 
 use crate::cli::{
     guild::known,
-    text::{DELETED, held_up, when},
+    text::{DELETED, when},
 };
 
 /// Another role was mapped in its place.
@@ -24,7 +25,7 @@ pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
     let deleted = guild_roles::deleted(&mut tenant).await?;
     let unreplaced = guild_roles::unreplaced(&mut tenant, &deleted).await?;
     if let Some(closed) = guild_gates::closed(&mut tenant).await? {
-        println!("Nothing is changed in this server at the moment. {}.", held_up(closed));
+        println!("Nothing is changed in this server at the moment. {}.", terminal::text(&held_up(closed)));
     }
     if roles.is_empty() {
         println!("Nothing is mapped yet: nexrole map add --guild {guild} --price price_… --role …");
@@ -51,7 +52,7 @@ pub(super) async fn show(pool: &Pool, guild: GuildId) -> anyhow::Result<()> {
             );
         }
         if let Some(probe_at) = role.probe_at {
-            let why = refusal::of_role(role.code.map(i32::cast_unsigned));
+            let why = terminal::text(&of_role(role.code));
             // The bot has not run since.
             let again = if probe_at > now { when(probe_at) } else { "as soon as the bot runs".to_owned() };
             println!("    REFUSED: {why}. Changes of it wait; tried again {again}, or when roles change.");

@@ -61,20 +61,24 @@ mod tests {
 
     use super::*;
 
-    /// Ids in the catalogue, each once.
-    fn ids() -> BTreeSet<String> {
+    /// Ids in the catalogue that begin so, each once.
+    fn ids(begins: fn(char) -> bool) -> BTreeSet<String> {
         let mut ids = BTreeSet::new();
-        for line in ENGLISH.lines().filter(|line| line.starts_with(|c: char| c.is_ascii_lowercase())) {
+        for line in ENGLISH.lines().filter(|line| line.starts_with(begins)) {
             let id = line.split([' ', '=']).next().unwrap_or(line);
             assert!(ids.insert(id.to_owned()), "{id} is there twice");
         }
         ids
     }
 
+    fn is_message(first: char) -> bool {
+        first.is_ascii_lowercase()
+    }
+
     #[test]
     fn the_catalogue_is_read_whole() {
         FluentResource::try_new(ENGLISH.to_owned()).map_err(|(_, errors)| errors).expect("valid Fluent");
-        for id in ids() {
+        for id in ids(is_message) {
             assert!(BUNDLE.has_message(&id), "{id}");
         }
     }
@@ -91,6 +95,13 @@ mod tests {
         }
         // Of the doc comment.
         said.remove("…");
-        assert_eq!(said, ids());
+        assert_eq!(said, ids(is_message));
+    }
+
+    #[test]
+    fn every_phrase_is_part_of_a_message() {
+        for phrase in ids(|c| c == '-') {
+            assert!(ENGLISH.contains(&format!("{{ {phrase} }}")), "{phrase}");
+        }
     }
 }

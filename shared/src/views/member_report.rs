@@ -1,0 +1,178 @@
+//! Why a member has, or lacks, a role. In: what the database has of them, and the time. Out: a report with what helps.
+
+use super::{
+    document::{Document, Line, Message, Section, Tone, Value, message},
+    ownership, refusal,
+};
+use crate::{
+    clock::Timestamp,
+    domain::{
+        delivery::refusal::tried_at,
+        roles::{enforcement::Enforcement, grant::GrantState},
+    },
+    ids::{GuildId, UserId},
+    store::why::{Customer, Event, Held, OpenJob, Source, Story},
+};
+
+pub fn document(guild: GuildId, member: UserId, story: &Story, now: Timestamp) -> Document {
+    let sections = [
+        Some(customers(guild, story)),
+        subscriptions(story),
+        for_others(story),
+        Some(sources(guild, story)),
+        Some(held(story)),
+        Some(jobs(story, now)),
+        Some(history(story)),
+    ];
+    Document {
+        title: Some(message("member").with("member", member).with("guild", guild)),
+        tone: Tone::Neutral,
+        sections: sections.into_iter().flatten().collect(),
+    }
+}
+
+fn customers(guild: GuildId, story: &Story) -> Section {
+    let line = |Customer { customer_id, holder, named }: &Customer| -> Line {
+        let customer = Value::code(customer_id);
+        match named {
+            Some(named) if named != holder => {
+                let disputed = message("member-customer-disputed").with("customer", customer);
+                Line::from(disputed.with("dispute", ownership::dispute(*holder, *named)))
+                    .fix(ownership::dispute_fix(guild, customer_id))
+            }
+            _ => message("member-customer").with("customer", customer).into(),
+        }
+    };
+    let lines = story.customers.iter().map(line).collect();
+    Section::titled(message("member-customers"), lines).if_empty(message("member-customers-none"))
+}
+
+fn subscriptions(story: &Story) -> Option<Section> {
+    let line = |(subscription, customer): &(String, String)| -> Line {
+        let named = message("member-subscription").with("subscription", Value::code(subscription));
+        named.with("customer", Value::code(customer)).into()
+    };
+    let lines: Vec<_> = story.subscriptions.iter().map(line).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-subscriptions"), lines))
+}
+
+fn for_others(story: &Story) -> Option<Section> {
+    let line = |(subscription, customer, other): &(String, String, UserId)| -> Line {
+        let theirs = message("member-for-other").with("subscription", Value::code(subscription));
+        theirs.with("customer", Value::code(customer)).with("other", *other).into()
+    };
+    let lines: Vec<_> = story.for_others.iter().map(line).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-for-others"), lines))
+}
+
+fn sources(guild: GuildId, story: &Story) -> Section {
+    let line = |source: &Source| {
+        let reason = message("member-source")
+            .with("role", source.role_id)
+            .with("state", &*source.state)
+            .with("evidence", &*source.evidence)
+            .with("since", source.changed_at);
+        Line::from(reason).note(without_effect(story, source)).note(unbacked(guild, source))
+    };
+    let lines = story.sources.iter().map(line).collect();
+    Section::titled(message("member-sources"), lines).if_empty(message("member-sources-none"))
+}
+
+/// Why a reason gives nobody the role.
+fn without_effect(story: &Story, source: &Source) -> Option<Message> {
+    match (source.enforcement, &source.danger) {
+        _ if story.deleted.contains(&source.role_id) => Some(message("member-role-deleted")),
+        (Some(_), Some(danger)) => Some(message("member-role-suspended").with("danger", &**danger)),
+        (Some(Enforcement::On), None) => None,
+        (Some(Enforcement::Unseen), None) => Some(message("member-role-unseen")),
+        (Some(Enforcement::Observe), None) => Some(message("member-role-observed")),
+        (None, _) => Some(message("member-role-unmapped")),
+    }
+}
+
+/// A live reason whose end no read will show: why, and what helps.
+fn unbacked(guild: GuildId, source: &Source) -> Option<Message> {
+    let customer = source.customer_id.as_ref().filter(|_| source.state == "live")?;
+    let why = if source.is_active {
+        message("member-source-missing").with("since", source.missing_since?)
+    } else {
+        let mode = if source.livemode { "live" } else { "test" };
+        message("member-source-disconnected").with("mode", mode)
+    };
+    let unbacked = message("member-source-unbacked").with("why", why).with("guild", guild.to_string());
+    Some(unbacked.with("customer", ownership::customer_option(customer)))
+}
+
+fn held(story: &Story) -> Section {
+    let line = |held: &Held| -> Line {
+        if story.deleted.contains(&held.role_id) {
+            return message("member-held-deleted").with("role", held.role_id).into();
+        }
+        message("member-held").with("role", held.role_id).with("state", how_far(held)).into()
+    };
+    let lines = story.held.iter().map(line).collect();
+    Section::titled(message("member-roles-held"), lines).if_empty(message("none"))
+}
+
+fn how_far(held: &Held) -> Message {
+    if let Some(at) = held.taken_at {
+        return message("member-held-taken").with("at", at);
+    }
+    let state = match (held.state, held.confirmed_at) {
+        (GrantState::Intended, _) | (GrantState::Confirmed, None) => message("member-held-intended"),
+        (GrantState::Confirmed, Some(at)) => message("member-held-confirmed").with("at", at),
+        (GrantState::Ending, _) => message("member-held-ending"),
+    };
+    match held.absent_since {
+        Some(at) => message("member-held-absent").with("state", state).with("at", at),
+        None => state,
+    }
+}
+
+fn jobs(story: &Story, now: Timestamp) -> Section {
+    let line = |job: &OpenJob| -> Line {
+        let outcome = match (&job.outcome, job.probe_at) {
+            (Some(outcome), _) => Value::from(&**outcome),
+            (None, Some(_)) => refusal::of_role(job.code).into(),
+            (None, None) => message("member-job-not-tried").into(),
+        };
+        let at = tried_at(job.due_at, story.closed, job.probe_at);
+        let next = if at > now { message("member-job-next") } else { message("member-job-due") };
+        message("member-job")
+            .with("action", &*job.action)
+            .with("role", job.role_id)
+            .with("state", &*job.state)
+            .with("next", next.with("at", at))
+            .with("outcome", outcome)
+            .into()
+    };
+    let mut lines: Vec<Line> =
+        story.closed.map(|closed| refusal::held_up(closed).into()).into_iter().collect();
+    lines.extend(story.jobs.iter().map(line));
+    if story.jobs.is_empty() {
+        lines.push(message("none").into());
+    }
+    Section::titled(message("member-jobs"), lines)
+}
+
+fn history(story: &Story) -> Section {
+    /// Of an action's word.
+    const WIDTH: usize = 13;
+    let line = |event: &Event| -> Line {
+        let line = match event.role_id {
+            Some(role) => message("member-event-of-role").with("role", role),
+            None => message("member-event"),
+        };
+        line.with("at", event.at)
+            .with("action", Value::Cell(event.action.clone(), WIDTH))
+            .with("actor", &*event.actor)
+            .with("cause", &*event.cause)
+            .into()
+    };
+    let lines = story.history.iter().map(line).collect();
+    Section::titled(message("member-history"), lines).if_empty(message("nothing-yet"))
+}
+
+#[cfg(test)]
+#[path = "member_report_tests.rs"]
+mod tests;
