@@ -3,6 +3,7 @@
 more-than-fits = There is more than fits here: `nexrole doctor`, `nexrole map list`.
 
 none = none
+nobody = nobody
 nothing-yet = nothing yet
 
 # Whose a purchase is.
@@ -13,6 +14,10 @@ customers = { $named }{ $more ->
    *[other] {" and "}{ $more } more
 }
 -unbacked = purchases on a Stripe account, or in a mode, that is not connected any more
+
+# What is said of a role.
+-deleted = was deleted in Discord: nobody can be given it.
+-suspended = Nobody is given it; who has it keeps it while they pay.
 
 # What Discord refuses.
 server-refused-removed = Discord says that the bot was removed from this server
@@ -77,9 +82,9 @@ status-observed = { $count ->
     [one] 1 role is
    *[other] { $count } roles are
 } only observed, because members held it before: nothing is changed until the operator turns it on (`nexrole map preview`, then `nexrole map enforce`).
-status-suspended = { $role } is suspended: { $danger }. Nobody is given it; who has it keeps it while they pay. { $remedy }.
+status-suspended = { $role } is suspended: { $danger }. { -suspended } { $remedy }.
 status-more-suspended = { $count } more are suspended too: `nexrole map list`.
-status-deleted = Role { $role } was deleted in Discord: nobody can be given it. The operator maps another one to what it was sold by (`nexrole map add`).
+status-deleted = Role { $role } { -deleted } The operator maps another one to what it was sold by (`nexrole map add`).
 status-more-deleted = { $count } more were deleted too: `nexrole map list`.
 status-taken = { $count ->
     [one] 1 role was
@@ -135,3 +140,50 @@ member-job-not-tried = not tried yet
 member-history = What happened, newest first
 member-event = { $at }  { $action }   by { $actor }: { $cause }
 member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }
+
+# nexrole map list
+mappings-held-up = Nothing is changed in this server at the moment. { $why }.
+mappings-none = Nothing is mapped yet: nexrole map add --guild { $guild } --price price_… --role …
+mapping = role { $role }  { $state }
+mapping-deleted = { -deleted } Map another role to what it was sold by (`nexrole map add`)
+mapping-replaced = was deleted in Discord; what it was sold by gives another role
+mapping-unseen = waits for the bot to look who holds it
+mapping-observed-holders = only observed ({ $holders } had it before): `nexrole map preview`, then `nexrole map enforce`
+mapping-observed = only observed: `nexrole map enforce` turns it on
+mapping-on = follows payments
+mapping-suspended = SUSPENDED: { $danger }. { -suspended } { $remedy }.
+mapping-refused = REFUSED: { $why }. Changes of it wait; tried again { $again }, or when roles change.
+mapping-probe-due = as soon as the bot runs
+mapping-sold = { $sold }
+
+# nexrole map preview
+preview-deleted = Role { $role } { $deleted }.
+preview-gain = Pay, and would have role { $role } (who has it by hand already keeps it)
+preview-member = member { $member }
+preview-unbacked = Would have it too, by { -unbacked }
+preview-unbacked-fix = `nexrole why` says how to end it
+preview-lose = Have it from Nexrole and do not pay any more: would lose it
+preview-unlinked = Pay, but are not linked to a Discord member
+preview-customer = { $customer }
+preview-unlinked-fix = nexrole link add
+preview-others = Everybody else who has the role keeps it: Nexrole takes only what it gave.
+
+# nexrole connections
+connections-none = No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.
+connection = server { $guild }  { $mode }  { $state }  { $label }  /webhooks/stripe/{ $endpoint }
+mode-live = live
+mode-test = test
+
+# nexrole catalogue
+catalogue-none = No active price is known. It is read from Stripe at first contact; the key needs Read on Prices,
+catalogue-none-fix = Products and Payment Links for it. Any price can be mapped by its id: nexrole map add --price price_…
+catalogue-product = { $product }  { $name }
+catalogue-no-name = (no name)
+catalogue-price = { $price }  { $amount }  { $gives }
+catalogue-gives-no-role = gives no role
+catalogue-gives-observed = gives role { $role }, which is only observed
+catalogue-gives = gives role { $role }
+catalogue-links = Payment links
+catalogue-link = { $url }  sells { $prices }  then { $after }
+catalogue-prices-unknown = what Stripe did not say
+catalogue-after-at-stripe = Stripe's own page

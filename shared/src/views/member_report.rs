@@ -1,6 +1,7 @@
 //! Why a member has, or lacks, a role. In: what the database has of them, and the time. Out: a report with what helps.
 
 use super::{
+    connections,
     document::{Document, Line, Message, Section, Tone, Value, message},
     ownership, refusal,
 };
@@ -96,8 +97,7 @@ fn unbacked(guild: GuildId, source: &Source) -> Option<Message> {
     let why = if source.is_active {
         message("member-source-missing").with("since", source.missing_since?)
     } else {
-        let mode = if source.livemode { "live" } else { "test" };
-        message("member-source-disconnected").with("mode", mode)
+        message("member-source-disconnected").with("mode", connections::mode(source.livemode))
     };
     let unbacked = message("member-source-unbacked").with("why", why).with("guild", guild.to_string());
     Some(unbacked.with("customer", ownership::customer_option(customer)))

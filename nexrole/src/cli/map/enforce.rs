@@ -6,9 +6,10 @@ use shared::{
     db::{authorized::Authorized, pool::Pool},
     domain::roles::safety::remedy,
     ids::{GuildId, RoleId},
+    views::{mappings, terminal},
 };
 
-use crate::cli::{guild::failed, text::DELETED};
+use crate::cli::guild::failed;
 
 pub(super) async fn run(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enforce) -> anyhow::Result<()> {
     let by = Authorized::operator(pool, guild)?;
@@ -19,7 +20,7 @@ pub(super) async fn run(pool: &Pool, guild: GuildId, role: RoleId, wanted: Enfor
         Enforced::On { members, danger, is_deleted } => {
             println!("Role {role} follows payments. {members} member(s) are being looked at.");
             if is_deleted {
-                println!("But it {DELETED}.");
+                println!("But it {}.", terminal::text(&mappings::deleted()));
             }
             if let Some(danger) = danger {
                 println!("But it is SUSPENDED: {danger}. Nobody is given it. {}.", remedy(&danger));
