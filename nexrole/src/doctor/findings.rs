@@ -1,11 +1,12 @@
-//! What was looked at, and what came of it. In: findings. Out: text for people, or an object per line; and the exit code.
+//! What was looked at, and what came of it. In: findings. Out: a document for people, or an object per line; and the exit code.
 
 use std::process::ExitCode;
 
 use serde::Serialize;
-
-/// Where details begin.
-const MARGIN: usize = 17;
+use shared::views::{
+    document::{Document, Tone},
+    findings::{self, Checked},
+};
 
 macro_rules! checks {
     ($($(#[doc = $what:literal])* $check:ident => $name:literal,)*) => {
@@ -122,6 +123,17 @@ pub enum State {
     Ask,
 }
 
+impl State {
+    fn tone(self) -> Tone {
+        match self {
+            Self::Ok => Tone::Good,
+            Self::Warn => Tone::Warning,
+            Self::Fail => Tone::Bad,
+            Self::Ask => Tone::Question,
+        }
+    }
+}
+
 /// One line.
 #[derive(Debug, Clone, Serialize)]
 struct Finding {
@@ -132,6 +144,13 @@ struct Finding {
     fix: Option<String>,
     #[serde(skip)]
     of: Check,
+}
+
+impl Finding {
+    fn checked(&self) -> Checked<'_> {
+        let (group, name) = self.of.parts();
+        Checked { group, name, tone: self.state.tone(), detail: &self.detail, fix: self.fix.as_deref() }
+    }
 }
 
 /// Everything that was found.
@@ -199,70 +218,10 @@ impl Findings {
         Ok(lines?.join("\n"))
     }
 
-    /// For people, in groups.
-    pub(super) fn text(&self, colourful: bool) -> String {
-        let mut lines: Vec<String> = Vec::new();
-        let mut last = "";
-        for finding in &self.0 {
-            let (group, name) = finding.of.parts();
-            if group != last {
-                lines.extend((!last.is_empty()).then(String::new));
-                lines.push(title(group).to_owned());
-                last = group;
-            }
-            let (mark, colour) = mark(finding.state);
-            let mark = if colourful { format!("\x1b[{colour}m{mark}\x1b[0m") } else { mark.to_owned() };
-            for (number, line) in wrapped(&finding.detail).enumerate() {
-                let margin = if number == 0 { format!("  {mark} {name:<12} ") } else { " ".repeat(MARGIN) };
-                lines.push(margin + &line);
-            }
-            for (number, line) in finding.fix.iter().flat_map(|fix| wrapped(fix)).enumerate() {
-                lines.push(format!("{:MARGIN$}{} {line}", "", if number == 0 { "→" } else { " " }));
-            }
-        }
-        let [ok, warn, fail, ask] = [State::Ok, State::Warn, State::Fail, State::Ask].map(|s| self.count(s));
-        lines.push(format!("\n{ok} well, {warn} to improve, {fail} wrong, {ask} for you to answer"));
-        lines.join("\n")
+    /// For people.
+    pub(super) fn document(&self) -> Document {
+        findings::document(&self.0.iter().map(Finding::checked).collect::<Vec<_>>())
     }
-}
-
-fn title(group: &str) -> &str {
-    match group {
-        "operator" => "what no program can see",
-        "keys" => "encryption keys",
-        "web" => "public address",
-        "clock" => "clocks",
-        other => other,
-    }
-}
-
-fn mark(state: State) -> (&'static str, &'static str) {
-    match state {
-        State::Ok => ("✓", "32"),
-        State::Warn => ("!", "33"),
-        State::Fail => ("✗", "31"),
-        State::Ask => ("?", "36"),
-    }
-}
-
-/// Lines of about a hundred characters, broken at spaces; what has lines already keeps them.
-fn wrapped(text: &str) -> impl Iterator<Item = String> {
-    const WIDTH: usize = 100;
-    let mut lines: Vec<String> = Vec::new();
-    for paragraph in text.lines() {
-        let mut line = String::new();
-        for word in paragraph.split(' ') {
-            if !line.is_empty() && line.chars().count() + 1 + word.chars().count() > WIDTH {
-                lines.push(std::mem::take(&mut line));
-            }
-            if !line.is_empty() {
-                line.push(' ');
-            }
-            line.push_str(word);
-        }
-        lines.push(line);
-    }
-    lines.into_iter()
 }
 
 #[cfg(test)]
@@ -287,13 +246,5 @@ mod tests {
         names.sort_unstable();
         names.dedup();
         assert_eq!(names.len(), Check::ALL.len());
-    }
-
-    #[test]
-    fn lines_are_broken_at_spaces_and_kept_where_there_are_some() {
-        let long = "word ".repeat(30);
-        let lines: Vec<_> = wrapped(long.trim()).collect();
-        assert!(lines.len() == 2 && lines.iter().all(|line| line.len() <= 100), "{lines:?}");
-        assert_eq!(wrapped("a\nb c").collect::<Vec<_>>(), ["a", "b c"]);
     }
 }

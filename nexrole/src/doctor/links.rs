@@ -5,7 +5,7 @@ use shared::{
     db::pool::within,
     ids::GuildId,
     store::health_facts,
-    views::{ownership, terminal::text},
+    views::{document::Line, ownership, terminal::text},
 };
 use sqlx::PgConnection;
 
@@ -24,9 +24,7 @@ pub(super) async fn look(
     for &guild in guilds {
         let disputes = within(health_facts::disputes(db, guild)).await?;
         for found in disputes.iter().take(NAMED) {
-            let (customer, said) = (&found.customer_id, text(&ownership::dispute(found.holder, found.named)));
-            let fix = text(&ownership::dispute_fix(guild, customer.as_str()));
-            findings.warn(Check::StripeLinks, format!("server {guild}: {customer} {said}"), fix);
+            warn(findings, Check::StripeLinks, &ownership::dispute_in(guild, found));
         }
         if disputes.len() > NAMED {
             let detail = format!("server {guild}: {} customers more", disputes.len() - NAMED);
@@ -35,16 +33,7 @@ pub(super) async fn look(
         linked_well &= disputes.is_empty();
         let unbacked = within(health_facts::unbacked(db, guild)).await?;
         if !unbacked.is_empty() {
-            let customers = text(&ownership::customers(&unbacked, NAMED));
-            let sources: i64 = unbacked.iter().map(|customer| customer.sources).sum();
-            findings.warn(
-                Check::StripeSources,
-                format!(
-                    "server {guild}: {sources} role(s) given for purchases on a Stripe account, or in a mode, that is not connected any more: \
-                     {customers}. They do not count as paying, and nothing will show their end"
-                ),
-                format!("nexrole link remove --guild {guild} --customer … ends what a customer gives; or connect the account again"),
-            );
+            warn(findings, Check::StripeSources, &ownership::unbacked_in(guild, &unbacked, NAMED));
         }
         backed &= unbacked.is_empty();
     }
@@ -58,4 +47,8 @@ pub(super) async fn look(
         findings.ok(Check::StripeSources, "every reason for a role is of an account that is connected");
     }
     Ok(())
+}
+
+fn warn(findings: &mut Findings, check: Check, line: &Line) {
+    findings.warn(check, text(&line.text), line.fix.as_ref().map(text).unwrap_or_default());
 }

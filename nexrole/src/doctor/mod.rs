@@ -14,6 +14,7 @@ use shared::{
     db::pool::within,
     ids::{GuildId, RoleId},
     store::health_facts::{self, Connected},
+    views::terminal,
 };
 use sqlx::PgConnection;
 
@@ -121,7 +122,11 @@ fn prepare() {
 fn finish(findings: &mut Findings, asked: &[Check], output: Output) -> anyhow::Result<ExitCode> {
     findings.complete(asked.iter().copied());
     let mut stdout = std::io::stdout();
-    let text = if output.json { findings.json()? } else { findings.text(stdout.is_terminal()) };
+    let text = match (output.json, stdout.is_terminal()) {
+        (true, _) => findings.json()?,
+        (false, true) => terminal::render_in_colour(&findings.document()),
+        (false, false) => terminal::render(&findings.document()),
+    };
     match writeln!(stdout, "{text}") {
         // Whoever reads, as `head` does, has read enough.
         Err(error) if error.kind() == ErrorKind::BrokenPipe => {}

@@ -10,14 +10,14 @@ use crate::{
 pub fn document(offers: &[Offer], links: &[Link]) -> Document {
     if offers.is_empty() {
         let lines = vec![message("catalogue-none").into(), message("catalogue-none-fix").into()];
-        return Document { sections: vec![Section::from(lines)], ..Document::default() };
+        return Document { sections: vec![Section::untitled(lines)], ..Document::default() };
     }
     let products = offers.chunk_by(|one, next| one.product_id == next.product_id).filter_map(product);
-    let mut sections = vec![Section::from(products.collect::<Vec<_>>())];
+    let mut sections = vec![Section::untitled(products.collect::<Vec<_>>())];
     if !links.is_empty() {
         let details = links.iter().map(link).collect();
         let line = Line { details, ..Line::from(message("catalogue-links")) };
-        sections.push(Section::from(vec![line]));
+        sections.push(Section::untitled(vec![line]));
     }
     Document { sections, ..Document::default() }
 }

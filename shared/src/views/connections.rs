@@ -1,10 +1,10 @@
 //! The Stripe connections of all servers. In: their rows. Out: a list.
 
-use super::document::{Document, Message, Section, Value, message};
+use super::document::{Document, Line, Message, Section, Value, message};
 use crate::store::stripe_connections::Listed;
 
 pub fn document(connections: &[Listed]) -> Document {
-    let line = |c: &Listed| {
+    let line = |c: &Listed| -> Line {
         message("connection")
             .with("guild", c.guild_id)
             .with("mode", mode(c.livemode))
@@ -13,9 +13,9 @@ pub fn document(connections: &[Listed]) -> Document {
             .with("endpoint", &*c.endpoint_id)
             .into()
     };
-    let lines: Vec<_> = connections.iter().map(line).collect();
+    let lines = connections.iter().map(line).collect();
     Document {
-        sections: vec![Section::from(lines).if_empty(message("connections-none"))],
+        sections: vec![Section::untitled(lines).if_empty(message("connections-none"))],
         ..Document::default()
     }
 }

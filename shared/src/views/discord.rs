@@ -42,7 +42,7 @@ pub fn render(document: &Document) -> Embed {
         title: document.title.as_ref().map(|title| text(title).chars().take(LONGEST_TITLE).collect()),
         description: fitting(lines),
         colour: match document.tone {
-            Tone::Neutral => None,
+            Tone::Neutral | Tone::Question => None,
             Tone::Good => Some(0x2e_cc71),
             Tone::Warning => Some(0xf1_c40f),
             Tone::Bad => Some(0xe7_4c3c),
@@ -63,7 +63,10 @@ fn fitting(mut lines: Vec<String>) -> String {
 }
 
 fn statement(line: &Line) -> String {
-    let mut said = text(&line.text);
+    let mut said = match &line.check {
+        Some(check) => format!("{} {}: {}", check.tone.mark(), check.name, text(&line.text)),
+        None => text(&line.text),
+    };
     said.extend(line.notes.iter().map(|note| format!(" ({})", text(note))));
     said.extend(line.fix.iter().map(|fix| format!(" {}", text(fix))));
     said

@@ -26,6 +26,21 @@ pub enum Tone {
     Warning,
     /// Something is wrong.
     Bad,
+    /// A person has to answer.
+    Question,
+}
+
+impl Tone {
+    /// For surfaces without colour, or besides it.
+    pub(super) fn mark(self) -> char {
+        match self {
+            Self::Neutral => '·',
+            Self::Good => '✓',
+            Self::Warning => '!',
+            Self::Bad => '✗',
+            Self::Question => '?',
+        }
+    }
 }
 
 /// Lines that belong together.
@@ -40,7 +55,10 @@ pub struct Section {
 }
 
 impl Section {
-    /// Lines under a title.
+    pub fn untitled(lines: Vec<Line>) -> Self {
+        Self { lines, ..Self::default() }
+    }
+
     pub fn titled(title: Message, lines: Vec<Line>) -> Self {
         Self { title: Some(title), lines, ..Self::default() }
     }
@@ -52,15 +70,11 @@ impl Section {
     }
 }
 
-impl From<Vec<Line>> for Section {
-    fn from(lines: Vec<Line>) -> Self {
-        Self { lines, ..Self::default() }
-    }
-}
-
 /// One statement, and what belongs to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Line {
+    /// Where it says what came of a check.
+    pub check: Option<Check>,
     pub text: Message,
     /// Follow the text, each in parentheses.
     pub notes: Vec<Message>,
@@ -68,6 +82,13 @@ pub struct Line {
     pub fix: Option<Message>,
     /// Stand under it.
     pub details: Vec<Message>,
+}
+
+/// What was looked at, in a word, and what came of it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Check {
+    pub tone: Tone,
+    pub name: String,
 }
 
 impl Line {
@@ -86,7 +107,7 @@ impl Line {
 
 impl From<Message> for Line {
     fn from(text: Message) -> Self {
-        Self { text, notes: Vec::new(), fix: None, details: Vec::new() }
+        Self { check: None, text, notes: Vec::new(), fix: None, details: Vec::new() }
     }
 }
 

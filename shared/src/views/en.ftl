@@ -13,6 +13,9 @@ customers = { $named }{ $more ->
     [0] {""}
    *[other] {" and "}{ $more } more
 }
+finding-dispute = server { $guild }: { $customer } { $dispute }
+finding-unbacked = server { $guild }: { $roles } role(s) given for { -unbacked }: { $customers }. They do not count as paying, and nothing will show their end
+finding-unbacked-fix = nexrole link remove --guild { $guild } --customer … ends what a customer gives; or connect the account again
 -unbacked = purchases on a Stripe account, or in a mode, that is not connected any more
 
 # What is said of a role.
@@ -187,3 +190,11 @@ catalogue-links = Payment links
 catalogue-link = { $url }  sells { $prices }  then { $after }
 catalogue-prices-unknown = what Stripe did not say
 catalogue-after-at-stripe = Stripe's own page
+
+# nexrole doctor: what is found says itself where it is found
+finding = { $text }
+findings-clock = clocks
+findings-keys = encryption keys
+findings-operator = what no program can see
+findings-web = public address
+findings-counted = { $well } well, { $improve } to improve, { $wrong } wrong, { $ask } for you to answer

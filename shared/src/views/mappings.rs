@@ -39,7 +39,7 @@ pub fn document(guild: GuildId, mappings: &Mappings, now: Timestamp) -> Document
         let text = message("mapping").with("role", role.role_id).with("state", state(mappings, role));
         Line { details: details(role, now), ..Line::from(text) }
     }));
-    Document { sections: vec![Section::from(lines)], ..Document::default() }
+    Document { sections: vec![Section::untitled(lines)], ..Document::default() }
 }
 
 /// What became of a role that is gone, and what to do about it: a sentence's part, after the role.

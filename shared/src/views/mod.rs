@@ -5,6 +5,7 @@ pub mod catalogue;
 pub mod connections;
 pub mod discord;
 pub mod document;
+pub mod findings;
 pub mod mappings;
 pub mod member_report;
 pub mod ownership;

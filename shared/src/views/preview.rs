@@ -15,7 +15,7 @@ pub fn document(role: RoleId, is_deleted: bool, preview: &Preview) -> Document {
     let mut sections = Vec::new();
     if is_deleted {
         let deleted = message("preview-deleted").with("role", role).with("deleted", mappings::deleted());
-        sections.push(Section::from(vec![deleted.into()]));
+        sections.push(Section::untitled(vec![deleted.into()]));
     }
     let gain = message("preview-gain").with("role", role);
     sections.push(Section::titled(gain, members(&preview.gain)).if_empty(message("nobody")));
@@ -31,7 +31,7 @@ pub fn document(role: RoleId, is_deleted: bool, preview: &Preview) -> Document {
     });
     let unlinked = Section::titled(message("preview-unlinked"), unlinked.collect());
     sections.push(unlinked.if_empty(message("nobody")));
-    sections.push(Section::from(vec![message("preview-others").into()]));
+    sections.push(Section::untitled(vec![message("preview-others").into()]));
     Document { sections, ..Document::default() }
 }
 

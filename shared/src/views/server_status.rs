@@ -28,7 +28,7 @@ pub struct ServerStatus {
 
 pub fn document(status: &ServerStatus) -> Document {
     let Some(summary) = &status.summary else {
-        let how = Section { lines: vec![message("status-how-to-set-up").into()], ..Section::default() };
+        let how = Section::untitled(vec![message("status-how-to-set-up").into()]);
         return Document {
             title: Some(message("status-not-set-up")),
             tone: Tone::Warning,
@@ -54,10 +54,9 @@ pub fn document(status: &ServerStatus) -> Document {
     if is_quiet && !is_moving {
         lines.push(message("status-up-to-date").into());
     }
-    let mut sections = vec![Section { lines, ..Section::default() }];
+    let mut sections = vec![Section::untitled(lines)];
     if !is_quiet {
-        let title = Some(message("status-to-look-at"));
-        sections.push(Section { title, lines: todo, is_list: true, ..Section::default() });
+        sections.push(Section { is_list: true, ..Section::titled(message("status-to-look-at"), todo) });
     }
     let tone = if is_quiet { Tone::Good } else { Tone::Warning };
     Document { title: Some(message("status-title")), tone, sections }
@@ -131,10 +130,9 @@ fn linked(status: &ServerStatus) -> Vec<Message> {
         todo.push(message("status-more-disputes").with("count", count));
     }
     if !status.unbacked.is_empty() {
-        let roles: i64 = status.unbacked.iter().map(|customer| customer.sources).sum();
         todo.push(
             message("status-unbacked")
-                .with("roles", roles)
+                .with("roles", ownership::roles(&status.unbacked))
                 .with("customers", ownership::customers(&status.unbacked, NAMED)),
         );
     }
