@@ -5,12 +5,10 @@ use shared::{
     domain::activity::{Activity, ActivityEntry},
     ids::{GuildId, UserId},
     store::activity_log,
+    views::terminal::time,
 };
 
-use super::{
-    guild::known,
-    text::{lines, when},
-};
+use super::{guild::known, text::lines};
 
 /// Prints the last lines.
 pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Result<()> {
@@ -21,7 +19,7 @@ pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Res
     lines(&found, "nothing yet", |line| {
         let user = line.user_id.map(|user| format!("  member {user}")).unwrap_or_default();
         let detail = line.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
-        format!("{}  {:<15} by {}{user}{detail}", when(line.at), line.action, line.actor)
+        format!("{}  {:<15} by {}{user}{detail}", time(line.at), line.action, line.actor)
     });
     Ok(())
 }

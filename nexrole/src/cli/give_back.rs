@@ -6,9 +6,10 @@ use shared::{
     db::{authorized::Authorized, pool::Pool},
     domain::roles::safety::remedy,
     ids::{GuildId, RoleId, UserId},
+    views::terminal::time,
 };
 
-use super::{guild::failed, text::when};
+use super::guild::failed;
 
 /// Who gets what back.
 #[derive(Debug, clap::Args)]
@@ -42,7 +43,7 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
         }
         GivenBack::Asked { taken_at: Some(at) } => println!(
             "Somebody took role {role} from member {member} at Discord; that was seen {}. The bot gives it back.",
-            when(at)
+            time(at)
         ),
         GivenBack::Asked { taken_at: None } => println!(
             "The bot looks at member {member}, and gives role {role} if they do not have it. Nobody was seen to take it."
