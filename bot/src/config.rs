@@ -13,7 +13,6 @@ use shared::{
 /// Everything the bot is told.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Postgres.
     pub database_url: SecretString,
     /// Where `/healthz` and `/readyz` are.
     pub listen: SocketAddr,

@@ -55,7 +55,6 @@ pub enum StartError {
     /// The package could not be unpacked.
     #[error("`{tool}`, which unpacks the package, said: {said}")]
     Unpack {
-        /// The program.
         tool: &'static str,
         /// The first lines of what it wrote.
         said: String,
@@ -92,7 +91,6 @@ pub enum StartError {
     TooOld {
         /// The newest major version that was found.
         found: u32,
-        /// Its folder.
         bin_dir: PathBuf,
     },
 
@@ -162,7 +160,6 @@ pub enum StartError {
     Exited {
         /// How it ended.
         status: ExitStatus,
-        /// Its log.
         log_file: PathBuf,
         /// The last lines of the log.
         last_lines: String,
@@ -173,7 +170,6 @@ pub enum StartError {
     NotReady {
         /// How long it was given.
         seconds: u64,
-        /// Its log.
         log_file: PathBuf,
         /// The last lines of the log.
         last_lines: String,
@@ -184,14 +180,12 @@ pub enum StartError {
     NotStopped {
         /// Its process id.
         pid: u32,
-        /// Its log.
         log_file: PathBuf,
     },
 
     /// Somebody else made the folder for our socket.
     #[error("{} is not a private folder of user {uid}. Remove it, then start again", .path.display())]
     SocketFolder {
-        /// The folder.
         path: PathBuf,
         /// Who should own it.
         uid: u32,
@@ -212,12 +206,7 @@ pub enum StartError {
 
     /// The launcher could not be run.
     #[error("could not run {} ({source}). It must exist and be executable for every user: chmod a+rx", .launcher.display())]
-    Launcher {
-        /// The program.
-        launcher: PathBuf,
-        /// Why not.
-        source: io::Error,
-    },
+    Launcher { launcher: PathBuf, source: io::Error },
 
     /// The file system said no.
     #[error("could not {doing} {}: {source}", .path.display())]
@@ -226,7 +215,6 @@ pub enum StartError {
         doing: &'static str,
         /// The file or folder.
         path: PathBuf,
-        /// Why not.
         source: io::Error,
     },
 }

@@ -5,7 +5,6 @@ use time::OffsetDateTime;
 /// A moment in time, UTC.
 pub type Timestamp = OffsetDateTime;
 
-/// Now.
 #[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub fn now() -> Timestamp {
     OffsetDateTime::now_utc()

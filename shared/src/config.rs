@@ -65,7 +65,6 @@ impl Env {
 /// One thing that is wrong with one variable.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Problem {
-    /// The variable.
     pub variable: String,
     /// What is wrong, in words; never contains the value.
     pub wrong: String,
@@ -97,7 +96,6 @@ pub struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
-    /// Starts reading.
     pub fn new(env: &'a Env) -> Self {
         Self { env, problems: Vec::new() }
     }

@@ -48,7 +48,6 @@ macro_rules! snowflake {
             pub fn from_u64(id: u64) -> Option<Self> {
                 i64::try_from(id).ok().filter(|id| *id > 0).map(Self)
             }
-            /// As stored.
             pub fn to_i64(self) -> i64 {
                 self.0
             }

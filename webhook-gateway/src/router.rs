@@ -54,7 +54,6 @@ pub fn routes() -> Vec<Route<AppState>> {
     [webhooks(), health()].concat()
 }
 
-/// For Stripe.
 fn webhooks() -> Vec<Route<AppState>> {
     vec![
         Route::post("/webhooks/stripe", Signed, Failures, webhook::receive),

@@ -57,7 +57,6 @@ pub enum RoleCall {
     Remove,
 }
 
-/// An answer.
 #[derive(Debug)]
 pub struct Answer {
     /// What it came to.
@@ -102,7 +101,6 @@ impl Answer {
     }
 }
 
-/// Calls Discord.
 pub struct RoleClient {
     http: reqwest::Client,
     authorization: SecretString,

@@ -80,7 +80,6 @@ impl Application {
 /// A role of a guild.
 #[derive(Debug, Clone, Deserialize)]
 pub struct Role {
-    /// Which.
     #[serde(deserialize_with = "parsed")]
     pub id: RoleId,
     /// As people see it.

@@ -4,7 +4,6 @@ use std::time::Duration;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Budget {
-    /// A day's.
     pub total: u64,
     /// What is left of them.
     pub remaining: u64,

@@ -36,7 +36,6 @@ const LARGEST: usize = 64 * 1024 * 1024;
 
 /// What is said on a connection that we need to know.
 pub(super) enum Heard {
-    /// An event.
     Event {
         /// Its place in the session.
         sequence: Option<u64>,

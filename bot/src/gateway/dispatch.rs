@@ -28,7 +28,6 @@ const REST_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// What the connection needs.
 pub struct Gateway {
-    /// The database.
     pub pool: Pool,
     /// The bot token.
     pub token: SecretString,

@@ -5,7 +5,6 @@
 
 use std::fmt;
 
-/// Every end.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
     /// There was no connection: name, TCP, TLS, or no answer in time.

@@ -39,7 +39,6 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(240),
 ];
 
-/// Takes events.
 pub struct Events {
     pool: Pool,
     turns: Semaphore,

@@ -24,7 +24,6 @@ use crate::commands::{self, Data};
 /// Kinds that may be answered with a message: commands, components, forms. What is being typed may not.
 const ANSWERABLE: [u8; 3] = [2, 3, 5];
 
-/// Runs commands.
 pub(super) struct Interactions {
     options: FrameworkOptions<Data, anyhow::Error>,
     data: Data,

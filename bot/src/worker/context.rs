@@ -56,7 +56,6 @@ impl Context<'_> {
 pub(super) struct Clock {
     /// What it showed…
     pub(super) read: Timestamp,
-    /// …then.
     pub(super) at: Instant,
 }
 

@@ -30,7 +30,6 @@ const LATELY: Duration = Duration::from_secs(300);
 
 /// What a reading came to.
 pub(super) enum Reading {
-    /// Written.
     Done,
     /// Discord did not say.
     Failed(CallOutcome),

@@ -41,9 +41,7 @@ const LAST_TURNS: Duration = Duration::from_secs(2);
 
 /// What the worker needs.
 pub struct Worker {
-    /// The database.
     pub pool: Pool,
-    /// Discord.
     pub discord: Arc<RoleClient>,
     /// Guilds at the same time.
     pub concurrency: usize,

@@ -8,7 +8,6 @@ pub(crate) const ROLE_CREATE: u64 = 30;
 pub(crate) const ROLE_UPDATE: u64 = 31;
 pub(crate) const ROLE_DELETE: u64 = 32;
 
-/// One entry.
 pub(crate) struct Line {
     pub(crate) id: u64,
     pub(crate) action: u64,

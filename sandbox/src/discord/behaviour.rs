@@ -94,15 +94,9 @@ pub(crate) enum Greeting {
     /// HELLO, then nothing whatever is said.
     NoReady,
     /// HELLO, then a close frame.
-    ClosedAfterHello {
-        /// Its code.
-        code: u16,
-    },
+    ClosedAfterHello { code: u16 },
     /// IDENTIFY and RESUME are taken, and answered by a close frame.
-    ClosedAfterIdentify {
-        /// Its code.
-        code: u16,
-    },
+    ClosedAfterIdentify { code: u16 },
     /// IDENTIFY and RESUME are taken, and answered by opcode 9.
     InvalidSession,
 }

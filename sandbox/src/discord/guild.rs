@@ -9,7 +9,6 @@ use super::audit_log::Line;
 use super::records::AuditEntry;
 use super::wire_ids::{ADMINISTRATOR, BOT_ID, MANAGE_ROLES, VIEW};
 
-/// A server.
 pub(crate) struct Guild {
     pub(crate) id: u64,
     pub(crate) name: String,
@@ -25,7 +24,6 @@ pub(crate) struct Guild {
     pub(crate) left: BTreeSet<u64>,
 }
 
-/// A role.
 pub(crate) struct Role {
     pub(crate) id: u64,
     pub(crate) name: String,

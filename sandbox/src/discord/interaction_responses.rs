@@ -36,7 +36,6 @@ pub(crate) enum Kind {
 }
 
 impl Kind {
-    /// Discord's number.
     pub(crate) fn number(self) -> u64 {
         match self {
             Self::Command => 2,
@@ -72,7 +71,6 @@ pub(crate) struct Desk<'a> {
     pub(crate) limits: &'a Limits,
 }
 
-/// An interaction.
 pub(crate) struct Exchange {
     pub(crate) id: u64,
     pub(crate) token: String,

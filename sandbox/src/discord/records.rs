@@ -34,10 +34,8 @@ pub struct AuditEntry {
     pub actor: Actor,
     /// What was done.
     pub action: Action,
-    /// To whom.
     #[serde(with = "snowflake")]
     pub user_id: u64,
-    /// Which role.
     #[serde(with = "snowflake")]
     pub role_id: u64,
     /// The decoded `X-Audit-Log-Reason`.
@@ -98,9 +96,7 @@ impl Limits {
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
 #[serde(default)]
 pub struct Message {
-    /// Message id.
     pub id: String,
-    /// Plain text.
     pub content: String,
     /// Embeds as sent.
     pub embeds: Vec<Value>,

@@ -14,7 +14,6 @@ use crate::server::{Line, Then};
 const BACKLOG: usize = 2_000;
 /// How long a session waits for its client to come back.
 const RESUMABLE: Duration = Duration::from_secs(180);
-/// Discord's own.
 const HEARTBEAT: Duration = Duration::from_millis(41_250);
 /// IDENTIFYs a day; who passes them loses the token.
 const IDENTIFIES: u64 = 1_000;
@@ -24,7 +23,6 @@ const FINAL_CODES: [u16; 8] = [4004, 4007, 4009, 4010, 4011, 4012, 4013, 4014];
 
 /// What a connection is told to do.
 pub(crate) enum Frame {
-    /// Send this.
     Text(String),
     /// Send a close frame with this code, or with none, and end.
     Close(Option<u16>),

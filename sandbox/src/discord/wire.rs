@@ -45,7 +45,6 @@ pub(crate) fn application(guilds: usize, members_intent: bool) -> Value {
     })
 }
 
-/// A role.
 pub(crate) fn role(role: &Role) -> Value {
     let mut shape = json!({
         "id": role.id.to_string(), "name": role.name, "position": role.position,

@@ -5,7 +5,6 @@ pub(crate) const BOT_ID: u64 = 1_100_000_000_000_000_003;
 /// Owner of the application and of every guild; a member of none.
 pub(crate) const OWNER_ID: u64 = 1_000_000_000_000_000_007;
 
-/// Permissions.
 pub(crate) const ADMINISTRATOR: u64 = 0x8;
 pub(crate) const MANAGE_ROLES: u64 = 0x1000_0000;
 pub(crate) const VIEW_AUDIT_LOG: u64 = 0x80;

@@ -273,7 +273,6 @@ impl World {
         user == BOT_ID || user == OWNER_ID || self.names.contains_key(&user)
     }
 
-    /// An account.
     pub(crate) fn user(&self, user: u64) -> Value {
         let name = match user {
             BOT_ID => "Nexrole",

@@ -28,9 +28,7 @@ pub struct Delivery {
 /// One delivery attempt, successful or not.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Attempt {
-    /// Event id.
     pub event: String,
-    /// Event type.
     pub event_type: String,
     /// Endpoint id; `we_main` is the first one.
     pub endpoint: String,
@@ -43,7 +41,6 @@ pub struct Attempt {
 /// A held event that was let go.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Released {
-    /// Event id.
     pub event: String,
     /// HTTP status of the first attempt; `None` if there was no answer.
     pub status: Option<u16>,

@@ -29,10 +29,8 @@ pub fn migration_pool(url: &str) -> Result<PgPool, sqlx::Error> {
 /// Why the database is not up to date.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrationError {
-    /// The roles.
     #[error(transparent)]
     Roles(#[from] RolesError),
-    /// The schema.
     #[error(transparent)]
     Schema(#[from] MigrateError),
     /// Restored without the roles.

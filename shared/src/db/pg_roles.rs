@@ -79,7 +79,6 @@ pub enum RolesError {
     NotAllowed {
         /// What Postgres said.
         why: String,
-        /// The statements.
         by_hand: String,
     },
     /// Somebody gave a role more than it may have.
@@ -87,7 +86,6 @@ pub enum RolesError {
         "the role {0} may log in, or pass by row-level security: ALTER ROLE {0} NOLOGIN NOSUPERUSER NOBYPASSRLS"
     )]
     TooMighty(String),
-    /// The database.
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -178,7 +176,6 @@ pub(crate) async fn standing(db: &mut PgConnection, roles: &[&str]) -> Result<St
 /// Who may open the database.
 #[derive(sqlx::FromRow)]
 struct Access {
-    /// Everybody.
     open: bool,
     /// Its owner is this login.
     ours: bool,

@@ -3,7 +3,6 @@
 use super::audit::Actor;
 use crate::ids::UserId;
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Activity {
     /// A member used `/status`.
@@ -27,7 +26,6 @@ pub enum Activity {
 }
 
 impl Activity {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::StatusRead => "status.read",
@@ -59,7 +57,6 @@ impl Activity {
 /// One line of the activity log; the database adds its number and time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ActivityEntry {
-    /// What happened.
     pub activity: Activity,
     /// Who did it, or whom it was about.
     pub user: Option<UserId>,

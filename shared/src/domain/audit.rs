@@ -23,7 +23,6 @@ pub enum Actor {
 }
 
 impl Actor {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Stripe => "stripe",
@@ -35,7 +34,6 @@ impl Actor {
     }
 }
 
-/// What happened.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
     /// A purchase began to give a member a role.
@@ -75,7 +73,6 @@ pub enum AuditAction {
 }
 
 impl AuditAction {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessBegan => "access.began",
@@ -141,11 +138,9 @@ impl Change {
 pub struct AuditEntry {
     /// Who did it.
     pub actor: Actor,
-    /// What happened.
     pub action: AuditAction,
     /// Whom it concerns.
     pub user: Option<UserId>,
-    /// Which role.
     pub role: Option<RoleId>,
     /// Why, in words without personal data.
     pub cause: String,

@@ -8,9 +8,7 @@ use crate::ids::{JobId, RoleId, UserId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
 pub enum JobAction {
-    /// Access began.
     Grant,
-    /// Access ended.
     Revoke,
     /// Something happened to the member or to us: look again.
     Resync,
@@ -56,7 +54,6 @@ pub enum JobState {
 }
 
 impl JobState {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Pending => "pending",
@@ -74,11 +71,9 @@ impl JobState {
 /// A job under a guild's lease.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedJob {
-    /// The row.
     pub id: JobId,
     /// Whom it concerns.
     pub user: UserId,
-    /// Which role.
     pub role: RoleId,
     /// Why it exists.
     pub action: JobAction,

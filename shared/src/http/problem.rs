@@ -118,7 +118,6 @@ pub const METHOD_NOT_ALLOWED: Problem = Problem::new(
     "Method not allowed",
     "This address does not take that method.",
 );
-/// Not HTTP.
 pub(super) const BAD_REQUEST: Problem = Problem::new(
     "bad_request",
     StatusCode::BAD_REQUEST,

@@ -84,7 +84,6 @@ pub(super) const UNBACKED: &str = "SELECT s.customer_id, count(*) AS sources
       WHERE a.guild_id = $1 AND a.state = 'live' AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
       GROUP BY s.customer_id ORDER BY s.customer_id";
 
-/// Finds them.
 pub async fn unbacked(tenant: &mut Tenant) -> Result<Vec<Unbacked>, sqlx::Error> {
     sqlx::query_as(UNBACKED).bind(tenant.guild()).fetch_all(tenant.db()).await
 }

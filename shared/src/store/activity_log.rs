@@ -19,18 +19,14 @@ pub async fn record(tenant: &mut Tenant, entry: impl Into<ActivityEntry>) -> Res
     Ok(())
 }
 
-/// One line.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Line {
-    /// When.
     pub at: Timestamp,
     /// Who: a word for the kind.
     pub actor: String,
-    /// What.
     pub action: String,
     /// Who did it, or whom it was about.
     pub user_id: Option<UserId>,
-    /// More.
     pub detail: Option<String>,
 }
 

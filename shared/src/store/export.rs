@@ -11,17 +11,12 @@ use crate::{
 pub struct Line {
     /// Its number; grows with time, with gaps.
     pub audit_id: i64,
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub actor: String,
-    /// What.
     pub action: String,
     /// Whom it concerns.
     pub user_id: Option<UserId>,
-    /// Which role.
     pub role_id: Option<RoleId>,
-    /// Why.
     pub cause: String,
     /// From where it was asked for, over a network.
     pub address: Option<String>,

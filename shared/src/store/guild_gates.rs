@@ -23,7 +23,6 @@ const SCAN_LIMIT: i64 = 512;
 pub enum Scan {
     /// What one member asked for.
     Urgent,
-    /// All.
     All,
 }
 

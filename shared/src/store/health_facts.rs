@@ -56,7 +56,6 @@ pub struct Server {
     pub standby: bool,
     /// TLS version of this very connection.
     pub tls: Option<String>,
-    /// Its clock.
     pub at: Timestamp,
 }
 
@@ -111,11 +110,8 @@ pub async fn schema(db: &mut PgConnection) -> Result<Schema, sqlx::Error> {
 /// An active connection, and its key if the database has it.
 #[derive(Debug, sqlx::FromRow)]
 pub struct Connected {
-    /// The tenant.
     pub guild_id: GuildId,
-    /// The row.
     pub connection_id: ConnectionId,
-    /// Its name.
     pub label: String,
     /// Live or test.
     pub livemode: bool,

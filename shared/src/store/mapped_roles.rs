@@ -23,7 +23,6 @@ pub async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error
 /// A role that Discord is to be asked about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
 pub struct Unseen {
-    /// The role.
     pub role_id: RoleId,
     /// How many hold it because of us, as far as our rows say.
     pub ours: i64,
@@ -147,7 +146,6 @@ pub async fn forget_unused(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx
 /// One mapped role at a glance.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct MappedRole {
-    /// The role.
     pub role_id: RoleId,
     /// Whether roles follow payments.
     pub enforcement: Enforcement,

@@ -146,7 +146,6 @@ pub(super) const DISPUTES: &str = "SELECT c.customer_id, l.user_id AS holder, c.
       WHERE c.guild_id = $1 AND c.named_user_id <> l.user_id AND s.state = 'active'
       ORDER BY c.customer_id";
 
-/// Finds them.
 pub async fn disputes(tenant: &mut Tenant) -> Result<Vec<Dispute>, sqlx::Error> {
     sqlx::query_as(DISPUTES).bind(tenant.guild()).fetch_all(tenant.db()).await
 }

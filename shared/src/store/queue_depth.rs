@@ -20,7 +20,6 @@ pub struct Queues {
     pub oldest_unread_seconds: f64,
 }
 
-/// Looks.
 pub async fn depth(crossing: &mut Crossing) -> Result<Queues, sqlx::Error> {
     sqlx::query_as(
         "-- What waits for an invitation of the bot is nobody's alarm.

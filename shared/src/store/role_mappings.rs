@@ -11,14 +11,12 @@ use crate::{
 /// What is sold.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Sold {
-    /// One price.
     Price(PriceId),
     /// Every price of a product.
     Product(ProductId),
 }
 
 impl Sold {
-    /// As stored.
     pub fn kind(&self) -> &'static str {
         match self {
             Self::Price(_) => "price",

@@ -15,7 +15,6 @@ const PAGE: i64 = 200;
 pub enum Column {
     /// A restricted key.
     ApiKey,
-    /// Signing secrets.
     WebhookSecrets,
 }
 
@@ -39,9 +38,7 @@ impl Column {
 /// One sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
-    /// The row.
     pub connection: Connection,
-    /// The column.
     pub column: Column,
     /// What is stored.
     pub bytes: Vec<u8>,

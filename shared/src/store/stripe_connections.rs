@@ -10,10 +10,8 @@ use crate::{
 /// A connection's place in every key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::FromRow)]
 pub struct Connection {
-    /// The tenant.
     #[sqlx(rename = "guild_id")]
     pub guild: GuildId,
-    /// The row.
     #[sqlx(rename = "connection_id")]
     pub id: ConnectionId,
 }
@@ -28,7 +26,6 @@ impl Connection {
 /// What the gateway needs to accept this connection's events.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Endpoint {
-    /// Whose.
     #[sqlx(flatten)]
     pub connection: Connection,
     /// Events of the other mode are ignored.
@@ -270,11 +267,8 @@ pub async fn credential(
 /// One line of the operator's list.
 #[derive(Debug, Clone, serde::Serialize)]
 pub struct Listed {
-    /// The tenant.
     pub guild_id: GuildId,
-    /// The row.
     pub connection_id: ConnectionId,
-    /// Its name.
     pub label: String,
     /// Live or test.
     pub livemode: bool,

@@ -9,7 +9,6 @@ use crate::ids::{ConnectionId, EventId};
 /// A connection whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cursor {
-    /// Whose.
     pub connection: Connection,
     /// The newest event that was read.
     pub last_event: Option<String>,

@@ -14,7 +14,6 @@ use crate::{
 pub struct NewEvent {
     /// Whose endpoint it came to.
     pub connection: Connection,
-    /// Stripe's id.
     pub id: EventId,
     /// Stripe's type, also one invented tomorrow.
     pub event_type: String,
@@ -50,7 +49,6 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Catalogue => "catalogue",

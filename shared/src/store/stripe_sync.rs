@@ -15,11 +15,9 @@ use crate::{domain::job::JobOrigin, ids::ConnectionId};
 /// An object under lease.
 #[derive(Debug, Clone)]
 pub struct Leased {
-    /// Whose.
     pub connection: Connection,
     /// What to read.
     pub object: Object,
-    /// Why.
     pub origin: JobOrigin,
     /// The hint that the read answers.
     pub dirty_seq: i64,
@@ -27,7 +25,6 @@ pub struct Leased {
     pub attempts: u32,
     /// How often Stripe said, since the last good read, that it has no such object.
     pub missing: u32,
-    /// The fence.
     pub owner: Uuid,
 }
 
@@ -119,7 +116,6 @@ pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sql
 /// What a failed read says about the object.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Failure {
-    /// Nothing.
     Other,
     /// Stripe has none such.
     Missing,

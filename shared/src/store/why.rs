@@ -25,7 +25,6 @@ pub struct Customer {
 /// A reason for access, past or present.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Source {
-    /// The role.
     pub role_id: RoleId,
     /// `sub_…`
     pub source_id: String,
@@ -33,13 +32,11 @@ pub struct Source {
     pub state: String,
     /// What was read.
     pub evidence: String,
-    /// Since when.
     pub changed_at: Timestamp,
     /// Whether the role follows payments; `None`: it is not mapped (any more).
     pub enforcement: Option<Enforcement>,
     /// Why the role must not be given: it is suspended.
     pub danger: Option<String>,
-    /// Who pays.
     pub customer_id: Option<String>,
     /// Whether the connection that it came from is active.
     pub is_active: bool,
@@ -52,7 +49,6 @@ pub struct Source {
 /// A role that Discord holds because of us.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Held {
-    /// The role.
     pub role_id: RoleId,
     /// How far it is.
     pub state: GrantState,
@@ -67,9 +63,7 @@ pub struct Held {
 /// A job that is not done.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct OpenJob {
-    /// The row.
     pub job_id: JobId,
-    /// The role.
     pub role_id: RoleId,
     /// `grant`, `revoke` or `resync`.
     pub action: String,
@@ -90,15 +84,10 @@ pub struct OpenJob {
 /// A line of history.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
-    /// When.
     pub at: Timestamp,
-    /// Who.
     pub actor: String,
-    /// What.
     pub action: String,
-    /// Which role.
     pub role_id: Option<RoleId>,
-    /// Why.
     pub cause: String,
 }
 
@@ -111,9 +100,7 @@ pub struct Story {
     pub subscriptions: Vec<(String, String)>,
     /// Subscriptions of this member's customers that are somebody else's by their own metadata.
     pub for_others: Vec<(String, String, UserId)>,
-    /// Reasons.
     pub sources: Vec<Source>,
-    /// Books.
     pub held: Vec<Held>,
     /// Why nothing is done for the whole guild for a while.
     pub closed: Option<Closed>,

@@ -26,7 +26,6 @@ pub fn render_in_colour(document: &Document) -> String {
     lines(document, &mark).join("\n")
 }
 
-/// ANSI's number.
 fn colour(tone: Tone) -> Option<u8> {
     match tone {
         Tone::Neutral => None,

@@ -75,7 +75,6 @@ impl ReadError {
 
 #[derive(Debug)]
 pub struct EventPage {
-    /// Newest first.
     pub events: Vec<StripeEvent>,
     /// Whether there are more in the direction of reading.
     pub has_more: bool,

@@ -121,7 +121,6 @@ fn delivery(event: &Value, wanted: &[&str]) -> bool {
     wanted.first().is_none_or(|wanted| done == (*wanted == "true"))
 }
 
-/// Names only.
 fn event_types(event: &Value, wanted: &[&str]) -> bool {
     wanted.is_empty() || wanted.iter().any(|wanted| event["type"] == **wanted)
 }

@@ -81,7 +81,6 @@ pub(crate) fn account() -> Value {
     })
 }
 
-/// One page.
 pub(crate) fn list(url: &str, data: Vec<Value>, has_more: bool) -> Value {
     json!({ "object": "list", "url": url, "has_more": has_more, "data": Value::Array(data) })
 }

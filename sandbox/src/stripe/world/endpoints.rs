@@ -32,7 +32,6 @@ pub(crate) struct EndpointChange {
     enabled: Option<bool>,
 }
 
-/// Another secret.
 #[derive(Deserialize)]
 pub(crate) struct Roll {
     secret: Option<String>,

@@ -31,7 +31,6 @@ pub(crate) enum KeyState {
     Expired,
 }
 
-/// One key.
 #[derive(Clone, Debug)]
 pub(crate) struct Key {
     pub(crate) text: String,

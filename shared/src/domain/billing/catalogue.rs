@@ -5,7 +5,6 @@ use crate::ids::{PaymentLinkId, PriceId, ProductId};
 /// Everything active that one account sells.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Catalogue {
-    /// Active prices.
     pub prices: Vec<Price>,
     /// Active payment links.
     pub payment_links: Vec<PaymentLink>,
@@ -14,7 +13,6 @@ pub struct Catalogue {
 /// A price as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Price {
-    /// Stripe's id.
     pub id: PriceId,
     /// What it is a price of.
     pub product: ProductId,
@@ -33,7 +31,6 @@ pub struct Price {
 /// A payment link as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PaymentLink {
-    /// Stripe's id.
     pub id: PaymentLinkId,
     /// Where buyers are sent to.
     pub url: String,

@@ -17,7 +17,6 @@ pub enum BillingFact {
 /// A customer as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerFact {
-    /// Stripe's id.
     pub id: CustomerId,
     /// Stripe keeps answering for a deleted customer, with this flag alone.
     pub deleted: bool,
@@ -28,9 +27,7 @@ pub struct CustomerFact {
 /// A subscription as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SubscriptionFact {
-    /// Stripe's id.
     pub id: SubscriptionId,
-    /// Who pays.
     pub customer: CustomerFact,
     /// <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>
     pub status: SubscriptionStatus,
@@ -65,7 +62,6 @@ impl Items {
 /// One bought price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
-    /// The price.
     pub price: PriceId,
     /// The product it belongs to.
     pub product: Option<ProductId>,
@@ -86,7 +82,6 @@ pub enum SubscriptionStatus {
     Incomplete,
     /// The first payment never came; terminal.
     IncompleteExpired,
-    /// Ended; terminal.
     Canceled,
     /// Paused: service is suspended.
     Paused,
@@ -110,7 +105,6 @@ impl SubscriptionStatus {
         }
     }
 
-    /// Stripe's word.
     pub fn as_str(&self) -> &str {
         match self {
             Self::Trialing => "trialing",

@@ -33,7 +33,6 @@ pub enum CallOutcome {
     TokenRejected,
     /// Refused for a reason that we have no rule for.
     Refused {
-        /// HTTP status.
         status: u16,
         /// Discord's JSON error code; 0 when there was none.
         code: u32,

@@ -8,9 +8,7 @@ use crate::ids::{RoleId, UserId};
 /// One role that one subscription gives one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Gift {
-    /// Who.
     pub user: UserId,
-    /// What.
     pub role: RoleId,
 }
 

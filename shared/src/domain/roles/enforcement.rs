@@ -18,7 +18,6 @@ pub enum Enforcement {
 }
 
 impl Enforcement {
-    /// As stored.
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Unseen => "unseen",

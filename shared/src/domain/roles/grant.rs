@@ -31,7 +31,6 @@ pub enum GrantState {
     Ending,
 }
 
-/// One row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
     /// How far it is.
@@ -53,7 +52,6 @@ pub struct Grant {
 pub enum Seen {
     /// The member is there, with the role or without it.
     Present {
-        /// With it.
         held: bool,
         /// Since when they are a member; roles do not survive leaving.
         joined_at: Option<Timestamp>,

@@ -13,7 +13,6 @@ use crate::{clock::Timestamp, ids::RoleId};
 pub enum Member {
     /// In the guild.
     Present {
-        /// Their roles.
         roles: BTreeSet<RoleId>,
         /// Since when; roles do not survive leaving.
         joined_at: Option<Timestamp>,
@@ -37,7 +36,6 @@ impl Member {
 /// One role of one member, as our rows have it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleView {
-    /// The role.
     pub role: RoleId,
     /// What is wanted of it.
     pub wanted: Wanted,
