@@ -7,6 +7,7 @@
 use std::{sync::Arc, time::Duration};
 
 use shared::db::pool::Pool;
+use shared::domain::stripe_object::{CATALOGUE, ObjectKind};
 use shared::{
     background::{self, Next},
     db::{
@@ -17,10 +18,8 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        catalogue,
         stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed},
-        stripe_events::ObjectKind,
         stripe_mirror, stripe_sync,
     },
 };
@@ -28,7 +27,7 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ingest::recorder::{NotStored, Recorder},
+    ingest::recorder::{self, NotStored, Recorder},
     stripe::{
         api::{EventPage, PAGE, ReadClient, ReadError},
         credentials::{Key, Keys, NoKey},
@@ -147,7 +146,7 @@ impl Reconcile {
     async fn mark(&self, connection: Connection, mut ids: Vec<String>) -> Result<usize, sqlx::Error> {
         let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
         let connection = connection.id;
-        let catalogue = [catalogue::OBJECT.to_owned()];
+        let catalogue = [CATALOGUE.to_owned()];
         stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
             .await?;
         ids.extend(stripe_mirror::running(&mut tenant, connection).await?);
@@ -182,7 +181,8 @@ impl Reconcile {
                 events.iter().find(|event| event.created.is_some_and(|created| created < settled_before));
             let settled = settled.map(|event| event.id.clone());
             for event in events.into_iter().rev() {
-                self.recorder.record(event.for_connection(cursor.connection, key.livemode)).await?;
+                let event = recorder::for_connection(event, cursor.connection, key.livemode);
+                self.recorder.record(event).await?;
             }
             // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
             if let Some(settled) = settled {

@@ -53,6 +53,8 @@ fn what_decides_knows_neither_store_nor_database() {
     for (root, module) in [
         ("bot/src/lib.rs", "discord::classify"),
         ("shared/src/lib.rs", "domain"),
+        ("webhook-gateway/src/lib.rs", "stripe::event"),
+        ("webhook-gateway/src/lib.rs", "stripe::read"),
         ("webhook-gateway/src/lib.rs", "stripe::signature"),
     ] {
         for (path, place) in read(Path::new(root)).said(module) {

@@ -8,13 +8,11 @@ use std::collections::BTreeSet;
 use super::{ActionError, begin, begin_known};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
-    domain::job::JobOrigin,
+    domain::{job::JobOrigin, stripe_object::ObjectKind},
     ids::{CustomerId, UserId},
     store::{
         erasure::{self, Ties},
-        member_links,
-        stripe_events::ObjectKind,
-        stripe_sync,
+        member_links, stripe_sync,
     },
 };
 

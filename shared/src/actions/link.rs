@@ -3,13 +3,11 @@
 use super::{ActionError, begin};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
-    domain::job::JobOrigin,
+    domain::{job::JobOrigin, stripe_object::ObjectKind},
     ids::{CustomerId, UserId},
     store::{
         member_links::{self, Linking, Proof},
-        stripe_connections,
-        stripe_events::ObjectKind,
-        stripe_sync,
+        stripe_connections, stripe_sync,
     },
 };
 

@@ -5,14 +5,15 @@ use std::time::Duration;
 use super::{ActionError, begin};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
-    domain::audit::{AuditAction, AuditEntry, Change},
+    domain::{
+        audit::{AuditAction, AuditEntry, Change},
+        stripe_object::ObjectKind,
+    },
     ids::RoleId,
     store::{
         audit_log, guild_roles, mapped_roles,
         role_mappings::{self, Sold},
-        stripe_connections,
-        stripe_events::ObjectKind,
-        stripe_sync,
+        stripe_connections, stripe_sync,
     },
 };
 

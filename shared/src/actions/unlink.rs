@@ -5,9 +5,9 @@ use std::collections::BTreeSet;
 use super::{ActionError, begin_known};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
-    domain::job::JobOrigin,
+    domain::{job::JobOrigin, stripe_object::ObjectKind},
     ids::{CustomerId, SubscriptionId, UserId},
-    store::{access_sources, member_links, stripe_events::ObjectKind, stripe_sync},
+    store::{access_sources, member_links, stripe_sync},
 };
 
 /// What was removed; all of it empty if the customer was nobody's.

@@ -9,3 +9,4 @@ pub mod entitlement;
 pub mod job;
 pub mod roles;
 pub mod service_request;
+pub mod stripe_object;

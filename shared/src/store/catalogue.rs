@@ -9,9 +9,6 @@ use crate::{
     ids::{ConnectionId, PriceId, RoleId},
 };
 
-/// The whole catalogue is one object to the queue of reads.
-pub const OBJECT: &str = "catalogue";
-
 /// Replaces the mirror by what was read. One statement per table, however much is sold: a lock that ingest needs is held meanwhile.
 pub async fn replace(
     tenant: &mut Tenant,

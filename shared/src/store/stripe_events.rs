@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::domain::stripe_object::Object;
 use crate::{
     clock::Timestamp,
     ids::{ConnectionId, EventId, GuildId},
@@ -25,37 +26,6 @@ pub struct NewEvent {
     pub livemode: bool,
     /// The version that the payload was rendered with.
     pub api_version: Option<String>,
-}
-
-/// A Stripe object that we read.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Object {
-    /// What it is.
-    pub kind: ObjectKind,
-    /// Its id; the alphabet was checked.
-    pub id: String,
-}
-
-/// The kinds of objects that we read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
-#[sqlx(type_name = "text", rename_all = "snake_case")]
-pub enum ObjectKind {
-    /// All that an account sells, as one object.
-    Catalogue,
-    /// `cus_…`
-    Customer,
-    /// `sub_…`
-    Subscription,
-}
-
-impl ObjectKind {
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Catalogue => "catalogue",
-            Self::Customer => "customer",
-            Self::Subscription => "subscription",
-        }
-    }
 }
 
 /// Whether an event was new.

@@ -5,11 +5,9 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::{
-    stripe_connections::Connection,
-    stripe_events::{Object, ObjectKind},
-};
+use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
+use crate::domain::stripe_object::{Object, ObjectKind};
 use crate::{domain::job::JobOrigin, ids::ConnectionId};
 
 /// An object under lease.

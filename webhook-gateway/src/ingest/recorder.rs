@@ -9,10 +9,15 @@ use std::{collections::BTreeSet, sync::Arc, time::Duration};
 use shared::db::pool::Pool;
 use shared::{
     db::pool::within,
-    store::stripe_events::{self, NewEvent, Recorded},
+    store::{
+        stripe_connections::Connection,
+        stripe_events::{self, NewEvent, Recorded},
+    },
 };
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio_util::sync::CancellationToken;
+
+use crate::stripe::event::StripeEvent;
 
 /// Requests that may wait; more are told to come back.
 const QUEUE_CAPACITY: usize = 1024;
@@ -47,6 +52,20 @@ impl Recorder {
             NotStored
         })?;
         answered.await.unwrap_or(Err(NotStored))
+    }
+}
+
+/// As it is recorded for a connection. An event of the other mode is kept and not acted on.
+pub fn for_connection(event: StripeEvent, connection: Connection, livemode: bool) -> NewEvent {
+    let for_us = event.livemode == livemode;
+    NewEvent {
+        connection,
+        id: event.id,
+        event_type: event.event_type,
+        object: event.object.filter(|_| for_us),
+        created: event.created,
+        livemode: event.livemode,
+        api_version: event.api_version,
     }
 }
 

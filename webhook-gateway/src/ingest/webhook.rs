@@ -25,7 +25,7 @@ use tracing::Instrument as _;
 
 use super::{
     endpoints::{Endpoint, Endpoints, FindError},
-    recorder::Recorder,
+    recorder::{self, Recorder},
 };
 use crate::{
     http::{
@@ -268,7 +268,7 @@ async fn accept(
     let guild = endpoint.connection.guild;
     let span =
         tracing::info_span!("event", event.id = %event.id, event.kind = event.event_type, guild.id = %guild);
-    let new = event.for_connection(endpoint.connection, endpoint.livemode);
+    let new = recorder::for_connection(event, endpoint.connection, endpoint.livemode);
     async {
         let recorded = webhook.recorder.record(new).await.map_err(|_| NOT_STORED)?;
         tracing::debug!(?recorded, "event recorded");

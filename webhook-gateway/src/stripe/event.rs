@@ -6,14 +6,10 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
+use shared::domain::stripe_object::{CATALOGUE, Object, ObjectKind};
 use shared::{
     clock::Timestamp,
     ids::{CustomerId, EventId, SubscriptionId},
-    store::{
-        catalogue,
-        stripe_connections::Connection,
-        stripe_events::{NewEvent, Object, ObjectKind},
-    },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -58,22 +54,6 @@ pub struct StripeEvent {
     pub api_version: Option<String>,
     /// What to read again.
     pub object: Option<Object>,
-}
-
-impl StripeEvent {
-    /// As it is recorded for a connection. An event of the other mode is kept and not acted on.
-    pub fn for_connection(self, connection: Connection, livemode: bool) -> NewEvent {
-        let for_us = self.livemode == livemode;
-        NewEvent {
-            connection,
-            id: self.id,
-            event_type: self.event_type,
-            object: self.object.filter(|_| for_us),
-            created: self.created,
-            livemode: self.livemode,
-            api_version: self.api_version,
-        }
-    }
 }
 
 /// Signed, but no event: not JSON, or without a usable `id` or `type`.
@@ -133,7 +113,7 @@ fn hint(wire: &Wire) -> Option<Object> {
         ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id),
         ["invoice", ..] | ["checkout", "session", ..] => (ObjectKind::Subscription, subscription()),
         ["product" | "price" | "payment_link", ..] => {
-            return Some(Object { kind: ObjectKind::Catalogue, id: catalogue::OBJECT.to_owned() });
+            return Some(Object { kind: ObjectKind::Catalogue, id: CATALOGUE.to_owned() });
         }
         _ => return None,
     };

@@ -4,9 +4,9 @@
 use secrecy::SecretString;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
-use shared::store::stripe_events::ObjectKind;
 
 use super::{event, signature};
+use shared::domain::stripe_object::ObjectKind;
 
 const SECRETS: [&str; 2] = ["whsec_first", "whsec_second"];
 const NOW: i64 = 1_790_000_000;

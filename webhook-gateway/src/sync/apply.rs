@@ -1,6 +1,7 @@
 //! What a read means, written in one transaction: mirror, link, access sources, jobs, audit. In: a fact. Out: rows.
 
 use shared::db::pool::Pool;
+use shared::domain::stripe_object::ObjectKind;
 use shared::{
     db::tenant::{self, Tenant},
     domain::{
@@ -15,9 +16,7 @@ use shared::{
     store::{
         access_sources, catalogue,
         member_links::{self, Linking, Proof},
-        role_mappings,
-        stripe_events::{self, ObjectKind},
-        stripe_mirror,
+        role_mappings, stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
     },
 };

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use shared::db::pool::Pool;
+use shared::domain::stripe_object::ObjectKind;
 use shared::{
     db::{
         pool::{took_too_long, within},
@@ -12,7 +13,6 @@ use shared::{
     domain::{billing::subscription::BillingFact, delivery::backoff::Schedule},
     metrics::STRIPE_READS,
     store::{
-        stripe_events::ObjectKind,
         stripe_mirror,
         stripe_sync::{self, Failure, Leased},
     },

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
+use shared::domain::stripe_object::ObjectKind;
 use shared::{
     db::pg_roles::Login,
     domain::job::JobOrigin,
-    store::{stripe_connections::Connection, stripe_events::ObjectKind, stripe_sync},
+    store::{stripe_connections::Connection, stripe_sync},
 };
 
 use crate::support::{

@@ -4,6 +4,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     actions::map::{Mapped, map},
     clock,
@@ -30,7 +31,7 @@ use shared::{
         role_grants::{self, Fence},
         role_jobs, role_mappings, settle,
         stripe_connections::{self, Connection},
-        stripe_events::{self, NewEvent, Object, ObjectKind, Recorded},
+        stripe_events::{self, NewEvent, Recorded},
         stripe_sync::{self, Failure, Leased, Settled},
     },
 };

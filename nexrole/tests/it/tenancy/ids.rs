@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     db::{
         authorized::Authorized,
@@ -34,9 +35,7 @@ use shared::{
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
-        stripe_cursors,
-        stripe_events::{self, Object, ObjectKind},
-        stripe_mirror,
+        stripe_cursors, stripe_events, stripe_mirror,
         stripe_sync::{self, Failure, Leased},
         why,
     },

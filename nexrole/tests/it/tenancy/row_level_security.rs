@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     db::{pg_roles::Login, tenant},
     domain::{
@@ -13,7 +14,7 @@ use shared::{
         guild_gates::Release,
         settle,
         stripe_connections::Connection,
-        stripe_events::{self, NewEvent, Object, ObjectKind},
+        stripe_events::{self, NewEvent},
     },
 };
 use sqlx::PgConnection;
