@@ -10,8 +10,7 @@ use nexrole::children::Running;
 pub(crate) struct Memory {
     /// Resident, shared pages included.
     pub(crate) resident: f64,
-    /// Without pages of files: how many of the program's own are resident depends on how its file came into the page cache, so that
-    /// two copies of one program differ by a tenth.
+    /// Without pages of files: with them, two copies of one program were seen to differ by a tenth.
     pub(crate) anonymous: f64,
     /// The most that ever was resident.
     pub(crate) peak: f64,

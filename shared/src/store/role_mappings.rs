@@ -3,7 +3,6 @@
 use std::{collections::BTreeSet, fmt};
 
 use crate::db::tenant::Tenant;
-use crate::domain::stripe_object::ObjectKind;
 use crate::{
     domain::billing::subscription::Items,
     ids::{ConnectionId, PriceId, ProductId, RoleId},
