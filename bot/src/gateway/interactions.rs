@@ -18,6 +18,7 @@ use serenity::{
 };
 use shared::metrics::GATEWAY_UNREAD;
 use tokio::{net::TcpListener, sync::OnceCell};
+use tracing::Instrument;
 
 use crate::commands::{self, Data};
 
@@ -73,7 +74,8 @@ impl Interactions {
             user_data: &self.data,
             shard_manager: manager,
         };
-        poise::dispatch_event(framework, FullEvent::InteractionCreate { interaction }).await;
+        let span = tracing::info_span!("command", interaction.id = %interaction.id());
+        poise::dispatch_event(framework, FullEvent::InteractionCreate { interaction }).instrument(span).await;
     }
 
     /// Whoever asked is told, if that much can be read.

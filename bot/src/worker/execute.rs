@@ -70,6 +70,7 @@ async fn one(
     };
     progress.called.push((user, role));
     let decision = answered(user, work, planned, &outcome, bucket_wait, shared::clock::jitter(), clock.now());
-    tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, ?call, ?outcome, guild.gate = ?decision.guild, "role call");
+    tracing::info!(guild.id = %guild, user.id = %user, role.id = %role, cause = work.cause(), ?call, ?outcome,
+        guild.gate = ?decision.guild, "role call");
     progress.add(decision)
 }

@@ -12,6 +12,7 @@ use shared::{
 };
 use tokio::{sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use super::{
     claim::{self, Positions},
@@ -89,7 +90,8 @@ pub async fn run(
         let found = !leases.is_empty();
         for lease in leases {
             let (worker, stop) = (Arc::clone(&worker), stop.clone());
-            turns.spawn(async move { worker.take(lease, &stop).await });
+            let span = tracing::info_span!("turn", guild.id = %lease.guild);
+            turns.spawn(async move { worker.take(lease, &stop).await }.instrument(span));
         }
         if found && turns.len() < worker.concurrency {
             continue;
