@@ -10,6 +10,7 @@ use anyhow::Context;
 use embedded_postgres::{Cluster, Durability};
 use secrecy::ExposeSecret;
 use shared::{
+    background,
     config::{EXIT_CONFIG, Env, Problems, Reader},
     db::migrate,
 };
@@ -123,12 +124,12 @@ async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Cluster, Publish
 /// reconnect. Of a session that crashes Postgres itself takes care.
 async fn keep_database(mut cluster: Cluster, over: CancellationToken) -> anyhow::Result<()> {
     let (mut backoff, mut began) = (Backoff::default(), Instant::now());
-    while over.run_until_cancelled(tokio::time::sleep(LOOK_EVERY)).await.is_some() {
+    while background::pause(&over, LOOK_EVERY).await {
         let Some(status) = cluster.exit_status() else { continue };
         let wait = backoff.after(began.elapsed());
         tracing::error!(%status, wait_seconds = wait.as_secs_f64(), log = %cluster.log_file().display(),
             "Postgres ended; starting it again");
-        if over.run_until_cancelled(tokio::time::sleep(wait)).await.is_none() {
+        if !background::pause(&over, wait).await {
             break;
         }
         began = Instant::now();
@@ -163,7 +164,7 @@ async fn keep_running(plan: Plan, stop: CancellationToken) -> anyhow::Result<()>
                     wait_seconds = wait.as_secs_f64(),
                     "trying again"
                 );
-                stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+                background::pause(&stop, wait).await;
                 continue;
             }
         };
@@ -180,7 +181,7 @@ async fn keep_running(plan: Plan, stop: CancellationToken) -> anyhow::Result<()>
         );
         let wait = backoff.after(began.elapsed());
         tracing::error!(service = word, %status, wait_seconds = wait.as_secs_f64(), "a service ended; starting it again");
-        stop.run_until_cancelled(tokio::time::sleep(wait)).await;
+        background::pause(&stop, wait).await;
     }
     Ok(())
 }
