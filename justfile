@@ -3,7 +3,7 @@
 _list:
     @just --list --unsorted
 
-# Under a minute when warm: format, lints, unit tests, and what holds of the repository. No Postgres
+# Every few minutes: format, lints, unit tests, and what holds of the repository
 fast:
     cargo fmt --all --check
     cargo clippy --workspace --all-targets --locked -- -D warnings
@@ -13,7 +13,7 @@ fast:
 all:
     .ci/run
 
-# End to end, on a Postgres of its own: `just it danger::`
+# End to end, on a Postgres of its own: `just it dangerous_roles::`
 it *FILTERS:
     cargo test --test it -- {{FILTERS}}
 
