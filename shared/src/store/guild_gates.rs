@@ -124,7 +124,7 @@ pub async fn release(tenant: &mut Tenant, owner: Uuid, gate: GuildGate) -> Resul
     };
     let released = sqlx::query(
         "UPDATE guild_gates SET owner = NULL, away = $4 AND NOT invited,
-                refused_code = CASE WHEN NOT invited THEN $5 END,
+                refused_code = CASE WHEN NOT invited THEN $5::integer END,
                 refusals = CASE WHEN $5 IS NULL THEN refusals WHEN invited THEN 0 ELSE least(refusals + 1, 100) END,
                 open_at = clock_timestamp()
                         + CASE WHEN $5 IS NOT NULL AND invited THEN interval '0' ELSE make_interval(secs => $3) END

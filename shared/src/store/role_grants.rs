@@ -66,7 +66,7 @@ async fn write(tenant: &mut Tenant, change: &GrantChange) -> Result<u64, sqlx::E
         (None, Some(_)) => {
             "INSERT INTO role_grants (guild_id, user_id, role_id, state, intended_at, confirmed_at, absent_since, look_at, unseen,
                                       taken_at)
-             SELECT $1, $2, $3, $5, $6, CASE WHEN $5 <> 'intended' THEN $6 END, $7, $8, $9, $10 WHERE $4::text IS NULL
+             SELECT $1, $2, $3, $5, $6::timestamptz, CASE WHEN $5 <> 'intended' THEN $6 END, $7, $8, $9, $10 WHERE $4::text IS NULL
              ON CONFLICT DO NOTHING"
         }
         // `since`: of an intention when it was written, of the others when Discord confirmed it.

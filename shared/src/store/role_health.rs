@@ -30,7 +30,8 @@ pub async fn refused(
 ) -> Result<(), sqlx::Error> {
     let is_new: bool = sqlx::query_scalar(
         "INSERT INTO role_health (guild_id, role_id, reason, code, next_probe_at)
-         VALUES ($1, $2, 'Discord answers 403 with code ' || $4::text, $4, clock_timestamp() + make_interval(secs => $3))
+         VALUES ($1, $2, 'Discord answers 403 with code ' || $4::integer::text, $4,
+                 clock_timestamp() + make_interval(secs => $3))
          ON CONFLICT (guild_id, role_id) DO UPDATE SET next_probe_at = excluded.next_probe_at, reason = excluded.reason,
                                                             code = excluded.code
          RETURNING xmax = 0",

@@ -49,6 +49,7 @@ mod migrations;
 mod refused_roles;
 mod retention;
 mod sealed_columns;
+mod statements;
 
 const LEASE: Duration = Duration::from_secs(30);
 /// Over before anybody looks.
