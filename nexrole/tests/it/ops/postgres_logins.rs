@@ -74,6 +74,18 @@ impl Server {
         migrated
     }
 
+    /// What `nexrole doctor` says of the login's roles.
+    async fn doctor(&self, login: &str) -> String {
+        let doctor = Command::new(NEXROLE)
+            .args(["doctor", "--json"])
+            .env_clear()
+            .env("DATABASE_URL", self.url(login))
+            .current_dir(std::env::temp_dir())
+            .output();
+        let said = String::from_utf8(doctor.await.expect("nexrole starts").stdout).expect("UTF-8");
+        said.lines().find(|line| line.contains("\"database.roles\"")).expect(&said).to_owned()
+    }
+
     async fn readiness(&self, login: &str) -> (Readiness, Duration) {
         let pool = pool::pool(&self.url(login), 1, Login::Gateway).expect("an address");
         let began = Instant::now();
@@ -100,16 +112,17 @@ async fn readiness_says_at_once_that_roles_are_missing_or_not_granted() {
     assert!(took < AT_ONCE, "{took:?}");
     assert!(said.waits_for().expect("it waits").contains("nexrole doctor"));
     // The doctor has the statements.
-    let doctor = Command::new(NEXROLE)
-        .args(["doctor", "--json"])
-        .env_clear()
-        .env("DATABASE_URL", server.url("stranger"))
-        .current_dir(std::env::temp_dir())
-        .output();
-    let said = String::from_utf8(doctor.await.expect("nexrole starts").stdout).expect("UTF-8");
-    let line = said.lines().find(|line| line.contains("\"database.roles\"")).expect(&said);
+    let line = server.doctor("stranger").await;
     assert!(line.contains("\"fail\"") && line.contains("GRANT nexrole_gateway, "), "{line}");
     assert!(line.contains(" TO stranger"), "{line}");
+    // Every service would start with this one, and none of the operator's commands could write.
+    let others = ROLES.into_iter().filter(|role| *role != "nexrole_owner").collect::<Vec<_>>().join(", ");
+    server.run(&format!("CREATE ROLE reader LOGIN; GRANT {others} TO reader")).await;
+    server.run("GRANT CONNECT ON DATABASE nexrole_test TO reader").await;
+    let line = server.doctor("reader").await;
+    assert!(line.contains("\"fail\"") && line.contains("may not become nexrole_owner\""), "{line}");
+    server.run("GRANT nexrole_owner TO reader").await;
+    assert!(server.doctor("reader").await.contains("\"ok\""));
 
     // Slow is not the same: whoever has all connections in use gets theirs.
     let pool = pool::pool(&server.url("plain"), 1, Login::Gateway).expect("an address");
