@@ -85,7 +85,7 @@ pub async fn forget(
     let ties = erasure::ties(&mut tenant, member, were_theirs).await?;
     if ties.is_none() || patience == Patience::Anyway {
         let anyway = patience != Patience::Waits;
-        let entries = erasure::forget(&mut tenant, member, anyway).await?;
+        let entries = erasure::forget(&mut tenant, member, by.actor(), anyway).await?;
         tenant.commit().await?;
         return Ok(Progress::Forgotten { entries, roles_left: ties.held });
     }

@@ -93,12 +93,18 @@ pub async fn end_access(tenant: &mut Tenant, member: UserId, actor: Actor) -> Re
 }
 
 /// Forgets a member whom nothing ties any more; an error if something does, unless it is to be done `anyway`. Answers how many
-/// audit entries were about them: those stay, without the person.
-pub async fn forget(tenant: &mut Tenant, member: UserId, anyway: bool) -> Result<i64, sqlx::Error> {
+/// audit entries were about them: those stay, without the person. One more says that somebody was forgotten, by the actor.
+pub async fn forget(
+    tenant: &mut Tenant,
+    member: UserId,
+    actor: Actor,
+    anyway: bool,
+) -> Result<i64, sqlx::Error> {
     // What mirrors the owner's Stripe account stays, as nobody's.
-    let forgotten = sqlx::query_scalar("SELECT forget_member($1, $2)")
+    let forgotten = sqlx::query_scalar("SELECT forget_member($1, $2, $3)")
         .bind(member)
         .bind(anyway)
+        .bind(actor.as_str())
         .fetch_one(tenant.db())
         .await?;
     member_links::forget_naming(tenant, member).await?;

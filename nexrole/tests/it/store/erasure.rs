@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use shared::{
     db::{authorized::Authorized, pg_roles::Login, tenant},
+    domain::audit::Actor,
     store::{erasure, health_facts},
 };
 
@@ -26,12 +27,12 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     let (one, five) = (shared::ids::GuildId::from_u64(1).unwrap(), shared::ids::UserId::from_u64(5).unwrap());
     let by = Authorized::operator(&operator, one).unwrap();
     let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
-    let refused = erasure::forget(&mut tenant, five, false).await.unwrap_err().to_string();
+    let refused = erasure::forget(&mut tenant, five, Actor::Operator, false).await.unwrap_err().to_string();
     assert!(refused.contains("something still ties this member"), "{refused}");
     drop(tenant);
     sqlx::query("DELETE FROM role_grants").execute(&database.pool).await.unwrap();
     let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
-    assert_eq!(erasure::forget(&mut tenant, five, false).await.unwrap(), 1);
+    assert_eq!(erasure::forget(&mut tenant, five, Actor::Operator, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
     let left = "SELECT string_agg(concat_ws(' ', guild_id, user_id, cause, address, change), ', ' ORDER BY guild_id, audit_id)
                   FROM audit_log";
@@ -43,7 +44,7 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     // Who was forgotten at the same time as somebody else had the role: given twice, to nobody, breaks no rule.
     let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
     let six = shared::ids::UserId::from_u64(6).unwrap();
-    assert_eq!(erasure::forget(&mut tenant, six, false).await.unwrap(), 1);
+    assert_eq!(erasure::forget(&mut tenant, six, Actor::Operator, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
     let mut looking = health_facts::connect(&database.url).await.unwrap();
     health_facts::schema(&mut looking).await.unwrap();
@@ -65,11 +66,44 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     for login in [Login::Gateway, Login::Bot] {
         let pool = database.login(login);
         let mut tenant = tenant::begin(&pool, one).await.unwrap();
-        let refused = erasure::forget(&mut tenant, five, false).await.unwrap_err().to_string();
+        let refused =
+            erasure::forget(&mut tenant, five, Actor::Operator, false).await.unwrap_err().to_string();
         assert!(refused.contains("permission denied for function"), "{login:?}: {refused}");
         drop(tenant);
         pool.close().await;
     }
+    tokio::time::timeout(Duration::from_secs(5), operator.close()).await.unwrap();
+    database.remove().await;
+}
+
+/// The function runs as the tables' owner, who might sign for anybody.
+#[tokio::test]
+async fn who_had_a_member_forgotten_is_written_down_and_nobody_signs_for_another() {
+    let database = Database::create().await;
+    sqlx::query("INSERT INTO guilds (guild_id) VALUES (1)").execute(&database.pool).await.unwrap();
+    let operator = database.login(Login::Operator);
+    let (one, five) = (shared::ids::GuildId::from_u64(1).unwrap(), shared::ids::UserId::from_u64(5).unwrap());
+    let by = Authorized::operator(&operator, one).unwrap();
+    for actor in [Actor::Stripe, Actor::Member, Actor::Bot, Actor::Environment] {
+        let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
+        let refused = erasure::forget(&mut tenant, five, actor, true).await.unwrap_err();
+        let code =
+            refused.as_database_error().and_then(|error| error.code()).unwrap_or_default().into_owned();
+        assert_eq!(code, "42501", "{actor:?}: {refused}");
+    }
+    let mut tenant = tenant::begin_as(&operator, &by).await.unwrap();
+    erasure::forget(&mut tenant, five, by.actor(), true).await.unwrap();
+    tenant.commit().await.unwrap();
+    // The release before names nobody, and comes as either role.
+    for mut tenant in
+        [tenant::begin_as(&operator, &by).await.unwrap(), tenant::begin(&operator, one).await.unwrap()]
+    {
+        sqlx::query("SELECT forget_member(5, true)").execute(tenant.unguarded()).await.unwrap();
+        tenant.commit().await.unwrap();
+    }
+    let actors = "SELECT string_agg(actor, ' ') FROM audit_log WHERE action = 'member.erased'";
+    let actors: String = sqlx::query_scalar(actors).fetch_one(&database.pool).await.unwrap();
+    assert_eq!(actors, "operator operator operator");
     tokio::time::timeout(Duration::from_secs(5), operator.close()).await.unwrap();
     database.remove().await;
 }

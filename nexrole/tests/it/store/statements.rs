@@ -89,7 +89,7 @@ async fn a_statement_that_its_role_may_not_run_is_refused() {
         // A column, a table, and a function; and whatever the parameters make of it.
         ("nexrole_ingest", "SELECT api_key FROM stripe_connections WHERE guild_id = $1", "42501"),
         ("nexrole_bot", "DELETE FROM audit_log WHERE guild_id = $1", "42501"),
-        ("nexrole_gateway", "SELECT forget_member($1, $2)", "42501"),
+        ("nexrole_gateway", "SELECT forget_member($1, $2, $3)", "42501"),
         ("nexrole_bot", "SELECT no_such_column FROM role_jobs WHERE guild_id = $1", "42703"),
     ] {
         let error = explain(&mut db, role, sql).await.expect_err(sql);
