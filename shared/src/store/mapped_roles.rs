@@ -12,11 +12,15 @@ use crate::{
 
 /// Makes the row of a role that is being mapped; one that was mapped before keeps its state.
 pub async fn ensure(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
-    sqlx::query("INSERT INTO mapped_roles (guild_id, role_id) VALUES ($1, $2) ON CONFLICT DO NOTHING")
-        .bind(tenant.guild())
-        .bind(role)
-        .execute(tenant.db())
-        .await?;
+    sqlx::query(
+        "INSERT INTO mapped_roles (guild_id, role_id) VALUES ($1, $2)
+         -- Changed to what it is, so that it is locked: retention may be about to remove it.
+         ON CONFLICT (guild_id, role_id) DO UPDATE SET look_at = mapped_roles.look_at",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .execute(tenant.db())
+    .await?;
     Ok(())
 }
 

@@ -20,12 +20,14 @@ pub struct Swept {
     pub sources: u64,
     /// What one service asked of the other.
     pub requests: u64,
+    /// Roles that nothing gives and nobody has any more.
+    pub roles: u64,
 }
 
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        [self.events, self.jobs, self.sources, self.requests]
+        [self.events, self.jobs, self.sources, self.requests, self.roles]
             .iter()
             .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
@@ -69,5 +71,18 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
     ] {
         *count = sqlx::query(statement).bind(days).bind(batch).execute(crossing.db()).await?.rows_affected();
     }
+    // Whoever maps a role holds its row, which is passed over, and leaves it unseen.
+    swept.roles = sqlx::query(
+        "DELETE FROM mapped_roles WHERE ctid = ANY (ARRAY (
+             SELECT ctid FROM mapped_roles r
+              WHERE enforcement <> 'unseen'
+                AND NOT EXISTS (SELECT FROM role_mappings m WHERE (m.guild_id, m.role_id) = (r.guild_id, r.role_id))
+                AND NOT EXISTS (SELECT FROM role_grants g WHERE (g.guild_id, g.role_id) = (r.guild_id, r.role_id))
+              LIMIT $1 FOR UPDATE OF r SKIP LOCKED))",
+    )
+    .bind(batch)
+    .execute(crossing.db())
+    .await?
+    .rows_affected();
     Ok(swept)
 }

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
-use shared::{db::pg_roles::Login, store::retention};
+use shared::{
+    db::{authorized::Authorized, pg_roles::Login, tenant},
+    ids::{GuildId, RoleId},
+    store::{
+        mapped_roles, retention,
+        role_mappings::{self, Sold},
+    },
+};
 use sqlx::{AssertSqlSafe, Row};
 
 use crate::support::cluster::Database;
@@ -68,6 +75,66 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         sqlx::query(change).execute(retention.across().await.unwrap().unguarded()).await.unwrap_err();
     assert!(refused.to_string().contains("row-level security"), "{refused}");
     retention.close().await;
+    database.remove().await;
+}
+
+/// It stays while somebody has it, for it says whether they lose it.
+#[tokio::test]
+async fn a_mapped_role_goes_when_nothing_gives_it_and_nobody_has_it_any_more() {
+    let database = Database::create().await;
+    for statement in [
+        "INSERT INTO guilds (guild_id) VALUES (1), (2)",
+        "INSERT INTO mapped_roles (guild_id, role_id, enforcement)
+         SELECT guild_id, role_id, CASE role_id WHEN 4 THEN 'unseen' WHEN 5 THEN 'observe' ELSE 'on' END
+           FROM guilds, generate_series(1, 5) AS role_id",
+        "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES (1, 'price', 'price_1', 1)",
+        "INSERT INTO role_grants (guild_id, user_id, role_id, state) VALUES (1, 7, 2, 'ending'), (2, 7, 3, 'confirmed')",
+    ] {
+        sqlx::query(statement).execute(&database.pool).await.unwrap();
+    }
+    let retention = database.login(Login::Retention);
+    let swept = retention::sweep(&mut retention.across().await.unwrap(), 9).await.unwrap();
+    assert_eq!(swept.roles, 5);
+    let left =
+        "SELECT string_agg(guild_id || ' ' || role_id, ', ' ORDER BY guild_id, role_id) FROM mapped_roles";
+    let left: String = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
+    // One that is about to be looked at may have been mapped in this moment.
+    assert_eq!(left, "1 1, 1 2, 1 4, 2 3, 2 4");
+    // Its role can do no more than that, not even with a statement that asks for all.
+    let mut across = retention.across().await.unwrap();
+    let all = sqlx::raw_sql("DELETE FROM mapped_roles").execute(across.unguarded()).await.unwrap();
+    assert_eq!(all.rows_affected(), 0);
+    drop(across);
+    retention.close().await;
+    database.remove().await;
+}
+
+/// Retention never takes a role from under a mapping that is being made.
+#[tokio::test]
+async fn a_role_that_is_being_mapped_again_stays() {
+    let database = Database::create().await;
+    for statement in [
+        "INSERT INTO guilds (guild_id) VALUES (1)",
+        "INSERT INTO mapped_roles (guild_id, role_id, enforcement) VALUES (1, 9, 'on')",
+    ] {
+        sqlx::query(statement).execute(&database.pool).await.unwrap();
+    }
+    let (retention, operator) = (database.login(Login::Retention), database.login(Login::Operator));
+    let (one, nine) = (GuildId::from_u64(1).unwrap(), RoleId::from_u64(9).unwrap());
+    let by = Authorized::operator(&operator, one).unwrap();
+    let mut mapping = tenant::begin_as(&operator, &by).await.unwrap();
+    mapped_roles::ensure(&mut mapping, nine).await.unwrap();
+    let swept = retention::sweep(&mut retention.across().await.unwrap(), 9).await.unwrap();
+    assert_eq!(swept.roles, 0, "and did not wait for it");
+    mapped_roles::look_again(&mut mapping, nine).await.unwrap();
+    let sold = Sold::Price("price_1".parse().unwrap());
+    role_mappings::insert(&mut mapping, &sold, nine).await.unwrap();
+    mapping.commit().await.unwrap();
+    let left: i64 =
+        sqlx::query_scalar("SELECT count(*) FROM mapped_roles").fetch_one(&database.pool).await.unwrap();
+    assert_eq!(left, 1);
+    retention.close().await;
+    operator.close().await;
     database.remove().await;
 }
 
