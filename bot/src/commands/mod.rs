@@ -7,7 +7,13 @@ use std::{
 
 use poise::{CreateReply, FrameworkError};
 use serenity::all::ApplicationId;
-use shared::{background, domain::delivery::outcome::CallOutcome};
+use shared::{
+    background,
+    domain::delivery::{
+        backoff::{Schedule, doubling},
+        outcome::CallOutcome,
+    },
+};
 use tokio_util::sync::CancellationToken;
 
 use crate::discord::client::RoleClient;
@@ -18,9 +24,9 @@ mod status;
 
 pub use context::Data;
 
-/// Waits after failure 1, 2, …: 30 s, 1 min, 2 min, … up to an hour, unless Discord says for how long.
-const REGISTER_AGAIN: Duration = Duration::from_secs(30);
-const LONGEST: Duration = Duration::from_secs(3600);
+/// Waits after failure 1, 2, …: 30s, 1m, 2m, … 32m, 1h, unless Discord says for how long.
+const REGISTER_AGAIN: Schedule =
+    Schedule { first: &doubling::<7>(Duration::from_secs(30)), then: Duration::from_secs(3600) };
 /// How long a call may wait for its turn and for Discord.
 const PATIENCE: Duration = Duration::from_secs(10);
 
@@ -58,7 +64,6 @@ pub async fn register(discord: Arc<RoleClient>, application: ApplicationId, stop
 
 /// When to try again after so many failures before; `None`: not at all.
 fn again(outcome: &CallOutcome, failures: u32) -> Option<Duration> {
-    let grown = REGISTER_AGAIN.saturating_mul(2_u32.saturating_pow(failures)).min(LONGEST);
     match outcome {
         CallOutcome::Done | CallOutcome::TokenRejected => None,
         CallOutcome::RateLimited { after, .. } => Some(*after),
@@ -67,7 +72,7 @@ fn again(outcome: &CallOutcome, failures: u32) -> Option<Duration> {
         | CallOutcome::Forbidden { .. }
         | CallOutcome::GuildGone { .. }
         | CallOutcome::Refused { .. }
-        | CallOutcome::Transient(_) => Some(grown),
+        | CallOutcome::Transient(_) => Some(REGISTER_AGAIN.wait(failures)),
     }
 }
 
@@ -107,6 +112,7 @@ mod tests {
             (told, 9, Some(600)),
             (CallOutcome::Transient(Transient::Status(502)), 0, Some(30)),
             (refused.clone(), 1, Some(60)),
+            (refused.clone(), 6, Some(1920)),
             (refused.clone(), 7, Some(3600)),
             (refused, u32::MAX, Some(3600)),
         ] {

@@ -6,14 +6,16 @@
 
 use std::time::{Duration, Instant};
 
+use shared::domain::delivery::backoff::{Schedule, doubling};
+
 use crate::discord::session_budget::Budget;
 
-/// While nobody answers: 1s, 2s, 4s, … 1 min.
-const FIRST_UNREACHABLE: Duration = Duration::from_secs(1);
-const LONGEST_UNREACHABLE: Duration = Duration::from_secs(60);
-/// After a session that was refused: 5s, 10s, 20s, … 5 min.
-const FIRST_REFUSED: Duration = Duration::from_secs(5);
-const LONGEST_REFUSED: Duration = Duration::from_secs(300);
+/// While nobody answers: 1s, 2s, 4s, … 32s, 1m.
+const UNREACHABLE: Schedule =
+    Schedule { first: &doubling::<6>(Duration::from_secs(1)), then: Duration::from_secs(60) };
+/// After a session that was refused: 5s, 10s, 20s, … 2m40s, 5m.
+const REFUSED: Schedule =
+    Schedule { first: &doubling::<6>(Duration::from_secs(5)), then: Duration::from_secs(300) };
 /// After opcode 9 Discord asks for one to five seconds.
 const SHORTEST_AFTER_INVALID: Duration = Duration::from_secs(1);
 const SPREAD_AFTER_INVALID: Duration = Duration::from_secs(4);
@@ -96,12 +98,8 @@ impl Pace {
 
     /// How long to wait before the next connection, which is counted.
     pub(super) fn wait(&mut self, way: Way, now: Instant, jitter: f64) -> Duration {
-        let failed = doubled(FIRST_UNREACHABLE, self.unreachable, LONGEST_UNREACHABLE).max(doubled(
-            FIRST_REFUSED,
-            self.refused,
-            LONGEST_REFUSED,
-        ));
-        let mut failed = failed.mul_f64(1.0 + jitter / 4.0);
+        let mut failed =
+            after(&UNREACHABLE, self.unreachable, jitter).max(after(&REFUSED, self.refused, jitter));
         if std::mem::take(&mut self.invalid) {
             failed = failed.max(SHORTEST_AFTER_INVALID + SPREAD_AFTER_INVALID.mul_f64(jitter));
         }
@@ -113,11 +111,8 @@ impl Pace {
     }
 }
 
-fn doubled(first: Duration, failures: u32, longest: Duration) -> Duration {
-    match failures.checked_sub(1) {
-        None => Duration::ZERO,
-        Some(doublings) => first.saturating_mul(2_u32.saturating_pow(doublings)).min(longest),
-    }
+fn after(schedule: &Schedule, failures: u32, jitter: f64) -> Duration {
+    failures.checked_sub(1).map_or(Duration::ZERO, |before| schedule.spread_wait(before, jitter))
 }
 
 impl Budget {
@@ -200,16 +195,21 @@ mod tests {
         assert_eq!(pace.wait(Way::Resume, now, 0.5), Duration::from_secs(3));
         assert_eq!(pace.wait(Way::Resume, now, 0.5), Duration::ZERO, "once");
         pace.hopeless();
-        assert!(pace.wait(Way::Identify, now + DAY, 0.9) >= LONGEST_REFUSED);
+        assert!(pace.wait(Way::Identify, now + DAY, 0.9) >= REFUSED.then);
     }
 
     #[test]
     fn a_gateway_that_is_away_is_found_again_within_a_minute_or_so() {
         let (now, mut pace) = (Instant::now(), Pace::new(Instant::now()));
+        let waits = [0; 7].map(|_| {
+            pace.unreachable();
+            pace.wait(Way::Resume, now, 0.0).as_secs()
+        });
+        assert_eq!(waits, [1, 2, 4, 8, 16, 32, 60]);
         for _ in 0..100 {
             pace.unreachable();
         }
-        assert_eq!(pace.wait(Way::Resume, now + DAY, 0.0), LONGEST_UNREACHABLE);
+        assert_eq!(pace.wait(Way::Resume, now + DAY, 0.0), UNREACHABLE.then);
     }
 
     #[test]

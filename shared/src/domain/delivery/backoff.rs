@@ -21,6 +21,17 @@ impl Schedule {
     }
 }
 
+/// The first waits of a schedule whose waits double.
+pub const fn doubling<const N: usize>(first: Duration) -> [Duration; N] {
+    let mut waits = [first; N];
+    let mut n = 1;
+    while n < N {
+        waits[n] = waits[n - 1].saturating_mul(2);
+        n += 1;
+    }
+    waits
+}
+
 /// Up to a quarter longer, so that many that failed together do not come back together.
 pub fn spread(wait: Duration, jitter: f64) -> Duration {
     wait.mul_f64(1.0 + jitter.clamp(0.0, 1.0) / 4.0)
