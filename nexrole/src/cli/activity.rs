@@ -5,22 +5,17 @@ use shared::{
     domain::activity::{Activity, ActivityEntry},
     ids::{GuildId, UserId},
     store::activity_log,
-    views::terminal::time,
+    views::{activity, terminal},
 };
 
-use super::{guild::known, text::lines};
+use super::guild::known;
 
 /// Prints the last lines.
 pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     let found = activity_log::last(&mut tenant, count).await?;
     write_down(tenant, Activity::ActivityRead, None).await?;
-    println!("Server {guild}, the last 90 days, newest first");
-    lines(&found, "nothing yet", |line| {
-        let user = line.user_id.map(|user| format!("  member {user}")).unwrap_or_default();
-        let detail = line.detail.as_ref().map(|detail| format!("  {detail}")).unwrap_or_default();
-        format!("{}  {:<15} by {}{user}{detail}", time(line.at), line.action, line.actor)
-    });
+    println!("{}", terminal::render(&activity::document(guild, &found)));
     Ok(())
 }
 

@@ -171,6 +171,12 @@ preview-customer = { $customer }
 preview-unlinked-fix = nexrole link add
 preview-others = Everybody else who has the role keeps it: Nexrole takes only what it gave.
 
+# nexrole activity
+activity = Server { $guild }, the last 90 days, newest first
+activity-entry = { $at }  { $action } by { $actor }
+activity-about = { $entry }  member { $member }
+activity-detail = { $entry }  { $detail }
+
 # nexrole connections
 connections-none = No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.
 connection = server { $guild }  { $mode }  { $state }  { $label }  /webhooks/stripe/{ $endpoint }
