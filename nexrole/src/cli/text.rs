@@ -1,10 +1,16 @@
-//! Lines that several commands print.
+//! What came of a command, on the terminal.
 
-pub(super) fn lines<T>(items: &[T], none: &str, line: impl Fn(&T) -> String) {
-    if items.is_empty() {
-        println!("  {none}");
+use anyhow::bail;
+use shared::views::{
+    document::{Document, Message},
+    terminal,
+};
+
+/// Prints what is said; fails with why nothing was done.
+pub(super) fn say(outcome: Result<Document, Message>) -> anyhow::Result<()> {
+    match outcome {
+        Ok(document) => println!("{}", terminal::render(&document)),
+        Err(refused) => bail!(terminal::text(&refused)),
     }
-    for item in items {
-        println!("  {}", line(item));
-    }
+    Ok(())
 }

@@ -15,6 +15,13 @@ pub struct Document {
     pub sections: Vec<Section>,
 }
 
+impl Document {
+    /// A few sentences, one below the other.
+    pub fn of_lines(lines: Vec<Line>) -> Self {
+        Self { sections: vec![Section::untitled(lines)], ..Self::default() }
+    }
+}
+
 /// How it is meant: a colour, or a mark.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Tone {

@@ -171,6 +171,25 @@ preview-customer = { $customer }
 preview-unlinked-fix = nexrole link add
 preview-others = Everybody else who has the role keeps it: Nexrole takes only what it gave.
 
+# nexrole map add, map remove, map enforce
+mapped-nobody = Mapped. Nobody is known to pay for it yet.
+mapped = Mapped. { $concerned } known subscription(s) are being looked at again.
+mapped-already = It was mapped already.
+mapped-everyone = role { $role } is @everyone, which every member has; give the id of another role
+mapped-at-first = If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild { $guild }`.
+role-dangerous = role { $role } must not be given to whoever pays: { $danger }. { $remedy }
+not-mapped = role { $role } is not mapped; `nexrole map list --guild { $guild }` shows those that are
+not-mapped-by = { $sold } does not give role { $role }; `nexrole map list --guild { $guild }` shows what gives which
+enforced = Role { $role } follows payments. { $members } member(s) are being looked at.
+enforced-deleted = But it { $deleted }.
+enforced-suspended = But it is SUSPENDED: { $danger }. Nobody is given it. { $remedy }.
+enforced-observed = Role { $role } is only observed: nothing is changed until it is turned on. A change under way in this moment may still be made.
+unmap-lose = Have role { $role } from Nexrole by this alone: would lose it
+unmap-observed = Role { $role } is only observed: nothing is taken while it is. Have it from Nexrole, by this alone
+unmap-keep = Have it from Nexrole, and keep it: something else gives it, too
+unmapped = Removed. { $members } member(s) lose role { $role }, as soon as the bot has taken it.
+unmapped-observed = Removed. Role { $role } is only observed: nobody loses it, unless `nexrole map enforce` turns it on.
+
 # nexrole activity
 activity = Server { $guild }, the last 90 days, newest first
 activity-entry = { $at }  { $action } by { $actor }

@@ -6,7 +6,7 @@ use shared::{
     domain::activity::Activity,
     ids::{GuildId, RoleId},
     store::{guild_roles, mapped_roles},
-    views::{preview, terminal},
+    views::{mapping_changes::not_mapped, preview, terminal},
 };
 
 use crate::cli::{activity::write_down, guild::known};
@@ -14,7 +14,7 @@ use crate::cli::{activity::write_down, guild::known};
 pub(super) async fn show(pool: &Pool, guild: GuildId, role: RoleId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
     if !mapped_roles::list(&mut tenant).await?.iter().any(|mapped| mapped.role_id == role) {
-        bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are");
+        bail!(terminal::text(&not_mapped(guild, role)));
     }
     let found = mapped_roles::preview(&mut tenant, role).await?;
     let is_deleted = guild_roles::deleted(&mut tenant).await?.contains(&role);
