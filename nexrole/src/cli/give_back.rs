@@ -1,15 +1,13 @@
 //! `nexrole give-back`: a role that somebody took from a paying member at Discord is given again. Text on stdout.
 
-use anyhow::bail;
 use shared::{
-    actions::give_back::{GivenBack, give_back},
+    actions::give_back::give_back,
     db::{authorized::Authorized, pool::Pool},
-    domain::roles::safety::remedy,
     ids::{GuildId, RoleId, UserId},
-    views::terminal::time,
+    views::link_changes::given_back,
 };
 
-use super::guild::failed;
+use super::{guild::failed, text::say};
 
 /// Who gets what back.
 #[derive(Debug, clap::Args)]
@@ -28,26 +26,6 @@ pub struct Arguments {
 pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
     let Arguments { guild, member, role } = *arguments;
     let by = Authorized::operator(pool, guild)?;
-    match give_back(pool, &by, member, role).await.map_err(|error| failed(guild, error))? {
-        GivenBack::NotMapped => {
-            bail!("role {role} is not mapped; `nexrole map list --guild {guild}` shows those that are")
-        }
-        GivenBack::NotDue => bail!(
-            "nothing gives role {role} to member {member} now; `nexrole why --guild {guild} --member {member}` says what did"
-        ),
-        GivenBack::Observed => bail!(
-            "role {role} is only observed: nothing is changed until `nexrole map enforce --guild {guild} --role {role}` turns it on"
-        ),
-        GivenBack::Dangerous(why) => {
-            bail!("role {role} must not be given to whoever pays: {why}. {}", remedy(&why))
-        }
-        GivenBack::Asked { taken_at: Some(at) } => println!(
-            "Somebody took role {role} from member {member} at Discord; that was seen {}. The bot gives it back.",
-            time(at)
-        ),
-        GivenBack::Asked { taken_at: None } => println!(
-            "The bot looks at member {member}, and gives role {role} if they do not have it. Nobody was seen to take it."
-        ),
-    }
-    Ok(())
+    let outcome = give_back(pool, &by, member, role).await.map_err(|error| failed(guild, error))?;
+    say(given_back(guild, member, role, &outcome))
 }

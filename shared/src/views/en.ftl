@@ -190,6 +190,21 @@ unmap-keep = Have it from Nexrole, and keep it: something else gives it, too
 unmapped = Removed. { $members } member(s) lose role { $role }, as soon as the bot has taken it.
 unmapped-observed = Removed. Role { $role } is only observed: nobody loses it, unless `nexrole map enforce` turns it on.
 
+# nexrole link add, link remove, give-back
+linked = Linked. What { $customer } pays for is being read from Stripe.
+linked-already = { $customer } was linked to { $member } already.
+linked-to-other = { $customer } is linked to { $holder }; a link does not move by itself: first `nexrole link remove --guild { $guild } { $option }`
+link-no-connection = server { $guild } has no Stripe connection yet: start the gateway with GUILD_ID={ $guild }
+link-connections = server { $guild } has { $count } Stripe connections; linking by hand takes exactly one so far
+unlinked = { $customer } is not { $holder }'s any more. If its metadata at Stripe names somebody, it is linked to them now.
+unlinked-ended = { $ended } reason(s) for a role ended that came from a Stripe account, or mode, that is not connected any more.
+unlinked-named = { $subscription } is not { $member }'s any more, unless its own metadata at Stripe still names them.
+unlinked-nobody = { $customer } was linked to nobody.
+give-back-not-due = nothing gives role { $role } to member { $member } now; `nexrole why --guild { $guild } --member { $member }` says what did
+give-back-observed = role { $role } is only observed: nothing is changed until `nexrole map enforce --guild { $guild } --role { $role }` turns it on
+given-back-taken = Somebody took role { $role } from member { $member } at Discord; that was seen { $at }. The bot gives it back.
+given-back = The bot looks at member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
+
 # nexrole activity
 activity = Server { $guild }, the last 90 days, newest first
 activity-entry = { $at }  { $action } by { $actor }

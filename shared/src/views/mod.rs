@@ -7,6 +7,7 @@ pub mod connections;
 pub mod discord;
 pub mod document;
 pub mod findings;
+pub mod link_changes;
 pub mod mapping_changes;
 pub mod mappings;
 pub mod member_report;
