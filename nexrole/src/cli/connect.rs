@@ -10,14 +10,15 @@ use std::{
 use anyhow::{Context, bail, ensure};
 use secrecy::{ExposeSecret, SecretString};
 use shared::{
-    actions::connect::{Account, ConnectError, Connected, Webhook, connect},
+    actions::connect::{Account, ConnectError, connect},
     config::Env,
     db::{authorized::Authorized, pool::Pool},
     ids::GuildId,
+    views::account_changes::connected,
 };
 use webhook_gateway::config::{mode, split_secrets};
 
-use super::guild::failed;
+use super::{guild::failed, text::say};
 use crate::settings;
 
 const STDIN: &str = "-";
@@ -69,22 +70,12 @@ pub(super) async fn run(env: &Env, pool: &Pool, arguments: &Arguments) -> anyhow
         metadata_links: *metadata_links,
     };
     let by = Authorized::operator(pool, *guild)?;
-    let (endpoint, webhook) = match connect(pool, &by, &keyring, &account).await {
-        Ok(Connected::Connected { endpoint_id, webhook }) => (endpoint_id, webhook),
-        Ok(Connected::ReservedLabel) => bail!("the label '{label}' is taken by what variables describe"),
+    let outcome = match connect(pool, &by, &keyring, &account).await {
+        Ok(outcome) => outcome,
         Err(ConnectError::Action(error)) => return Err(failed(*guild, error)),
         Err(ConnectError::Seal(error)) => return Err(error.into()),
     };
-    println!("Connected server {guild} ({}).", if livemode { "live" } else { "test" });
-    println!("Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{endpoint}");
-    match webhook {
-        Webhook::Given => {}
-        Webhook::Kept => println!("Its webhook secret stays as it was."),
-        Webhook::None => {
-            println!("Then connect again with --webhook-secret-file; until then events are polled.");
-        }
-    }
-    Ok(())
+    say(connected(*guild, &account, &outcome))
 }
 
 /// Trimmed: editors end files with a new line.

@@ -205,6 +205,18 @@ give-back-observed = role { $role } is only observed: nothing is changed until `
 given-back-taken = Somebody took role { $role } from member { $member } at Discord; that was seen { $at }. The bot gives it back.
 given-back = The bot looks at member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
 
+# nexrole connect, disconnect
+connected = Connected server { $guild } ({ $mode }).
+connected-endpoint = Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{ $endpoint }
+connected-secret-kept = Its webhook secret stays as it was.
+connected-no-secret = Then connect again with --webhook-secret-file; until then events are polled.
+connect-reserved = the label '{ $label }' is taken by what variables describe
+disconnect-unknown = server { $guild } has no connection { $endpoint }; `nexrole connections` shows all of them
+disconnected-already = It was disconnected already.
+disconnected = Disconnected '{ $label }' ({ $mode }) of server { $guild }: it is not read any more, events for it are refused within a minute, and the secrets that were sealed for it are gone. Delete the webhook endpoint and the key at Stripe.
+disconnected-frozen = { $frozen } reason(s) for a role stay as they are: nothing says that what was paid for has ended. `nexrole link remove` ends them, customer by customer.
+disconnected-described = Variables of the gateway describe it: remove GUILD_ID, STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET there and restart it. Until then it accepts events, and connects this again when it starts.
+
 # nexrole activity
 activity = Server { $guild }, the last 90 days, newest first
 activity-entry = { $at }  { $action } by { $actor }
