@@ -9,6 +9,7 @@ use shared::{
     db::{authorized::Authorized, pool::Pool},
     ids::{GuildId, UserId},
     store::erasure::Ties,
+    views::{erasure, terminal},
 };
 use tokio::time::Instant;
 
@@ -40,8 +41,8 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     let Arguments { guild, member, wait, anyway } = *arguments;
     let by = Authorized::operator(pool, guild)?;
     let were_theirs = unlink(pool, &by, member).await.map_err(|error| failed(guild, error))?;
-    if !were_theirs.is_empty() {
-        println!("What {} Stripe customer(s) pay for is not this member's any more.", were_theirs.len());
+    if let Some(said) = erasure::unlinked(were_theirs.len()) {
+        println!("{}", terminal::text(&said));
     }
     let end = Instant::now() + Duration::from_secs(wait);
     let mut said = Ties::default();
@@ -55,45 +56,20 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
         let progress = forget(pool, &by, member, &were_theirs, patience).await;
         let ties = match progress.map_err(|error| failed(guild, error))? {
             Progress::Forgotten { entries, roles_left } => {
-                println!("Forgotten. {entries} audit entries stay, without the person.");
-                if roles_left > 0 {
-                    println!("{roles_left} role(s) stay at Discord: take them there.");
-                }
-                println!(
-                    "What Stripe has about a customer, and Discord about a member, is theirs to delete."
-                );
+                println!("{}", terminal::render(&erasure::forgotten(entries, roles_left)));
                 return Ok(());
             }
             Progress::AccessEnded => continue,
-            Progress::LinkedAgain => bail!(
-                "a Stripe customer was linked to this member again: its metadata there, or a subscription's, says discord_user_id {member}. \
-                 Remove that at Stripe, then run this again"
-            ),
+            Progress::LinkedAgain => bail!(terminal::text(&erasure::linked_again(member))),
             Progress::Waits(ties) => ties,
         };
         if ties != said {
-            println!("Waiting: {}.", open(&ties));
+            println!("{}", terminal::text(&erasure::waiting(&ties)));
             said = ties;
         }
         if is_over {
-            bail!(
-                "not forgotten yet: {}. Are the gateway and the bot running, can Stripe be read, and may the bot take the role? \
-                 `nexrole why --guild {guild} --member {member}` says more; then run this again, or with --anyway",
-                open(&ties)
-            );
+            bail!(terminal::text(&erasure::not_yet(guild, member, &ties)));
         }
         tokio::time::sleep(LOOK).await;
     }
-}
-
-fn open(ties: &Ties) -> String {
-    let parts = [
-        (ties.links, "customer(s) linked"),
-        (ties.unread, "customer(s) to read from Stripe"),
-        (ties.sources, "reason(s) for a role"),
-        (ties.held, "role(s) held"),
-        (ties.jobs, "role change(s) on their way"),
-    ];
-    let open: Vec<_> = parts.iter().filter(|(n, _)| *n > 0).map(|(n, what)| format!("{n} {what}")).collect();
-    open.join(", ")
 }

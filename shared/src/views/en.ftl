@@ -217,6 +217,20 @@ disconnected = Disconnected '{ $label }' ({ $mode }) of server { $guild }: it is
 disconnected-frozen = { $frozen } reason(s) for a role stay as they are: nothing says that what was paid for has ended. `nexrole link remove` ends them, customer by customer.
 disconnected-described = Variables of the gateway describe it: remove GUILD_ID, STRIPE_SECRET_KEY and STRIPE_WEBHOOK_SECRET there and restart it. Until then it accepts events, and connects this again when it starts.
 
+# nexrole erase
+erase-unlinked = What { $customers } Stripe customer(s) pay for is not this member's any more.
+erase-waiting = Waiting: { $open }.
+erase-open-links = { $count } customer(s) linked
+erase-open-unread = { $count } customer(s) to read from Stripe
+erase-open-sources = { $count } reason(s) for a role
+erase-open-held = { $count } role(s) held
+erase-open-jobs = { $count } role change(s) on their way
+erase-not-yet = not forgotten yet: { $open }. Are the gateway and the bot running, can Stripe be read, and may the bot take the role? `nexrole why --guild { $guild } --member { $member }` says more; then run this again, or with --anyway
+erase-linked-again = a Stripe customer was linked to this member again: its metadata there, or a subscription's, says discord_user_id { $member }. Remove that at Stripe, then run this again
+erase-forgotten = Forgotten. { $entries } audit entries stay, without the person.
+erase-roles-left = { $roles } role(s) stay at Discord: take them there.
+erase-elsewhere = What Stripe has about a customer, and Discord about a member, is theirs to delete.
+
 # nexrole activity
 activity = Server { $guild }, the last 90 days, newest first
 activity-entry = { $at }  { $action } by { $actor }

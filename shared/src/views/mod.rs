@@ -7,6 +7,7 @@ pub mod catalogue;
 pub mod connections;
 pub mod discord;
 pub mod document;
+pub mod erasure;
 pub mod findings;
 pub mod link_changes;
 pub mod mapping_changes;
