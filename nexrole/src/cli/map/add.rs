@@ -4,9 +4,8 @@ use anyhow::bail;
 use shared::{
     actions::map::{Mapped, map},
     db::{authorized::Authorized, pool::Pool},
-    domain::roles::safety::remedy,
+    domain::{entitlement::mapping::Sold, roles::safety::remedy},
     ids::{GuildId, RoleId},
-    store::role_mappings::Sold,
 };
 
 use crate::cli::guild::failed;
