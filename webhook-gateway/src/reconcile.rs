@@ -18,9 +18,10 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
+        access_sources,
         stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed},
-        stripe_mirror, stripe_sync,
+        stripe_sync,
     },
 };
 use tokio::sync::Notify;
@@ -149,7 +150,7 @@ impl Reconcile {
         let catalogue = [CATALOGUE.to_owned()];
         stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
             .await?;
-        ids.extend(stripe_mirror::running(&mut tenant, connection).await?);
+        ids.extend(access_sources::live_subscriptions(&mut tenant, connection).await?);
         ids.sort_unstable();
         ids.dedup();
         for chunk in ids.chunks(CHUNK) {

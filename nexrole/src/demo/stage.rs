@@ -210,7 +210,8 @@ impl Stage {
         let what = format!("nothing is waiting for {}", fan.name);
         self.until(&what, async || {
             let open = "SELECT (SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'pending')
-                             + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
+                             + (SELECT count(*) FROM stripe_sync
+                                 WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()))";
             Ok(self.count(open, fan).await? == 0)
         })
         .await?;

@@ -87,6 +87,7 @@ fn the_domain_does_no_io() {
         "thiserror::",
         "time::",
         "u128::",
+        "u64::",
         "usize::",
         "uuid::Uuid",
     ];

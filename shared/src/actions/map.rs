@@ -7,14 +7,11 @@ use crate::{
     db::{authorized::Authorized, pool::Pool},
     domain::{
         audit::{AuditAction, AuditEntry, Change},
+        entitlement::mapping::Sold,
         stripe_object::ObjectKind,
     },
     ids::RoleId,
-    store::{
-        audit_log, guild_roles, mapped_roles,
-        role_mappings::{self, Sold},
-        stripe_connections, stripe_sync,
-    },
+    store::{audit_log, guild_roles, mapped_roles, role_mappings, stripe_connections, stripe_sync},
 };
 
 /// Between the reads that a new mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.

@@ -8,14 +8,12 @@ use crate::{
     db::{authorized::Authorized, pool::Pool, tenant::Tenant},
     domain::{
         audit::{AuditAction, AuditEntry, Change},
+        entitlement::mapping::Sold,
         job::{JobAction, JobOrigin},
         roles::enforcement::Enforcement,
     },
     ids::{RoleId, UserId},
-    store::{
-        access_sources, audit_log, mapped_roles, role_jobs,
-        role_mappings::{self, Sold},
-    },
+    store::{access_sources, audit_log, mapped_roles, role_jobs, role_mappings},
 };
 
 /// Who has the role from us, and what becomes of it when a mapping is removed.

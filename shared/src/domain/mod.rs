@@ -1,5 +1,5 @@
 //! The rules, pure: no IO, no clock, no randomness, no logging. In the order in which data passes:
-//! `BillingFact → Transition → RoleWork → Planned → CallOutcome → Decision → AuditEntry`.
+//! `BillingFact → Evaluation → Transition → RoleWork → Planned → CallOutcome → Decision → AuditEntry`.
 
 pub mod activity;
 pub mod audit;

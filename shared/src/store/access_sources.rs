@@ -1,34 +1,93 @@
 //! Why a member should have a role. Desired = at least one live source.
 
-use std::collections::BTreeSet;
-
-use super::{audit_log, role_mappings::Sold};
+use super::audit_log;
 use crate::db::tenant::Tenant;
 use crate::{
+    clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
-        entitlement::diff::{Gift, Transition},
+        entitlement::{
+            diff::{RoleEntitlement, Transition},
+            mapping::Sold,
+            source::SourceRef,
+        },
         job::{JobAction, JobOrigin},
     },
-    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    ids::{ConnectionId, CustomerId, RoleId, UserId},
 };
 
-/// What this subscription gives now, as our rows have it.
-pub async fn live(
+/// One role that a source gives now, as our rows have it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Live {
+    pub given: RoleEntitlement,
+    /// When it ends by itself; `None`: it does not.
+    pub until: Option<Timestamp>,
+}
+
+/// What a source gives now.
+pub async fn live(tenant: &mut Tenant, source: &SourceRef) -> Result<Vec<Live>, sqlx::Error> {
+    // Two statements, since no index serves both "this connection" and "none".
+    let statement = match source.connection() {
+        Some(_) => {
+            "SELECT user_id, role_id, valid_until FROM access_sources
+              WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND kind = $4 AND stripe_object = $5
+                AND state = 'live'"
+        }
+        None => {
+            "SELECT user_id, role_id, valid_until FROM access_sources
+              WHERE guild_id = $1 AND connection_id IS NULL AND $2::bigint IS NULL AND source_id = $3 AND kind = $4
+                AND $5::text IS NULL AND state = 'live'"
+        }
+    };
+    let rows: Vec<(UserId, RoleId, Option<Timestamp>)> = sqlx::query_as(statement)
+        .bind(tenant.guild())
+        .bind(source.connection())
+        .bind(source.id())
+        .bind(source.kind())
+        .bind(source.stripe_object())
+        .fetch_all(tenant.db())
+        .await?;
+    Ok(rows
+        .into_iter()
+        .map(|(user, role, until)| Live { given: RoleEntitlement { user, role }, until })
+        .collect())
+}
+
+/// Says of live roles of a source when they end by themselves.
+pub async fn set_until(
     tenant: &mut Tenant,
-    connection: ConnectionId,
-    subscription: &SubscriptionId,
-) -> Result<BTreeSet<Gift>, sqlx::Error> {
-    let rows: Vec<(UserId, RoleId)> = sqlx::query_as(
-        "SELECT user_id, role_id FROM access_sources
-          WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND state = 'live'",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .bind(subscription)
-    .fetch_all(tenant.db())
-    .await?;
-    Ok(rows.into_iter().map(|(user, role)| Gift { user, role }).collect())
+    source: &SourceRef,
+    ends: &[(RoleEntitlement, Option<Timestamp>)],
+) -> Result<(), sqlx::Error> {
+    for (given, until) in ends {
+        sqlx::query(
+            "UPDATE access_sources SET valid_until = $7
+              WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND kind = $4
+                AND connection_id IS NOT DISTINCT FROM $5 AND source_id = $6 AND state = 'live'",
+        )
+        .bind(tenant.guild())
+        .bind(given.user)
+        .bind(given.role)
+        .bind(source.kind())
+        .bind(source.connection())
+        .bind(source.id())
+        .bind(until)
+        .execute(tenant.db())
+        .await?;
+    }
+    Ok(())
+}
+
+/// Why a source changes, for the rows that are written with it.
+#[derive(Debug, Clone, Copy)]
+pub struct Because<'a> {
+    pub actor: Actor,
+    /// How soon the bot is to act on it.
+    pub origin: JobOrigin,
+    /// What was read or said; kept with the source.
+    pub evidence: &'a str,
+    /// The same with the event that led to it; kept with the job and the audit entry.
+    pub cause: &'a str,
 }
 
 /// Applies one transition: the source, the audit entry and the job that wakes the bot, together.
@@ -37,35 +96,51 @@ pub async fn live(
 /// cancels would each see the other as live, and nobody would revoke. The bot looks at the union when it acts.
 pub async fn apply(
     tenant: &mut Tenant,
-    connection: ConnectionId,
-    subscription: &SubscriptionId,
+    source: &SourceRef,
     transition: Transition,
-    origin: JobOrigin,
-    evidence: &str,
-    cause: &str,
+    because: Because<'_>,
 ) -> Result<(), sqlx::Error> {
-    let (gift, state, action, audited) = match transition {
-        Transition::Begin(gift) => (gift, "live", JobAction::Grant, AuditAction::AccessBegan),
-        Transition::End(gift) => (gift, "ended", JobAction::Revoke, AuditAction::AccessEnded),
+    let (given, state, action, audited) = match transition {
+        Transition::Begin(given) => (given, "live", JobAction::Grant, AuditAction::AccessBegan),
+        Transition::End(given) => (given, "ended", JobAction::Revoke, AuditAction::AccessEnded),
     };
+    let Because { actor, origin, evidence, cause } = because;
     sqlx::query(
-        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
-         VALUES ($1, $2, $3, 'stripe', $4, $5, $6, $7)
+        "INSERT INTO access_sources
+                (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
          ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
-             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now()",
+             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now(), valid_until = NULL",
     )
     .bind(tenant.guild())
-    .bind(gift.user)
-    .bind(gift.role)
-    .bind(connection)
-    .bind(subscription)
+    .bind(given.user)
+    .bind(given.role)
+    .bind(source.kind())
+    .bind(source.connection())
+    .bind(source.id())
     .bind(state)
     .bind(evidence)
+    .bind(source.stripe_object())
     .execute(tenant.db())
     .await?;
-    super::role_jobs::enqueue(tenant, gift.user, gift.role, action, origin, cause).await?;
-    let entry = AuditEntry::new(Actor::Stripe, audited, cause).about(gift.user).role(gift.role);
+    super::role_jobs::enqueue(tenant, given.user, given.role, action, origin, cause).await?;
+    let entry = AuditEntry::new(actor, audited, cause).about(given.user).role(given.role);
     audit_log::record(tenant, &entry).await
+}
+
+/// The subscriptions of a connection that give access as far as we know: a list of Stripe's that lacks one of them says that it ended.
+pub async fn live_subscriptions(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT source_id FROM access_sources
+          WHERE guild_id = $1 AND connection_id = $2 AND kind = 'stripe' AND stripe_object = 'subscription' AND state = 'live'",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_all(tenant.db())
+    .await
 }
 
 /// A customer who paid on an account, or in a mode, that is not connected any more: nothing will show the end of it.
@@ -81,7 +156,7 @@ pub struct Unbacked {
 pub(super) const UNBACKED: &str = "SELECT s.customer_id, count(*) AS sources
        FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
        JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id) = (a.guild_id, a.connection_id, a.source_id)
-      WHERE a.guild_id = $1 AND a.state = 'live' AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
+      WHERE a.guild_id = $1 AND a.kind = 'stripe' AND a.state = 'live' AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
       GROUP BY s.customer_id ORDER BY s.customer_id";
 
 pub async fn unbacked(tenant: &mut Tenant) -> Result<Vec<Unbacked>, sqlx::Error> {
@@ -99,7 +174,7 @@ pub async fn end_unbacked(
     let ended: Vec<(UserId, RoleId)> = sqlx::query_as(
         "UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now()
            FROM subscriptions s JOIN stripe_connections c USING (guild_id, connection_id)
-          WHERE a.guild_id = $1 AND a.state = 'live' AND s.guild_id = $1 AND s.customer_id = $2
+          WHERE a.guild_id = $1 AND a.kind = 'stripe' AND a.state = 'live' AND s.guild_id = $1 AND s.customer_id = $2
             AND (s.connection_id, s.subscription_id) = (a.connection_id, a.source_id)
             AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
          RETURNING a.user_id, a.role_id",

@@ -54,7 +54,7 @@ pub async fn ties(
                 (SELECT count(*) FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
                   WHERE s.guild_id = $1 AND c.state = 'active' AND c.metadata_links AND s.object_kind <> 'catalogue'
                     AND CASE WHEN cardinality($3::text[]) = 0 THEN s.next_at <= now()
-                             ELSE s.next_at IS NOT NULL
+                             ELSE s.next_at IS NOT NULL AND (s.dirty_seq > 0 OR s.next_at <= now())
                                   AND (s.object_id = ANY ($3)
                                        OR s.object_id IN (SELECT subscription_id FROM subscriptions
                                                            WHERE guild_id = $1 AND customer_id = ANY ($3))) END) AS unread,

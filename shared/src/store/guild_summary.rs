@@ -2,7 +2,7 @@
 
 use super::guild_roles;
 use crate::db::tenant::Tenant;
-use crate::{clock::Timestamp, ids::RoleId};
+use crate::{clock::Timestamp, domain::entitlement::policy::paying_statuses, ids::RoleId};
 
 /// A guild at a glance.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -11,7 +11,7 @@ pub struct Summary {
     pub connections: i64,
     /// Prices and products that are mapped to roles.
     pub mappings: i64,
-    /// Subscriptions with access (`trialing`, `active`, `past_due`) of accounts that are connected.
+    /// Subscriptions whose status gives access by the default policy, of accounts that are connected.
     pub subscriptions: i64,
     /// Of these, how many belong to customers that nobody is linked to.
     pub unlinked: i64,
@@ -68,12 +68,12 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
              -- Stripe answered that it has none such, and is asked again in case it is the key that is wrong.
              SELECT y.missing > 0 AND y.failing_since IS NULL AS is_absent
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
-              WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL
+              WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND (y.dirty_seq > 0 OR y.next_at <= now())
          ), paying AS (
              SELECT p.connection_id, p.customer_id, p.user_id
                FROM subscriptions p JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE p.guild_id = $1 AND s.state = 'active' AND p.missing_since IS NULL
-                AND p.status IN ('trialing', 'active', 'past_due')
+                AND p.status = ANY ($3)
          )
          SELECT (SELECT count(*) FROM stripe_connections WHERE guild_id = $1 AND state = 'active') AS connections,
                 (SELECT count(*) FROM role_mappings WHERE guild_id = $1) AS mappings,
@@ -106,6 +106,7 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
     )
     .bind(tenant.guild())
     .bind(deleted.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
+    .bind(paying_statuses())
     .fetch_optional(tenant.db())
     .await?;
     let deleted_roles = guild_roles::unreplaced(tenant, &deleted).await?;

@@ -218,7 +218,7 @@ async fn look_for_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken
           WHERE guild_id = $1 AND state = 'recorded'
             AND NOT EXISTS (SELECT FROM stripe_sync s
                              WHERE (s.guild_id, s.connection_id, s.object_id) = (e.guild_id, e.connection_id, e.object_id)
-                               AND s.next_at IS NOT NULL)",
+                               AND s.next_at IS NOT NULL AND (s.dirty_seq > 0 OR s.next_at <= now()))",
     );
     let events = events.bind(guild).fetch_one(&mut *db).await?;
     sqlx::raw_sql("SET ROLE nexrole_bot").execute(&mut *db).await?;

@@ -6,7 +6,10 @@ use super::{audit_log, role_jobs};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::roles::enforcement::{Enforcement, first_check_entry},
+    domain::{
+        entitlement::policy::paying_statuses,
+        roles::enforcement::{Enforcement, first_check_entry},
+    },
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
 
@@ -197,8 +200,8 @@ pub struct Preview {
 /// Computes the preview of a role.
 pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx::Error> {
     let would_have: Vec<(UserId, bool)> = sqlx::query_as(
-        "SELECT a.user_id, bool_or(c.state = 'active' AND p.missing_since IS NULL) AS pays
-           FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
+        "SELECT a.user_id, bool_or(a.kind <> 'stripe' OR c.state = 'active' AND p.missing_since IS NULL) AS pays
+           FROM access_sources a LEFT JOIN stripe_connections c USING (guild_id, connection_id)
            LEFT JOIN subscriptions p ON (p.guild_id, p.connection_id, p.subscription_id)
                                       = (a.guild_id, a.connection_id, a.source_id)
           WHERE a.guild_id = $1 AND a.role_id = $2 AND a.state = 'live'
@@ -229,7 +232,7 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     let unlinked = sqlx::query_scalar(
         "SELECT DISTINCT s.customer_id FROM subscriptions s JOIN role_mappings m USING (guild_id)
            JOIN stripe_connections c USING (guild_id, connection_id)
-          WHERE s.guild_id = $1 AND c.state = 'active' AND s.missing_since IS NULL AND m.role_id = $2 AND s.status IN ('trialing', 'active', 'past_due') AND s.user_id IS NULL
+          WHERE s.guild_id = $1 AND c.state = 'active' AND s.missing_since IS NULL AND m.role_id = $2 AND s.status = ANY ($3) AND s.user_id IS NULL
             AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
             AND NOT EXISTS (SELECT FROM member_links l
                              WHERE (l.guild_id, l.connection_id, l.customer_id)
@@ -238,6 +241,7 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     )
     .bind(tenant.guild())
     .bind(role)
+    .bind(paying_statuses())
     .fetch_all(tenant.db())
     .await?;
     Ok(Preview { gain, unbacked, lose, unlinked })

@@ -99,8 +99,9 @@ async fn sweep(
               ORDER BY looked_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
          ), looked AS (
              UPDATE access_sources s SET looked_at = now() FROM due
-              WHERE (s.guild_id, s.user_id, s.role_id, s.kind, s.connection_id, s.source_id)
-                  = (due.guild_id, due.user_id, due.role_id, due.kind, due.connection_id, due.source_id)
+              WHERE (s.guild_id, s.user_id, s.role_id, s.kind, s.source_id)
+                  = (due.guild_id, due.user_id, due.role_id, due.kind, due.source_id)
+                AND s.connection_id IS NOT DISTINCT FROM due.connection_id
              RETURNING s.guild_id, s.user_id, s.role_id
          )
          INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause, due_at)

@@ -25,7 +25,8 @@ pub async fn depth(crossing: &mut Crossing) -> Result<Queues, sqlx::Error> {
         "-- What waits for an invitation of the bot is nobody's alarm.
          WITH pending AS MATERIALIZED (SELECT due_at FROM role_jobs JOIN guild_gates USING (guild_id)
                                         WHERE state = 'pending' AND NOT away LIMIT $1),
-              unread AS MATERIALIZED (SELECT next_at FROM stripe_sync WHERE next_at IS NOT NULL LIMIT $1)
+              unread AS MATERIALIZED (SELECT next_at FROM stripe_sync
+                                       WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()) LIMIT $1)
          SELECT (SELECT count(*) FROM pending) AS pending,
                 (SELECT count(*) FROM (SELECT FROM role_jobs WHERE state = 'parked' LIMIT $1) p) AS parked,
                 (SELECT greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8 FROM pending)

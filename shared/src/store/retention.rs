@@ -78,6 +78,8 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
               WHERE enforcement <> 'unseen'
                 AND NOT EXISTS (SELECT FROM role_mappings m WHERE (m.guild_id, m.role_id) = (r.guild_id, r.role_id))
                 AND NOT EXISTS (SELECT FROM role_grants g WHERE (g.guild_id, g.role_id) = (r.guild_id, r.role_id))
+                AND NOT EXISTS (SELECT FROM access_sources s
+                                 WHERE (s.guild_id, s.role_id) = (r.guild_id, r.role_id) AND s.state = 'live')
               LIMIT $1 FOR UPDATE OF r SKIP LOCKED))",
     )
     .bind(batch)

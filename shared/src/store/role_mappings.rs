@@ -1,43 +1,20 @@
 //! Which price or product gives which role.
 
-use std::{collections::BTreeSet, fmt};
+use std::collections::BTreeSet;
+
+use sqlx::types::Json;
 
 use crate::db::tenant::Tenant;
 use crate::{
-    domain::billing::subscription::Items,
-    ids::{ConnectionId, PriceId, ProductId, RoleId},
+    domain::{
+        billing::subscription::Items,
+        entitlement::{
+            mapping::{Mapping, Sold},
+            policy::Policy,
+        },
+    },
+    ids::{ConnectionId, RoleId},
 };
-
-/// What is sold.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Sold {
-    Price(PriceId),
-    /// Every price of a product.
-    Product(ProductId),
-}
-
-impl Sold {
-    pub fn kind(&self) -> &'static str {
-        match self {
-            Self::Price(_) => "price",
-            Self::Product(_) => "product",
-        }
-    }
-
-    pub fn id(&self) -> &str {
-        match self {
-            Self::Price(id) => id.as_str(),
-            Self::Product(id) => id.as_str(),
-        }
-    }
-}
-
-/// `price price_…` or `product prod_…`.
-impl fmt::Display for Sold {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {}", self.kind(), self.id())
-    }
-}
 
 /// Keeps mappings from changing until the transaction ends. Whoever reads them to decide holds this; whoever changes them
 /// waits for those, so that no read falls between "which subscriptions are concerned" and the change.
@@ -107,18 +84,42 @@ pub async fn buyers(
     .await
 }
 
-/// The roles that these items give.
-pub async fn roles_of(tenant: &mut Tenant, items: &Items) -> Result<BTreeSet<RoleId>, sqlx::Error> {
+/// The mappings of these items, and all those of the roles in `held`.
+pub async fn concerning(
+    tenant: &mut Tenant,
+    items: &Items,
+    held: &BTreeSet<RoleId>,
+) -> Result<Vec<Mapping>, sqlx::Error> {
     let items = items.as_slice();
-    let roles: Vec<RoleId> = sqlx::query_scalar(
-        "SELECT role_id FROM role_mappings
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT source_kind, source_id, role_id, policy FROM role_mappings
           WHERE guild_id = $1 AND ((source_kind = 'price' AND source_id = ANY ($2))
-                                OR (source_kind = 'product' AND source_id = ANY ($3)))",
+                                OR (source_kind = 'product' AND source_id = ANY ($3))
+                                OR role_id = ANY ($4))",
     )
     .bind(tenant.guild())
     .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
     .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(held.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
     .fetch_all(tenant.db())
     .await?;
-    Ok(roles.into_iter().collect())
+    rows.into_iter().map(Row::mapping).collect()
+}
+
+#[derive(sqlx::FromRow)]
+struct Row {
+    source_kind: String,
+    source_id: String,
+    role_id: RoleId,
+    policy: Option<Json<Policy>>,
+}
+
+impl Row {
+    fn mapping(self) -> Result<Mapping, sqlx::Error> {
+        let Self { source_kind: kind, source_id: id, role_id: role, policy } = self;
+        let sold = Sold::parse(&kind, &id).ok_or_else(|| {
+            sqlx::Error::Decode(format!("the mapping of {kind} {id} cannot be read").into())
+        })?;
+        Ok(Mapping { sold, role, policy: policy.map_or(Policy::DEFAULT, |Json(policy)| policy) })
+    }
 }

@@ -2,7 +2,8 @@
 
 use crate::db::tenant::Tenant;
 use crate::{
-    domain::billing::subscription::{CustomerFact, SubscriptionFact},
+    clock::Timestamp,
+    domain::billing::subscription::{CustomerFact, PauseCause, SubscriptionFact},
     ids::{ConnectionId, CustomerId, UserId},
 };
 
@@ -29,25 +30,39 @@ pub async fn customer(
     Ok(())
 }
 
-/// Writes a subscription as read. Answers whom it is for by its own: `named`, or who was named before. A name that is missing is
-/// no evidence that it is not theirs any more.
+/// What a subscription's row has beside what was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+pub struct Kept {
+    /// Whom it is for by its own: whom it names, or named before. A name that is missing is no evidence that it is not theirs any more.
+    pub user_id: Option<UserId>,
+    /// Since when a payment is due. No later read moves it on: not a retry, not the next invoice, not a pause.
+    pub unpaid_since: Option<Timestamp>,
+}
+
+/// Writes a subscription as read. `named`: whom its own metadata names, if it is believed. `now`: since when a payment is due of which
+/// Stripe does not say.
 pub async fn subscription(
     tenant: &mut Tenant,
     connection: ConnectionId,
     fact: &SubscriptionFact,
     named: Option<UserId>,
-) -> Result<Option<UserId>, sqlx::Error> {
+    now: Timestamp,
+) -> Result<Kept, sqlx::Error> {
     let items = fact.items.as_slice();
-    sqlx::query_scalar(
+    let unpaid_since = fact.is_behind().then(|| fact.unpaid_since.unwrap_or(now));
+    sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
-                                    product_ids, current_period_end, cancel_at_period_end, user_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                                    product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
+                                    pause_cause)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
              cancel_at_period_end = excluded.cancel_at_period_end,
-             user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now()
-         RETURNING user_id",
+             user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now(),
+             unpaid_since = CASE WHEN NOT $11 THEN least(subscriptions.unpaid_since, excluded.unpaid_since) END,
+             ends_at = excluded.ends_at, pause_cause = excluded.pause_cause
+         RETURNING user_id, unpaid_since",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -57,8 +72,11 @@ pub async fn subscription(
     .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
     .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
     .bind(fact.current_period_end)
-    .bind(fact.cancel_at_period_end)
     .bind(named)
+    .bind(unpaid_since)
+    .bind(fact.is_paid())
+    .bind(fact.ends_at)
+    .bind(fact.pause.as_ref().map(PauseCause::as_str))
     .fetch_one(tenant.db())
     .await
 }
@@ -79,17 +97,6 @@ pub async fn missing(
     .execute(tenant.db())
     .await?;
     Ok(())
-}
-
-/// The subscriptions that give access as far as we know: a list of Stripe's that lacks one of them says that it ended.
-pub async fn running(tenant: &mut Tenant, connection: ConnectionId) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT DISTINCT source_id FROM access_sources WHERE guild_id = $1 AND connection_id = $2 AND state = 'live'",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .fetch_all(tenant.db())
-    .await
 }
 
 /// The subscriptions that we know of a customer.

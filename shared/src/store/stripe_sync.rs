@@ -1,5 +1,9 @@
 //! The queue of Stripe objects to re-read. One worker per object at a time, and no lost wake-up: a read is final only
 //! if `dirty_seq` is still what it was when the read began.
+//!
+//! `dirty_seq` is 0 as long as every hint is answered; `next_at` may then be in the future, when what was read ceases to be good.
+//! So an object is *unread* if `next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())`: what failed, or is spaced out, is
+//! unread too, though it is tried later.
 
 use std::time::Duration;
 
@@ -8,7 +12,7 @@ use uuid::Uuid;
 use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::domain::stripe_object::{Object, ObjectKind};
-use crate::{domain::job::JobOrigin, ids::ConnectionId};
+use crate::{clock::Timestamp, domain::job::JobOrigin, ids::ConnectionId};
 
 /// An object under lease.
 #[derive(Debug, Clone)]
@@ -92,9 +96,10 @@ pub async fn claim(
 pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
     let clean: Option<bool> = sqlx::query_scalar(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
-                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
+                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END,
+                dirty_seq = CASE WHEN dirty_seq = $6 THEN 0 ELSE dirty_seq END
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
-         RETURNING dirty_seq = $6",
+         RETURNING dirty_seq = 0",
     )
     .bind(tenant.guild())
     .bind(leased.connection.id)
@@ -109,6 +114,22 @@ pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sql
         Some(false) => Settled::StillDirty,
         None => Settled::LostLease,
     })
+}
+
+/// What was read is good until then; again, if nothing hints at it earlier. In the transaction of [`settle`], which holds the row.
+pub async fn read_again_at(tenant: &mut Tenant, leased: &Leased, at: Timestamp) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_sync SET next_at = least(next_at, $5)
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4",
+    )
+    .bind(tenant.guild())
+    .bind(leased.connection.id)
+    .bind(leased.object.kind.as_str())
+    .bind(&leased.object.id)
+    .bind(at)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
 }
 
 /// What a failed read says about the object.
@@ -131,6 +152,8 @@ pub async fn retry(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
                 failing_since = CASE WHEN NOT $9 THEN coalesce(failing_since, now()) END,
                 missing = missing + CASE WHEN $9 THEN 1 ELSE 0 END,
+                -- It is unread, also if nothing but the time hinted at it.
+                dirty_seq = greatest(dirty_seq, 1),
                 next_at = clock_timestamp()
                           + make_interval(secs => CASE WHEN dirty_seq = $8 THEN $6 ELSE least($6, 1) END)
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5",
@@ -180,7 +203,8 @@ pub async fn mark_dirty_slowly(
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
              SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at),
                  -- What waits for a better reason keeps it.
-                 origin = CASE WHEN stripe_sync.next_at IS NULL THEN excluded.origin ELSE stripe_sync.origin END",
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 THEN excluded.origin
+                               ELSE stripe_sync.origin END",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -206,7 +230,8 @@ pub async fn mark_dirty(
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
              SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(),
                  -- What waits for a better reason keeps it.
-                 origin = CASE WHEN stripe_sync.next_at IS NULL OR excluded.origin <> 'bulk' THEN excluded.origin
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 OR excluded.origin <> 'bulk'
+                                    THEN excluded.origin
                                ELSE stripe_sync.origin END",
     )
     .bind(tenant.guild())

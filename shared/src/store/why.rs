@@ -26,7 +26,7 @@ pub struct Customer {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Source {
     pub role_id: RoleId,
-    /// `sub_…`
+    /// `sub_…`, or the id of what somebody said.
     pub source_id: String,
     /// `live` or `ended`.
     pub state: String,
@@ -38,7 +38,7 @@ pub struct Source {
     /// Why the role must not be given: it is suspended.
     pub danger: Option<String>,
     pub customer_id: Option<String>,
-    /// Whether the connection that it came from is active.
+    /// Whether the connection that it came from is active, if it came from one.
     pub is_active: bool,
     /// Live or test.
     pub livemode: bool,
@@ -146,10 +146,10 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .await?;
     let sources = sqlx::query_as(
         "SELECT role_id, source_id, a.state, evidence, changed_at, enforcement, danger, customer_id,
-                c.state = 'active' AS is_active, livemode, missing_since
+                a.kind <> 'stripe' OR c.state = 'active' AS is_active, coalesce(livemode, true) AS livemode, missing_since
            FROM access_sources a LEFT JOIN mapped_roles USING (guild_id, role_id)
            LEFT JOIN guild_roles USING (guild_id, role_id)
-           JOIN stripe_connections c USING (guild_id, connection_id)
+           LEFT JOIN stripe_connections c USING (guild_id, connection_id)
            LEFT JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id)
                                       = (a.guild_id, a.connection_id, a.source_id)
           WHERE a.guild_id = $1 AND a.user_id = $2 ORDER BY role_id, changed_at DESC",

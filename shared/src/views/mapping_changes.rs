@@ -10,9 +10,8 @@ use crate::{
         map::Mapped,
         unmap::{Holders, Unmapped},
     },
-    domain::roles::safety::remedy,
+    domain::{entitlement::mapping::Sold, roles::safety::remedy},
     ids::{GuildId, RoleId, UserId},
-    store::role_mappings::Sold,
 };
 
 pub fn mapped(guild: GuildId, role: RoleId, outcome: &Mapped) -> Result<Document, Message> {

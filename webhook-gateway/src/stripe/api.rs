@@ -25,7 +25,9 @@ use super::{
     event::{self, StripeEvent},
     read::{
         catalogue::{WireOffer, WirePage, WirePaymentLink},
-        subscription::{WireCustomer, WireEvents, WireItem, WireList, WireSubscription},
+        customer::WireCustomer,
+        lists::{WireEvents, WireList},
+        subscription::{WireItem, WireSubscription},
     },
 };
 
@@ -82,11 +84,11 @@ pub struct EventPage {
 
 pub const PAGE: i64 = 100;
 /// Pages of prices, or payment links, that are read: 2,000 of each fit a lease.
-const SHELF_PAGES: usize = 20;
+const MAX_PAGES: usize = 20;
 
 /// async-stripe has builders for these two in crates of their own, which would cost more build time than they save.
 #[derive(Serialize)]
-struct ShelfQuery<'a> {
+struct ListQuery<'a> {
     active: bool,
     limit: i64,
     expand: [&'a str; 1],
@@ -113,9 +115,11 @@ impl ReadClient {
         Ok(Self { http, base: format!("{api_url}/v1") })
     }
 
-    /// A subscription with its customer, in one read.
+    /// A subscription with its customer and its latest invoice, in one read.
     pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
-        let request = RetrieveSubscription::new(segment(id)?).expand(["customer".to_owned()]).build();
+        let request = RetrieveSubscription::new(segment(id)?)
+            .expand(["customer".to_owned(), "latest_invoice".to_owned()])
+            .build();
         let mut wire: WireSubscription = self.get(key, &request).await?;
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
@@ -183,44 +187,45 @@ impl ReadClient {
 
     /// Everything active that the account sells. A page that is not the last of very many is the last we read.
     pub async fn catalogue(&self, key: &SecretString) -> Result<Catalogue, ReadError> {
-        let prices = self.shelf(key, "/prices", "data.product", |wire: &WireOffer| &wire.id).await?;
-        let links =
-            self.shelf(key, "/payment_links", "data.line_items", |wire: &WirePaymentLink| &wire.id).await?;
+        let prices = self.list_all(key, "/prices", "data.product", |wire: &WireOffer| &wire.id).await?;
+        let links = self
+            .list_all(key, "/payment_links", "data.line_items", |wire: &WirePaymentLink| &wire.id)
+            .await?;
         Ok(Catalogue {
             prices: prices.into_iter().filter_map(WireOffer::price).collect(),
             payment_links: links.into_iter().filter_map(WirePaymentLink::payment_link).collect(),
         })
     }
 
-    async fn shelf<T: DeserializeOwned>(
+    async fn list_all<T: DeserializeOwned>(
         &self,
         key: &SecretString,
         path: &str,
         expand: &str,
         id: impl Fn(&T) -> &String,
     ) -> Result<Vec<T>, ReadError> {
-        let mut shelf: Vec<T> = Vec::new();
-        for _ in 0..SHELF_PAGES {
-            let query = ShelfQuery {
+        let mut listed: Vec<T> = Vec::new();
+        for _ in 0..MAX_PAGES {
+            let query = ListQuery {
                 active: true,
                 limit: PAGE,
                 expand: [expand],
-                starting_after: shelf.last().map(&id).cloned(),
+                starting_after: listed.last().map(&id).cloned(),
             };
             let request = RequestBuilder::new(StripeMethod::Get, path).query(&query);
             let page: WirePage<T> = self.get(key, &request).await?;
             let more = page.has_more && !page.data.is_empty();
-            shelf.extend(page.data);
+            listed.extend(page.data);
             if !more {
-                return Ok(shelf);
+                return Ok(listed);
             }
         }
         tracing::warn!(
             path,
-            read = shelf.len(),
+            read = listed.len(),
             "Stripe lists more than we show; the rest can be mapped by id"
         );
-        Ok(shelf)
+        Ok(listed)
     }
 
     /// A page of Stripe's events that we act on, newest first: those right after `cursor`, or the newest of all.

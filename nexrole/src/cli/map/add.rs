@@ -3,8 +3,8 @@
 use shared::{
     actions::map::map,
     db::{authorized::Authorized, pool::Pool},
+    domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
-    store::role_mappings::Sold,
     views::mapping_changes::mapped,
 };
 

@@ -5,8 +5,8 @@ use clap::Subcommand;
 use shared::{
     actions::enforce::Enforce,
     db::pool::Pool,
+    domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
-    store::role_mappings::Sold,
 };
 
 mod add;

@@ -6,8 +6,8 @@ use anyhow::{Context, bail};
 use shared::{
     actions::unmap::{preview, unmap},
     db::{authorized::Authorized, pool::Pool},
+    domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
-    store::role_mappings::Sold,
     views::{mapping_changes, terminal},
 };
 

@@ -3,6 +3,7 @@
 mod catalogue;
 mod disconnect;
 mod disconnected_accounts;
+mod grace;
 mod legacy_ids;
 mod payments;
 mod reconcile;

@@ -21,6 +21,7 @@ use shared::{
             outcome::CallOutcome,
             update::{Decision, GrantChange, GuildGate, JobUpdate, Settlement},
         },
+        entitlement::mapping::Sold,
         job::{JobAction, JobOrigin, JobState},
         roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
     },
@@ -29,7 +30,7 @@ use shared::{
         guild_gates::{self, Release, Scan},
         members,
         role_grants::{self, Fence},
-        role_jobs, role_mappings, settle,
+        role_jobs, settle,
         stripe_connections::{self, Connection},
         stripe_events::{self, NewEvent, Recorded},
         stripe_sync::{self, Failure, Leased, Settled},
@@ -46,9 +47,11 @@ mod durability;
 mod erasure;
 mod job_order;
 mod migrations;
+mod previous_release;
 mod refused_roles;
 mod retention;
 mod sealed_columns;
+mod sources;
 mod statements;
 
 const LEASE: Duration = Duration::from_secs(30);
@@ -445,7 +448,7 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
     let map_all = async |pool: Pool| {
         // 1 is the guild's own, and thus @everyone's.
         for n in 101..=160 {
-            let sold = role_mappings::Sold::Price("price_1".parse().unwrap());
+            let sold = Sold::Price("price_1".parse().unwrap());
             let by = Authorized::operator(&pool, guild(1)).unwrap();
             assert_eq!(map(&pool, &by, &sold, role(n)).await.unwrap(), Mapped::Added(200));
         }

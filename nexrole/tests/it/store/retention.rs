@@ -4,11 +4,9 @@ use std::collections::BTreeMap;
 
 use shared::{
     db::{authorized::Authorized, pg_roles::Login, tenant},
+    domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
-    store::{
-        mapped_roles, retention,
-        role_mappings::{self, Sold},
-    },
+    store::{mapped_roles, retention, role_mappings},
 };
 use sqlx::{AssertSqlSafe, Row};
 
@@ -89,17 +87,19 @@ async fn a_mapped_role_goes_when_nothing_gives_it_and_nobody_has_it_any_more() {
            FROM guilds, generate_series(1, 5) AS role_id",
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) VALUES (1, 'price', 'price_1', 1)",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) VALUES (1, 7, 2, 'ending'), (2, 7, 3, 'confirmed')",
+        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+         VALUES (1, 7, 5, 'stripe', 1, 'sub_1', 'ended', 'x'), (2, 7, 5, 'stripe', 1, 'sub_1', 'live', 'x')",
     ] {
         sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
     let retention = database.login(Login::Retention);
     let swept = retention::sweep(&mut retention.across().await.unwrap(), 9).await.unwrap();
-    assert_eq!(swept.roles, 5);
+    assert_eq!(swept.roles, 4);
     let left =
         "SELECT string_agg(guild_id || ' ' || role_id, ', ' ORDER BY guild_id, role_id) FROM mapped_roles";
     let left: String = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
     // One that is about to be looked at may have been mapped in this moment.
-    assert_eq!(left, "1 1, 1 2, 1 4, 2 3, 2 4");
+    assert_eq!(left, "1 1, 1 2, 1 4, 2 3, 2 4, 2 5");
     // Its role can do no more than that, not even with a statement that asks for all.
     let mut across = retention.across().await.unwrap();
     let all = sqlx::raw_sql("DELETE FROM mapped_roles").execute(across.unguarded()).await.unwrap();

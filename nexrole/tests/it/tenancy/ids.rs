@@ -19,7 +19,11 @@ use shared::{
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
         delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
-        entitlement::diff::{Gift, Transition},
+        entitlement::{
+            diff::{RoleEntitlement, Transition},
+            mapping::Sold,
+            source::SourceRef,
+        },
         job::{JobAction, JobOrigin},
         roles::{enforcement::Enforcement, grant::GrantState},
         service_request::Service,
@@ -29,9 +33,7 @@ use shared::{
         access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates, guild_roles,
         guild_summary, mapped_roles,
         member_links::{self, Proof},
-        members, role_grants, role_health, role_jobs,
-        role_mappings::{self, Sold},
-        sealed,
+        members, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
@@ -139,7 +141,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 79;
+const CALLS: u32 = 80;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 29] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -173,14 +175,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         missing: 0,
         owner: fence,
     };
-    let item = Item { price: "price_1".parse().unwrap(), product: None };
+    let source = SourceRef::Subscription { connection, id: subscription.clone() };
+    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
         1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
         2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
-        3 => said!(access_sources::live(tenant, connection, &subscription)),
-        4 => said!(stripe_mirror::running(tenant, connection)),
+        3 => said!(access_sources::live(tenant, &source)),
+        4 => said!(access_sources::live_subscriptions(tenant, connection)),
         5 => said!(stripe_mirror::subscriptions_of(tenant, connection, &customer)),
         6 => said!(stripe_events::latest_open(tenant, connection, subscription.as_str())),
         7 => said!(stripe_events::mark_processed(tenant, connection, subscription.as_str())),
@@ -228,16 +231,10 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         27 => said!(stripe_sync::give_back(tenant, &leased)),
         28 => said!(stripe_connections::disconnect_others(tenant, connection)),
         29 => {
-            let end = Transition::End(Gift { user, role });
-            said!(access_sources::apply(
-                tenant,
-                connection,
-                &subscription,
-                end,
-                JobOrigin::Purchase,
-                "x",
-                "x"
-            ))
+            let end = Transition::End(RoleEntitlement { user, role });
+            let (actor, origin) = (Actor::Stripe, JobOrigin::Purchase);
+            let because = access_sources::Because { actor, origin, evidence: "x", cause: "x" };
+            said!(access_sources::apply(tenant, &source, end, because))
         }
         30 => said!(stripe_connections::seal(tenant, connection, Some(b"x"), None)),
         31 => said!(role_mappings::insert(tenant, &Sold::Price(item.price), role)),
@@ -302,20 +299,26 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         76 => said!(access_sources::count_live(tenant, connection)),
         77 => said!(role_grants::taken_at(tenant, user, role)),
         78 => said!(stripe_connections::disconnect(tenant, connection)),
+        79 => said!(stripe_sync::read_again_at(tenant, &leased, shared::clock::Timestamp::UNIX_EPOCH)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
                 customer: paid.clone(),
                 status: SubscriptionStatus::Canceled,
+                pause: None,
+                collection: None,
+                unpaid_since: None,
+                never_paid: false,
                 items: Items::All(vec![item]),
                 current_period_end: None,
-                cancel_at_period_end: false,
+                ends_at: None,
                 discord_user: None,
             };
             said!(async {
                 stripe_mirror::customer(tenant, connection, &paid, Some(user)).await?;
-                stripe_mirror::subscription(tenant, connection, &fact, Some(user)).await?;
-                role_mappings::roles_of(tenant, &fact.items).await
+                stripe_mirror::subscription(tenant, connection, &fact, Some(user), shared::clock::now())
+                    .await?;
+                role_mappings::concerning(tenant, &fact.items, &[role].into()).await
             })
         }
     }

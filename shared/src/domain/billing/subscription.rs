@@ -31,12 +31,20 @@ pub struct SubscriptionFact {
     pub customer: CustomerFact,
     /// <https://docs.stripe.com/api/subscriptions/object#subscription_object-status>
     pub status: SubscriptionStatus,
+    /// Why it is paused; `None`: it is not, or Stripe did not say.
+    pub pause: Option<PauseCause>,
+    /// What happens to its invoices while their collection is paused; `None`: they are collected.
+    pub collection: Option<CollectionPause>,
+    /// Since when its latest invoice is to be paid; `None`: it is paid, or Stripe did not say.
+    pub unpaid_since: Option<Timestamp>,
+    /// The first period that is not free is the one that was not paid.
+    pub never_paid: bool,
     /// What is bought.
     pub items: Items,
     /// The latest end of a paid period among the items.
     pub current_period_end: Option<Timestamp>,
-    /// It ends by itself; until then it gives access.
-    pub cancel_at_period_end: bool,
+    /// When it ends by itself; until then it gives access.
+    pub ends_at: Option<Timestamp>,
     /// `metadata.discord_user_id` of the subscription itself, when it is a snowflake.
     pub discord_user: Option<UserId>,
 }
@@ -65,6 +73,97 @@ pub struct Item {
     pub price: PriceId,
     /// The product it belongs to.
     pub product: Option<ProductId>,
+    /// How many are bought; `None`: Stripe did not say.
+    pub quantity: Option<u64>,
+}
+
+/// Why a subscription is paused (`status_details.paused.subscription.type`, since 2026-09-30).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum PauseCause {
+    /// A renewal failed once, and the account pauses at that.
+    FirstPaymentFailure,
+    /// All retries failed.
+    FinalPaymentFailure,
+    /// The trial ended, and there is no card.
+    TrialEndWithoutPaymentMethod,
+    /// The customer or the owner asked for it.
+    PauseRequested,
+    /// Stripe itself.
+    System,
+    /// A cause that this release does not know.
+    Unknown(String),
+}
+
+impl PauseCause {
+    /// From Stripe's word.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "first_payment_failure" => Self::FirstPaymentFailure,
+            "final_payment_failure" => Self::FinalPaymentFailure,
+            "trial_end_without_payment_method" => Self::TrialEndWithoutPaymentMethod,
+            "pause_requested" => Self::PauseRequested,
+            "system" => Self::System,
+            other => Self::Unknown(other.to_owned()),
+        }
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::FirstPaymentFailure => "first_payment_failure",
+            Self::FinalPaymentFailure => "final_payment_failure",
+            Self::TrialEndWithoutPaymentMethod => "trial_end_without_payment_method",
+            Self::PauseRequested => "pause_requested",
+            Self::System => "system",
+            Self::Unknown(word) => word,
+        }
+    }
+}
+
+/// What happens to invoices while their collection is paused (`pause_collection.behavior`); the customer keeps the service
+/// (<https://docs.stripe.com/billing/subscriptions/pause-payment>).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CollectionPause {
+    KeepAsDraft,
+    MarkUncollectible,
+    Void,
+    /// A behaviour that this release does not know.
+    Unknown,
+}
+
+impl CollectionPause {
+    /// From Stripe's word.
+    pub fn parse(word: &str) -> Self {
+        match word {
+            "keep_as_draft" => Self::KeepAsDraft,
+            "mark_uncollectible" => Self::MarkUncollectible,
+            "void" => Self::Void,
+            _ => Self::Unknown,
+        }
+    }
+}
+
+impl SubscriptionFact {
+    /// `sub_1 is active`, `sub_1 is paused (first_payment_failure)`: what evidence says.
+    pub fn in_words(&self) -> String {
+        match &self.pause {
+            Some(cause) => format!("{} is {} ({})", self.id, self.status.as_str(), cause.as_str()),
+            None => format!("{} is {}", self.id, self.status.as_str()),
+        }
+    }
+
+    /// Whether a payment is due that may still come: what a grace period is for.
+    pub fn is_behind(&self) -> bool {
+        match self.status {
+            SubscriptionStatus::PastDue => true,
+            SubscriptionStatus::Paused => self.pause == Some(PauseCause::FirstPaymentFailure),
+            _ => false,
+        }
+    }
+
+    /// Whether it is paid, so that a grace period is over.
+    pub fn is_paid(&self) -> bool {
+        matches!(self.status, SubscriptionStatus::Active | SubscriptionStatus::Trialing)
+    }
 }
 
 /// Stripe's subscription status.
@@ -90,6 +189,18 @@ pub enum SubscriptionStatus {
 }
 
 impl SubscriptionStatus {
+    /// All that this release knows.
+    pub const KNOWN: [Self; 8] = [
+        Self::Trialing,
+        Self::Active,
+        Self::PastDue,
+        Self::Unpaid,
+        Self::Incomplete,
+        Self::IncompleteExpired,
+        Self::Canceled,
+        Self::Paused,
+    ];
+
     /// From Stripe's word.
     pub fn parse(word: &str) -> Self {
         match word {

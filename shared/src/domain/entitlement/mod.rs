@@ -1,4 +1,11 @@
-//! Who is to have which role, by what they pay for.
+//! Who is to have which role, by what they pay for: sources of access, what each is worth, and what changes.
 
 pub mod diff;
+pub mod evaluate;
+pub mod facts;
+pub mod mapping;
 pub mod policy;
+pub mod source;
+
+#[cfg(test)]
+mod laws;

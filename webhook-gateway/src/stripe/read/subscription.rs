@@ -1,81 +1,106 @@
-//! Stripe's objects, as far as we read them: lenient wire types in, billing facts out. Pure.
-//!
-//! Only the fields that decide are read, and each may be missing; what is missing never ends anybody's access.
+//! `GET /v1/subscriptions/{id}`, with what is bought in it.
 
-use serde::{Deserialize, Deserializer};
-use serde_json::value::RawValue;
+use serde::Deserialize;
 use shared::{
     clock::Timestamp,
-    domain::billing::subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
-    ids::UserId,
+    domain::billing::subscription::{
+        CollectionPause, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    },
 };
 use time::OffsetDateTime;
 
+use super::{
+    Unusable,
+    customer::{CustomerOrId, WireMetadata},
+};
 use crate::stripe::event::{Reference, lenient};
 
-/// The answer lacks what no subscription or customer can be without.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("Stripe's answer has no usable {0}")]
-pub struct Unusable(&'static str);
-
-/// `GET /v1/subscriptions/{id}?expand[]=customer`
+/// `GET /v1/subscriptions/{id}?expand[]=customer&expand[]=latest_invoice`
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireSubscription {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
+    status_details: Option<WireStatusDetails>,
+    #[serde(default, deserialize_with = "lenient")]
+    pause_collection: Option<WirePauseCollection>,
+    #[serde(default, deserialize_with = "lenient")]
     customer: Option<CustomerOrId>,
+    /// The customer as an Account (`acct_…`), where Stripe has no Customer for it.
+    #[serde(default, deserialize_with = "lenient")]
+    customer_account: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    latest_invoice: Option<WireInvoice>,
     #[serde(default, deserialize_with = "lenient")]
     items: Option<WireItems>,
     #[serde(default, deserialize_with = "lenient")]
     current_period_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
+    current_period_start: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
     cancel_at_period_end: Option<bool>,
     #[serde(default, deserialize_with = "lenient")]
-    metadata: Option<WireMetadata>,
-}
-
-/// `GET /v1/customers/{id}`; a deleted one has `id` and `deleted` only.
-#[derive(Deserialize)]
-pub(in crate::stripe) struct WireCustomer {
-    id: String,
+    cancel_at: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
-    deleted: Option<bool>,
+    trial_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
 }
 
-/// `GET /v1/subscriptions`
+/// Since 2026-09-30: `{"paused": {"subscription": {"type": "pause_requested"}}}`.
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireList {
-    pub(in crate::stripe) data: Vec<WireId>,
-    pub(in crate::stripe) has_more: bool,
+struct WireStatusDetails {
+    #[serde(default, deserialize_with = "lenient")]
+    paused: Option<WirePaused>,
 }
 
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireId {
-    pub(in crate::stripe) id: String,
+struct WirePaused {
+    #[serde(default, deserialize_with = "lenient")]
+    subscription: Option<WireCause>,
 }
 
-/// `GET /v1/events`: the events as they came.
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireEvents {
-    pub(in crate::stripe) data: Vec<Box<RawValue>>,
-    pub(in crate::stripe) has_more: bool,
+struct WireCause {
+    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    cause: Option<String>,
 }
 
-/// A customer as its id, or expanded.
-enum CustomerOrId {
-    Id(String),
-    Customer(WireCustomer),
+#[derive(Deserialize)]
+struct WirePauseCollection {
+    #[serde(default, deserialize_with = "lenient")]
+    behavior: Option<String>,
 }
 
-impl<'de> Deserialize<'de> for CustomerOrId {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = Box::<RawValue>::deserialize(deserializer)?;
-        let id = serde_json::from_str(raw.get()).map(Self::Id);
-        id.or_else(|_| serde_json::from_str(raw.get()).map(Self::Customer)).map_err(serde::de::Error::custom)
+/// The latest invoice, expanded; of an id nothing is known.
+#[derive(Deserialize)]
+struct WireInvoice {
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<i64>,
+    /// Of an invoice that is sent to be paid by then.
+    #[serde(default, deserialize_with = "lenient")]
+    due_date: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    status_transitions: Option<WireTransitions>,
+}
+
+#[derive(Deserialize)]
+struct WireTransitions {
+    #[serde(default, deserialize_with = "lenient")]
+    finalized_at: Option<i64>,
+}
+
+impl WireInvoice {
+    /// When it was first to be paid: retries do not move it. Stripe tries a card as soon as the invoice is final.
+    fn unpaid_since(&self) -> Option<i64> {
+        if !matches!(self.status.as_deref(), Some("open" | "uncollectible")) {
+            return None;
+        }
+        let finalized = self.status_transitions.as_ref().and_then(|transitions| transitions.finalized_at);
+        self.due_date.or(finalized).or(self.created)
     }
 }
 
@@ -97,9 +122,13 @@ pub(in crate::stripe) struct WireItem {
     /// What items had before prices; the same ids.
     #[serde(default, deserialize_with = "lenient")]
     plan: Option<WirePrice>,
-    /// Here since 2025-03-31.basil, on the subscription before.
+    #[serde(default, deserialize_with = "lenient")]
+    quantity: Option<u64>,
+    /// Here since 2025-03-31.basil, on the subscription before; so is its start.
     #[serde(default, deserialize_with = "lenient")]
     current_period_end: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    current_period_start: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -107,28 +136,6 @@ struct WirePrice {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     product: Option<Reference>,
-}
-
-#[derive(Deserialize)]
-struct WireMetadata {
-    #[serde(default, deserialize_with = "lenient")]
-    discord_user_id: Option<String>,
-}
-
-impl WireMetadata {
-    fn user(this: Option<&Self>) -> Option<UserId> {
-        this?.discord_user_id.as_ref()?.trim().parse().ok()
-    }
-}
-
-impl WireCustomer {
-    pub(in crate::stripe) fn fact(&self) -> Result<CustomerFact, Unusable> {
-        Ok(CustomerFact {
-            id: self.id.parse().map_err(|_| Unusable("customer id"))?,
-            deleted: self.deleted.unwrap_or(false),
-            discord_user: WireMetadata::user(self.metadata.as_ref()),
-        })
-    }
 }
 
 impl WireSubscription {
@@ -143,25 +150,42 @@ impl WireSubscription {
     }
 
     pub(in crate::stripe) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
-        let customer = match self.customer.as_ref().ok_or(Unusable("customer"))? {
-            CustomerOrId::Customer(customer) => customer.fact()?,
-            CustomerOrId::Id(id) => CustomerFact {
-                id: id.parse().map_err(|_| Unusable("customer id"))?,
-                deleted: false,
-                discord_user: None,
-            },
+        let customer = match (&self.customer, &self.customer_account) {
+            (Some(customer), _) => customer.fact()?,
+            (None, Some(account)) => CustomerOrId::Id(account.id().to_owned()).fact()?,
+            (None, None) => return Err(Unusable("customer")),
         };
         let wire_items = self.items.as_ref().and_then(|items| items.data.as_deref()).unwrap_or_default();
-        let ends =
-            wire_items.iter().filter_map(|item| item.current_period_end).max().or(self.current_period_end);
+        let ends = || wire_items.iter().filter_map(|item| item.current_period_end);
+        let status = SubscriptionStatus::parse(self.status.as_deref().unwrap_or_default());
+        // Of mixed intervals the first to end ends it all.
+        let ends_at = match (self.cancel_at, self.cancel_at_period_end) {
+            (Some(at), _) => Some(at),
+            (None, Some(true)) => ends().min().or(self.current_period_end),
+            (None, _) => None,
+        };
+        let cause = self.status_details.as_ref().and_then(|details| details.paused.as_ref());
+        let cause = cause.and_then(|paused| paused.subscription.as_ref()?.cause.as_deref());
+        let began = || wire_items.iter().filter_map(|item| item.current_period_start).min();
         Ok(SubscriptionFact {
             id: self.id.parse().map_err(|_| Unusable("subscription id"))?,
             customer,
             // A missing status becomes an unknown one, which changes nothing.
-            status: SubscriptionStatus::parse(self.status.as_deref().unwrap_or_default()),
+            pause: cause.filter(|_| status == SubscriptionStatus::Paused).map(PauseCause::parse),
+            status,
+            collection: self
+                .pause_collection
+                .as_ref()
+                .map(|pause| CollectionPause::parse(pause.behavior.as_deref().unwrap_or_default())),
+            unpaid_since: self
+                .latest_invoice
+                .as_ref()
+                .and_then(WireInvoice::unpaid_since)
+                .and_then(timestamp),
+            never_paid: self.trial_end.is_some() && began().or(self.current_period_start) == self.trial_end,
             items: self.items(wire_items),
-            current_period_end: ends.and_then(timestamp),
-            cancel_at_period_end: self.cancel_at_period_end.unwrap_or(false),
+            current_period_end: ends().max().or(self.current_period_end).and_then(timestamp),
+            ends_at: ends_at.and_then(timestamp),
             discord_user: WireMetadata::user(self.metadata.as_ref()),
         })
     }
@@ -182,7 +206,7 @@ impl WireItem {
     fn item(&self) -> Option<Item> {
         let price = self.price.as_ref().or(self.plan.as_ref())?;
         let product = price.product.as_ref().and_then(|product| product.id().parse().ok());
-        Some(Item { price: price.id.parse().ok()?, product })
+        Some(Item { price: price.id.parse().ok()?, product, quantity: self.quantity })
     }
 }
 
@@ -210,7 +234,11 @@ mod tests {
         assert_eq!(fact.status, SubscriptionStatus::Active);
         assert_eq!(fact.customer.discord_user, "81384788765712384".parse().ok());
         assert_eq!(fact.current_period_end.unwrap().unix_timestamp(), 1_790_848_900);
-        assert!(fact.cancel_at_period_end);
+        assert_eq!(
+            fact.ends_at.unwrap().unix_timestamp(),
+            1_790_848_800,
+            "the first item to end ends it all"
+        );
         let Items::All(items) = fact.items else { panic!("all items were there") };
         assert_eq!(items[1].product.as_ref().unwrap().as_str(), "prod_2");
     }
@@ -223,9 +251,91 @@ mod tests {
         );
         assert_eq!(
             fact.items,
-            Items::All(vec![Item { price: "gold".parse().unwrap(), product: "prod_1".parse().ok() }])
+            Items::All(vec![Item {
+                price: "gold".parse().unwrap(),
+                product: "prod_1".parse().ok(),
+                quantity: None
+            }])
         );
         assert_eq!(fact.current_period_end.unwrap().unix_timestamp(), 1_790_848_800);
+    }
+
+    /// Since when it is unpaid, and whether nothing was ever paid.
+    fn behind(fields: &str) -> (Option<i64>, bool) {
+        let body = format!(r#"{{"id":"sub_1","customer":"cus_1","status":"past_due",{fields}}}"#);
+        let fact = read(&body);
+        (fact.unpaid_since.map(|at| at.unix_timestamp()), fact.never_paid)
+    }
+
+    #[test]
+    fn a_payment_is_due_since_its_invoice_was_final_however_often_it_is_tried() {
+        let invoice = |fields: &str| behind(&format!(r#""latest_invoice":{{"id":"in_1",{fields}}}"#)).0;
+        let open = |more: &str| invoice(&format!(r#""status":"open","created":100{more}"#));
+        assert_eq!(open(""), Some(100));
+        assert_eq!(open(r#","status_transitions":{"finalized_at":200},"attempt_count":4"#), Some(200));
+        assert_eq!(
+            open(r#","status_transitions":{"finalized_at":200},"due_date":900"#),
+            Some(900),
+            "it was sent"
+        );
+        assert_eq!(open(r#","status_transitions":{"finalized_at":9e40}"#), Some(100), "absurd");
+        assert_eq!(invoice(r#""status":"paid","created":100"#), None);
+        assert_eq!(invoice(r#""status":"draft","created":100"#), None);
+        assert_eq!(behind(r#""latest_invoice":"in_1""#).0, None, "not expanded");
+    }
+
+    #[test]
+    fn nothing_was_paid_if_the_trial_ended_where_the_period_began() {
+        let item = |start: i64| format!(r#""items":{{"data":[{{"current_period_start":{start}}}]}}"#);
+        assert!(behind(&format!(r#""trial_end":500,{}"#, item(500))).1);
+        assert!(behind(r#""trial_end":500,"current_period_start":500"#).1, "as it was before 2025-03-31");
+        assert!(!behind(&format!(r#""trial_end":500,{}"#, item(900))).1);
+        assert!(!behind(&item(500)).1, "there was no trial");
+        assert!(!behind(r#""trial_end":null"#).1);
+    }
+
+    #[test]
+    fn a_pause_has_a_cause_and_paused_collection_is_none() {
+        let paused = |details: &str| {
+            let body = format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"paused","status_details":{details},
+                     "pause_collection":{{"behavior":"void","resumes_at":null}}}}"#
+            );
+            read(&body)
+        };
+        let fact = paused(r#"{"paused":{"subscription":{"type":"first_payment_failure"}}}"#);
+        assert_eq!(fact.pause, Some(PauseCause::FirstPaymentFailure));
+        assert_eq!(fact.collection, Some(CollectionPause::Void));
+        assert_eq!(fact.in_words(), "sub_1 is paused (first_payment_failure)");
+        for nothing in
+            ["null", "{}", r#"{"paused":null}"#, r#"{"paused":{"subscription":{"type":7}}}"#, "[]", "7"]
+        {
+            assert_eq!(paused(nothing).pause, None, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_scheduled_end_is_either_of_two_fields() {
+        let ends = |fields: &str| {
+            let fact = read(&format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","current_period_end":900,{fields}}}"#
+            ));
+            fact.ends_at.map(|at| at.unix_timestamp())
+        };
+        assert_eq!(
+            ends(r#""cancel_at":500,"cancel_at_period_end":false"#),
+            Some(500),
+            "by the customer portal"
+        );
+        assert_eq!(ends(r#""cancel_at":null,"cancel_at_period_end":true"#), Some(900));
+        assert_eq!(ends(r#""cancel_at":null,"cancel_at_period_end":false"#), None);
+        assert_eq!(ends(r#""cancel_at":"soon""#), None);
+    }
+
+    #[test]
+    fn a_customer_may_be_an_account() {
+        let fact = read(r#"{"id":"sub_1","customer":null,"customer_account":"acct_1","status":"active"}"#);
+        assert_eq!(fact.customer.id.as_str(), "acct_1");
     }
 
     #[test]
@@ -253,6 +363,7 @@ mod tests {
         let item = |price: &str, product: &str| Item {
             price: price.parse().unwrap(),
             product: product.parse().ok(),
+            quantity: None,
         };
         assert_eq!(fact.items, Items::All(vec![item("vip/monthly", "prod a$"), item("a+b c", "p")]));
         assert_eq!(fact.customer.id.as_str(), "lena/1 +");
@@ -274,12 +385,5 @@ mod tests {
             ));
             assert_eq!(fact.discord_user, None, "{value}");
         }
-    }
-
-    #[test]
-    fn a_deleted_customer() {
-        let wire: WireCustomer =
-            serde_json::from_str(r#"{"id":"cus_1","object":"customer","deleted":true}"#).unwrap();
-        assert!(wire.fact().unwrap().deleted);
     }
 }

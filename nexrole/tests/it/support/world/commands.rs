@@ -9,8 +9,8 @@ use serde_json::Value;
 use shared::{
     actions::map::{Mapped, map},
     db::{authorized::Authorized, pg_roles::Login},
+    domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
-    store::role_mappings::Sold,
 };
 use tokio::process::Command;
 

@@ -570,10 +570,28 @@ impl World {
             .collect()
     }
 
+    /// In how many days, rounded, each role that a member has access to ends by itself; `None`: it does not.
+    pub(crate) async fn days_left(&self, fan: &Fan) -> Vec<Option<i64>> {
+        sqlx::query_scalar(
+            "SELECT round(extract(epoch FROM valid_until - now()) / 86400)::bigint FROM access_sources
+              WHERE user_id = $1 AND state = 'live' ORDER BY role_id, source_id",
+        )
+        .bind(id(fan.user))
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good")
+    }
+
+    /// Subscriptions of which it is known when they end by themselves.
+    pub(crate) async fn scheduled_ends(&self) -> i64 {
+        self.number("SELECT count(*) FROM subscriptions WHERE ends_at IS NOT NULL").await
+    }
+
     /// Jobs that are to be done, and objects that are to be read.
     pub(super) async fn is_settled(&self) -> bool {
         let open = "SELECT (SELECT count(*) FROM role_jobs WHERE state = 'pending')
-                         + (SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL)";
+                         + (SELECT count(*) FROM stripe_sync
+                                 WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()))";
         self.number(open).await == 0
     }
 }

@@ -120,4 +120,15 @@ impl World {
         let statement = "UPDATE stripe_events SET received_at = received_at - make_interval(days => $1)";
         sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
     }
+
+    /// So many days pass for whoever owes a payment: it was due so much earlier, and so is what follows from it.
+    pub(crate) async fn unpaid_for_days(&self, days: i32) {
+        for statement in [
+            "UPDATE subscriptions SET unpaid_since = unpaid_since - make_interval(days => $1)",
+            "UPDATE access_sources SET valid_until = valid_until - make_interval(days => $1)",
+            "UPDATE stripe_sync SET next_at = next_at - make_interval(days => $1) WHERE dirty_seq = 0",
+        ] {
+            sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
+        }
+    }
 }

@@ -30,6 +30,7 @@ BEGIN
     DELETE FROM role_grants WHERE guild_id = tenant AND user_id = member;
     GET DIAGNOSTICS left_behind = ROW_COUNT;
     DELETE FROM access_sources WHERE guild_id = tenant AND user_id = member;
+    UPDATE access_sources SET given_by = NULL WHERE guild_id = tenant AND given_by = member;
     DELETE FROM member_links WHERE guild_id = tenant AND user_id = member;
     DELETE FROM activity_log WHERE guild_id = tenant AND user_id = member;
     UPDATE audit_log SET user_id = NULL, address = NULL, change = NULL, cause = 'erased'

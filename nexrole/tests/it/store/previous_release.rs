@@ -1,0 +1,63 @@
+//! While a new release starts, the one before it still runs, on the new schema. Its statements stand here as it sends them.
+
+use shared::{
+    db::pg_roles::Login,
+    domain::entitlement::source::SourceRef,
+    store::{access_sources, queue_depth, stripe_events, stripe_sync},
+};
+use uuid::Uuid;
+
+use super::{LEASE, connection, event, guild, role, text, user};
+use crate::support::cluster::Database;
+
+#[tokio::test]
+async fn it_writes_sources_that_we_read_and_finds_those_that_are_there() {
+    let database = Database::create().await;
+    let at = connection(&database).await;
+    let its_apply = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
+         VALUES ($1, $2, $3, 'stripe', $4, $5, $6, $7)
+         ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
+             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now()";
+    let mut tenant = database.tenant(guild(1)).await;
+    for state in ["live", "ended", "live"] {
+        let query = sqlx::query(its_apply).bind(guild(1)).bind(user(1)).bind(role(7)).bind(at.id);
+        query.bind("sub_1").bind(state).bind("x").execute(tenant.unguarded()).await.unwrap();
+    }
+    let source = SourceRef::Subscription { connection: at.id, id: "sub_1".parse().unwrap() };
+    assert_eq!(access_sources::live(&mut tenant, &source).await.unwrap().len(), 1);
+    assert_eq!(access_sources::live_subscriptions(&mut tenant, at.id).await.unwrap(), ["sub_1"]);
+    drop(tenant);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn what_it_read_is_not_unread_to_us() {
+    let database = Database::create().await;
+    let gateway = database.login(Login::Gateway);
+    let bot = database.login(Login::Bot);
+    let at = connection(&database).await;
+    let mut across = gateway.across().await.unwrap();
+    let mut counts = bot.across().await.unwrap();
+    stripe_events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let leased = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap();
+    let its_settle = "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
+                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
+         RETURNING dirty_seq = $6";
+    let mut tenant = database.tenant(guild(1)).await;
+    let query = sqlx::query_scalar(its_settle).bind(guild(1)).bind(at.id).bind("subscription").bind("sub_1");
+    let clean: bool =
+        query.bind(leased.owner).bind(leased.dirty_seq).fetch_one(tenant.unguarded()).await.unwrap();
+    tenant.commit().await.unwrap();
+    assert!(clean);
+    assert_eq!(queue_depth::depth(&mut counts).await.unwrap().unread, 0);
+    // The next hint is one for both.
+    stripe_events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
+    assert_eq!(
+        text(&database.pool, "SELECT count(*)::text FROM stripe_sync WHERE next_at <= now()").await,
+        "1"
+    );
+    assert_eq!(queue_depth::depth(&mut counts).await.unwrap().unread, 1);
+    drop((across, counts));
+    database.remove().await;
+}

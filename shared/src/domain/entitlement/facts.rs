@@ -1,0 +1,52 @@
+//! What of a subscription decides.
+
+use crate::{
+    clock::Timestamp,
+    domain::billing::subscription::{
+        CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    },
+};
+
+/// What was read of a subscription, as far as it decides.
+#[derive(Debug, Clone, Copy)]
+pub struct Facts<'a> {
+    pub status: &'a SubscriptionStatus,
+    pub pause: Option<&'a PauseCause>,
+    pub collection: Option<CollectionPause>,
+    pub items: &'a Items,
+    /// Since when a payment is due; `None`: unknown.
+    pub unpaid_since: Option<Timestamp>,
+    /// Nothing was ever paid.
+    pub never_paid: bool,
+    /// When the period ends that was paid last; `None`: unknown.
+    pub period_end: Option<Timestamp>,
+}
+
+impl<'a> Facts<'a> {
+    /// A status, and nothing else.
+    pub fn of(status: &'a SubscriptionStatus) -> Self {
+        static NOTHING: Items = Items::Some(Vec::new());
+        Self {
+            status,
+            pause: None,
+            collection: None,
+            items: &NOTHING,
+            unpaid_since: None,
+            never_paid: false,
+            period_end: None,
+        }
+    }
+
+    /// `unpaid_since`: what was remembered of it, which no read moves on.
+    pub fn read(fact: &'a SubscriptionFact, unpaid_since: Option<Timestamp>) -> Self {
+        Self {
+            status: &fact.status,
+            pause: fact.pause.as_ref(),
+            collection: fact.collection,
+            items: &fact.items,
+            unpaid_since,
+            never_paid: fact.never_paid,
+            period_end: fact.current_period_end,
+        }
+    }
+}

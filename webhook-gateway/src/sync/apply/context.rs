@@ -1,0 +1,29 @@
+//! What applying a fact needs beside it, and what it comes to.
+
+use shared::{
+    clock::Timestamp,
+    domain::job::JobOrigin,
+    ids::{ConnectionId, CustomerId},
+};
+
+use crate::stripe::credentials::MetadataLinks;
+
+/// What is known of the read beside what was read.
+#[derive(Clone, Copy)]
+pub(super) struct Context<'a> {
+    pub(super) connection: ConnectionId,
+    pub(super) metadata: MetadataLinks,
+    pub(super) origin: JobOrigin,
+    /// The latest event that hinted at the object, if one did.
+    pub(super) event: Option<&'a str>,
+}
+
+/// What applying a fact came to.
+#[derive(Default)]
+pub(super) struct Outcome {
+    pub(super) jobs: usize,
+    /// A customer whose link is to follow its metadata.
+    pub(super) to_correct: Option<CustomerId>,
+    /// When the object is to be read again though nothing hints at it.
+    pub(super) good_until: Option<Timestamp>,
+}
