@@ -17,8 +17,10 @@ pub mod disconnect;
 pub mod enforce;
 pub mod erase;
 pub mod give_back;
+pub mod grant;
 pub mod link;
 pub mod map;
+pub mod revoke;
 pub mod unlink;
 pub mod unmap;
 

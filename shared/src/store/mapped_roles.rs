@@ -131,13 +131,14 @@ pub async fn holders(tenant: &mut Tenant, role: RoleId) -> Result<Vec<(UserId, b
     .await
 }
 
-/// Drops the row of a role to which nothing is mapped, and which nobody has from us. Whoever has it may still lose it, by the
-/// row's rule.
+/// Drops the row of a role to which nothing is mapped, which nothing gives, and which nobody has from us. Whoever has it, or is due
+/// to, may still lose or get it, by the row's rule.
 pub async fn forget_unused(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "DELETE FROM mapped_roles WHERE guild_id = $1 AND role_id = $2
             AND NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $2)
-            AND NOT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $2)",
+            AND NOT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $2)
+            AND NOT EXISTS (SELECT FROM access_sources WHERE guild_id = $1 AND role_id = $2 AND state = 'live')",
     )
     .bind(tenant.guild())
     .bind(role)

@@ -3,6 +3,7 @@
 mod catalogue;
 mod disconnect;
 mod disconnected_accounts;
+mod given;
 mod grace;
 mod legacy_ids;
 mod payments;

@@ -21,6 +21,7 @@ use shared::{
         delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
         entitlement::{
             diff::{RoleEntitlement, Transition},
+            given::Terms,
             mapping::Sold,
             source::SourceRef,
         },
@@ -30,8 +31,8 @@ use shared::{
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates, guild_roles,
-        guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
+        guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         members, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
@@ -141,11 +142,11 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 80;
+const CALLS: u32 = 84;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 29] = [
+const OWNERS: [u32; 33] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78,
+    76, 77, 78, 80, 81, 82, 83,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
 const BOTS: [u32; 19] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59];
@@ -300,6 +301,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         77 => said!(role_grants::taken_at(tenant, user, role)),
         78 => said!(stripe_connections::disconnect(tenant, connection)),
         79 => said!(stripe_sync::read_again_at(tenant, &leased, shared::clock::Timestamp::UNIX_EPOCH)),
+        80 => said!(access_given::lock_live(tenant, &[user], role, &SourceRef::by_hand())),
+        81 => {
+            let (terms, source) = (Terms { reason: None, until: None }, SourceRef::by_hand());
+            let to = [user];
+            let news = access_given::give(tenant, &to, role, &source, &terms, "x");
+            said!(async { news.await.map(|to| to.len()) })
+        }
+        82 => said!(access_given::end(tenant, user, role, &SourceRef::by_hand(), "x")),
+        83 => said!(access_given::reasons(tenant, user, role)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

@@ -35,6 +35,33 @@ async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
 }
 
 #[tokio::test]
+async fn an_owner_gives_by_hand_and_makes_no_purchase() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let insert = |kind: &str, object: &str| {
+        format!(
+            "INSERT INTO access_sources (guild_id, user_id, role_id, kind, source_id, state, evidence, stripe_object)
+             VALUES (1, 7, 7, '{kind}', 'x', 'live', 'x', {object})"
+        )
+    };
+    for (kind, object, expected) in [
+        ("manual", "NULL", Ok(1)),
+        ("import", "NULL", Ok(1)),
+        ("seat", "NULL", Err("42501".to_owned())),
+        ("stripe", "'subscription'", Err("42501".to_owned())),
+    ] {
+        assert_eq!(as_role(&mut db, "nexrole_owner", &insert(kind, object)).await, expected, "{kind}");
+    }
+    for role in ["nexrole_bot", "nexrole_operator", "nexrole_worker", "nexrole_ingest"] {
+        let refused = as_role(&mut db, role, &insert("manual", "NULL")).await;
+        assert_eq!(refused, Err("42501".to_owned()), "{role}");
+    }
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
 async fn what_faces_the_internet_neither_reads_nor_changes_a_sealed_key() {
     let database = Database::create().await;
     furnish(&database, 1, 1000).await;

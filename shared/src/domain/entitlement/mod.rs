@@ -3,6 +3,7 @@
 pub mod diff;
 pub mod evaluate;
 pub mod facts;
+pub mod given;
 pub mod mapping;
 pub mod policy;
 pub mod source;
