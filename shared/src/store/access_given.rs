@@ -2,12 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::db::tenant::Tenant;
+use super::{audit_log, role_jobs};
+use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::entitlement::{given::Terms, source::SourceRef},
-    ids::{RoleId, UserId},
+    domain::{
+        audit::{Actor, AuditAction, AuditEntry},
+        entitlement::{given::Terms, source::SourceRef},
+        job::{JobAction, JobOrigin},
+    },
+    ids::{GuildId, RoleId, UserId},
 };
+
+/// What is said of a source that ended by its time.
+const OVER: &str = "its time is over";
 
 /// The terms of what is live, as the rows have them.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
@@ -114,4 +122,55 @@ pub async fn reasons(tenant: &mut Tenant, member: UserId, role: RoleId) -> Resul
     .bind(role)
     .fetch_all(tenant.db())
     .await
+}
+
+/// Guilds in which something that was not bought is over, what waits longest first.
+pub async fn guilds_with_over(crossing: &mut Crossing, limit: i64) -> Result<Vec<GuildId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT guild_id FROM (SELECT guild_id, valid_until FROM access_sources
+                                -- The words of `access_sources_over`, or it does not serve.
+                                WHERE state = 'live' AND kind <> 'stripe' AND valid_until <= now()
+                                ORDER BY valid_until LIMIT $1) AS over
+          GROUP BY guild_id ORDER BY min(valid_until)",
+    )
+    .bind(limit)
+    .fetch_all(crossing.db())
+    .await
+}
+
+/// Ends up to `limit` sources of a guild that are over, each with its audit entry and a job, and nothing that was bought. Answers how
+/// many; what another process is just ending it leaves to that.
+pub async fn end_over(tenant: &mut Tenant, limit: i64) -> Result<u64, sqlx::Error> {
+    let ended: Vec<(String, RoleId, Vec<UserId>)> = sqlx::query_as(
+        "WITH over AS (
+             SELECT user_id, role_id, kind, source_id FROM access_sources
+              WHERE guild_id = $1 AND state = 'live' AND kind <> 'stripe' AND valid_until <= now()
+              ORDER BY valid_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
+         ), ended AS (
+             UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now() FROM over
+              WHERE a.guild_id = $1 AND (a.user_id, a.role_id, a.kind, a.source_id)
+                                      = (over.user_id, over.role_id, over.kind, over.source_id)
+                AND a.connection_id IS NULL
+             RETURNING a.kind, a.role_id, a.user_id
+         )
+         SELECT kind, role_id, array_agg(user_id ORDER BY user_id) FROM ended GROUP BY kind, role_id ORDER BY kind, role_id",
+    )
+    .bind(tenant.guild())
+    .bind(limit)
+    .bind(OVER)
+    .fetch_all(tenant.db())
+    .await?;
+    let mut sources = 0;
+    for (kind, role, users) in ended {
+        sources += users.len() as u64;
+        let cause = format!("{kind}: {OVER}");
+        let entry = AuditEntry::new(Actor::Bot, AuditAction::AccessEnded, cause.clone()).role(role);
+        audit_log::record_about(tenant, &entry, &users).await?;
+        let (action, origin) = (JobAction::Revoke, JobOrigin::Bulk);
+        role_jobs::enqueue_each(tenant, &users, role, action, origin, &cause).await?;
+    }
+    if sources > 0 {
+        role_jobs::announce_with(tenant).await?;
+    }
+    Ok(sources)
 }

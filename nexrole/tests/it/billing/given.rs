@@ -143,3 +143,34 @@ async fn an_observed_role_is_given_by_hand_once_it_is_turned_on_also_after_its_m
     assert!(!world.has(&ben, world.vip).await);
     world.finish().await;
 }
+
+#[tokio::test]
+async fn what_was_given_for_a_while_ends_by_itself_and_what_is_bought_stays() {
+    let world = World::start().await;
+    let (ana, ben) = (world.fan().await, world.fan().await);
+    let his = world.subscribes(&ben).await;
+    world.until_vip(&ben).await;
+    for fan in [&ana, &ben] {
+        world.grant(fan, &["--for", "30d"]).await.unwrap();
+        world.until_vip(fan).await;
+    }
+    // His payment fails, too: that has a time of its own, at which it is read again.
+    world.stripe.set_subscription(&his, json!({ "status": "past_due" })).await.unwrap();
+    world.until("his grace is known", async || world.days_left(&ben).await == [Some(30), Some(14)]).await;
+    world.given_for_days(29).await;
+    world.settle().await;
+    assert_eq!(world.days_left(&ana).await, [Some(1)]);
+    world.given_for_days(1).await;
+    world.until_no_vip(&ana).await;
+    world.until("his ends, too", async || world.days_left(&ben).await == [Some(14)]).await;
+    world.settle().await;
+    assert!(world.has(&ben, world.vip).await, "he still has two weeks to pay");
+    let why = world.why(&ana).await;
+    assert!(why.contains("ended  its time is over since"), "{why}");
+    assert!(why.contains("by bot: manual: its time is over"), "{why}");
+    assert_eq!(world.audit(AuditAction::AccessEnded).await, 2);
+    // Given once more, it begins anew.
+    world.grant(&ana, &["--for", "1d"]).await.unwrap();
+    world.until_vip(&ana).await;
+    world.finish().await;
+}
