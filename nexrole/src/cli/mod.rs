@@ -21,6 +21,7 @@ mod export;
 mod give_back;
 mod grant;
 mod guild;
+mod import;
 mod link;
 mod map;
 mod revoke;
@@ -85,6 +86,8 @@ pub enum Command {
     Grant(grant::Arguments),
     /// End what was given to a member by hand; what they pay for stays
     Revoke(revoke::Arguments),
+    /// Write down who had a role before Nexrole: Discord ids on stdin, one a line
+    Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
@@ -119,6 +122,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Disconnect(arguments) => disconnect::run(&pool, &arguments).await,
         Command::Grant(arguments) => grant::run(&pool, arguments).await,
         Command::Revoke(arguments) => revoke::run(&pool, &arguments).await,
+        Command::Import(arguments) => import::run(&pool, &arguments).await,
         Command::GiveBack(arguments) => give_back::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,

@@ -18,6 +18,7 @@ pub mod enforce;
 pub mod erase;
 pub mod give_back;
 pub mod grant;
+pub mod import;
 pub mod link;
 pub mod map;
 pub mod revoke;

@@ -5,6 +5,7 @@ mod disconnect;
 mod disconnected_accounts;
 mod given;
 mod grace;
+mod import;
 mod legacy_ids;
 mod payments;
 mod reconcile;

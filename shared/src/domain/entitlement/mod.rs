@@ -5,6 +5,7 @@ pub mod evaluate;
 pub mod facts;
 pub mod given;
 pub mod mapping;
+pub mod member_list;
 pub mod policy;
 pub mod source;
 
