@@ -57,6 +57,8 @@ pub enum AuditAction {
     MappingAdded,
     /// A mapping was removed, and what it alone gave.
     MappingRemoved,
+    /// What the states of a subscription are worth was changed, for one mapping.
+    PolicySet,
     /// A customer was linked to a Discord user.
     MemberLinked,
     /// A customer's link was removed.
@@ -89,6 +91,7 @@ impl AuditAction {
             Self::RoleLeft => "role.left",
             Self::MappingAdded => "mapping.added",
             Self::MappingRemoved => "mapping.removed",
+            Self::PolicySet => "policy.set",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",

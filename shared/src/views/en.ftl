@@ -161,6 +161,12 @@ mapping-refused = REFUSED: { $why }. Changes of it wait; tried again { $again },
 mapping-probe-due = as soon as the bot runs
 mapping-sold = { $sold }
 
+# nexrole map policy
+policy-of = { $sold } gives role { $role } while the subscription is
+policy-rule = { $state }  { $rule }
+policy-default = default
+policy-not-default = the default is { $default }
+
 # nexrole map preview
 preview-deleted = Role { $role } { $deleted }.
 preview-gain = Pay, and would have role { $role } (who has it by hand already keeps it)

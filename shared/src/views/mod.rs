@@ -9,6 +9,7 @@ pub mod findings;
 pub mod mappings;
 pub mod member_report;
 pub mod ownership;
+pub mod policy;
 pub mod preview;
 pub mod refusal;
 pub mod server_status;

@@ -10,7 +10,10 @@ use shared::{
     ids::{GuildId, RoleId},
 };
 
-use crate::cli::{guild::failed, text::lines};
+use crate::cli::{
+    guild::failed,
+    text::{lines, not_mapped},
+};
 
 pub(super) async fn run(
     pool: &Pool,
@@ -61,8 +64,4 @@ fn is_agreed() -> anyhow::Result<bool> {
     let mut answer = String::new();
     std::io::stdin().read_line(&mut answer).context("stdin cannot be read")?;
     Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
-}
-
-fn not_mapped(guild: GuildId, sold: &Sold, role: RoleId) -> String {
-    format!("{sold} does not give role {role}; `nexrole map list --guild {guild}` shows what gives which")
 }

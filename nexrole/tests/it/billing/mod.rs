@@ -8,6 +8,7 @@ mod grace;
 mod import;
 mod legacy_ids;
 mod payments;
+mod policies;
 mod reconcile;
 mod stripe_faults;
 mod unmap;

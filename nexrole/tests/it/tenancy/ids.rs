@@ -23,6 +23,7 @@ use shared::{
             diff::{RoleEntitlement, Transition},
             given::Terms,
             mapping::Sold,
+            policy::{Policy, Rule},
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
@@ -142,11 +143,11 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 85;
+const CALLS: u32 = 87;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 33] = [
+const OWNERS: [u32; 35] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83,
+    76, 77, 78, 80, 81, 82, 83, 85, 86,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
 const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
@@ -311,6 +312,11 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         82 => said!(access_given::end(tenant, user, role, &SourceRef::by_hand(), "x")),
         83 => said!(access_given::reasons(tenant, user, role)),
         84 => said!(access_given::end_over(tenant, 9)),
+        85 => said!(role_mappings::policy(tenant, &Sold::Price(item.price), role)),
+        86 => {
+            let strict = Policy { trialing: Rule::Remove, ..Policy::DEFAULT };
+            said!(role_mappings::set_policy(tenant, &Sold::Price(item.price), role, strict))
+        }
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
