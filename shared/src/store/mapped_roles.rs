@@ -184,11 +184,11 @@ pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
 /// What enforcing a role would change, as our rows have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// Members who pay for it and do not have it by us. Who has it by hand already keeps it, and nothing happens.
+    /// Members who pay for it, or were given it, and do not have it by us. Who has it by hand already keeps it, and nothing happens.
     pub gain: Vec<UserId>,
     /// Members who would have it by purchases on an account, or in a mode, that is not connected any more.
     pub unbacked: Vec<UserId>,
-    /// Members who have it by us and do not pay any more.
+    /// Members who have it by us, and whom nothing gives it any more.
     pub lose: Vec<UserId>,
     /// Customers who pay for it and are nobody's.
     pub unlinked: Vec<CustomerId>,

@@ -169,11 +169,11 @@ policy-not-default = the default is { $default }
 
 # nexrole map preview
 preview-deleted = Role { $role } { $deleted }.
-preview-gain = Pay, and would have role { $role } (who has it by hand already keeps it)
+preview-gain = Pay or were given it, and would have role { $role } (who has it by hand already keeps it)
 preview-member = member { $member }
 preview-unbacked = Would have it too, by { -unbacked }
 preview-unbacked-fix = `nexrole why` says how to end it
-preview-lose = Have it from Nexrole and do not pay any more: would lose it
+preview-lose = Have it from Nexrole, and nothing gives it any more: would lose it
 preview-unlinked = Pay, but are not linked to a Discord member
 preview-customer = { $customer }
 preview-unlinked-fix = nexrole link add
