@@ -23,11 +23,13 @@ use crate::{
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
-    worker::{role_intake, run as worker, run::Worker},
+    worker::{deadlines, role_intake, run as worker, run::Worker},
 };
 
 /// For turns, events, commands and answers; two more listen. More than 16 only costs.
 const CONNECTIONS: u32 = 11;
+/// Polls between two searches for what was given for a while and is over.
+const DEADLINE_POLLS: u32 = 5;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
 /// A dead connection cannot be taken leave of.
 const CLOSE_WITHIN: Duration = Duration::from_millis(500);
@@ -74,6 +76,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     };
     tasks.spawn(gateway::run(connection, stop.clone()));
     tasks.spawn(role_intake::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
+    tasks.spawn(deadlines::run(pool.clone(), config.poll * DEADLINE_POLLS, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),
         discord,

@@ -4,6 +4,7 @@
 
 mod claim;
 mod context;
+pub mod deadlines;
 mod execute;
 mod observe;
 mod plan;

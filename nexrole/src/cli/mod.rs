@@ -19,9 +19,12 @@ mod disconnect;
 mod erase;
 mod export;
 mod give_back;
+mod grant;
 mod guild;
+mod import;
 mod link;
 mod map;
+mod revoke;
 mod text;
 mod why;
 
@@ -79,6 +82,12 @@ pub enum Command {
         #[arg(long, default_value_t = 50)]
         lines: i64,
     },
+    /// Give a member a role by hand, whatever they pay; again: with another reason or end
+    Grant(grant::Arguments),
+    /// End what was given to a member by hand; what they pay for stays
+    Revoke(revoke::Arguments),
+    /// Write down who had a role before Nexrole: Discord ids on stdin, one a line
+    Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
@@ -111,6 +120,9 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Why { guild, member } => why::show(&pool, guild, member).await,
         Command::Connect(arguments) => connect::run(env, &pool, &arguments).await,
         Command::Disconnect(arguments) => disconnect::run(&pool, &arguments).await,
+        Command::Grant(arguments) => grant::run(&pool, arguments).await,
+        Command::Revoke(arguments) => revoke::run(&pool, &arguments).await,
+        Command::Import(arguments) => import::run(&pool, &arguments).await,
         Command::GiveBack(arguments) => give_back::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,

@@ -1,21 +1,15 @@
 //! Maps a price or a product to a role. In: both. Out: [`Mapped`].
 
-use std::time::Duration;
-
-use super::{ActionError, begin};
+use super::{ActionError, begin, read_buyers_again};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
     domain::{
         audit::{AuditAction, AuditEntry, Change},
         entitlement::mapping::Sold,
-        stripe_object::ObjectKind,
     },
     ids::RoleId,
-    store::{audit_log, guild_roles, mapped_roles, role_mappings, stripe_connections, stripe_sync},
+    store::{audit_log, guild_roles, mapped_roles, role_mappings, stripe_connections},
 };
-
-/// Between the reads that a new mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
-const SPACING: Duration = Duration::from_millis(50);
 
 /// What came of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,13 +50,7 @@ pub async fn map(pool: &Pool, by: &Authorized, sold: &Sold, role: RoleId) -> Res
         .field("role_id", None, Some(role));
     let entry = AuditEntry::new(by.actor(), AuditAction::MappingAdded, sold.to_string());
     audit_log::record(&mut tenant, &entry.role(role).change(change)).await?;
-    let mut concerned = 0;
-    // Connections in order, and ids in order within each: like everybody who marks objects.
-    for (connection, subscriptions) in role_mappings::buyers(&mut tenant, sold).await? {
-        concerned += subscriptions.len();
-        let kind = ObjectKind::Subscription;
-        stripe_sync::mark_dirty_slowly(&mut tenant, connection, kind, &subscriptions, SPACING).await?;
-    }
+    let concerned = read_buyers_again(&mut tenant, sold).await?;
     tenant.commit().await?;
     Ok(Mapped::Added(concerned))
 }

@@ -3,22 +3,32 @@
 //! Each owns its transaction, and takes locks in the order of `docs/ARCHITECTURE.md`. None writes text: whoever calls says in its own
 //! way, on a terminal, in Discord or on a page, what came of it.
 
+use std::time::Duration;
+
 use crate::{
     db::{
         authorized::Authorized,
         pool::Pool,
         tenant::{self, Tenant},
     },
-    store::stripe_connections,
+    domain::{entitlement::mapping::Sold, stripe_object::ObjectKind},
+    store::{role_mappings, stripe_connections, stripe_sync},
 };
+
+/// Between the reads that a changed mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
+const SPACING: Duration = Duration::from_millis(50);
 
 pub mod connect;
 pub mod disconnect;
 pub mod enforce;
 pub mod erase;
 pub mod give_back;
+pub mod grant;
+pub mod import;
 pub mod link;
 pub mod map;
+pub mod revoke;
+pub mod set_policy;
 pub mod unlink;
 pub mod unmap;
 
@@ -45,4 +55,16 @@ async fn begin_known(pool: &Pool, by: &Authorized) -> Result<Tenant, ActionError
         return Err(ActionError::UnknownGuild);
     }
     Ok(tenant)
+}
+
+/// Has every known subscription with this among its items read again. Answers how many. The caller has locked the mappings.
+async fn read_buyers_again(tenant: &mut Tenant, sold: &Sold) -> Result<usize, sqlx::Error> {
+    let mut concerned = 0;
+    // Connections in order, and ids in order within each: like everybody who marks objects.
+    for (connection, subscriptions) in role_mappings::buyers(tenant, sold).await? {
+        concerned += subscriptions.len();
+        let kind = ObjectKind::Subscription;
+        stripe_sync::mark_dirty_slowly(tenant, connection, kind, &subscriptions, SPACING).await?;
+    }
+    Ok(concerned)
 }

@@ -2,7 +2,10 @@
 
 use std::{collections::BTreeMap, net::IpAddr};
 
+use time::format_description::well_known::Rfc3339;
+
 use crate::{
+    clock::Timestamp,
     crypto::Fingerprint,
     ids::{RoleId, UserId},
 };
@@ -36,9 +39,11 @@ impl Actor {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AuditAction {
-    /// A purchase began to give a member a role.
+    /// A purchase, or an owner's word, began to give a member a role.
     AccessBegan,
-    /// A purchase stopped giving a member a role.
+    /// What an owner gave a member has another reason or end.
+    AccessChanged,
+    /// A purchase, or an owner's word, stopped giving a member a role.
     AccessEnded,
     /// Discord confirmed a role that we gave.
     RoleGranted,
@@ -52,6 +57,8 @@ pub enum AuditAction {
     MappingAdded,
     /// A mapping was removed, and what it alone gave.
     MappingRemoved,
+    /// What the states of a subscription are worth was changed, for one mapping.
+    PolicySet,
     /// A customer was linked to a Discord user.
     MemberLinked,
     /// A customer's link was removed.
@@ -76,6 +83,7 @@ impl AuditAction {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::AccessBegan => "access.began",
+            Self::AccessChanged => "access.changed",
             Self::AccessEnded => "access.ended",
             Self::RoleGranted => "role.granted",
             Self::RoleRevoked => "role.revoked",
@@ -83,6 +91,7 @@ impl AuditAction {
             Self::RoleLeft => "role.left",
             Self::MappingAdded => "mapping.added",
             Self::MappingRemoved => "mapping.removed",
+            Self::PolicySet => "policy.set",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",
             Self::RoleObserved => "role.observed",
@@ -108,6 +117,13 @@ impl Change {
     #[must_use]
     pub fn field<T: ToString>(self, name: &'static str, before: Option<T>, now: Option<T>) -> Self {
         self.pair(name, before.map(|value| value.to_string()), now.map(|value| value.to_string()))
+    }
+
+    /// The same for a time.
+    #[must_use]
+    pub fn time(self, name: &'static str, before: Option<Timestamp>, now: Option<Timestamp>) -> Self {
+        let shown = |at: Timestamp| at.format(&Rfc3339).unwrap_or_else(|_| at.to_string());
+        self.pair(name, before.map(shown), now.map(shown))
     }
 
     /// Adds a field that holds secrets, or none.

@@ -135,13 +135,14 @@ pub async fn holders(tenant: &mut Tenant, role: RoleId) -> Result<Vec<(UserId, b
     .await
 }
 
-/// Drops the row of a role to which nothing is mapped, and which nobody has from us. Whoever has it may still lose it, by the
-/// row's rule.
+/// Drops the row of a role to which nothing is mapped, which nothing gives, and which nobody has from us. Whoever has it, or is due
+/// to, may still lose or get it, by the row's rule.
 pub async fn forget_unused(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "DELETE FROM mapped_roles WHERE guild_id = $1 AND role_id = $2
             AND NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $2)
-            AND NOT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $2)",
+            AND NOT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $2)
+            AND NOT EXISTS (SELECT FROM access_sources WHERE guild_id = $1 AND role_id = $2 AND state = 'live')",
     )
     .bind(tenant.guild())
     .bind(role)
@@ -187,11 +188,11 @@ pub async fn list(tenant: &mut Tenant) -> Result<Vec<MappedRole>, sqlx::Error> {
 /// What enforcing a role would change, as our rows have it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Preview {
-    /// Members who pay for it and do not have it by us. Who has it by hand already keeps it, and nothing happens.
+    /// Members who pay for it, or were given it, and do not have it by us. Who has it by hand already keeps it, and nothing happens.
     pub gain: Vec<UserId>,
     /// Members who would have it by purchases on an account, or in a mode, that is not connected any more.
     pub unbacked: Vec<UserId>,
-    /// Members who have it by us and do not pay any more.
+    /// Members who have it by us, and whom nothing gives it any more.
     pub lose: Vec<UserId>,
     /// Customers who pay for it and are nobody's.
     pub unlinked: Vec<CustomerId>,

@@ -4,6 +4,7 @@
 //! Queries are plain text checked by the tests, each of which runs on a real Postgres
 //! (see `docs/decisions/0002-queries-as-text.md`).
 
+pub mod access_given;
 pub mod access_sources;
 pub mod activity_log;
 pub mod audit_log;

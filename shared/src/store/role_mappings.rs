@@ -67,6 +67,42 @@ pub async fn has(tenant: &mut Tenant, role: RoleId) -> Result<bool, sqlx::Error>
         .await
 }
 
+/// The policy of a mapping; `None`: there is no such mapping.
+pub async fn policy(tenant: &mut Tenant, sold: &Sold, role: RoleId) -> Result<Option<Policy>, sqlx::Error> {
+    let found: Option<Option<Json<Policy>>> = sqlx::query_scalar(
+        "SELECT policy FROM role_mappings WHERE guild_id = $1 AND source_kind = $2 AND source_id = $3 AND role_id = $4",
+    )
+    .bind(tenant.guild())
+    .bind(sold.kind())
+    .bind(sold.id())
+    .bind(role)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(found.map(|policy| policy.map_or(Policy::DEFAULT, |Json(policy)| policy)))
+}
+
+/// Sets it, of a mapping that is there.
+pub async fn set_policy(
+    tenant: &mut Tenant,
+    sold: &Sold,
+    role: RoleId,
+    policy: Policy,
+) -> Result<(), sqlx::Error> {
+    let overrides = policy.overrides();
+    sqlx::query(
+        "UPDATE role_mappings SET policy = $5
+          WHERE guild_id = $1 AND source_kind = $2 AND source_id = $3 AND role_id = $4",
+    )
+    .bind(tenant.guild())
+    .bind(sold.kind())
+    .bind(sold.id())
+    .bind(role)
+    .bind((!overrides.is_empty()).then_some(Json(overrides)))
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
 /// The known subscriptions that have it among their items, by connection, in the order in which objects are locked.
 pub async fn buyers(
     tenant: &mut Tenant,

@@ -28,6 +28,10 @@ pub struct Source {
     pub role_id: RoleId,
     /// `sub_…`, or the id of what somebody said.
     pub source_id: String,
+    /// Why it was given, in the owner's words; `None`: it was bought, or was before us.
+    pub reason: Option<String>,
+    /// When it ends by itself, if it was given, not bought; `None`: it does not.
+    pub given_until: Option<Timestamp>,
     /// `live` or `ended`.
     pub state: String,
     /// What was read.
@@ -145,7 +149,7 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .fetch_all(tenant.db())
     .await?;
     let sources = sqlx::query_as(
-        "SELECT role_id, source_id, a.state, evidence, changed_at, enforcement, danger, customer_id,
+        "SELECT role_id, source_id, a.reason, CASE WHEN a.kind <> 'stripe' THEN a.valid_until END AS given_until, a.state, evidence, changed_at, enforcement, danger, customer_id,
                 a.kind <> 'stripe' OR c.state = 'active' AS is_active, coalesce(livemode, true) AS livemode, missing_since
            FROM access_sources a LEFT JOIN mapped_roles USING (guild_id, role_id)
            LEFT JOIN guild_roles USING (guild_id, role_id)

@@ -117,8 +117,10 @@ member-subscription = { $subscription } of { $customer }
 member-for-others = Subscriptions of theirs that are for others
 member-for-other = { $subscription } of { $customer }  is { $other }'s: its own metadata at Stripe names them, and counts first
 member-sources = Reasons for a role
-member-sources-none = none: nothing this member pays for is mapped to a role
+member-sources-none = none: nothing was given to this member, and nothing they pay for is mapped to a role
 member-source = role { $role }  { $state }  { $evidence } since { $since }
+member-source-reason = the reason: { $reason }
+member-source-until = ends by itself { $until }
 member-role-deleted = the role was deleted in Discord: `nexrole map list` says what to do
 member-role-suspended = the role is suspended: { $danger }; `nexrole map list` says what to do
 member-role-unseen = waits for the bot to look who holds the role
@@ -159,13 +161,19 @@ mapping-refused = REFUSED: { $why }. Changes of it wait; tried again { $again },
 mapping-probe-due = as soon as the bot runs
 mapping-sold = { $sold }
 
+# nexrole map policy
+policy-of = { $sold } gives role { $role } while the subscription is
+policy-rule = { $state }  { $rule }
+policy-default = default
+policy-not-default = the default is { $default }
+
 # nexrole map preview
 preview-deleted = Role { $role } { $deleted }.
-preview-gain = Pay, and would have role { $role } (who has it by hand already keeps it)
+preview-gain = Pay or were given it, and would have role { $role } (who has it by hand already keeps it)
 preview-member = member { $member }
 preview-unbacked = Would have it too, by { -unbacked }
 preview-unbacked-fix = `nexrole why` says how to end it
-preview-lose = Have it from Nexrole and do not pay any more: would lose it
+preview-lose = Have it from Nexrole, and nothing gives it any more: would lose it
 preview-unlinked = Pay, but are not linked to a Discord member
 preview-customer = { $customer }
 preview-unlinked-fix = nexrole link add

@@ -73,7 +73,17 @@ fn sources(guild: GuildId, story: &Story) -> Section {
             .with("state", &*source.state)
             .with("evidence", &*source.evidence)
             .with("since", source.changed_at);
-        Line::from(reason).note(without_effect(story, source)).note(unbacked(guild, source))
+        let end = source.given_until.filter(|_| source.state == "live");
+        Line::from(reason)
+            .note(
+                source
+                    .reason
+                    .as_ref()
+                    .map(|said| message("member-source-reason").with("reason", Value::code(said))),
+            )
+            .note(end.map(|at| message("member-source-until").with("until", at)))
+            .note(without_effect(story, source))
+            .note(unbacked(guild, source))
     };
     let lines = story.sources.iter().map(line).collect();
     Section::titled(message("member-sources"), lines).if_empty(message("member-sources-none"))

@@ -39,6 +39,8 @@ fn source(id: u64) -> Source {
     Source {
         role_id: role(id),
         source_id: "sub_1".to_owned(),
+        reason: None,
+        given_until: None,
         state: "live".to_owned(),
         evidence: "sub_1 is active".to_owned(),
         changed_at: datetime!(2026-11-01 08:00 UTC),
@@ -79,7 +81,7 @@ fn nothing_is_known_of_a_member() {
       none: link one with `nexrole link add`, or by metadata at Stripe
 
     Reasons for a role
-      none: nothing this member pays for is mapped to a role
+      none: nothing was given to this member, and nothing they pay for is mapped to a role
 
     Roles that Discord holds because of us
       none
@@ -229,5 +231,28 @@ fn what_holds_up_the_whole_server_is_said_with_what_waits_and_without() {
     Role changes that wait
       Discord told the bot to wait with calls for this server: the next one 2026-11-27 14:00:00 UTC
       none
+    ");
+}
+
+#[test]
+fn what_was_given_says_why_and_when_it_ends() {
+    let given = |state: &str, evidence: &str| Source {
+        source_id: "owner".to_owned(),
+        reason: Some("won the raffle".to_owned()),
+        given_until: Some(datetime!(2027-01-01 0:00 UTC)),
+        state: state.to_owned(),
+        evidence: evidence.to_owned(),
+        customer_id: None,
+        ..source(10)
+    };
+    let endless = Source { given_until: None, ..given("live", "given by hand") };
+    let over = given("ended", "its time is over");
+    let sources = vec![given("live", "given by hand"), endless, over];
+    let said = said(&Story { sources, ..nothing() });
+    let lines: Vec<_> = said.lines().filter(|line| line.contains("role 10")).collect();
+    insta::assert_snapshot!(lines.join("\n"), @r"
+      role 10  live  given by hand since 2026-11-01 08:00:00 UTC  (the reason: won the raffle)  (ends by itself 2027-01-01 00:00:00 UTC)
+      role 10  live  given by hand since 2026-11-01 08:00:00 UTC  (the reason: won the raffle)
+      role 10  ended  its time is over since 2026-11-01 08:00:00 UTC  (the reason: won the raffle)
     ");
 }

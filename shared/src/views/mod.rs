@@ -14,6 +14,7 @@ pub mod mapping_changes;
 pub mod mappings;
 pub mod member_report;
 pub mod ownership;
+pub mod policy;
 pub mod preview;
 pub mod refusal;
 pub mod server_status;

@@ -46,10 +46,10 @@ mod tests {
             Preview { gain: Vec::new(), unbacked: Vec::new(), lose: Vec::new(), unlinked: Vec::new() };
         let said = terminal::render(&document(RoleId::from_u64(5).unwrap(), false, &preview));
         insta::assert_snapshot!(said, @r"
-        Pay, and would have role 5 (who has it by hand already keeps it)
+        Pay or were given it, and would have role 5 (who has it by hand already keeps it)
           nobody
 
-        Have it from Nexrole and do not pay any more: would lose it
+        Have it from Nexrole, and nothing gives it any more: would lose it
           nobody
 
         Pay, but are not linked to a Discord member
@@ -69,14 +69,14 @@ mod tests {
         insta::assert_snapshot!(said, @r"
         Role 5 was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`).
 
-        Pay, and would have role 5 (who has it by hand already keeps it)
+        Pay or were given it, and would have role 5 (who has it by hand already keeps it)
           member 11
           member 12
 
         Would have it too, by purchases on a Stripe account, or in a mode, that is not connected any more
           member 13  (`nexrole why` says how to end it)
 
-        Have it from Nexrole and do not pay any more: would lose it
+        Have it from Nexrole, and nothing gives it any more: would lose it
           member 14
 
         Pay, but are not linked to a Discord member

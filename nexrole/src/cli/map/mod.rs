@@ -12,6 +12,7 @@ use shared::{
 mod add;
 mod enforce;
 mod list;
+mod policy;
 mod preview;
 mod remove;
 
@@ -51,6 +52,24 @@ pub enum MapCommand {
         #[arg(long)]
         yes: bool,
     },
+    /// Show what each state of a subscription is worth to a mapping; with STATE=RULE, change it
+    Policy {
+        /// The server's id
+        #[arg(long)]
+        guild: GuildId,
+        /// price_…
+        #[arg(long, required_unless_present = "product", conflicts_with = "product")]
+        price: Option<String>,
+        /// prod_…
+        #[arg(long)]
+        product: Option<String>,
+        /// The role's id
+        #[arg(long)]
+        role: RoleId,
+        /// As in past_due=7d trialing=remove pause_requested=period_end canceled=default
+        #[arg(value_name = "STATE=RULE")]
+        choices: Vec<String>,
+    },
     /// List what gives which role, and whether roles follow payments yet
     List {
         /// The server's id
@@ -88,6 +107,9 @@ pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> 
         }
         MapCommand::Remove { guild, price, product, role, yes } => {
             remove::run(pool, guild, &sold(price, product)?, role, yes).await
+        }
+        MapCommand::Policy { guild, price, product, role, choices } => {
+            policy::run(pool, guild, &sold(price, product)?, role, &choices).await
         }
         MapCommand::List { guild } => list::show(pool, guild).await,
         MapCommand::Preview { guild, role } => preview::show(pool, guild, role).await,

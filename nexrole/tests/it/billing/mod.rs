@@ -3,9 +3,12 @@
 mod catalogue;
 mod disconnect;
 mod disconnected_accounts;
+mod given;
 mod grace;
+mod import;
 mod legacy_ids;
 mod payments;
+mod policies;
 mod reconcile;
 mod stripe_faults;
 mod unmap;

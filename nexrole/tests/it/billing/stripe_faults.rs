@@ -86,6 +86,8 @@ async fn one_listed_event_that_cannot_be_read_does_not_keep_the_others_away() {
     world.stripe.clear_faults().await.unwrap();
     let page = json!({ "object": "list", "has_more": false, "data": events });
     world.stripe.fault(Fault::status(200).on("GET", "/v1/events").body(page).times(1000)).await.unwrap();
+    // A poll that met the outage would wait.
+    world.polls_are_due().await;
     world.until_vip(&ana).await;
     world.stripe.clear_faults().await.unwrap();
     world.finish().await;

@@ -79,7 +79,7 @@ async fn a_guild_that_discord_refuses_costs_one_call_and_no_other_guild_anything
     world.settle().await;
     assert_eq!(calls_to(&world, "PUT", &part, 403).await, 1, "one call, not one per payer");
     let told = |job: &Job| job.is(JobState::Parked) && job.outcome.contains("two-factor");
-    assert!(world.jobs_where(told).await >= 1);
+    world.until("somebody is told why", async || world.jobs_where(told).await >= 1).await;
     world.close().await;
 }
 

@@ -43,6 +43,7 @@ use crate::support::cluster::Database;
 
 mod abandoned_transactions;
 mod activity_log;
+mod deadlines;
 mod durability;
 mod erasure;
 mod job_order;

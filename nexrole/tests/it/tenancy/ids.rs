@@ -21,7 +21,9 @@ use shared::{
         delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
         entitlement::{
             diff::{RoleEntitlement, Transition},
+            given::Terms,
             mapping::Sold,
+            policy::{Policy, Rule},
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
@@ -30,8 +32,8 @@ use shared::{
     },
     ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates, guild_roles,
-        guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
+        guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         members, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
@@ -141,14 +143,14 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 80;
+const CALLS: u32 = 87;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 29] = [
+const OWNERS: [u32; 35] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78,
+    76, 77, 78, 80, 81, 82, 83, 85, 86,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 19] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59];
+const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -300,6 +302,21 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         77 => said!(role_grants::taken_at(tenant, user, role)),
         78 => said!(stripe_connections::disconnect(tenant, connection)),
         79 => said!(stripe_sync::read_again_at(tenant, &leased, shared::clock::Timestamp::UNIX_EPOCH)),
+        80 => said!(access_given::lock_live(tenant, &[user], role, &SourceRef::by_hand())),
+        81 => {
+            let (terms, source) = (Terms { reason: None, until: None }, SourceRef::by_hand());
+            let to = [user];
+            let news = access_given::give(tenant, &to, role, &source, &terms, "x");
+            said!(async { news.await.map(|to| to.len()) })
+        }
+        82 => said!(access_given::end(tenant, user, role, &SourceRef::by_hand(), "x")),
+        83 => said!(access_given::reasons(tenant, user, role)),
+        84 => said!(access_given::end_over(tenant, 9)),
+        85 => said!(role_mappings::policy(tenant, &Sold::Price(item.price), role)),
+        86 => {
+            let strict = Policy { trialing: Rule::Remove, ..Policy::DEFAULT };
+            said!(role_mappings::set_policy(tenant, &Sold::Price(item.price), role, strict))
+        }
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

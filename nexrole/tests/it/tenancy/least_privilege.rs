@@ -35,6 +35,73 @@ async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
 }
 
 #[tokio::test]
+async fn an_owner_gives_by_hand_and_makes_no_purchase() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let insert = |kind: &str, object: &str| {
+        format!(
+            "INSERT INTO access_sources (guild_id, user_id, role_id, kind, source_id, state, evidence, stripe_object)
+             VALUES (1, 7, 7, '{kind}', 'x', 'live', 'x', {object})"
+        )
+    };
+    for (kind, object, expected) in [
+        ("manual", "NULL", Ok(1)),
+        ("import", "NULL", Ok(1)),
+        ("seat", "NULL", Err("42501".to_owned())),
+        ("stripe", "'subscription'", Err("42501".to_owned())),
+    ] {
+        assert_eq!(as_role(&mut db, "nexrole_owner", &insert(kind, object)).await, expected, "{kind}");
+    }
+    for role in ["nexrole_bot", "nexrole_operator", "nexrole_worker", "nexrole_ingest"] {
+        let refused = as_role(&mut db, role, &insert("manual", "NULL")).await;
+        assert_eq!(refused, Err("42501".to_owned()), "{role}");
+    }
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn the_bot_ends_what_is_over_and_nothing_that_was_bought() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for (role, kind, state, valid_until) in [
+        (11, "manual", "live", "now() - interval '1 s'"),
+        (12, "manual", "live", "now() + interval '1 h'"),
+        (13, "manual", "live", "NULL"),
+        (14, "manual", "ended", "NULL"),
+        (15, "seat", "live", "now() - interval '1 s'"),
+    ] {
+        let row = format!(
+            "INSERT INTO access_sources (guild_id, user_id, role_id, kind, source_id, state, evidence, valid_until, stripe_object)
+             VALUES (1, 7, {role}, '{kind}', 'x', '{state}', 'x', {valid_until}, NULL)"
+        );
+        run(&mut db, &row).await.unwrap();
+    }
+    run(&mut db, "UPDATE access_sources SET valid_until = now() - interval '1 s' WHERE kind = 'stripe'")
+        .await
+        .unwrap();
+    let refused = || Err("42501".to_owned());
+    for (state, rows, expected) in [
+        ("ended", "role_id IN (11, 15)", Ok(2)),
+        ("ended", "role_id = 12", refused()),
+        ("ended", "role_id = 13", refused()),
+        ("ended", "kind = 'stripe'", refused()),
+        // What has ended does not begin again.
+        ("live", "role_id = 14", Ok(0)),
+    ] {
+        let change = format!("UPDATE access_sources SET state = '{state}' WHERE {rows}");
+        assert_eq!(as_role(&mut db, "nexrole_bot", &change).await, expected, "{change}");
+        assert_eq!(as_role(&mut db, "nexrole_worker", &change).await, refused(), "{change}");
+    }
+    let longer = "UPDATE access_sources SET valid_until = 'infinity'";
+    assert_eq!(as_role(&mut db, "nexrole_bot", longer).await, refused());
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
 async fn what_faces_the_internet_neither_reads_nor_changes_a_sealed_key() {
     let database = Database::create().await;
     furnish(&database, 1, 1000).await;

@@ -3,7 +3,9 @@
 pub mod diff;
 pub mod evaluate;
 pub mod facts;
+pub mod given;
 pub mod mapping;
+pub mod member_list;
 pub mod policy;
 pub mod source;
 

@@ -4,6 +4,8 @@
 
 use serde::{Deserialize, Serialize};
 
+pub mod words;
+
 use super::facts::Facts;
 use crate::domain::billing::subscription::{CollectionPause, PauseCause, SubscriptionStatus};
 

@@ -18,6 +18,16 @@ pub enum SourceRef {
 }
 
 impl SourceRef {
+    /// The owner's word: one for each role of a member, however often it is given.
+    pub fn by_hand() -> Self {
+        Self::Manual { id: "owner".to_owned() }
+    }
+
+    /// A list of who had a role before us: one for each role of a member, however often it is imported.
+    pub fn of_import() -> Self {
+        Self::Import { id: "list".to_owned() }
+    }
+
     /// `stripe`, `manual`, `import` or `seat`.
     pub fn kind(&self) -> &'static str {
         match self {

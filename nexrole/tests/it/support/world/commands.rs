@@ -12,7 +12,7 @@ use shared::{
     domain::entitlement::mapping::Sold,
     ids::{GuildId, RoleId},
 };
-use tokio::process::Command;
+use tokio::{io::AsyncWriteExt as _, process::Command};
 
 use super::{Fan, World};
 
@@ -32,6 +32,21 @@ impl World {
     /// Runs one of nexrole's own commands; stdout, or stderr of a failure.
     pub(crate) async fn nexrole(&self, arguments: &[&str]) -> Result<String, String> {
         let output = self.run(arguments).await;
+        if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
+    }
+
+    /// The same of a command about the world's server that reads stdin: `--guild` is added.
+    pub(crate) async fn of_guild_reading(&self, arguments: &[&str], stdin: String) -> Result<String, String> {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_nexrole"));
+        command.args(arguments).args(["--guild", &self.guild.to_string()]).current_dir(std::env::temp_dir());
+        command.env("DATABASE_URL", self.database_url());
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().expect("nexrole starts");
+        let mut pipe = child.stdin.take().expect("it is piped");
+        // It may refuse its arguments, and not read at all.
+        let fed = tokio::spawn(async move { drop(pipe.write_all(stdin.as_bytes()).await) });
+        let output = child.wait_with_output().await.expect("nexrole ends");
+        fed.await.expect("no panic");
         if output.status.success() { Ok(text(output.stdout)) } else { Err(text(output.stderr)) }
     }
 

@@ -339,6 +339,11 @@ impl World {
         self.number("SELECT count(*) FROM role_mappings").await
     }
 
+    /// How many mappings have a policy of their own.
+    pub(crate) async fn policies_set(&self) -> i64 {
+        self.number("SELECT count(*) FROM role_mappings WHERE policy IS NOT NULL").await
+    }
+
     /// Whether this holds of the guild's list of roles.
     pub(crate) async fn role_list_is(&self, fits: impl Fn(&RoleList) -> bool) -> bool {
         let lists: Vec<RoleList> = self

@@ -121,6 +121,12 @@ impl World {
         sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
     }
 
+    /// So many days pass for whatever was given for a while.
+    pub(crate) async fn given_for_days(&self, days: i32) {
+        let statement = "UPDATE access_sources SET valid_until = valid_until - make_interval(days => $1) WHERE kind <> 'stripe'";
+        sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
+    }
+
     /// So many days pass for whoever owes a payment: it was due so much earlier, and so is what follows from it.
     pub(crate) async fn unpaid_for_days(&self, days: i32) {
         for statement in [

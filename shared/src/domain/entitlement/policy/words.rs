@@ -1,0 +1,220 @@
+//! A policy in words. In: `past_due=7d trialing=remove canceled=default`. Out: [`Choices`], or everything that is wrong with them; and
+//! a policy as people are shown it.
+
+use std::{collections::BTreeMap, fmt};
+
+use super::{Policy, Rule};
+use crate::domain::entitlement::given::Days;
+
+macro_rules! states {
+    ($($state:ident),* $(,)?) => {
+        /// Every state: its word, as the column has it, too, and its rule.
+        const STATES: &[(&str, fn(&mut Policy) -> &mut Rule)] =
+            &[$((stringify!($state), |policy| &mut policy.$state)),*];
+    };
+}
+
+states![
+    trialing,
+    active,
+    past_due,
+    past_due_after_trial,
+    paused_by_final_failure,
+    paused_without_payment_method,
+    pause_requested,
+    paused_by_system,
+    unpaid,
+    incomplete,
+    incomplete_expired,
+    canceled,
+    collection_as_draft,
+    collection_uncollectible,
+    collection_void,
+    quantity_zero,
+];
+
+/// Those in which a payment is due, and since when is known: days are counted from there. In any other they would have no end.
+const WITH_DAYS: [&str; 2] = ["past_due", "past_due_after_trial"];
+
+const RULES: &str =
+    "keep, remove, period_end (to the end of the paid period), a number of days as 7d, default";
+
+/// As it is said: `keep`, `14d`, `period_end`, `remove`.
+impl fmt::Display for Rule {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Keep => f.write_str("keep"),
+            Self::KeepDays(days) => write!(f, "{days}d"),
+            Self::KeepToPeriodEnd => f.write_str("period_end"),
+            Self::Remove => f.write_str("remove"),
+        }
+    }
+}
+
+/// What an owner chooses, by state; `None`: the default.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Choices(BTreeMap<&'static str, Option<Rule>>);
+
+impl Choices {
+    /// `words`: each a pair `STATE=RULE`.
+    pub fn parse<T: AsRef<str>>(words: &[T]) -> Result<Self, BadChoices> {
+        let (mut choices, mut bad) = (BTreeMap::new(), Vec::new());
+        for word in words {
+            match pair(word.as_ref()) {
+                Ok((state, rule)) if choices.insert(state, rule).is_none() => {}
+                Ok((state, _)) => bad.push(BadChoice::Twice(state)),
+                Err(error) => bad.push(error),
+            }
+        }
+        if bad.is_empty() { Ok(Self(choices)) } else { Err(BadChoices(bad)) }
+    }
+}
+
+fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
+    let (state, rule) = word.split_once('=').ok_or_else(|| BadChoice::NoPair(word.to_owned()))?;
+    let (state, _) = STATES
+        .iter()
+        .find(|(known, _)| *known == state)
+        .ok_or_else(|| BadChoice::UnknownState(word.to_owned()))?;
+    let rule = match rule {
+        "default" => None,
+        "keep" => Some(Rule::Keep),
+        "remove" => Some(Rule::Remove),
+        "period_end" => Some(Rule::KeepToPeriodEnd),
+        days => match Days::parse(days) {
+            Ok(days) if WITH_DAYS.contains(state) => Some(Rule::KeepDays(days.get())),
+            Ok(_) => return Err(BadChoice::DaysOfNothing(word.to_owned())),
+            Err(_) => return Err(BadChoice::UnknownRule(word.to_owned())),
+        },
+    };
+    Ok((state, rule))
+}
+
+/// Why a word is no choice.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum BadChoice {
+    #[error("{0}: a choice is STATE=RULE")]
+    NoPair(String),
+    #[error("{0}: there is no such state")]
+    UnknownState(String),
+    #[error("{0}: there is no such rule")]
+    UnknownRule(String),
+    #[error("{0}: days are counted from a payment that failed, so only {with_days} have them", with_days = WITH_DAYS.join(" and "))]
+    DaysOfNothing(String),
+    #[error("{0} is there twice")]
+    Twice(&'static str),
+}
+
+/// All of them, and what can be said instead.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BadChoices(pub Vec<BadChoice>);
+
+impl fmt::Display for BadChoices {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for bad in &self.0 {
+            writeln!(f, "{bad}")?;
+        }
+        let states: Vec<_> = STATES.iter().map(|(state, _)| *state).collect();
+        write!(f, "States: {}.\nRules: {RULES}.", states.join(", "))
+    }
+}
+
+impl Policy {
+    /// The same, but for what was chosen.
+    #[must_use]
+    pub fn with(mut self, choices: &Choices) -> Self {
+        let mut default = Self::DEFAULT;
+        for (state, of) in STATES {
+            if let Some(choice) = choices.0.get(state) {
+                *of(&mut self) = choice.unwrap_or(*of(&mut default));
+            }
+        }
+        self
+    }
+
+    /// Each state with its rule, in the order in which people are shown them.
+    pub fn rules(mut self) -> Vec<(&'static str, Rule)> {
+        STATES.iter().map(|(state, of)| (*state, *of(&mut self))).collect()
+    }
+
+    /// What is not the default: what the column has.
+    pub fn overrides(self) -> BTreeMap<&'static str, Rule> {
+        let rules = self.rules().into_iter().zip(Self::DEFAULT.rules());
+        rules.filter(|((_, rule), (_, default))| rule != default).map(|(rule, _)| rule).collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_state_has_its_word() {
+        let as_json = serde_json::to_value(Policy::DEFAULT).unwrap();
+        let words: BTreeMap<_, _> = Policy::DEFAULT.rules().into_iter().collect();
+        assert_eq!(serde_json::to_value(&words).unwrap(), as_json);
+        assert_eq!(words.len(), STATES.len(), "none is there twice");
+    }
+
+    #[test]
+    fn choices_change_what_they_name() {
+        let words = ["past_due=7d", "trialing=remove", "pause_requested=period_end", "canceled=keep"];
+        let policy = Policy::DEFAULT.with(&Choices::parse(&words).unwrap());
+        let expected = Policy {
+            past_due: Rule::KeepDays(7),
+            trialing: Rule::Remove,
+            pause_requested: Rule::KeepToPeriodEnd,
+            canceled: Rule::Keep,
+            ..Policy::DEFAULT
+        };
+        assert_eq!(policy, expected);
+        let back =
+            policy.with(&Choices::parse(&["trialing=default", "canceled=remove", "past_due=14d"]).unwrap());
+        assert_eq!(back, Policy { pause_requested: Rule::KeepToPeriodEnd, ..Policy::DEFAULT });
+        assert_eq!(policy.with(&Choices::default()), policy);
+    }
+
+    #[test]
+    fn every_rule_that_is_shown_can_be_said() {
+        for rule in [Rule::Keep, Rule::KeepDays(14), Rule::KeepToPeriodEnd, Rule::Remove] {
+            let choices = Choices::parse(&[format!("past_due={rule}")]).unwrap();
+            assert_eq!(Policy::DEFAULT.with(&choices).past_due, rule);
+        }
+    }
+
+    #[test]
+    fn the_column_has_what_differs_and_is_read_as_it_was_written() {
+        assert!(Policy::DEFAULT.overrides().is_empty());
+        let policy = Policy { past_due: Rule::KeepDays(7), trialing: Rule::Remove, ..Policy::DEFAULT };
+        let written = serde_json::to_string(&policy.overrides()).unwrap();
+        assert_eq!(written, r#"{"past_due":{"keep_days":7},"trialing":"remove"}"#);
+        assert_eq!(serde_json::from_str::<Policy>(&written).unwrap(), policy);
+    }
+
+    #[test]
+    fn everything_that_is_wrong_is_said_at_once_with_what_can_be_said() {
+        let words = [
+            "past_due",
+            "late=keep",
+            "active=maybe",
+            "past_due=0d",
+            "canceled=7d",
+            "unpaid=keep",
+            "unpaid=remove",
+            "=",
+            "",
+        ];
+        insta::assert_snapshot!(Choices::parse(&words).unwrap_err(), @r"
+        past_due: a choice is STATE=RULE
+        late=keep: there is no such state
+        active=maybe: there is no such rule
+        past_due=0d: there is no such rule
+        canceled=7d: days are counted from a payment that failed, so only past_due and past_due_after_trial have them
+        unpaid is there twice
+        =: there is no such state
+        : a choice is STATE=RULE
+        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero.
+        Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default.
+        ");
+    }
+}
