@@ -12,4 +12,5 @@ mod money;
 mod reads;
 mod scene;
 mod shapes;
+mod thin;
 mod time;

@@ -58,7 +58,7 @@ const LISTS: [(&str, &str); 19] = [
 
 impl Scene {
     /// Purchases of every mode, a refund and a dispute: at least one object of each kind.
-    async fn populated(self) -> Self {
+    pub(crate) async fn populated(self) -> Self {
         let (_, subscription) = self.quiet_subscription().await;
         let (_, found) = self.get(&format!("/subscriptions/{subscription}")).await;
         let monthly = found["items"]["data"][0]["price"]["id"].clone();

@@ -85,7 +85,8 @@ impl Control {
         self.0.tell(Method::POST, "/clock", &wish).await
     }
 
-    /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, ties_by_id?}`.
+    /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, upcoming_days?,
+    /// ties_by_id?, lost_cursor_status?}`.
     pub async fn set_settings(&self, settings: Value) -> anyhow::Result<()> {
         self.0.tell(Method::POST, "/settings", &settings).await
     }

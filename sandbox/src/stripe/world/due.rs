@@ -35,6 +35,7 @@ pub(crate) struct Move {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     TrialWillEnd,
+    InvoiceUpcoming,
     Cancels,
     TrialEnds,
     PeriodEnds,
@@ -85,6 +86,10 @@ impl World {
             }
             if matches!(status, "active" | "past_due") {
                 note(period_end(sub), Due::PeriodEnds, sub);
+                let goes_on = sub["cancel_at_period_end"] != true && sub["cancel_at"].is_null();
+                let notice = self.settings.upcoming_days.filter(|_| goes_on);
+                let at = period_end(sub).zip(notice).map(|(end, days)| end - days * DAY);
+                note(at, Due::InvoiceUpcoming, sub);
             }
             let late = sub["created"].as_i64().filter(|_| status == "incomplete");
             note(late.map(|at| at + FIRST_PAYMENT), Due::FirstPaymentLate, sub);
@@ -113,6 +118,7 @@ impl World {
                 self.emit("customer.subscription.trial_will_end", &sub, live, None);
                 Ok(())
             }
+            Due::InvoiceUpcoming => self.announce_invoice(id),
             Due::TrialEnds => self.end_trial(id),
             Due::Cancels => self.set_subscription(id, json!({ "status": "canceled" })),
             Due::PeriodEnds => self.end_period(id),

@@ -49,6 +49,8 @@ pub(crate) struct Settings {
     /// In which version events are rendered unless an endpoint has its own, and objects unless a call says which.
     pub(crate) api_version: String,
     pub(crate) dunning: Dunning,
+    /// How many days before a renewal `invoice.upcoming` is told; never if unset.
+    pub(crate) upcoming_days: Option<i64>,
     /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
     pub(crate) ties_by_id: bool,
     /// How a cursor on something that does not exist (any more) is answered, 404 or 400. Stripe answers 400 for ids in
@@ -61,6 +63,7 @@ impl Default for Settings {
         Self {
             api_version: objects::API_VERSION.to_owned(),
             dunning: Dunning::default(),
+            upcoming_days: None,
             ties_by_id: false,
             lost_cursor_status: 404,
         }
@@ -183,7 +186,7 @@ impl World {
             return;
         }
         let mut event = objects::event(self.birth(live), kind, object, before, &self.settings.api_version);
-        event["pending_webhooks"] = self.audience(&event).len().into();
+        event["pending_webhooks"] = self.expected(&event).into();
         match self.mode {
             Mode::Live => self.outbox.push(event.clone()),
             Mode::Hold => self.held.push(id_of(&event)),
