@@ -7,6 +7,7 @@ mod catalogue;
 mod delivery;
 mod endpoints;
 mod expansion;
+mod flexible;
 mod keys;
 mod money;
 mod reads;

@@ -30,6 +30,7 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .merge(payments::routes())
         .route("/subscriptions", post(subscribe))
         .route("/subscriptions/{id}", post(set_subscription).delete(cancel))
+        .route("/subscriptions/{id}/portal_cancel", post(portal_cancel))
         .route("/keys", post(create_key))
         .route("/keys/{key}", patch(change_key))
         .route("/clock", get(clock).post(move_clock))
@@ -61,6 +62,11 @@ async fn set_subscription(
     Json(change): Json<Value>,
 ) -> Answer {
     stripe.with(|world| world.set_subscription(&id, change))?;
+    Ok(created(id))
+}
+
+async fn portal_cancel(State(stripe): Shared, Path(id): Path<String>) -> Answer {
+    stripe.with(|world| world.cancel_in_portal(&id))?;
     Ok(created(id))
 }
 

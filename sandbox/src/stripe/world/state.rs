@@ -12,6 +12,7 @@ use super::payer::Payer;
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;
 use crate::stripe::kinds::Kind;
+use crate::stripe::objects::billing::BillingMode;
 use crate::stripe::objects::{self, Birth};
 use crate::stripe::records::{Attempt, Mode};
 
@@ -49,6 +50,8 @@ pub(crate) struct Settings {
     /// In which version events are rendered unless an endpoint has its own, and objects unless a call says which.
     pub(crate) api_version: String,
     pub(crate) dunning: Dunning,
+    /// Of new subscriptions that say nothing themselves.
+    pub(crate) billing_mode: BillingMode,
     /// How many days before a renewal `invoice.upcoming` is told; never if unset.
     pub(crate) upcoming_days: Option<i64>,
     /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
@@ -63,6 +66,7 @@ impl Default for Settings {
         Self {
             api_version: objects::API_VERSION.to_owned(),
             dunning: Dunning::default(),
+            billing_mode: BillingMode::default(),
             upcoming_days: None,
             ties_by_id: false,
             lost_cursor_status: 404,
