@@ -10,6 +10,7 @@ mod expansion;
 mod flexible;
 mod keys;
 mod money;
+mod pauses;
 mod reads;
 mod scene;
 mod shapes;

@@ -138,6 +138,9 @@ impl World {
     /// The subscription's status after its latest invoice: paid is active, unpaid falls behind.
     fn follow_invoice(&mut self, subscription: &str) -> Result<(), Refusal> {
         let object = self.find(Kind::Subscription, subscription)?;
+        if object["status"] == "paused" {
+            return self.follow_paused(subscription);
+        }
         let latest = object["latest_invoice"].as_str().unwrap_or_default();
         let invoice = self.find(Kind::Invoice, latest)?;
         let failed = invoice["attempt_count"] != 0 && invoice["status"] == "open";

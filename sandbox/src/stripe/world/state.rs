@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::clock::{Clock, Dunning};
 use super::endpoint::{Endpoint, Signing};
 use super::key::Key;
+use super::pauses::{PauseOnFailure, ResumeOn};
 use super::payer::Payer;
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;
@@ -26,6 +27,8 @@ pub(crate) struct World {
     pub(crate) lines: HashMap<String, Vec<Value>>,
     /// How customers pay; those who are not here just do.
     pub(super) payers: HashMap<String, Payer>,
+    /// Invoices by which a paused subscription is to go on.
+    pub(super) resumptions: HashMap<String, ResumeOn>,
     /// Nothing that happens now is told.
     pub(super) quiet: bool,
     pub(crate) keys: HashMap<String, Key>,
@@ -50,6 +53,9 @@ pub(crate) struct Settings {
     /// In which version events are rendered unless an endpoint has its own, and objects unless a call says which.
     pub(crate) api_version: String,
     pub(crate) dunning: Dunning,
+    pub(crate) pause_on_failure: PauseOnFailure,
+    /// Whether paying the invoice that paused a subscription resumes it.
+    pub(crate) resume_when_paid: bool,
     /// Of new subscriptions that say nothing themselves.
     pub(crate) billing_mode: BillingMode,
     /// How many days before a renewal `invoice.upcoming` is told; never if unset.
@@ -66,6 +72,8 @@ impl Default for Settings {
         Self {
             api_version: objects::API_VERSION.to_owned(),
             dunning: Dunning::default(),
+            pause_on_failure: PauseOnFailure::default(),
+            resume_when_paid: true,
             billing_mode: BillingMode::default(),
             upcoming_days: None,
             ties_by_id: false,
@@ -97,6 +105,7 @@ impl World {
             shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
             lines: HashMap::new(),
             payers: HashMap::new(),
+            resumptions: HashMap::new(),
             quiet: false,
             keys: [Key::initial()].map(|key| (key.text.clone(), key)).into(),
             attempts: Vec::new(),

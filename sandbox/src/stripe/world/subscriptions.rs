@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::pauses::forget_pause;
 use super::payer::Payer;
 use super::state::{Change, World, id_of};
 use crate::refusal::Refusal;
@@ -119,6 +120,9 @@ impl World {
             for item in subscription["items"]["data"].as_array_mut().into_iter().flatten() {
                 item["current_period_end"] = period_end.clone();
             }
+        }
+        if let Some(gone) = forget_pause(subscription) {
+            changed.before["status_details"] = gone;
         }
         let ends = !was_over && over(subscription);
         if ends {
