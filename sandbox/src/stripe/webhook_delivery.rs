@@ -62,8 +62,8 @@ impl Stripe {
         let signature = self.with(|world| world.signature(endpoint, &body));
         let outcome = self.post(&endpoint.url, body, signature).await;
         let attempt = Attempt {
-            event: id_of(event),
-            event_type: event["type"].as_str().unwrap_or_default().to_owned(),
+            event: endpoint.id_of(event),
+            event_type: endpoint.type_of(event),
             endpoint: endpoint.id.clone(),
             status: outcome.as_ref().ok().map(|delivery| delivery.status),
             error: outcome.as_ref().err().map(ToString::to_string),
@@ -73,7 +73,7 @@ impl Stripe {
         self.with(|world| {
             world.attempts.push(attempt);
             if accepted(&delivery) {
-                world.delivered(&id_of(event), &endpoint.id);
+                world.delivered(&id_of(event), endpoint);
             }
         });
         delivery

@@ -11,7 +11,7 @@ fn signatures(header: &str) -> Vec<&str> {
 }
 
 /// Stripe's rule, written down a second time: HMAC-SHA256 of `t.body` with the secret as text.
-fn signed_by(received: &Received, secret: &str) -> bool {
+pub(crate) fn signed_by(received: &Received, secret: &str) -> bool {
     let t = received.signature.split(',').find_map(|pair| pair.strip_prefix("t=")).unwrap();
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).unwrap();
     mac.update(&[t.as_bytes(), b".", &received.body].concat());

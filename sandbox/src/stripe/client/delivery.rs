@@ -55,7 +55,8 @@ impl Control {
         self.0.tell(Method::POST, "/webhook", &json!({ "url": url, "secret": secret })).await
     }
 
-    /// Another endpoint: `{url, secret?, enabled_events?, api_version?, livemode?}`. Answers its id and its secret.
+    /// Another endpoint: `{url, secret?, enabled_events?, api_version?, livemode?, event_payload?}`. Answers its id and its
+    /// secret. With `event_payload: "thin"` it is told thin events, and its `enabled_events` begin with `v1.`.
     pub async fn create_webhook_endpoint(&self, wish: Value) -> anyhow::Result<(String, String)> {
         let created: Value = self.post("/webhook_endpoints", &wish).await?;
         let text = |key: &str| created[key].as_str().map(ToOwned::to_owned).context("an incomplete answer");

@@ -59,7 +59,7 @@ impl Control {
         self.subscribe_with(json!({ "customer": customer, "prices": [price] })).await
     }
 
-    /// A subscription from `{customer, prices, status?, metadata?, items_empty?}`.
+    /// A subscription from `{customer, prices, status?, metadata?, items_empty?, billing_mode?}`.
     pub async fn subscribe_with(&self, wish: Value) -> anyhow::Result<String> {
         self.create("/subscriptions", &wish).await
     }
@@ -74,6 +74,25 @@ impl Control {
         self.0.tell(Method::DELETE, &format!("/subscriptions/{id}"), &Value::Null).await
     }
 
+    /// The customer cancels in the portal, at the end of what is paid: `cancel_at` is set, and `cancel_at_period_end` stays
+    /// false unless the subscription is classic; causes `customer.subscription.updated`.
+    pub async fn portal_cancel(&self, id: &str) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/subscriptions/{id}/portal_cancel"), &Value::Null).await
+    }
+
+    /// Pauses a subscription; the cause is `pause_requested`, `first_payment_failure`, `final_payment_failure`,
+    /// `trial_end_without_payment_method` or `system`. Causes `customer.subscription.updated` and `….paused`.
+    pub async fn pause(&self, id: &str, cause: &str) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/subscriptions/{id}/pause"), &json!({ "cause": cause })).await
+    }
+
+    /// Bills a paused subscription anew. With `resume_on_payment_attempt` the invoice waits to be stepped: paid it is active,
+    /// failed it is past due for good; with `resume_on_payment_success` it is tried now and stays paused until paid.
+    pub async fn resume(&self, id: &str, behaviour: &str) -> anyhow::Result<()> {
+        let order = json!({ "payment_behavior": behaviour });
+        self.0.tell(Method::POST, &format!("/subscriptions/{id}/resume"), &order).await
+    }
+
     /// The sandbox's time.
     pub async fn now(&self) -> anyhow::Result<i64> {
         let clock: Value = self.0.get("/clock").await?;
@@ -85,7 +104,8 @@ impl Control {
         self.0.tell(Method::POST, "/clock", &wish).await
     }
 
-    /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, ties_by_id?}`.
+    /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, pause_on_failure?,
+    /// resume_when_paid?, billing_mode?, upcoming_days?, ties_by_id?, lost_cursor_status?}`.
     pub async fn set_settings(&self, settings: Value) -> anyhow::Result<()> {
         self.0.tell(Method::POST, "/settings", &settings).await
     }

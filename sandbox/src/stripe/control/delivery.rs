@@ -105,14 +105,16 @@ impl Parcel {
     }
 }
 
-/// One parcel per endpoint that wants the event.
+/// One parcel per endpoint that wants the event; the id of a thin twin means only those that are told of that.
 fn parcels(world: &World, id: &str) -> Result<Vec<Parcel>, Refusal> {
-    let event = world.shelf(Kind::Event).get(id).ok_or_else(|| Refusal::missing(format!("event: {id}")))?;
+    let event = world.event(id).ok_or_else(|| Refusal::missing(format!("event: {id}")))?;
+    let twin = id_of(event) != id;
     let pack = |endpoint: Endpoint| {
         let body = world.body_for(&endpoint, event);
         Parcel { event: event.clone(), endpoint, body }
     };
-    let parcels: Vec<Parcel> = world.audience(event).into_iter().map(pack).collect();
+    let told = world.audience(event).into_iter().filter(|endpoint| !twin || endpoint.id_of(event) == id);
+    let parcels: Vec<Parcel> = told.map(pack).collect();
     if parcels.is_empty() { Err(no_endpoint()) } else { Ok(parcels) }
 }
 

@@ -11,11 +11,13 @@ use std::sync::Arc;
 use axum::extract::{Path, State};
 use axum::routing::{get, patch, post};
 use axum::{Json, Router};
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::state::Stripe;
 use super::world::due::Move;
 use super::world::keys::{KeyChange, NewKey};
+use super::world::pauses::{PauseCause, ResumeOn};
 use super::world::versions;
 use super::world::{NewCustomer, NewSubscription, Settings};
 use crate::refusal::Refusal;
@@ -30,6 +32,9 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .merge(payments::routes())
         .route("/subscriptions", post(subscribe))
         .route("/subscriptions/{id}", post(set_subscription).delete(cancel))
+        .route("/subscriptions/{id}/portal_cancel", post(portal_cancel))
+        .route("/subscriptions/{id}/pause", post(pause))
+        .route("/subscriptions/{id}/resume", post(resume))
         .route("/keys", post(create_key))
         .route("/keys/{key}", patch(change_key))
         .route("/clock", get(clock).post(move_clock))
@@ -61,6 +66,33 @@ async fn set_subscription(
     Json(change): Json<Value>,
 ) -> Answer {
     stripe.with(|world| world.set_subscription(&id, change))?;
+    Ok(created(id))
+}
+
+async fn portal_cancel(State(stripe): Shared, Path(id): Path<String>) -> Answer {
+    stripe.with(|world| world.cancel_in_portal(&id))?;
+    Ok(created(id))
+}
+
+#[derive(Deserialize)]
+struct Pause {
+    #[serde(default)]
+    cause: PauseCause,
+}
+
+async fn pause(State(stripe): Shared, Path(id): Path<String>, Json(order): Json<Pause>) -> Answer {
+    stripe.with(|world| world.pause(&id, order.cause))?;
+    Ok(created(id))
+}
+
+#[derive(Deserialize)]
+struct Resume {
+    #[serde(default)]
+    payment_behavior: ResumeOn,
+}
+
+async fn resume(State(stripe): Shared, Path(id): Path<String>, Json(order): Json<Resume>) -> Answer {
+    stripe.with(|world| world.resume(&id, order.payment_behavior))?;
     Ok(created(id))
 }
 

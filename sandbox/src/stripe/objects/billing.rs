@@ -1,5 +1,6 @@
 //! Subscriptions and invoices. In: who pays for which prices. Out: their objects, and when a period ends.
 
+use serde::Deserialize;
 use serde_json::{Map, Value, json};
 use time::{Date, Month, OffsetDateTime};
 
@@ -37,7 +38,7 @@ fn months_later(from: i64, count: i64) -> i64 {
 pub(crate) fn items(birth: Birth, subscription: &str, prices: &[Value]) -> Value {
     let items = prices.iter().map(|price| {
         json!({
-            "id": fresh_id("si"), "object": "subscription_item", "billing_thresholds": null, "created": birth.now,
+            "id": fresh_id("si"), "object": "subscription_item", "billing_thresholds": null, "created": birth.now, "current_trial": null,
             "current_period_end": later(birth.now, &price["recurring"]), "current_period_start": birth.now, "discounts": [],
             "metadata": {}, "plan": plan(price), "price": price, "quantity": 1,
             "subscription": subscription, "tax_rates": [],
@@ -45,6 +46,24 @@ pub(crate) fn items(birth: Birth, subscription: &str, prices: &[Value]) -> Value
     });
     let url = format!("/v1/subscription_items?subscription={subscription}");
     list(&url, items.collect(), false)
+}
+
+/// How Stripe computes what a subscription owes; since 2025-09-30 flexible unless the owner says otherwise.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum BillingMode {
+    Classic,
+    #[default]
+    Flexible,
+}
+
+pub(crate) fn billing_mode(mode: BillingMode) -> Value {
+    match mode {
+        BillingMode::Classic => json!({ "type": "classic", "flexible": null }),
+        BillingMode::Flexible => {
+            json!({ "type": "flexible", "flexible": { "proration_discounts": "included" } })
+        }
+    }
 }
 
 pub(crate) fn subscription(
@@ -59,7 +78,7 @@ pub(crate) fn subscription(
         "id": id, "object": "subscription", "application": null, "application_fee_percent": null,
         "automatic_tax": { "disabled_reason": null, "enabled": false, "liability": null },
         "billing_cycle_anchor": birth.now, "billing_cycle_anchor_config": null,
-        "billing_mode": { "type": "classic", "flexible": null }, "billing_schedules": [],
+        "billing_mode": billing_mode(BillingMode::Flexible), "billing_schedules": [],
         "billing_thresholds": null, "cancel_at": null, "cancel_at_period_end": false, "canceled_at": null,
         "cancellation_details": { "comment": null, "feedback": null, "reason": null },
         "collection_method": "charge_automatically", "created": birth.now,

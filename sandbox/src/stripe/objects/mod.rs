@@ -6,11 +6,12 @@ pub(crate) mod billing;
 pub(crate) mod catalogue;
 pub(crate) mod checkout;
 pub(crate) mod payment;
+pub(crate) mod thin;
 
 use serde_json::{Map, Value, json};
 
 /// The API version all objects and events are written in.
-pub(crate) const API_VERSION: &str = "2026-09-30.endive";
+pub(crate) const API_VERSION: &str = "2026-10-28.endive";
 
 /// The account behind every key.
 pub(crate) const ACCOUNT_ID: &str = "acct_1SandboxNexrole";

@@ -5,6 +5,7 @@ use serde_json::{Value, json};
 
 use super::clock::{Clock, Dunning, period_end};
 use super::invoices::InvoiceStep;
+use super::pauses::{PauseCause, PauseOnFailure, mark_paused};
 use super::payer::Payer;
 use super::state::{World, id_of};
 use crate::clock;
@@ -35,12 +36,14 @@ pub(crate) struct Move {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     TrialWillEnd,
+    InvoiceUpcoming,
     Cancels,
     TrialEnds,
     PeriodEnds,
     CollectionResumes,
     FirstPaymentLate,
     PaymentRetried,
+    ResumptionLapses,
     SessionExpires,
 }
 
@@ -85,6 +88,10 @@ impl World {
             }
             if matches!(status, "active" | "past_due") {
                 note(period_end(sub), Due::PeriodEnds, sub);
+                let goes_on = sub["cancel_at_period_end"] != true && sub["cancel_at"].is_null();
+                let notice = self.settings.upcoming_days.filter(|_| goes_on);
+                let at = period_end(sub).zip(notice).map(|(end, days)| end - days * DAY);
+                note(at, Due::InvoiceUpcoming, sub);
             }
             let late = sub["created"].as_i64().filter(|_| status == "incomplete");
             note(late.map(|at| at + FIRST_PAYMENT), Due::FirstPaymentLate, sub);
@@ -92,6 +99,7 @@ impl World {
         for invoice in self.shelf(Kind::Invoice).oldest_first().filter(|invoice| invoice["status"] == "open")
         {
             note(invoice["next_payment_attempt"].as_i64(), Due::PaymentRetried, invoice);
+            note(self.resumption_lapses(invoice), Due::ResumptionLapses, invoice);
         }
         for session in
             self.shelf(Kind::CheckoutSession).oldest_first().filter(|session| session["status"] == "open")
@@ -113,12 +121,14 @@ impl World {
                 self.emit("customer.subscription.trial_will_end", &sub, live, None);
                 Ok(())
             }
+            Due::InvoiceUpcoming => self.announce_invoice(id),
             Due::TrialEnds => self.end_trial(id),
             Due::Cancels => self.set_subscription(id, json!({ "status": "canceled" })),
             Due::PeriodEnds => self.end_period(id),
             Due::CollectionResumes => self.set_subscription(id, json!({ "pause_collection": null })),
             Due::FirstPaymentLate => self.set_subscription(id, json!({ "status": "incomplete_expired" })),
             Due::PaymentRetried => self.retry(id),
+            Due::ResumptionLapses => self.step_invoice(id, InvoiceStep::Void),
             Due::SessionExpires => self.expire_session(id),
         }
     }
@@ -136,13 +146,7 @@ impl World {
                 self.set_subscription(id, json!({ "status": "canceled" }))
             }
             Some("cancel") if unpaid => self.set_subscription(id, json!({ "status": "canceled" })),
-            Some("pause") if unpaid => {
-                self.set_subscription(id, json!({ "status": "paused" }))?;
-                let (sub, live) =
-                    (self.find(Kind::Subscription, id)?.clone(), self.live(Kind::Subscription, id)?);
-                self.emit("customer.subscription.paused", &sub, live, None);
-                Ok(())
-            }
+            Some("pause") if unpaid => self.pause(id, PauseCause::TrialEndWithoutPaymentMethod),
             _ => self.renew(id),
         }
     }
@@ -181,9 +185,13 @@ impl World {
         if before["status"] != "past_due" {
             sub["status"] = status.into();
         }
+        let pauses = status == "past_due" && self.pauses_on(PauseOnFailure::First, &sub);
+        if pauses {
+            mark_paused(&mut sub, PauseCause::FirstPaymentFailure, now);
+        }
         self.put(Kind::Subscription, &sub);
         self.tell_update(&before, &sub);
-        Ok(())
+        if pauses { self.tell_pause(id) } else { Ok(()) }
     }
 
     /// Another attempt; after the last one the owner's choice decides.
@@ -201,14 +209,27 @@ impl World {
         invoice["next_payment_attempt"] = Value::Null;
         let sub =
             invoice["parent"]["subscription_details"]["subscription"].as_str().unwrap_or_default().to_owned();
+        let subscription = self.find(Kind::Subscription, &sub)?;
+        // The dunning of a paused one is over, and it stays paused.
+        if subscription["status"] == "paused" {
+            return Ok(());
+        }
         match self.settings.dunning {
+            _ if self.pauses_on(PauseOnFailure::Final, subscription) => {
+                self.pause(&sub, PauseCause::FinalPaymentFailure)
+            }
+            // One that the owner wants to pause, and that cannot.
+            _ if self.settings.pause_on_failure == PauseOnFailure::Final => {
+                self.set_subscription(&sub, json!({ "status": "canceled" }))
+            }
             Dunning::Cancel => self.set_subscription(&sub, json!({ "status": "canceled" })),
             Dunning::Unpaid => self.set_subscription(&sub, json!({ "status": "unpaid" })),
             Dunning::PastDue => Ok(()),
         }
     }
 
-    fn tell_update(&mut self, before: &Value, after: &Value) {
+    /// One `customer.subscription.updated` for all that changed.
+    pub(super) fn tell_update(&mut self, before: &Value, after: &Value) {
         let live = self.shelf(Kind::Subscription).is_live(&id_of(after));
         let changed =
             before.as_object().into_iter().flatten().filter(|(key, old)| after[key.as_str()] != **old);

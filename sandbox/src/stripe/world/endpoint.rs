@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_json::Value;
 
+use crate::stripe::objects::thin;
+
 /// Where events go.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoint {
@@ -17,6 +19,18 @@ pub(crate) struct Endpoint {
     /// Of which mode events are; both if unset.
     pub(super) live: Option<bool>,
     pub(super) enabled: bool,
+    pub(crate) payload: Payload,
+}
+
+/// What an endpoint is told of an event.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(crate) enum Payload {
+    /// The object as it was, rendered for the endpoint's version.
+    #[default]
+    Snapshot,
+    /// The object's name; its types begin with `v1.`.
+    Thin,
 }
 
 /// Which time signatures carry.
@@ -40,13 +54,30 @@ impl Endpoint {
             api_version: None,
             live: None,
             enabled: true,
+            payload: Payload::Snapshot,
         }
     }
 
     pub(super) fn wants(&self, event: &Value) -> bool {
-        let kind = event["type"].as_str().unwrap_or_default();
-        let named = self.enabled_events.iter().any(|wanted| wanted == "*" || wanted == kind);
+        let kind = self.type_of(event);
+        let named = self.enabled_events.iter().any(|wanted| wanted == "*" || *wanted == kind);
         self.enabled && named && self.live.is_none_or(|live| event["livemode"] == live)
+    }
+
+    /// The id of an event as this endpoint is told it.
+    pub(crate) fn id_of(&self, event: &Value) -> String {
+        match self.payload {
+            Payload::Snapshot => super::state::id_of(event),
+            Payload::Thin => thin::id(event),
+        }
+    }
+
+    /// The type of an event as this endpoint is told it.
+    pub(crate) fn type_of(&self, event: &Value) -> String {
+        match self.payload {
+            Payload::Snapshot => event["type"].as_str().unwrap_or_default().to_owned(),
+            Payload::Thin => thin::type_of(event),
+        }
     }
 }
 

@@ -3,13 +3,13 @@
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::endpoint::{Endpoint, everything};
+use super::endpoint::{Endpoint, Payload, everything};
 use super::state::{World, id_of};
 use super::versions;
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
-use crate::stripe::objects::{self, fresh_id};
+use crate::stripe::objects::{self, fresh_id, thin};
 use crate::stripe::sign;
 
 /// What a test says about a new endpoint.
@@ -22,6 +22,8 @@ pub(crate) struct NewEndpoint {
     api_version: Option<String>,
     #[serde(default)]
     livemode: bool,
+    #[serde(default)]
+    event_payload: Payload,
 }
 
 /// What a test changes about an endpoint.
@@ -60,10 +62,23 @@ impl World {
             versions::known(version).ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
         }
         let birth = self.birth(wish.livemode);
-        let object =
-            objects::webhook_endpoint(birth, &wish.url, &wish.enabled_events, wish.api_version.as_deref());
-        let id = id_of(&object);
-        self.shelf_mut(Kind::WebhookEndpoint).add(object, birth.live);
+        let id = match wish.event_payload {
+            Payload::Snapshot => {
+                let version = wish.api_version.as_deref();
+                let object = objects::webhook_endpoint(birth, &wish.url, &wish.enabled_events, version);
+                let id = id_of(&object);
+                self.shelf_mut(Kind::WebhookEndpoint).add(object, birth.live);
+                id
+            }
+            // An event destination of the second API, which the first does not list.
+            Payload::Thin => {
+                let is_thin = |kind: &String| kind == "*" || kind.starts_with("v1.");
+                if !wish.enabled_events.iter().all(is_thin) || wish.api_version.is_some() {
+                    return Err(Refusal::malformed("thin: enabled_events * or v1.…, and no api_version"));
+                }
+                fresh_id(if birth.live { "ed" } else { "ed_test" })
+            }
+        };
         let secret = wish.secret.unwrap_or_else(fresh_secret);
         self.endpoints.push(Endpoint {
             id: id.clone(),
@@ -73,6 +88,7 @@ impl World {
             api_version: wish.api_version,
             live: Some(birth.live),
             enabled: true,
+            payload: wish.event_payload,
         });
         Ok((id, secret))
     }
@@ -127,9 +143,18 @@ impl World {
         self.endpoints.iter().filter(|endpoint| endpoint.wants(event)).cloned().collect()
     }
 
+    /// An event by its id or by that of its thin twin.
+    pub(crate) fn event(&self, id: &str) -> Option<&Value> {
+        let events = self.shelf(Kind::Event);
+        events.get(id).or_else(|| events.oldest_first().find(|event| thin::id(event) == id))
+    }
+
     /// An event as an endpoint sees it, pretty-printed like the real ones, so that a receiver that re-serialises
     /// before verifying fails here.
     pub(crate) fn body_for(&self, endpoint: &Endpoint, event: &Value) -> Vec<u8> {
+        if endpoint.payload == Payload::Thin {
+            return serde_json::to_vec_pretty(&thin::notification(event)).unwrap_or_default();
+        }
         let mut event = event.clone();
         if let Some(version) = &endpoint.api_version {
             event["api_version"] = version.as_str().into();
@@ -144,9 +169,15 @@ impl World {
         sign::header(&endpoint.secrets, now + self.signing.skew_seconds, body)
     }
 
+    /// How many endpoints are to take an event itself, not its thin twin.
+    pub(super) fn expected(&self, event: &Value) -> usize {
+        self.audience(event).iter().filter(|endpoint| endpoint.payload == Payload::Snapshot).count()
+    }
+
     /// Notes that an endpoint took an event; a second copy counts no more.
-    pub(crate) fn delivered(&mut self, event: &str, endpoint: &str) {
-        if self.taken.insert((event.to_owned(), endpoint.to_owned()))
+    pub(crate) fn delivered(&mut self, event: &str, endpoint: &Endpoint) {
+        if endpoint.payload == Payload::Snapshot
+            && self.taken.insert((event.to_owned(), endpoint.id.clone()))
             && let Some(event) = self.shelf_mut(Kind::Event).get_mut(event)
         {
             let pending = event["pending_webhooks"].as_i64().unwrap_or_default();

@@ -74,6 +74,22 @@ impl World {
         Ok(id)
     }
 
+    /// Tells of the invoice that a renewal will bring; until then it has no id.
+    pub(super) fn announce_invoice(&mut self, subscription: &str) -> Result<(), Refusal> {
+        let live = self.live(Kind::Subscription, subscription)?;
+        let subscription = self.find(Kind::Subscription, subscription)?;
+        let customer = self.find(Kind::Customer, subscription["customer"].as_str().unwrap_or_default())?;
+        let bill = Bill { customer, subscription, reason: "upcoming", free: false };
+        let mut invoice = objects::invoice(self.birth(live), &bill);
+        if let Some(fields) = invoice.as_object_mut() {
+            fields.retain(|field, _| !matches!(field.as_str(), "id" | "hosted_invoice_url" | "invoice_pdf"));
+        }
+        invoice["number"] = Value::Null;
+        invoice["status"] = "draft".into();
+        self.emit("invoice.upcoming", &invoice, live, None);
+        Ok(())
+    }
+
     /// Bills a running subscription out of turn.
     pub(crate) fn bill_now(&mut self, subscription: &str) -> Result<String, Refusal> {
         let customer = self.find(Kind::Subscription, subscription)?["customer"].clone();
@@ -122,6 +138,9 @@ impl World {
     /// The subscription's status after its latest invoice: paid is active, unpaid falls behind.
     fn follow_invoice(&mut self, subscription: &str) -> Result<(), Refusal> {
         let object = self.find(Kind::Subscription, subscription)?;
+        if object["status"] == "paused" {
+            return self.follow_paused(subscription);
+        }
         let latest = object["latest_invoice"].as_str().unwrap_or_default();
         let invoice = self.find(Kind::Invoice, latest)?;
         let failed = invoice["attempt_count"] != 0 && invoice["status"] == "open";

@@ -10,6 +10,7 @@ pub(super) mod endpoints;
 mod invoices;
 pub(super) mod key;
 pub(super) mod keys;
+pub(super) mod pauses;
 mod payer;
 mod payments;
 pub(super) mod reversals;

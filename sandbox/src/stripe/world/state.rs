@@ -8,10 +8,12 @@ use serde_json::{Map, Value, json};
 use super::clock::{Clock, Dunning};
 use super::endpoint::{Endpoint, Signing};
 use super::key::Key;
+use super::pauses::{PauseOnFailure, ResumeOn};
 use super::payer::Payer;
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;
 use crate::stripe::kinds::Kind;
+use crate::stripe::objects::billing::BillingMode;
 use crate::stripe::objects::{self, Birth};
 use crate::stripe::records::{Attempt, Mode};
 
@@ -25,6 +27,8 @@ pub(crate) struct World {
     pub(crate) lines: HashMap<String, Vec<Value>>,
     /// How customers pay; those who are not here just do.
     pub(super) payers: HashMap<String, Payer>,
+    /// Invoices by which a paused subscription is to go on.
+    pub(super) resumptions: HashMap<String, ResumeOn>,
     /// Nothing that happens now is told.
     pub(super) quiet: bool,
     pub(crate) keys: HashMap<String, Key>,
@@ -49,6 +53,13 @@ pub(crate) struct Settings {
     /// In which version events are rendered unless an endpoint has its own, and objects unless a call says which.
     pub(crate) api_version: String,
     pub(crate) dunning: Dunning,
+    pub(crate) pause_on_failure: PauseOnFailure,
+    /// Whether paying the invoice that paused a subscription resumes it.
+    pub(crate) resume_when_paid: bool,
+    /// Of new subscriptions that say nothing themselves.
+    pub(crate) billing_mode: BillingMode,
+    /// How many days before a renewal `invoice.upcoming` is told; never if unset.
+    pub(crate) upcoming_days: Option<i64>,
     /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
     pub(crate) ties_by_id: bool,
     /// How a cursor on something that does not exist (any more) is answered, 404 or 400. Stripe answers 400 for ids in
@@ -61,6 +72,10 @@ impl Default for Settings {
         Self {
             api_version: objects::API_VERSION.to_owned(),
             dunning: Dunning::default(),
+            pause_on_failure: PauseOnFailure::default(),
+            resume_when_paid: true,
+            billing_mode: BillingMode::default(),
+            upcoming_days: None,
             ties_by_id: false,
             lost_cursor_status: 404,
         }
@@ -90,6 +105,7 @@ impl World {
             shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
             lines: HashMap::new(),
             payers: HashMap::new(),
+            resumptions: HashMap::new(),
             quiet: false,
             keys: [Key::initial()].map(|key| (key.text.clone(), key)).into(),
             attempts: Vec::new(),
@@ -183,7 +199,7 @@ impl World {
             return;
         }
         let mut event = objects::event(self.birth(live), kind, object, before, &self.settings.api_version);
-        event["pending_webhooks"] = self.audience(&event).len().into();
+        event["pending_webhooks"] = self.expected(&event).into();
         match self.mode {
             Mode::Live => self.outbox.push(event.clone()),
             Mode::Hold => self.held.push(id_of(&event)),

@@ -3,11 +3,12 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
+use super::pauses::forget_pause;
 use super::payer::Payer;
 use super::state::{Change, World, id_of};
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
-use crate::stripe::objects::billing as objects;
+use crate::stripe::objects::billing::{self as objects, BillingMode};
 
 /// Days.
 const DEFAULT_TRIAL: i64 = 14;
@@ -26,6 +27,8 @@ pub(crate) struct NewSubscription {
     items_empty: bool,
     /// With `status: "trialing"`.
     trial_period_days: Option<i64>,
+    /// The account's unless said.
+    billing_mode: Option<BillingMode>,
 }
 
 impl World {
@@ -39,6 +42,8 @@ impl World {
         let prices = self.priced(if wish.items_empty { &[] } else { &wish.prices })?;
         let status = wish.status.as_deref().unwrap_or("active");
         let mut subscription = objects::subscription(birth, &wish.customer, status, &prices, &wish.metadata);
+        let mode = wish.billing_mode.unwrap_or(self.settings.billing_mode);
+        subscription["billing_mode"] = objects::billing_mode(mode);
         if status == "trialing" {
             try_out(&mut subscription, birth.now, wish.trial_period_days.unwrap_or(DEFAULT_TRIAL));
         }
@@ -76,6 +81,7 @@ impl World {
         let birth = self.birth(live);
         let status = if trial_days.is_some() { "trialing" } else { "active" };
         let mut subscription = objects::subscription(birth, customer, status, prices, metadata);
+        subscription["billing_mode"] = objects::billing_mode(self.settings.billing_mode);
         if let Some(days) = trial_days {
             try_out(&mut subscription, birth.now, days);
         }
@@ -115,6 +121,9 @@ impl World {
                 item["current_period_end"] = period_end.clone();
             }
         }
+        if let Some(gone) = forget_pause(subscription) {
+            changed.before["status_details"] = gone;
+        }
         let ends = !was_over && over(subscription);
         if ends {
             end(subscription, birth.now);
@@ -130,6 +139,26 @@ impl World {
         }
         Ok(())
     }
+}
+
+impl World {
+    /// The customer cancels in the portal: a flexible subscription ends at a time, a classic one with its period. The owner,
+    /// the API and disputes go on setting `cancel_at_period_end`.
+    pub(crate) fn cancel_in_portal(&mut self, id: &str) -> Result<(), Refusal> {
+        let subscription = self.find(Kind::Subscription, id)?;
+        let mut details = subscription["cancellation_details"].clone();
+        details["reason"] = "cancellation_requested".into();
+        let end = json!(end_of_period(Some(subscription)));
+        let change = match is_flexible(subscription) {
+            true => json!({ "cancel_at": end, "canceled_at": self.now(), "cancellation_details": details }),
+            false => json!({ "cancel_at_period_end": true, "cancellation_details": details }),
+        };
+        self.set_subscription(id, change)
+    }
+}
+
+pub(super) fn is_flexible(subscription: &Value) -> bool {
+    subscription["billing_mode"]["type"] == "flexible"
 }
 
 fn end_of_period(subscription: Option<&Value>) -> Option<i64> {

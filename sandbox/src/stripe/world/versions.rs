@@ -14,7 +14,9 @@ use crate::stripe::objects;
 type Step = (&'static str, fn(&World, &mut Map<String, Value>));
 
 /// The newest first, as they are undone.
-const STEPS: [Step; 4] = [
+const STEPS: [Step; 6] = [
+    ("2026-09-30", before_endive),
+    ("2026-03-25", before_dahlia),
     ("2025-09-30", before_clover),
     ("2025-03-31", before_basil),
     ("2022-11-15", with_refunds),
@@ -38,7 +40,7 @@ pub(crate) fn render(world: &World, version: &str, value: &mut Value) {
     let own = value["object"] == "event";
     let version =
         if own { value["api_version"].as_str().unwrap_or(version).to_owned() } else { version.to_owned() };
-    if version.as_str() >= "2025-09-30" && !own && !value.is_array() && value["object"] != "list" {
+    if version.as_str() >= STEPS[0].0 && !own && !value.is_array() && value["object"] != "list" {
         return;
     }
     match value {
@@ -71,6 +73,29 @@ fn before(version: &str, previous: &mut Value) {
 
 fn is(fields: &Map<String, Value>, object: &str) -> bool {
     fields.get("object").is_some_and(|kind| kind == object)
+}
+
+/// Pauses had no cause and items no trial offer.
+fn before_endive(_: &World, fields: &mut Map<String, Value>) {
+    if is(fields, "subscription") {
+        fields.remove("status_details");
+    }
+    if is(fields, "subscription_item") {
+        fields.remove("current_trial");
+    }
+}
+
+/// Checkout's pages had other names.
+fn before_dahlia(_: &World, fields: &mut Map<String, Value>) {
+    let old = match fields.get("ui_mode").and_then(Value::as_str) {
+        Some("hosted_page") => "hosted",
+        Some("embedded_page") => "embedded",
+        Some("elements") => "custom",
+        _ => return,
+    };
+    if is(fields, "checkout.session") {
+        fields.insert("ui_mode".to_owned(), old.into());
+    }
 }
 
 fn before_clover(_: &World, fields: &mut Map<String, Value>) {
