@@ -123,6 +123,10 @@ stripe_id! {
     EventId;
     /// `sub_…`
     SubscriptionId;
+    /// `in_…`
+    InvoiceId;
+    /// `cs_…`
+    CheckoutSessionId;
     /// `plink_…`
     PaymentLinkId;
 }

@@ -17,8 +17,12 @@ pub struct Object {
 pub enum ObjectKind {
     /// All that an account sells, as one object.
     Catalogue,
+    /// `cs_…`; read for the subscription that it began.
+    CheckoutSession,
     /// `cus_…`
     Customer,
+    /// `in_…`; read for the subscription that it bills.
+    Invoice,
     /// `sub_…`
     Subscription,
 }
@@ -27,7 +31,9 @@ impl ObjectKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Catalogue => "catalogue",
+            Self::CheckoutSession => "checkout_session",
             Self::Customer => "customer",
+            Self::Invoice => "invoice",
             Self::Subscription => "subscription",
         }
     }

@@ -22,7 +22,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
-    event::{self, StripeEvent},
+    event::{self, StripeEvent, WireObject},
     read::{
         catalogue::{WireOffer, WirePage, WirePaymentLink},
         customer::WireCustomer,
@@ -48,7 +48,7 @@ pub enum ReadError {
     Missing,
     /// 401 or 403: the key was revoked, or lacks a read permission.
     #[error(
-        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers, Subscriptions or Events"
+        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers, Subscriptions or Events, or, for thin events, on Invoices or Checkout Sessions"
     )]
     Refused(u16),
     /// 429.
@@ -94,6 +94,22 @@ struct ListQuery<'a> {
     expand: [&'a str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     starting_after: Option<String>,
+}
+
+/// What is read only to know which subscription it is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum About {
+    Invoice,
+    CheckoutSession,
+}
+
+impl About {
+    fn path(self) -> &'static str {
+        match self {
+            Self::Invoice => "/invoices",
+            Self::CheckoutSession => "/checkout/sessions",
+        }
+    }
 }
 
 /// A client without any method that writes.
@@ -147,6 +163,18 @@ impl ReadClient {
     pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
         let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// The subscription that an invoice bills, or that a checkout session began; `None`: it is about none.
+    pub async fn subscription_of(
+        &self,
+        key: &SecretString,
+        kind: About,
+        id: &str,
+    ) -> Result<Option<String>, ReadError> {
+        let request = RequestBuilder::new(StripeMethod::Get, format!("{}/{}", kind.path(), segment(id)?));
+        let wire: WireObject = self.get(key, &request).await?;
+        Ok(wire.subscription_id().map(ToOwned::to_owned))
     }
 
     /// The ids of all of a customer's subscriptions, ended ones too.

@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 use shared::domain::stripe_object::{CATALOGUE, Object, ObjectKind};
 use shared::{
     clock::Timestamp,
-    ids::{CustomerId, EventId, SubscriptionId},
+    ids::{CheckoutSessionId, CustomerId, EventId, InvoiceId, SubscriptionId},
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
@@ -105,22 +105,32 @@ fn hint(wire: &Wire) -> Option<Object> {
         Some(rest) => (rest, wire.related_object.as_ref().and_then(|object| object.id.as_deref())),
         None => (wire.event_type.as_str(), None),
     };
-    let object = wire.data.as_ref().and_then(|data| data.object.as_ref());
-    let own_id = named.or_else(|| object?.id.as_deref());
-    let subscription = || object.and_then(WireObject::subscription_id);
+    let data = wire.data.as_ref();
+    let object = data.and_then(|data| data.object.as_ref());
+    let own_id = || named.or_else(|| object?.id.as_deref());
+    // `v1.invoice.upcoming` has data instead of an object: the invoice does not exist yet.
+    let subscription = || {
+        let carried = object.and_then(WireObject::subscription_id);
+        carried.or_else(|| data?.subscription.as_ref().map(Reference::id))
+    };
+    let of_subscription = |kind| match (subscription(), named) {
+        (Some(id), _) => Some((ObjectKind::Subscription, id)),
+        (None, Some(id)) => Some((kind, id)),
+        (None, None) => None,
+    };
     let (kind, id) = match event_type.split('.').collect::<Vec<_>>()[..] {
-        ["customer", "subscription", ..] => (ObjectKind::Subscription, own_id),
-        ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id),
-        ["invoice", ..] | ["checkout", "session", ..] => (ObjectKind::Subscription, subscription()),
-        ["product" | "price" | "payment_link", ..] => {
-            return Some(Object { kind: ObjectKind::Catalogue, id: CATALOGUE.to_owned() });
-        }
+        ["customer", "subscription", ..] => (ObjectKind::Subscription, own_id()?),
+        ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id()?),
+        ["invoice", ..] => of_subscription(ObjectKind::Invoice)?,
+        ["checkout", "session", ..] => of_subscription(ObjectKind::CheckoutSession)?,
+        ["product" | "price" | "payment_link", ..] => (ObjectKind::Catalogue, CATALOGUE),
         _ => return None,
     };
-    let id = id?;
     let is_id = match kind {
         ObjectKind::Customer => id.parse::<CustomerId>().is_ok(),
         ObjectKind::Subscription => id.parse::<SubscriptionId>().is_ok(),
+        ObjectKind::Invoice => id.parse::<InvoiceId>().is_ok(),
+        ObjectKind::CheckoutSession => id.parse::<CheckoutSessionId>().is_ok(),
         ObjectKind::Catalogue => true,
     };
     is_id.then(|| Object { kind, id: id.to_owned() })
@@ -165,10 +175,14 @@ impl Created {
 struct WireData {
     #[serde(default, deserialize_with = "no_list")]
     object: Option<WireObject>,
+    /// Of a thin event that has no object.
+    #[serde(default, deserialize_with = "no_list")]
+    subscription: Option<Reference>,
 }
 
+/// An object as far as it says what it is about.
 #[derive(Deserialize)]
-struct WireObject {
+pub(super) struct WireObject {
     #[serde(default, deserialize_with = "lenient")]
     id: Option<String>,
     #[serde(default, deserialize_with = "no_list")]
@@ -179,7 +193,7 @@ struct WireObject {
 
 impl WireObject {
     /// An invoice names its subscription in `parent` since 2025-03-31.basil, directly before.
-    fn subscription_id(&self) -> Option<&str> {
+    pub(super) fn subscription_id(&self) -> Option<&str> {
         let in_parent = self.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());
         in_parent
             .and_then(|details| details.subscription.as_ref())

@@ -42,6 +42,31 @@ fn which_object_is_read_again() {
     check("a.type.invented.tomorrow", r#"{"id":"new_1"}"#, "-");
 }
 
+/// A thin event names its object, and the object has to be read to know what it is about.
+#[test]
+fn every_type_that_we_act_on_is_a_hint_as_a_thin_event_too() {
+    for event_type in HINTS {
+        let (id, expected) = match event_type.split('.').next().unwrap() {
+            "customer" if event_type.contains("subscription") => ("sub_1", "subscription:sub_1"),
+            "customer" => ("cus_1", "customer:cus_1"),
+            "invoice" => ("in_1", "invoice:in_1"),
+            "checkout" => ("cs_1", "checkout_session:cs_1"),
+            _ => ("x_1", "catalogue:catalogue"),
+        };
+        let body = format!(
+            r#"{{"id":"evt_1","object":"v2.core.event","type":"v1.{event_type}","livemode":false,
+                 "related_object":{{"id":"{id}","type":"x","url":"/v1/x/{id}"}},"snapshot_event":"evt_2"}}"#
+        );
+        let object = read(&body).unwrap().object.expect(event_type);
+        assert_eq!(format!("{}:{}", object.kind.as_str(), object.id), expected, "{event_type}");
+    }
+    let upcoming =
+        r#"{"id":"evt_1","type":"v1.invoice.upcoming","data":{"customer":"cus_1","subscription":"sub_1"}}"#;
+    assert_eq!(read(upcoming).unwrap().object.unwrap().id, "sub_1");
+    let odd = r#"{"id":"evt_1","type":"v1.invoice.paid","related_object":{"id":"in_1/../../customers"}}"#;
+    assert_eq!(read(odd).unwrap().object, None);
+}
+
 #[test]
 fn what_cannot_be_an_id_is_no_hint_and_old_ids_are() {
     check("customer.updated", r#"{"id":"lena/1 +$%2f"}"#, "customer:lena/1 +$%2f");

@@ -88,6 +88,8 @@ pub fn event_body(data: &[u8]) {
     }
     let places = [
         "/related_object/id",
+        "/data/subscription",
+        "/data/subscription/id",
         "/data/object/id",
         "/data/object/subscription",
         "/data/object/subscription/id",

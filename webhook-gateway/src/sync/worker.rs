@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::apply::{Applied, Read, apply};
 use crate::stripe::{
-    api::{ReadClient, ReadError},
+    api::{About, ReadClient, ReadError},
     credentials::{Key, Keys, NoKey},
 };
 
@@ -161,6 +161,8 @@ impl Sync {
                     Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
+                ObjectKind::Invoice => self.about(&key, About::Invoice, id).await,
+                ObjectKind::CheckoutSession => self.about(&key, About::CheckoutSession, id).await,
                 ObjectKind::Catalogue => self.catalogue(&key).await,
             }
         };
@@ -187,6 +189,10 @@ impl Sync {
         let subscriptions =
             if fact.deleted { Vec::new() } else { self.stripe.subscriptions_of(key, id).await? };
         Ok(Read::Fact(BillingFact::Customer(fact), subscriptions))
+    }
+
+    async fn about(&self, key: &SecretString, kind: About, id: &str) -> Result<Read, ReadError> {
+        Ok(Read::About(self.stripe.subscription_of(key, kind, id).await?))
     }
 
     /// It is only shown: a key that may not read it is no fault.

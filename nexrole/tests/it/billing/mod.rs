@@ -11,4 +11,5 @@ mod payments;
 mod policies;
 mod reconcile;
 mod stripe_faults;
+mod thin_events;
 mod unmap;

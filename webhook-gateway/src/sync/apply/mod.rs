@@ -27,6 +27,8 @@ pub enum Read {
     Fact(BillingFact, Vec<String>),
     /// All that the account sells; `None`: the key may not read it, and what was known stays.
     Catalogue(Option<Catalogue>),
+    /// Which subscription an invoice or a session is about, which is read then; `None`: none.
+    About(Option<String>),
     /// Stripe does not know it: no evidence of anything, so nothing changes.
     Missing,
 }
@@ -62,7 +64,12 @@ pub async fn apply(
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
     let context = Context { connection, metadata, origin, event: event.as_deref() };
     let outcome = match read {
-        Read::Missing | Read::Catalogue(None) => Outcome::default(),
+        Read::Missing | Read::Catalogue(None) | Read::About(None) => Outcome::default(),
+        Read::About(Some(subscription)) => {
+            let ids = std::slice::from_ref(subscription);
+            stripe_sync::mark_dirty(&mut tx, connection, ObjectKind::Subscription, ids, origin).await?;
+            Outcome::default()
+        }
         Read::Catalogue(Some(read)) => {
             catalogue::replace(&mut tx, connection, read).await?;
             Outcome::default()
