@@ -5,6 +5,7 @@
 
 mod catalogue;
 mod delivery;
+mod disputes;
 mod endpoints;
 mod expansion;
 mod flexible;

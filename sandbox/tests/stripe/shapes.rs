@@ -114,6 +114,10 @@ impl Scene {
         let inquiry = json!({ "payment_intent": bought["payment_intent"], "inquiry": true });
         let inquiry = self.control.dispute(inquiry).await.unwrap();
         self.control.close_dispute(&inquiry, "warning_closed").await.unwrap();
+        let appealed = json!({ "payment_intent": bought["payment_intent"] });
+        let appealed = self.control.dispute(appealed).await.unwrap();
+        self.control.close_dispute(&appealed, "lost").await.unwrap();
+        self.control.advance_dispute(&appealed, "appeal_needs_response").await.unwrap();
         self.control.move_clock(json!({ "advance_seconds": 20 * 24 * 3600 })).await.unwrap();
         self.control.delete_customer(&customer).await.unwrap();
         let endpoint = json!({ "url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"] });

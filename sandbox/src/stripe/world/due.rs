@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::clock::{Clock, Dunning, period_end};
 use super::invoices::InvoiceStep;
-use super::pauses::{PauseCause, PauseOnFailure, mark_paused};
+use super::pause::{PauseCause, PauseOnFailure, mark_paused};
 use super::payer::Payer;
 use super::state::{World, id_of};
 use crate::clock;

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::clock::{Clock, Dunning};
 use super::endpoint::{Endpoint, Signing};
 use super::key::Key;
-use super::pauses::{PauseOnFailure, ResumeOn};
+use super::pause::{PauseOnFailure, ResumeOn};
 use super::payer::Payer;
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;

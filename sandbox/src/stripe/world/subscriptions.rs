@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::pauses::forget_pause;
+use super::pause::forget_pause;
 use super::payer::Payer;
 use super::state::{Change, World, id_of};
 use crate::refusal::Refusal;
@@ -149,16 +149,12 @@ impl World {
         let mut details = subscription["cancellation_details"].clone();
         details["reason"] = "cancellation_requested".into();
         let end = json!(end_of_period(Some(subscription)));
-        let change = match is_flexible(subscription) {
+        let change = match objects::is_flexible(subscription) {
             true => json!({ "cancel_at": end, "canceled_at": self.now(), "cancellation_details": details }),
             false => json!({ "cancel_at_period_end": true, "cancellation_details": details }),
         };
         self.set_subscription(id, change)
     }
-}
-
-pub(super) fn is_flexible(subscription: &Value) -> bool {
-    subscription["billing_mode"]["type"] == "flexible"
 }
 
 fn end_of_period(subscription: Option<&Value>) -> Option<i64> {
