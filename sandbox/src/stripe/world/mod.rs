@@ -1,5 +1,6 @@
 //! One fake Stripe: its state, and a file for each kind of deed that changes it.
 
+pub(super) mod accounts;
 pub(super) mod catalogue;
 pub(super) mod checkout;
 mod clock;
@@ -18,6 +19,7 @@ mod payments;
 pub(super) mod reversals;
 mod state;
 mod subscriptions;
+pub(super) mod trial_offers;
 pub(super) mod versions;
 
 pub(super) use customers::NewCustomer;
