@@ -6,11 +6,12 @@ use sandbox::stripe::Control;
 use serde_json::{Value, json};
 
 /// All of them: a kind that the sandbox learns to send must be added here, or the seeds and the matrix would not know it.
-pub const KINDS: [&str; 47] = [
+pub const KINDS: [&str; 50] = [
     "charge.dispute.closed",
     "charge.dispute.created",
     "charge.dispute.funds_reinstated",
     "charge.dispute.funds_withdrawn",
+    "charge.dispute.updated",
     "charge.failed",
     "charge.refund.updated",
     "charge.refunded",
@@ -24,6 +25,7 @@ pub const KINDS: [&str; 47] = [
     "customer.subscription.created",
     "customer.subscription.deleted",
     "customer.subscription.paused",
+    "customer.subscription.resumed",
     "customer.subscription.trial_will_end",
     "customer.subscription.updated",
     "customer.updated",
@@ -34,6 +36,7 @@ pub const KINDS: [&str; 47] = [
     "invoice.payment_action_required",
     "invoice.payment_failed",
     "invoice.payment_succeeded",
+    "invoice.upcoming",
     "invoice.voided",
     "invoice_payment.paid",
     "payment_intent.created",
@@ -111,7 +114,14 @@ async fn live(stripe: &Control) -> anyhow::Result<()> {
         "trial_settings": { "end_behavior": { "missing_payment_method": "pause" } },
     });
     stripe.set_subscription(&trial, pausing).await?;
+    // One that is announced, and one that somebody resumes.
+    stripe.set_settings(json!({ "upcoming_days": 27 })).await?;
+    let member = stripe.create_customer(None, &[]).await?;
+    let renewed = stripe.subscribe(&member, &price).await?;
     stripe.move_clock(json!({ "advance_seconds": 5 * 86_400 })).await?;
+    stripe.set_settings(json!({})).await?;
+    stripe.pause(&renewed, "pause_requested").await?;
+    stripe.resume(&renewed, "resume_on_payment_success").await?;
     let gone = stripe.create_product("Gone").await?;
     let price = stripe.create_price(&gone, 100).await?;
     stripe.delete_price(&price).await?;

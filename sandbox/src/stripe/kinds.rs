@@ -6,6 +6,7 @@ pub(crate) enum Kind {
     Customer,
     Product,
     Price,
+    TrialOffer,
     PaymentLink,
     PaymentMethod,
     PaymentIntent,
@@ -40,10 +41,11 @@ const fn names(
 
 impl Kind {
     /// All of them; each has a list and single objects in the API.
-    pub(crate) const ALL: [Self; 16] = [
+    pub(crate) const ALL: [Self; 17] = [
         Self::Customer,
         Self::Product,
         Self::Price,
+        Self::TrialOffer,
         Self::PaymentLink,
         Self::PaymentMethod,
         Self::PaymentIntent,
@@ -64,6 +66,10 @@ impl Kind {
             Self::Customer => names("customer", "/customers", "id", "customer"),
             Self::Product => names("product", "/products", "id", "product"),
             Self::Price => names("price", "/prices", "price", "plan"),
+            // Which permission it needs is not documented; it is about prices.
+            Self::TrialOffer => {
+                names("product_catalog.trial_offer", "/product_catalog/trial_offers", "trial_offer", "plan")
+            }
             Self::PaymentLink => names("payment_link", "/payment_links", "payment_link", "payment_link"),
             Self::PaymentMethod => {
                 names("payment_method", "/payment_methods", "payment_method", "payment_method")

@@ -84,3 +84,62 @@ async fn a_deleted_customer_is_a_stub_wherever_it_is_expanded() {
     let (_, found) = s.get(&format!("/subscriptions/{subscription}?expand[]=customer")).await;
     assert_eq!(found["customer"], json!({ "id": customer, "object": "customer", "deleted": true }));
 }
+
+#[tokio::test]
+async fn what_stripe_shows_only_on_demand_is_there_on_demand() {
+    let s = scene().await;
+    let (customer, subscription) = s.quiet_subscription().await;
+    let price = s.get(&format!("/subscriptions/{subscription}")).await.1["items"]["data"][0]["price"].clone();
+    let session = s.control.open_session(json!({ "prices": [price["id"]] })).await.unwrap();
+    for (path, pointer, shown) in [
+        (format!("/customers/{customer}?expand[]=sources"), "/sources/data", json!([])),
+        (
+            format!("/prices/{}?expand[]=currency_options", price["id"].as_str().unwrap()),
+            "/currency_options/usd/unit_amount",
+            json!(500),
+        ),
+        (
+            format!("/checkout/sessions/{session}?expand[]=total_details.breakdown"),
+            "/total_details/breakdown",
+            json!({ "discounts": [], "taxes": [] }),
+        ),
+        (
+            "/invoices?expand[]=data.lines.data.discounts".to_owned(),
+            "/data/0/lines/data/0/discounts",
+            json!([]),
+        ),
+        (
+            "/prices?expand[]=data.currency_options&expand[]=data.tiers".to_owned(),
+            "/data/0/currency_options/usd/tax_behavior",
+            json!("unspecified"),
+        ),
+    ] {
+        let (status, found) = s.get(&path).await;
+        assert_eq!((status, found.pointer(pointer)), (200, Some(&shown)), "{path}: {found:#}");
+        // Deeper there is nothing.
+        let (status, _) = s.get(&path.replacen("breakdown", "breakdown.taxes", 1)).await;
+        assert_eq!(status == 400, path.contains("breakdown"), "{path}");
+        let plain = s.get(path.split('?').next().unwrap()).await.1;
+        assert_eq!(plain.pointer(pointer).is_some(), pointer.contains("lines"), "{path}");
+    }
+}
+
+#[tokio::test]
+async fn a_product_lists_what_it_entitles_to() {
+    let s = scene().await;
+    let product = s.control.create_product("VIP").await.unwrap();
+    assert_eq!(s.get(&format!("/products/{product}/features")).await.1["data"], json!([]));
+    let mut added = Vec::new();
+    for key in ["vip", "lounge"] {
+        added.push(s.control.add_feature(&product, json!({ "lookup_key": key })).await.unwrap());
+    }
+    let path = format!("/products/{product}/features");
+    let (_, page) = s.get(&format!("{path}?limit=1")).await;
+    assert_eq!((&page["has_more"], &page["data"][0]["id"]), (&json!(true), &json!(added[0])));
+    let (_, rest) = s.get(&format!("{path}?starting_after={}", added[0])).await;
+    assert_eq!(rest["data"][0]["entitlement_feature"]["lookup_key"], "lounge");
+    assert_eq!(s.get(&format!("{path}/{}", added[1])).await.1["id"], added[1].as_str());
+    assert_eq!(s.get(&format!("{path}/prodft_of_nobody")).await.0, 404);
+    assert_eq!(s.get("/products/prod_of_nobody/features").await.0, 404);
+    assert!(s.control.add_feature("prod_of_nobody", json!({ "lookup_key": "vip" })).await.is_err());
+}

@@ -10,6 +10,7 @@ async fn a_restricted_key_is_told_which_permission_it_lacks() {
     let (_, subscription) = s.quiet_subscription().await;
     let allowed = json!({ "subscriptions": "read", "prices": "write", "customers": "none" });
     let key = s.control.create_key("rk_test", Some(allowed)).await.unwrap();
+    assert_eq!((key.len(), &key[..10]), (107, "rk_test_51"));
     for (path, status, permission) in [
         ("/subscriptions".to_owned(), 200, ""),
         ("/prices".to_owned(), 200, ""),
@@ -26,7 +27,7 @@ async fn a_restricted_key_is_told_which_permission_it_lacks() {
         assert!(message.contains(&format!("'{permission}'")) || status == 200, "{path}: {message}");
     }
     let (_, body) = s.get_with(&key, "/customers").await;
-    let shown = format!("rk_test_{}{}", "*".repeat(10), &key[key.len() - 4..]);
+    let shown = format!("rk_test_{}{}", "*".repeat(95), &key[key.len() - 4..]);
     assert_eq!(
         body["error"]["message"],
         format!(

@@ -3,8 +3,10 @@
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]
 
+mod accounts;
 mod catalogue;
 mod delivery;
+mod disputes;
 mod endpoints;
 mod expansion;
 mod flexible;
@@ -16,3 +18,4 @@ mod scene;
 mod shapes;
 mod thin;
 mod time;
+mod trial_offers;

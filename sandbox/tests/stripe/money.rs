@@ -183,15 +183,26 @@ async fn a_dispute_is_opened_and_closed() {
             false,
             "won",
             &["charge.dispute.created", "charge.dispute.funds_withdrawn"][..],
-            &["charge.dispute.closed", "charge.dispute.funds_reinstated"][..],
+            &["charge.dispute.updated", "charge.dispute.closed", "charge.dispute.funds_reinstated"][..],
         ),
         (
             false,
             "lost",
             &["charge.dispute.created", "charge.dispute.funds_withdrawn"],
-            &["charge.dispute.closed"],
+            &["charge.dispute.updated", "charge.dispute.closed"],
         ),
-        (true, "warning_closed", &["charge.dispute.created"], &["charge.dispute.closed"]),
+        (
+            true,
+            "warning_closed",
+            &["charge.dispute.created"],
+            &["charge.dispute.updated", "charge.dispute.closed"],
+        ),
+        (
+            true,
+            "prevented",
+            &["charge.dispute.created"],
+            &["charge.dispute.updated", "charge.dispute.closed"],
+        ),
     ] {
         s.told(&mut seen).await;
         let dispute =

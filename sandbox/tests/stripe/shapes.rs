@@ -37,9 +37,10 @@ const EXCEPTIONS: [(&str, &str); 19] = [
 ];
 
 /// Below `/v1`: the list, and what the fixtures call an object on it.
-const LISTS: [(&str, &str); 19] = [
+const LISTS: [(&str, &str); 20] = [
     ("/customers", "customer"),
     ("/products", "product"),
+    ("/products>/products/{}/features", "product_feature"),
     ("/prices", "price"),
     ("/payment_links", "payment_link"),
     ("/payment_links>/payment_links/{}/line_items", "item"),
@@ -67,6 +68,8 @@ impl Scene {
         let monthly = found["items"]["data"][0]["price"]["id"].clone();
         let once = json!({ "product": found["items"]["data"][0]["price"]["product"], "unit_amount": 9900, "type": "one_time" });
         let once = self.control.create_price_with(once).await.unwrap();
+        let product = found["items"]["data"][0]["price"]["product"].as_str().unwrap();
+        self.control.add_feature(product, json!({ "lookup_key": "vip" })).await.unwrap();
         let link = self.control.create_payment_link(json!({ "price": monthly })).await.unwrap();
         let visit = json!({ "email": "ben@example.com", "client_reference_id": "tok_1" });
         self.control.buy(&link, visit).await.unwrap();
@@ -114,6 +117,10 @@ impl Scene {
         let inquiry = json!({ "payment_intent": bought["payment_intent"], "inquiry": true });
         let inquiry = self.control.dispute(inquiry).await.unwrap();
         self.control.close_dispute(&inquiry, "warning_closed").await.unwrap();
+        let appealed = json!({ "payment_intent": bought["payment_intent"] });
+        let appealed = self.control.dispute(appealed).await.unwrap();
+        self.control.close_dispute(&appealed, "lost").await.unwrap();
+        self.control.advance_dispute(&appealed, "appeal_needs_response").await.unwrap();
         self.control.move_clock(json!({ "advance_seconds": 20 * 24 * 3600 })).await.unwrap();
         self.control.delete_customer(&customer).await.unwrap();
         let endpoint = json!({ "url": "http://127.0.0.1:9/", "enabled_events": ["invoice.paid"] });
@@ -171,8 +178,9 @@ fn parses(kind: &str, object: &Value) -> bool {
 #[tokio::test]
 async fn every_object_parses_with_async_stripes_strict_types() {
     let s = scene().await.populated().await;
-    // Of endpoints async-stripe-shared has no type.
-    for (path, kind) in LISTS.into_iter().filter(|(_, kind)| *kind != "webhook_endpoint") {
+    // Of endpoints and features of products async-stripe-shared has no type.
+    let typed = |kind: &str| !matches!(kind, "webhook_endpoint" | "product_feature");
+    for (path, kind) in LISTS.into_iter().filter(|(_, kind)| typed(kind)) {
         for object in s.all(path).await {
             assert!(parses(kind, &object), "{kind}: {object:#}");
             // The check can fail: without its id nothing is an object.

@@ -1,6 +1,6 @@
 //! `expand[]`. In: paths such as `items.data.price.product`, an object or a page. Out: objects where ids were.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::caller::Caller;
 use super::failure::Failure;
@@ -78,8 +78,8 @@ fn check(caller: &Caller, of: &str, steps: &[&str], path: &str) -> Result<(), Fa
             ["data", rest @ ..] => check(caller, of, rest, path),
             _ => Err(refused(path, "")),
         },
-        Edge::Nothing if rest.is_empty() => Ok(()),
-        Edge::Nothing => Err(refused(path, "")),
+        Edge::Nothing | Edge::Part if rest.is_empty() => Ok(()),
+        Edge::Nothing | Edge::Part => Err(refused(path, "")),
     }
 }
 
@@ -103,8 +103,23 @@ fn walk(world: &World, of: &str, object: &mut Value, steps: &[&str]) {
             }
             walk_list(world, of, &mut object[*step], rest);
         }
+        Edge::Part => object[*step] = part(object, step),
         Edge::Nothing => {}
     }
+}
+
+/// What an object shows of itself on demand.
+fn part(object: &Value, name: &str) -> Value {
+    if name != "currency_options" {
+        return json!({ "discounts": [], "taxes": [] });
+    }
+    // A price of the sandbox has one currency.
+    let mut options = json!({});
+    options[object["currency"].as_str().unwrap_or_default()] = json!({
+        "custom_unit_amount": null, "tax_behavior": object["tax_behavior"],
+        "unit_amount": object["unit_amount"], "unit_amount_decimal": object["unit_amount_decimal"],
+    });
+    options
 }
 
 fn walk_list(world: &World, of: &str, list: &mut Value, rest: &[&str]) {
@@ -123,6 +138,7 @@ fn extra(world: &World, object: &Value, name: &str) -> Value {
     let (url, data) = match name {
         "refunds" => (format!("/v1/charges/{id}/refunds"), of(Kind::Refund, "charge")),
         "subscriptions" => (format!("/v1/customers/{id}/subscriptions"), of(Kind::Subscription, "customer")),
+        "sources" => (format!("/v1/customers/{id}/sources"), Vec::new()),
         "payments" => (format!("/v1/invoice_payments?invoice={id}"), of(Kind::InvoicePayment, "invoice")),
         _ => {
             let kind = if id.starts_with("plink") { Kind::PaymentLink } else { Kind::CheckoutSession };

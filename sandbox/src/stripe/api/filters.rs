@@ -20,6 +20,9 @@ enum Filter {
     Rule(fn(&Value, &[&str]) -> bool),
 }
 
+/// What a customer's account is, only the list knows, which looks at the customer.
+const ACCOUNT: (&str, Filter) = ("customer_account", Filter::Rule(|_, _| true));
+
 fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
     use Filter::{AnyOf, Flag, Is, Rule, Time};
     match kind {
@@ -42,12 +45,13 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("recurring[usage_type]", Is("/recurring/usage_type")),
             ("type", Is("/type")),
         ],
-        Kind::PaymentLink => &[("active", Flag("/active"))],
-        Kind::PaymentMethod => &[("customer", Is("/customer")), ("type", Is("/type"))],
-        Kind::PaymentIntent => &[("created", Time("/created")), ("customer", Is("/customer"))],
+        Kind::PaymentLink | Kind::TrialOffer => &[("active", Flag("/active"))],
+        Kind::PaymentMethod => &[("customer", Is("/customer")), ACCOUNT, ("type", Is("/type"))],
+        Kind::PaymentIntent => &[("created", Time("/created")), ("customer", Is("/customer")), ACCOUNT],
         Kind::SetupIntent => &[
             ("created", Time("/created")),
             ("customer", Is("/customer")),
+            ACCOUNT,
             ("payment_method", Is("/payment_method")),
         ],
         Kind::Charge => &[
@@ -64,6 +68,7 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("collection_method", Is("/collection_method")),
             ("created", Time("/created")),
             ("customer", Is("/customer")),
+            ACCOUNT,
             ("status", Is("/status")),
             ("subscription", Is("/parent/subscription_details/subscription")),
         ],
@@ -76,6 +81,7 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
         Kind::CheckoutSession => &[
             ("created", Time("/created")),
             ("customer", Is("/customer")),
+            ACCOUNT,
             ("customer_details[email]", Is("/customer_details/email")),
             ("payment_intent", Is("/payment_intent")),
             ("payment_link", Is("/payment_link")),
@@ -86,6 +92,7 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("collection_method", Is("/collection_method")),
             ("created", Time("/created")),
             ("customer", Is("/customer")),
+            ACCOUNT,
             ("price", Rule(has_price)),
             ("status", Rule(subscription_status)),
         ],

@@ -17,8 +17,7 @@ use crate::stripe::kinds::Kind;
 use crate::stripe::objects;
 use crate::stripe::state::Stripe;
 use crate::stripe::world::key::ACCOUNT;
-use crate::stripe::world::versions;
-use crate::stripe::world::{World, is_recent};
+use crate::stripe::world::{World, accounts, is_recent, versions};
 
 pub(super) type Answer = Result<Json<Value>, Failure>;
 
@@ -55,6 +54,7 @@ impl Read {
                 let version = self.version(&world.settings.api_version)?;
                 let mut answer = act(world, &self.caller, &asked)?;
                 versions::render(world, &version, &mut answer);
+                accounts::render(world, &mut answer);
                 Ok(answer)
             })
         });
@@ -79,7 +79,11 @@ pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
         // Tried on nothing first, so that a malformed filter is told even when the list is empty.
         filters::pass(kind, asked, &Value::Null)?;
         let shown = |object: &Value| kind != Kind::Event || is_recent(object, world.now());
-        let wanted = |object: &Value| shown(object) && filters::pass(kind, asked, object).unwrap_or(false);
+        let account = asked.one("customer_account");
+        let theirs = |object: &Value| account.is_none_or(|account| accounts::is_of(world, object, account));
+        let wanted = |object: &Value| {
+            shown(object) && theirs(object) && filters::pass(kind, asked, object).unwrap_or(false)
+        };
         let status = world.settings.lost_cursor_status;
         let lost = |cursor| Failure::lost_cursor(status, kind.object(), cursor);
         let shelf = world.shelf(kind);
@@ -116,6 +120,27 @@ pub(super) async fn line_items(kind: Kind, Path(id): Path<String>, parts: Parts)
         let lines = world.lines.get(&id).cloned().unwrap_or_default();
         let path = format!("/v1{}/{id}/line_items", kind.path());
         below(world, caller, asked, "item", &path, lines)
+    })
+}
+
+pub(super) async fn features(Path(id): Path<String>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(Kind::Product)?;
+        asked.only(&[])?;
+        find(Kind::Product, world, caller, &id)?;
+        let features = world.features.get(&id).cloned().unwrap_or_default();
+        below(world, caller, asked, "product_feature", &format!("/v1/products/{id}/features"), features)
+    })
+}
+
+pub(super) async fn feature(Path((product, id)): Path<(String, String)>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may_read(Kind::Product)?;
+        asked.only(&[])?;
+        find(Kind::Product, world, caller, &product)?;
+        let mut features = world.features.get(&product).into_iter().flatten();
+        let feature = features.find(|feature| feature["id"] == id);
+        feature.cloned().ok_or_else(|| Failure::missing("product_feature", "id", &id))
     })
 }
 

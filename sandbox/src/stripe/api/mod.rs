@@ -26,7 +26,9 @@ pub(crate) use middleware::{LIMITED, authorize, stamp};
 pub(crate) fn routes() -> Router<Arc<Stripe>> {
     let mut routes = Router::new()
         .route("/account", get(lists::account))
-        .route("/subscription_items", get(lists::subscription_items));
+        .route("/subscription_items", get(lists::subscription_items))
+        .route("/products/{id}/features", get(lists::features))
+        .route("/products/{id}/features/{feature}", get(lists::feature));
     for kind in Kind::ALL {
         let path = kind.path();
         let page = move |parts| lists::page(kind, parts);

@@ -13,13 +13,15 @@ pub(super) enum Edge {
     List(&'static str),
     /// A list that is there only when expanded; the type of what is on it.
     Extra(&'static str),
+    /// An object that is there only when expanded, with nothing to expand in it.
+    Part,
     /// An id of something the sandbox never has, so that the field is always null.
     Nothing,
 }
 
 /// What stands behind `field` of an object of type `object`; none if it cannot be expanded.
 pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
-    use Edge::{Extra, Id, List, Nothing, Object};
+    use Edge::{Extra, Id, List, Nothing, Object, Part};
     let edge = match (object, field) {
         // Ids of the same name mean the same everywhere.
         (_, "customer") if object != "customer" => Id(Kind::Customer),
@@ -40,6 +42,7 @@ pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
             Id(Kind::PaymentMethod)
         }
         ("price" | "plan", "product") => Id(Kind::Product),
+        ("product_catalog.trial_offer", "price") => Id(Kind::Price),
         ("product", "default_price") | ("price_details", "price") => Id(Kind::Price),
 
         ("customer", "invoice_settings") => Object("customer_settings"),
@@ -57,8 +60,13 @@ pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
         ("charge", "refunds") => Extra("refund"),
         ("customer", "subscriptions") => Extra("subscription"),
         ("invoice", "payments") => Extra("invoice_payment"),
+        ("customer", "sources") => Extra("source"),
+
+        ("checkout.session", "total_details") => Object("total_details"),
+        ("total_details", "breakdown") | ("price", "currency_options") => Part,
 
         ("customer" | "subscription" | "invoice", "default_source" | "test_clock" | "discounts") => Nothing,
+        ("line_item" | "subscription_item", "discounts") | ("price", "tiers") => Nothing,
         (
             "subscription" | "payment_link" | "payment_intent" | "charge" | "invoice" | "setup_intent",
             "application" | "on_behalf_of" | "review" | "transfer_data" | "schedule" | "default_tax_rates",

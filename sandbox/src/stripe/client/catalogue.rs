@@ -21,6 +21,11 @@ impl Control {
         self.0.tell(Method::PATCH, &format!("/products/{id}"), &change).await
     }
 
+    /// Hangs a feature on a product, from `{lookup_key, name?}`.
+    pub async fn add_feature(&self, product: &str, feature: Value) -> anyhow::Result<String> {
+        self.create(&format!("/products/{product}/features"), &feature).await
+    }
+
     /// Causes `product.deleted`.
     pub async fn delete_product(&self, id: &str) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, &format!("/products/{id}"), &Value::Null).await
@@ -44,6 +49,11 @@ impl Control {
     /// Causes `price.deleted`.
     pub async fn delete_price(&self, id: &str) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, &format!("/prices/{id}"), &Value::Null).await
+    }
+
+    /// A trial offer from `{price, transition_price, iterations?}`, for `trial_offers` of a new subscription.
+    pub async fn create_trial_offer(&self, offer: Value) -> anyhow::Result<String> {
+        self.create("/trial_offers", &offer).await
     }
 
     /// A payment link from `{price or prices, redirect_url?, metadata?, active?}`; causes `payment_link.created`.

@@ -34,7 +34,7 @@ impl Control {
         self.create("/customers", &json!({ "email": email, "metadata": metadata })).await
     }
 
-    /// A customer from `{id?, email?, name?, metadata?, livemode?}`.
+    /// A customer from `{id?, email?, name?, customer_account?, metadata?, livemode?}`.
     pub async fn create_customer_with(&self, wish: Value) -> anyhow::Result<String> {
         self.create("/customers", &wish).await
     }
@@ -59,7 +59,7 @@ impl Control {
         self.subscribe_with(json!({ "customer": customer, "prices": [price] })).await
     }
 
-    /// A subscription from `{customer, prices, status?, metadata?, items_empty?, billing_mode?}`.
+    /// A subscription from `{customer, prices, trial_offers?, status?, metadata?, items_empty?, billing_mode?}`.
     pub async fn subscribe_with(&self, wish: Value) -> anyhow::Result<String> {
         self.create("/subscriptions", &wish).await
     }
@@ -105,7 +105,8 @@ impl Control {
     }
 
     /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, pause_on_failure?,
-    /// resume_when_paid?, billing_mode?, upcoming_days?, ties_by_id?, lost_cursor_status?}`.
+    /// resume_when_paid?, billing_mode?, upcoming_days?,
+    /// customers_by_account?, ties_by_id?, lost_cursor_status?}`.
     pub async fn set_settings(&self, settings: Value) -> anyhow::Result<()> {
         self.0.tell(Method::POST, "/settings", &settings).await
     }

@@ -62,7 +62,13 @@ impl Control {
         self.create("/disputes", &wish).await
     }
 
-    /// Ends a dispute: `won`, `lost`, `warning_closed`, `prevented`.
+    /// Moves an open dispute on: `under_review`, `warning_under_review`, `needs_response` (of an inquiry),
+    /// `appeal_needs_response` (of a lost one, which is open again), `appeal_under_review`; causes `charge.dispute.updated`.
+    pub async fn advance_dispute(&self, id: &str, status: &str) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, &format!("/disputes/{id}"), &json!({ "status": status })).await
+    }
+
+    /// Ends an open dispute: `won`, `lost`, `warning_closed`, `prevented`; causes `charge.dispute.updated` and `….closed`.
     pub async fn close_dispute(&self, id: &str, status: &str) -> anyhow::Result<()> {
         self.0.tell(Method::POST, &format!("/disputes/{id}/close"), &json!({ "status": status })).await
     }

@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::answer::{Answer, Shared, created};
 use crate::stripe::kinds::Kind;
 use crate::stripe::state::Stripe;
-use crate::stripe::world::catalogue::{NewLink, NewPrice, NewProduct};
+use crate::stripe::world::catalogue::{NewFeature, NewLink, NewPrice, NewProduct};
+use crate::stripe::world::trial_offers::NewTrialOffer;
 
 pub(super) fn routes() -> Router<Arc<Stripe>> {
     let update = |kind| patch(move |stripe, id, wish| change(kind, stripe, id, wish));
@@ -18,8 +19,10 @@ pub(super) fn routes() -> Router<Arc<Stripe>> {
     Router::new()
         .route("/products", post(create_product))
         .route("/products/{id}", update(Kind::Product).delete(delete(Kind::Product)))
+        .route("/products/{id}/features", post(add_feature))
         .route("/prices", post(create_price))
         .route("/prices/{id}", update(Kind::Price).delete(delete(Kind::Price)))
+        .route("/trial_offers", post(create_trial_offer))
         .route("/payment_links", post(create_link))
         .route("/payment_links/{id}", update(Kind::PaymentLink))
 }
@@ -28,8 +31,16 @@ async fn create_product(State(stripe): Shared, Json(wish): Json<NewProduct>) -> 
     created(stripe.with(|world| world.create_product(&wish)))
 }
 
+async fn add_feature(State(stripe): Shared, Path(id): Path<String>, Json(new): Json<NewFeature>) -> Answer {
+    stripe.with(|world| world.add_feature(&id, &new)).map(created)
+}
+
 async fn create_price(State(stripe): Shared, Json(wish): Json<NewPrice>) -> Answer {
     stripe.with(|world| world.create_price(&wish)).map(created)
+}
+
+async fn create_trial_offer(State(stripe): Shared, Json(new): Json<NewTrialOffer>) -> Answer {
+    stripe.with(|world| world.create_trial_offer(&new)).map(created)
 }
 
 async fn create_link(State(stripe): Shared, Json(wish): Json<NewLink>) -> Answer {

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::state::Stripe;
 use super::world::due::Move;
 use super::world::keys::{KeyChange, NewKey};
-use super::world::pauses::{PauseCause, ResumeOn};
+use super::world::pause::{PauseCause, ResumeOn};
 use super::world::versions;
 use super::world::{NewCustomer, NewSubscription, Settings};
 use crate::refusal::Refusal;

@@ -9,6 +9,7 @@ use serde::Deserialize;
 
 use super::answer::{Answer, Shared, created};
 use crate::stripe::state::Stripe;
+use crate::stripe::world::disputes::Stage;
 use crate::stripe::world::reversals::{NewDispute, NewRefund, Verdict};
 use crate::stripe::world::{InvoiceStep, Payer};
 
@@ -20,6 +21,7 @@ pub(super) fn routes() -> Router<Arc<Stripe>> {
         .route("/refunds", post(refund))
         .route("/refunds/{id}/fail", post(fail_refund))
         .route("/disputes", post(dispute))
+        .route("/disputes/{id}", post(advance_dispute))
         .route("/disputes/{id}/close", post(close_dispute))
 }
 
@@ -53,6 +55,20 @@ async fn fail_refund(State(stripe): Shared, Path(id): Path<String>) -> Answer {
 
 async fn dispute(State(stripe): Shared, Json(wish): Json<NewDispute>) -> Answer {
     stripe.with(|world| world.dispute(&wish)).map(created)
+}
+
+#[derive(Deserialize)]
+struct Advanced {
+    status: Stage,
+}
+
+async fn advance_dispute(
+    State(stripe): Shared,
+    Path(id): Path<String>,
+    Json(order): Json<Advanced>,
+) -> Answer {
+    stripe.with(|world| world.advance_dispute(&id, order.status))?;
+    Ok(created(id))
 }
 
 #[derive(Deserialize)]

@@ -66,6 +66,10 @@ pub(crate) fn billing_mode(mode: BillingMode) -> Value {
     }
 }
 
+pub(crate) fn is_flexible(subscription: &Value) -> bool {
+    subscription["billing_mode"]["type"] == "flexible"
+}
+
 pub(crate) fn subscription(
     birth: Birth,
     customer: &str,

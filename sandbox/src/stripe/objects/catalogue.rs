@@ -41,6 +41,28 @@ pub(crate) fn price(
     })
 }
 
+/// What a product entitles to, as it hangs on the product.
+pub(crate) fn product_feature(birth: Birth, lookup_key: &str, name: &str) -> Value {
+    json!({
+        "id": fresh_id("prodft"), "object": "product_feature",
+        "entitlement_feature": {
+            "id": fresh_id("feat"), "object": "entitlements.feature", "active": true, "livemode": birth.live,
+            "lookup_key": lookup_key, "metadata": {}, "name": name,
+        },
+        "livemode": birth.live,
+    })
+}
+
+/// A price for the first periods and another one afterwards.
+pub(crate) fn trial_offer(birth: Birth, price: &str, iterations: i64, after: &str) -> Value {
+    json!({
+        "id": fresh_id("to"), "object": "product_catalog.trial_offer", "active": true,
+        "duration": { "relative": { "iterations": iterations }, "type": "relative" },
+        "end_behavior": { "transition": { "price": after }, "type": "transition" },
+        "livemode": birth.live, "nickname": null, "price": price,
+    })
+}
+
 /// The old name of a recurring price, which subscription items still carry.
 pub(crate) fn plan(price: &Value) -> Value {
     json!({

@@ -37,6 +37,14 @@ pub(crate) struct NewPrice {
     interval_count: i64,
 }
 
+/// What a test says about a feature of a product.
+#[derive(Deserialize)]
+pub(crate) struct NewFeature {
+    lookup_key: String,
+    /// The key unless said.
+    name: Option<String>,
+}
+
 /// How often a price is paid.
 #[derive(Clone, Copy, Default, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -79,6 +87,16 @@ impl World {
         let mut product = objects::product(self.birth(wish.livemode), &wish.name, &wish.metadata);
         chosen(&mut product, wish.id.as_deref());
         self.add(Kind::Product, &product, wish.livemode, "product.created")
+    }
+
+    /// Hangs a feature on a product; Stripe has no event for it.
+    pub(crate) fn add_feature(&mut self, product: &str, new: &NewFeature) -> Result<String, Refusal> {
+        let live = self.live(Kind::Product, product)?;
+        let name = new.name.as_deref().unwrap_or(&new.lookup_key);
+        let feature = objects::product_feature(self.birth(live), &new.lookup_key, name);
+        let id = id_of(&feature);
+        self.features.entry(product.to_owned()).or_default().push(feature);
+        Ok(id)
     }
 
     pub(crate) fn create_price(&mut self, wish: &NewPrice) -> Result<String, Refusal> {

@@ -15,6 +15,8 @@ pub(crate) struct NewCustomer {
     id: Option<String>,
     email: Option<String>,
     name: Option<String>,
+    /// The Account of the second API that the customer is.
+    customer_account: Option<String>,
     #[serde(default)]
     metadata: Map<String, Value>,
     #[serde(default)]
@@ -27,6 +29,7 @@ impl World {
         let mut customer =
             objects::customer(birth, wish.email.as_deref(), wish.name.as_deref(), &wish.metadata);
         chosen(&mut customer, wish.id.as_deref());
+        customer["customer_account"] = json!(wish.customer_account);
         self.add(Kind::Customer, &customer, birth.live, "customer.created")
     }
 

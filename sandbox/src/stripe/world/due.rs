@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::clock::{Clock, Dunning, period_end};
 use super::invoices::InvoiceStep;
-use super::pauses::{PauseCause, PauseOnFailure, mark_paused};
+use super::pause::{PauseCause, PauseOnFailure, mark_paused};
 use super::payer::Payer;
 use super::state::{World, id_of};
 use crate::clock;
@@ -167,6 +167,7 @@ impl World {
         let now = self.now();
         let before = self.find(Kind::Subscription, id)?.clone();
         let mut sub = before.clone();
+        self.end_trials(&mut sub);
         for item in sub["items"]["data"].as_array_mut().into_iter().flatten() {
             item["current_period_start"] = now.into();
             item["current_period_end"] = later(now, &item["price"]["recurring"]).into();

@@ -67,7 +67,7 @@ impl Endpoint {
     /// The id of an event as this endpoint is told it.
     pub(crate) fn id_of(&self, event: &Value) -> String {
         match self.payload {
-            Payload::Snapshot => super::state::id_of(event),
+            Payload::Snapshot => event["id"].as_str().unwrap_or_default().to_owned(),
             Payload::Thin => thin::id(event),
         }
     }

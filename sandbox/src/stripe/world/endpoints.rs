@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::endpoint::{Endpoint, Payload, everything};
 use super::state::{World, id_of};
-use super::versions;
+use super::{accounts, versions};
 use crate::clock;
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
@@ -160,6 +160,7 @@ impl World {
             event["api_version"] = version.as_str().into();
         }
         versions::render(self, objects::API_VERSION, &mut event);
+        accounts::render(self, &mut event);
         serde_json::to_vec_pretty(&event).unwrap_or_default()
     }
 

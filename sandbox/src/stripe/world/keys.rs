@@ -8,7 +8,6 @@ use super::key::{ACCOUNT, Access, Key, KeyState};
 use super::state::World;
 use crate::refusal::Refusal;
 use crate::stripe::kinds::Kind;
-use crate::stripe::objects::fresh_id;
 
 /// What a test says about a new key.
 #[derive(Deserialize)]
@@ -36,7 +35,7 @@ impl World {
             return Err(Refusal::malformed("a secret key may do everything"));
         }
         let key = Key {
-            text: fresh_id(prefix),
+            text: fresh_key(prefix),
             live: prefix.ends_with("live"),
             state: KeyState::Active,
             allowed: wish.permissions.map(spelt).transpose()?,
@@ -55,6 +54,15 @@ impl World {
         key.state = change.state.unwrap_or(key.state);
         Ok(())
     }
+}
+
+/// As long as Stripe's: 107 characters, of which the account's begin with 51.
+fn fresh_key(prefix: &str) -> String {
+    const LENGTH: usize = 107;
+    let random: String = (0..4).map(|_| uuid::Uuid::new_v4().simple().to_string()).collect();
+    let mut key = format!("{prefix}_51{random}");
+    key.truncate(LENGTH);
+    key
 }
 
 /// Permissions by Stripe's own words. A kind may also be named as in the API's paths: prices need `plan`, refunds `charge`.

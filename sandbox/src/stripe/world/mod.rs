@@ -1,21 +1,25 @@
 //! One fake Stripe: its state, and a file for each kind of deed that changes it.
 
+pub(super) mod accounts;
 pub(super) mod catalogue;
 pub(super) mod checkout;
 mod clock;
 mod customers;
+pub(super) mod disputes;
 pub(super) mod due;
 mod endpoint;
 pub(super) mod endpoints;
 mod invoices;
 pub(super) mod key;
 pub(super) mod keys;
-pub(super) mod pauses;
+pub(super) mod pause;
+mod pauses;
 mod payer;
 mod payments;
 pub(super) mod reversals;
 mod state;
 mod subscriptions;
+pub(super) mod trial_offers;
 pub(super) mod versions;
 
 pub(super) use customers::NewCustomer;

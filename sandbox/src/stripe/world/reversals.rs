@@ -33,7 +33,7 @@ pub(crate) struct NewDispute {
     inquiry: bool,
 }
 
-/// How a dispute ends.
+/// How a dispute ends; what is lost can be appealed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Verdict {
@@ -117,26 +117,6 @@ impl World {
             self.emit("charge.dispute.funds_withdrawn", &dispute, live, None);
         }
         Ok(id_of(&dispute))
-    }
-
-    /// A dispute ends.
-    pub(crate) fn close_dispute(&mut self, id: &str, verdict: Verdict) -> Result<(), Refusal> {
-        let live = self.live(Kind::Dispute, id)?;
-        let mut dispute = self.find(Kind::Dispute, id)?.clone();
-        let status = match verdict {
-            Verdict::Won => "won",
-            Verdict::Lost => "lost",
-            Verdict::WarningClosed => "warning_closed",
-            Verdict::Prevented => "prevented",
-        };
-        let before = json!({ "status": dispute["status"] });
-        dispute["status"] = status.into();
-        self.put(Kind::Dispute, &dispute);
-        self.emit("charge.dispute.closed", &dispute, live, Some(before));
-        if verdict == Verdict::Won {
-            self.emit("charge.dispute.funds_reinstated", &dispute, live, None);
-        }
-        Ok(())
     }
 
     fn the_charge(&self, charge: Option<&str>, intent: Option<&str>) -> Result<String, Refusal> {

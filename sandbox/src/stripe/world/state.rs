@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use super::clock::{Clock, Dunning};
 use super::endpoint::{Endpoint, Signing};
 use super::key::Key;
-use super::pauses::{PauseOnFailure, ResumeOn};
+use super::pause::{PauseOnFailure, ResumeOn};
 use super::payer::Payer;
 use crate::refusal::Refusal;
 use crate::stripe::collection::Shelf;
@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(super) shelves: BTreeMap<Kind, Shelf>,
     /// What payment links and checkouts sell, by their id.
     pub(crate) lines: HashMap<String, Vec<Value>>,
+    /// What products entitle to, by their id.
+    pub(crate) features: HashMap<String, Vec<Value>>,
     /// How customers pay; those who are not here just do.
     pub(super) payers: HashMap<String, Payer>,
     /// Invoices by which a paused subscription is to go on.
@@ -60,6 +62,8 @@ pub(crate) struct Settings {
     pub(crate) billing_mode: BillingMode,
     /// How many days before a renewal `invoice.upcoming` is told; never if unset.
     pub(crate) upcoming_days: Option<i64>,
+    /// Whether `customer` is null where `customer_account` is set.
+    pub(crate) customers_by_account: bool,
     /// Whether lists show objects of the same second in order of their ids, which says nothing about their age.
     pub(crate) ties_by_id: bool,
     /// How a cursor on something that does not exist (any more) is answered, 404 or 400. Stripe answers 400 for ids in
@@ -76,6 +80,7 @@ impl Default for Settings {
             resume_when_paid: true,
             billing_mode: BillingMode::default(),
             upcoming_days: None,
+            customers_by_account: false,
             ties_by_id: false,
             lost_cursor_status: 404,
         }
@@ -104,6 +109,7 @@ impl World {
         Self {
             shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
             lines: HashMap::new(),
+            features: HashMap::new(),
             payers: HashMap::new(),
             resumptions: HashMap::new(),
             quiet: false,

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
-use super::pauses::forget_pause;
+use super::pause::forget_pause;
 use super::payer::Payer;
 use super::state::{Change, World, id_of};
 use crate::refusal::Refusal;
@@ -19,6 +19,9 @@ pub(crate) struct NewSubscription {
     customer: String,
     #[serde(default)]
     prices: Vec<String>,
+    /// Items that begin with a trial offer, after those of `prices`.
+    #[serde(default)]
+    trial_offers: Vec<String>,
     status: Option<String>,
     #[serde(default)]
     metadata: Map<String, Value>,
@@ -34,16 +37,18 @@ pub(crate) struct NewSubscription {
 impl World {
     /// A subscription; one that starts out paid gets its invoice too, and of that only `invoice.paid` is told.
     pub(crate) fn subscribe(&mut self, wish: &NewSubscription) -> Result<String, Refusal> {
-        if wish.prices.is_empty() && !wish.items_empty {
+        let prices = [wish.prices.clone(), self.offered_prices(&wish.trial_offers)?].concat();
+        if prices.is_empty() && !wish.items_empty {
             return Err(Refusal::malformed("no prices; say items_empty if that is meant"));
         }
         let live = self.live(Kind::Customer, &wish.customer)?;
         let birth = self.birth(live);
-        let prices = self.priced(if wish.items_empty { &[] } else { &wish.prices })?;
+        let prices = self.priced(if wish.items_empty { &[] } else { &prices })?;
         let status = wish.status.as_deref().unwrap_or("active");
         let mut subscription = objects::subscription(birth, &wish.customer, status, &prices, &wish.metadata);
         let mode = wish.billing_mode.unwrap_or(self.settings.billing_mode);
         subscription["billing_mode"] = objects::billing_mode(mode);
+        self.begin_trials(&mut subscription, &wish.trial_offers);
         if status == "trialing" {
             try_out(&mut subscription, birth.now, wish.trial_period_days.unwrap_or(DEFAULT_TRIAL));
         }
@@ -149,16 +154,12 @@ impl World {
         let mut details = subscription["cancellation_details"].clone();
         details["reason"] = "cancellation_requested".into();
         let end = json!(end_of_period(Some(subscription)));
-        let change = match is_flexible(subscription) {
+        let change = match objects::is_flexible(subscription) {
             true => json!({ "cancel_at": end, "canceled_at": self.now(), "cancellation_details": details }),
             false => json!({ "cancel_at_period_end": true, "cancellation_details": details }),
         };
         self.set_subscription(id, change)
     }
-}
-
-pub(super) fn is_flexible(subscription: &Value) -> bool {
-    subscription["billing_mode"]["type"] == "flexible"
 }
 
 fn end_of_period(subscription: Option<&Value>) -> Option<i64> {
