@@ -40,7 +40,8 @@ pub fn run(folder: &Path) -> anyhow::Result<()> {
             https://discord.com/oauth2/authorize?client_id=APPLICATION_ID&scope=bot+applications.commands&permissions={MANAGE_ROLES}\n\
          3. Your server: right-click its name, Copy Server ID -> GUILD_ID. Server Settings, Roles: move the bot's role above\n   \
             those that it is to give.\n\
-         4. Stripe, Developers, API keys: a restricted key with Read on Customers, Subscriptions, Events -> STRIPE_SECRET_KEY.\n\
+         4. Stripe, Developers, API keys: a restricted key with Read on Customers, Subscriptions, Invoices,\n   \
+            Checkout Sessions, Events -> STRIPE_SECRET_KEY.\n\
          5. nexrole up\n\n\
          For roles within a second, instead of ten minutes: Stripe, Workbench, Webhooks, an endpoint at\n\
          https://YOUR.HOST/webhooks/stripe, and its signing secret -> STRIPE_WEBHOOK_SECRET.",
