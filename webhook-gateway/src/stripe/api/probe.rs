@@ -27,6 +27,12 @@ pub const WANTED: [Permission; 3] = [
     Permission { name: "Payment Links", path: "/payment_links" },
 ];
 
+/// Without these an invoice or a checkout that a thin event names cannot be read.
+pub const FOR_THIN_EVENTS: [Permission; 2] = [
+    Permission { name: "Invoices", path: "/invoices" },
+    Permission { name: "Checkout Sessions", path: "/checkout/sessions" },
+];
+
 impl ReadClient {
     /// Reads one object of a kind, and forgets it. Out: the `Date` header.
     pub async fn probe(
