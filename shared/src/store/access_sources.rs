@@ -13,7 +13,7 @@ use crate::{
         },
         job::{JobAction, JobOrigin},
     },
-    ids::{ConnectionId, CustomerId, RoleId, UserId},
+    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
 };
 
 /// One role that a source gives now, as our rows have it.
@@ -24,29 +24,22 @@ pub struct Live {
     pub until: Option<Timestamp>,
 }
 
-/// What a source gives now.
-pub async fn live(tenant: &mut Tenant, source: &SourceRef) -> Result<Vec<Live>, sqlx::Error> {
-    // Two statements, since no index serves both "this connection" and "none".
-    let statement = match source.connection() {
-        Some(_) => {
-            "SELECT user_id, role_id, valid_until FROM access_sources
-              WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND kind = $4 AND stripe_object = $5
-                AND state = 'live'"
-        }
-        None => {
-            "SELECT user_id, role_id, valid_until FROM access_sources
-              WHERE guild_id = $1 AND connection_id IS NULL AND $2::bigint IS NULL AND source_id = $3 AND kind = $4
-                AND $5::text IS NULL AND state = 'live'"
-        }
-    };
-    let rows: Vec<(UserId, RoleId, Option<Timestamp>)> = sqlx::query_as(statement)
-        .bind(tenant.guild())
-        .bind(source.connection())
-        .bind(source.id())
-        .bind(source.kind())
-        .bind(source.stripe_object())
-        .fetch_all(tenant.db())
-        .await?;
+/// What a subscription gives now.
+pub async fn live(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    subscription: &SubscriptionId,
+) -> Result<Vec<Live>, sqlx::Error> {
+    let rows: Vec<(UserId, RoleId, Option<Timestamp>)> = sqlx::query_as(
+        "SELECT user_id, role_id, valid_until FROM access_sources
+          WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND kind = 'stripe'
+            AND stripe_object = 'subscription' AND state = 'live'",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(subscription)
+    .fetch_all(tenant.db())
+    .await?;
     Ok(rows
         .into_iter()
         .map(|(user, role, until)| Live { given: RoleEntitlement { user, role }, until })

@@ -119,7 +119,9 @@ pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sql
 /// What was read is good until then; again, if nothing hints at it earlier. In the transaction of [`settle`], which holds the row.
 pub async fn read_again_at(tenant: &mut Tenant, leased: &Leased, at: Timestamp) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_sync SET next_at = least(next_at, $5)
+        "UPDATE stripe_sync
+            -- Whose clock says that it is over judged by another: by Postgres' it may be over already, and would be read in a loop.
+            SET next_at = least(next_at, greatest($5, now() + interval '1 minute'))
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4",
     )
     .bind(tenant.guild())

@@ -184,7 +184,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
         1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
         2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
-        3 => said!(access_sources::live(tenant, &source)),
+        3 => said!(access_sources::live(tenant, connection, &subscription)),
         4 => said!(access_sources::live_subscriptions(tenant, connection)),
         5 => said!(stripe_mirror::subscriptions_of(tenant, connection, &customer)),
         6 => said!(stripe_events::latest_open(tenant, connection, subscription.as_str())),

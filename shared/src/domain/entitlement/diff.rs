@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::evaluate::{Evaluation, State};
+use super::evaluate::{Evaluation, Reason, State};
 use crate::ids::{RoleId, UserId};
 
 /// One role that one source gives one member.
@@ -19,6 +19,21 @@ pub enum Transition {
     Begin(RoleEntitlement),
     /// Access ends, on evidence.
     End(RoleEntitlement),
+}
+
+impl Evaluation {
+    /// What is written down of a change: the state of the subscription, and why a role ends though it goes on.
+    pub fn evidence(&self, subscription: &str, change: Transition) -> String {
+        let ended = match change {
+            Transition::Begin(_) => None,
+            Transition::End(it) => self.roles.get(&it.role).filter(|role| role.state == State::Ended),
+        };
+        match ended.map(|role| role.reason) {
+            Some(Reason::TimeIsOver) => format!("{subscription}, for longer than the role is kept"),
+            Some(Reason::NotSold) => format!("{subscription}, without what gives the role"),
+            _ => subscription.to_owned(),
+        }
+    }
 }
 
 /// The changes that turn `live` (what this source gives now, as our rows have it) into what it should give. `user` is whom it belongs

@@ -72,50 +72,44 @@ pub fn evaluate(
     let is_whole = matches!(facts.items, Items::All(_));
     let roles = held.into_iter().chain(mappings.iter().map(|mapping| mapping.role));
     let roles = roles.map(|role| {
-        let of_role = mappings.iter().filter(|mapping| mapping.role == role);
-        let bought = |mapping: &Mapping| {
-            facts.items.as_slice().iter().any(|item| {
-                let is_some = item.quantity != Some(0) || mapping.policy.quantity_zero != Rule::Remove;
-                is_some && mapping.sold.is_in(item)
-            })
-        };
-        let (sold, others): (Vec<_>, Vec<_>) = of_role.partition(|mapping| bought(mapping));
-        (role, of_one_role(facts, &policies(&sold), &policies(&others), now))
+        let of_role: Vec<&Mapping> = mappings.iter().filter(|mapping| mapping.role == role).collect();
+        (role, of_one_role(facts, &of_role, now))
     });
     Evaluation { roles: roles.collect(), is_whole }
 }
 
-fn policies(mappings: &[&Mapping]) -> Vec<Policy> {
-    mappings.iter().map(|mapping| mapping.policy).collect()
-}
-
-/// `sold`: the policies by which what was read gives the role; `others`: those of what was not among it.
-fn of_one_role(facts: Facts<'_>, sold: &[Policy], others: &[Policy], now: Timestamp) -> RoleState {
+fn of_one_role(facts: Facts<'_>, mappings: &[&Mapping], now: Timestamp) -> RoleState {
     let state = |state, until, reason| RoleState { state, until, reason };
-    let best = |policies: &[Policy]| -> Option<Worth> {
-        policies.iter().filter_map(|policy| Some(worth(policy.rule(&facts)?, facts, now))).max()
-    };
     // Whether a state is known is no matter of policy.
     if Policy::DEFAULT.rule(&facts).is_none() {
         return state(State::Unchanged, None, Reason::UnknownState);
     }
-    match best(sold) {
-        Some(Worth::Due) => return state(State::Due, None, Reason::Status),
-        Some(Worth::DueUntil(end)) => return state(State::Due, Some(end), Reason::Status),
-        Some(Worth::Over | Worth::Nothing) | None => {}
+    let by_status = |policy: &Policy| Some(worth(policy.rule(&facts)?, facts, now));
+    let bought = mappings.iter().filter_map(|mapping| {
+        let items = facts.items.as_slice().iter().filter(|item| mapping.sold.is_in(item));
+        items
+            .filter_map(|item| {
+                let by_status = by_status(&mapping.policy)?;
+                // Of none of it the stricter rule counts.
+                let of_none = || worth(mapping.policy.quantity_zero, facts, now);
+                Some(if item.quantity == Some(0) { by_status.min(of_none()) } else { by_status })
+            })
+            .max()
+    });
+    let best = bought.max();
+    match (best, facts.items) {
+        (Some(Worth::Due), _) => return state(State::Due, None, Reason::Status),
+        (Some(Worth::DueUntil(end)), _) => return state(State::Due, Some(end), Reason::Status),
+        (None, Items::All(_)) => return state(State::Ended, None, Reason::NotSold),
+        (Some(Worth::Over | Worth::Nothing), Items::All(_)) | (_, Items::Some(_)) => {}
     }
-    match facts.items {
-        Items::All(_) if sold.is_empty() => return state(State::Ended, None, Reason::NotSold),
-        // What was not sent may be what gave it. A role that nothing is mapped to any more has the default policy.
-        Items::Some(_) => {
-            let unseen = if others.is_empty() && sold.is_empty() { &[Policy::DEFAULT][..] } else { others };
-            if matches!(best(unseen), Some(Worth::Due | Worth::DueUntil(_))) {
-                return state(State::Unchanged, None, Reason::ItemsMissing);
-            }
-        }
-        Items::All(_) => {}
+    // What was not sent may be what gives it. A role that nothing is mapped to any more has the default policy.
+    let policies = mappings.iter().map(|mapping| &mapping.policy);
+    let unseen = policies.filter_map(by_status).max().or_else(|| by_status(&Policy::DEFAULT));
+    if !matches!(facts.items, Items::All(_)) && matches!(unseen, Some(Worth::Due | Worth::DueUntil(_))) {
+        return state(State::Unchanged, None, Reason::ItemsMissing);
     }
-    let over = best(sold).or_else(|| best(others)) == Some(Worth::Over);
+    let over = best.or(unseen) == Some(Worth::Over);
     state(State::Ended, None, if over { Reason::TimeIsOver } else { Reason::Status })
 }
 

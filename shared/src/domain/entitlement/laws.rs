@@ -246,3 +246,40 @@ fn what_was_not_sent_may_be_what_keeps_a_role() {
     let unknown = RoleState { state: State::Unchanged, until: None, reason: Reason::UnknownState };
     assert_eq!(of("frozen", None, &Items::All(vec![item(7)]), &[by_price(7, kept)], 0), unknown);
 }
+
+#[test]
+fn of_a_quantity_of_nothing_the_stricter_of_two_rules_counts() {
+    let none = Items::All(vec![Item { quantity: Some(0), ..item(7) }]);
+    let by = |quantity_zero: Rule| by_price(7, Policy { quantity_zero, ..Policy::DEFAULT });
+    let state = |status: &str, rule: Rule| of(status, None, &none, &[by(rule)], 0).state;
+    assert_eq!(state("active", Rule::Remove), State::Ended);
+    assert_eq!(state("active", Rule::Keep), State::Due);
+    assert_eq!(state("canceled", Rule::Keep), State::Ended);
+    // To the end of the paid period, and no longer.
+    let status = SubscriptionStatus::Active;
+    let paid = Facts { period_end: Some(at(100)), ..facts(&status, &none) };
+    let at_time = |now: i64| evaluate(paid, &[by(Rule::KeepToPeriodEnd)], [role(7)], at(now)).roles[&role(7)];
+    let due = RoleState { state: State::Due, until: Some(at(100)), reason: Reason::Status };
+    assert_eq!(at_time(99), due);
+    assert_eq!(at_time(100).state, State::Ended);
+    // Some of it beside is enough.
+    let both = Items::All(vec![Item { quantity: Some(0), ..item(7) }, item(7)]);
+    assert_eq!(of("active", None, &both, &[by(Rule::Remove)], 0).state, State::Due);
+}
+
+#[test]
+fn evidence_says_why_a_role_ends_though_the_subscription_goes_on() {
+    let said = |status: &str, sold: u64, now: i64| {
+        let (status, items) = (SubscriptionStatus::parse(status), Items::All(vec![item(sold)]));
+        let facts = Facts { unpaid_since: Some(at(0)), ..facts(&status, &items) };
+        let evaluation = evaluate(facts, &[by_price(7, Policy::DEFAULT)], [role(7)], at(now));
+        let ended = entitlements(&[(1, 7)]);
+        let changes = transitions(&ended, &evaluation, Some(user(1)));
+        let text = format!("sub_1 is {}", status.as_str());
+        changes.into_iter().map(|change| evaluation.evidence(&text, change)).collect::<Vec<_>>().join("; ")
+    };
+    assert_eq!(said("past_due", 7, 0), "");
+    assert_eq!(said("past_due", 7, 14 * 86_400), "sub_1 is past_due, for longer than the role is kept");
+    assert_eq!(said("active", 8, 0), "sub_1 is active, without what gives the role");
+    assert_eq!(said("canceled", 7, 0), "sub_1 is canceled");
+}

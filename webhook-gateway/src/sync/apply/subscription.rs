@@ -59,15 +59,15 @@ pub(super) async fn apply(
         None => member_links::linked_user(tenant, connection, &customer.id).await?,
     };
     let source = SourceRef::Subscription { connection, id: fact.id.clone() };
-    let live = access_sources::live(tenant, &source).await?;
+    let live = access_sources::live(tenant, connection, &fact.id).await?;
     let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
     let mappings = role_mappings::concerning(tenant, &fact.items, &held).await?;
     let evaluation = evaluate(Facts::read(fact, kept.unpaid_since), &mappings, held, now);
     let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
-    let evidence = fact.in_words();
-    let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
-    let because = Because { actor: Actor::Stripe, origin, evidence: &evidence, cause: &cause };
     for &change in &changes {
+        let evidence = evaluation.evidence(&fact.in_words(), change);
+        let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
+        let because = Because { actor: Actor::Stripe, origin, evidence: &evidence, cause: &cause };
         access_sources::apply(tenant, &source, change, because).await?;
     }
     let ends = changed_ends(&live, &evaluation, user);
