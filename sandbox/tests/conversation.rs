@@ -410,7 +410,7 @@ fn the_check_finds_what_differs() {
     stranger.transcript.as_mut().unwrap().authorization = None;
     let mut faulty = call("PUT", role, 500, "", "");
     faulty.fault = Some(FaultKind::Status);
-    assert_eq!(description.check(&[faulty]).problems, [""; 0], "an ordered answer is exempt");
+    assert_eq!(description.check(&[faulty]).problems, [""; 0], "an injected answer is exempt");
     let messages = "/api/v10/channels/1/messages";
     for (wrong, part) in [
         (call("PUT", "/api/v10/nowhere", 204, "", ""), "no such route"),

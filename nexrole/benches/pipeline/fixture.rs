@@ -87,8 +87,8 @@ impl<'p> Fixture<'p> {
         for _ in 0..SUBSCRIPTIONS {
             let customer = stripe.create_customer(None, &[]).await?;
             // It never gives a role: what is measured is taking and reading.
-            let wish = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
-            subscriptions.push(stripe.subscribe_with(wish).await?);
+            let params = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
+            subscriptions.push(stripe.subscribe_with(params).await?);
         }
         let guild = guilds[0].id.to_string();
         let role = discord.create_role(guilds[0].id, "Mapped").await?.to_string();

@@ -16,8 +16,8 @@ impl World {
     /// A subscription that says itself whom it is for.
     async fn subscribes_for(&self, fan: &Fan, price: &str) -> String {
         let metadata = json!({ "discord_user_id": fan.user.to_string() });
-        let wish = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
-        self.stripe.subscribe_with(wish).await.expect("it is answered")
+        let params = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
+        self.stripe.subscribe_with(params).await.expect("it is answered")
     }
 }
 

@@ -319,7 +319,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     };
     for (before, status) in [400, 401, 402, 403, 429, 500].into_iter().enumerate() {
         let fault = Fault::status(status).times(1).body(quoted.clone()).on("GET", "/v1/");
-        world.stripe.fault(fault).await.expect("ordered");
+        world.stripe.fault(fault).await.expect("the fault is queued");
         let object = json!({ "id": subscription });
         let body = event(&format!("evt_failing_{status}"), "customer.subscription.updated", &object, false);
         let signature = sign(&body, WEBHOOK_SECRET);
@@ -336,7 +336,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     world.stripe.clear_faults().await.expect("Stripe answers");
     let refused = json!({ "code": 50013, "message": format!("{TOKEN} {EMAIL}") });
     for fault in [Fault::status(500).text(TOKEN), Fault::status(403).body(refused)] {
-        world.discord.fault(fault.times(1).on("DELETE", "/roles/")).await.expect("ordered");
+        world.discord.fault(fault.times(1).on("DELETE", "/roles/")).await.expect("the fault is queued");
     }
     let admin = world.discord.join(world.guild, "admin").await.expect("Discord answers");
     world.stripe.cancel(&subscription).await.expect("Stripe answers");
