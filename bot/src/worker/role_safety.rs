@@ -28,7 +28,7 @@ use crate::discord::client::{NoTime, RoleClient};
 /// server in so much time, however many roles are given.
 const LATELY: Duration = Duration::from_secs(300);
 
-/// What a reading came to.
+/// The outcome of a reading.
 pub(super) enum Reading {
     Done,
     /// Discord did not say.

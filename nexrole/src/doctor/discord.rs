@@ -217,8 +217,8 @@ fn out_of_reach(
             continue;
         };
         let name = &role.name;
-        if Some(role.id) == everyone || role.giver().is_some() {
-            let why = role.giver().map_or(Danger::Everyone, Danger::GivenBy);
+        if Some(role.id) == everyone || role.managed_by().is_some() {
+            let why = role.managed_by().map_or(Danger::Everyone, Danger::ManagedBy);
             problems.push((
                 format!("the mapped role {name}: {why}; nobody can give it"),
                 "map another one: nexrole map add".to_owned(),
@@ -239,7 +239,7 @@ fn suspended(roles: &[Role], everyone: Option<RoleId>, mapped: &[RoleId]) -> Vec
     let permissions = |role: &Role| Permissions(role.permissions.into());
     let of_all = roles.iter().find(|role| Some(role.id) == everyone).map(permissions).unwrap_or_default();
     let ours =
-        |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && role.giver().is_none();
+        |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && role.managed_by().is_none();
     let judged = roles.iter().filter(ours).filter_map(|role| {
         let facts = RoleFacts { permissions: permissions(role), ..RoleFacts::default() };
         let danger = judge(&facts, of_all).err()?;

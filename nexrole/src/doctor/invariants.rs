@@ -41,7 +41,7 @@ pub(super) async fn look(
             of(|broken| broken.events),
             "every accepted event was read, or is going to be",
             "accepted events that nobody will read",
-            "please report it; the next look at the whole account mends what they were about",
+            "please report it; the next look at the whole account fixes what they were about",
         ),
         (
             Check::InvariantsJobs,

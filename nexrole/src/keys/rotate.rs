@@ -41,7 +41,7 @@ pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCo
 
 const AWAY: &str = "the database cannot be reached";
 
-/// What one pass over everything came to.
+/// The outcome of one pass over everything.
 #[derive(Debug, Default)]
 struct Pass {
     done: u64,

@@ -85,7 +85,7 @@ pub enum RolesError {
     #[error(
         "the role {0} may log in, or pass by row-level security: ALTER ROLE {0} NOLOGIN NOSUPERUSER NOBYPASSRLS"
     )]
-    TooMighty(String),
+    OverPrivileged(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -132,13 +132,13 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
             }
         }
     }
-    let mighty: Option<String> = sqlx::query_scalar(
+    let over_privileged: Option<String> = sqlx::query_scalar(
         "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1) AND (rolcanlogin OR rolsuper OR rolbypassrls)",
     )
     .bind(ROLES.as_slice())
     .fetch_optional(db)
     .await?;
-    mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
+    over_privileged.map_or(Ok(()), |role| Err(RolesError::OverPrivileged(role)))
 }
 
 /// How a session's login stands to roles that it needs.

@@ -59,7 +59,7 @@ pub async fn take_unseen(
     Ok(Some((guild, roles)))
 }
 
-/// Writes what the first check of a role came to, and has what waited for it go on. Somebody else may have checked before: then that
+/// Writes the outcome of the first check of a role, and has what waited for it go on. Somebody else may have checked before: then that
 /// stands. `others`: who hold the role, not because of us.
 pub async fn record_first_check(
     tenant: &mut Tenant,

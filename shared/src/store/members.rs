@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
-/// for them. Answers how many jobs were made; none for a stranger.
+/// for them. Answers how many jobs were made; none for an unknown member.
 pub async fn look_again(
     tenant: &mut Tenant,
     user: UserId,

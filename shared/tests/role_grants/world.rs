@@ -18,7 +18,7 @@ const OPEN: &str = "a window stays open for ever";
 const REJOIN: &str = "a re-join goes wrong";
 const REFUSED: &str = "an intention that was refused stays: a role given by hand would be taken";
 
-/// Inside which a person's gift may be taken for ours.
+/// Inside which a person's grant may be taken for ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Window {
     /// A call of ours is under way, or not settled.

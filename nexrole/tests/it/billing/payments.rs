@@ -253,8 +253,9 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
         assert!(why.contains(part), "{part} is missing in\n{why}");
     }
     assert!(world.nexrole(&link).await.unwrap().contains("already"));
-    let stranger = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", "99999999999999999"];
-    assert!(world.nexrole(&stranger).await.unwrap_err().contains("does not move by itself"));
+    let to_unknown_member =
+        ["link", "add", "--guild", &guild, "--customer", &customer, "--user", "99999999999999999"];
+    assert!(world.nexrole(&to_unknown_member).await.unwrap_err().contains("does not move by itself"));
     world.finish().await;
 }
 

@@ -433,9 +433,9 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
 async fn a_database_that_goes_silent_is_given_up_and_what_it_did_not_say_is_asked() {
     let world = World::without_services().await;
     let silent_at = async |question: &str| {
-        let wire = PostgresProxy::to(world.database_url()).await;
-        wire.silence(question, 1);
-        let said = doctor(&world, &[("DATABASE_URL", &wire.url)]).await;
+        let proxy = PostgresProxy::to(world.database_url()).await;
+        proxy.silence(question, 1);
+        let said = doctor(&world, &[("DATABASE_URL", &proxy.url)]).await;
         said.fails(&["database.reachable"], "no answer within 20 seconds", "");
         assert_eq!((said.state("stripe.key"), said.state("discord.roles")), ("ask", "ask"), "{}", said.text);
         said

@@ -235,8 +235,8 @@ async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
     world.finish().await;
 }
 
-/// Parks the role on 50013, with two buyers, and mends it while nobody is told.
-async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
+/// Parks the role on 50013, with two buyers, and fixes it while nobody is told.
+async fn parked_and_fixed_unheard(world: &World) -> (Fan, Fan) {
     let (ana, ben) = (world.fan().await, world.fan().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.expect("Discord does it");
     world.subscribes(&ana).await;
@@ -251,15 +251,15 @@ async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
 #[tokio::test]
 async fn an_invitation_probes_each_parked_role_once() {
     let world = World::start().await;
-    let (ana, ben) = parked_and_mended_unheard(&world).await;
-    // Not mended after all: one call says so.
+    let (ana, ben) = parked_and_fixed_unheard(&world).await;
+    // Not fixed after all: one call says so.
     world.discord.fault(refusal(403, 50013).on("PUT", "/roles/").times(1)).await.unwrap();
     let before = world.role_calls().await.len();
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until("it is probed", async || world.role_calls().await.len() > before).await;
     world.settle().await;
     assert_eq!(world.role_calls().await.len(), before + 1, "one probe, not one per job");
-    // The next session finds it mended.
+    // The next session finds it fixed.
     world.discord.invalidate_gateway(false).await.unwrap();
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;

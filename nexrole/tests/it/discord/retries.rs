@@ -166,7 +166,7 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     world.until("the guild is left alone", async || world.gate_is(Gate::is_free_and_away).await).await;
-    // As a crowded pool does, or a failover: twice.
+    // As an exhausted pool does, or a failover: twice.
     world.refuse(Write::BotBack, 2).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;

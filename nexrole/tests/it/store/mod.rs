@@ -79,7 +79,7 @@ async fn in_guild<T>(bot: &Pool, n: u64, work: impl AsyncFnOnce(&mut Tenant) -> 
 
 /// Connections of the bot's to a database whose guilds 1 to `guilds` have a job each.
 async fn with_jobs(database: &Database, guilds: u64) -> Pool {
-    introduce(&database.pool, guilds).await;
+    insert_guilds(&database.pool, guilds).await;
     let bot = database.login(Login::Bot);
     for n in 1..=guilds {
         in_guild(&bot, n, async |t| {
@@ -91,7 +91,7 @@ async fn with_jobs(database: &Database, guilds: u64) -> Pool {
 }
 
 /// Guilds 1 to `count`, with their gates.
-async fn introduce(db: &PgPool, count: u64) {
+async fn insert_guilds(db: &PgPool, count: u64) {
     let guilds =
         "WITH made AS (INSERT INTO guilds (guild_id) SELECT generate_series(1, $1) RETURNING guild_id)
                   INSERT INTO guild_gates (guild_id) SELECT generate_series(1, $1)";
@@ -219,7 +219,7 @@ async fn the_ring_goes_on_behind_its_position() {
 }
 
 #[tokio::test]
-async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
+async fn many_paused_guilds_starve_nobody_behind_them() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 600).await;
     let mut across = bot.across().await.unwrap();
@@ -319,7 +319,7 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     let mut across = bot.across().await.unwrap();
-    introduce(&database.pool, 2).await;
+    insert_guilds(&database.pool, 2).await;
     let sources = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
         SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
           FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
@@ -347,7 +347,7 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
 async fn the_search_for_second_looks_reads_what_is_due_and_no_table() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     for statement in [
         "INSERT INTO role_grants (guild_id, user_id, role_id, state, confirmed_at, look_at)
          SELECT 1, n, 7, 'confirmed', now(), CASE WHEN n <= 5 THEN now() WHEN n <= 9 THEN now() + interval '1 h' END

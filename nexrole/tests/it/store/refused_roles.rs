@@ -16,7 +16,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::{LEASE, NO_LEASE, guild, in_guild, introduce, role, settlement, text, user, with_jobs};
+use super::{LEASE, NO_LEASE, guild, in_guild, insert_guilds, role, settlement, text, user, with_jobs};
 use crate::support::cluster::Database;
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn of_a_refused_roles_jobs_one_probes() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     let mut across = bot.across().await.unwrap();
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
         let role = role(role_id);
         in_guild(&bot, 1, async |t| {

@@ -41,7 +41,7 @@ pub(crate) enum Verdict {
     Won,
     /// The cardholder gets it.
     Lost,
-    /// An inquiry that came to nothing.
+    /// An inquiry that was dropped.
     WarningClosed,
     /// Settled before it became a dispute.
     Prevented,

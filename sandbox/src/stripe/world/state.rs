@@ -176,10 +176,10 @@ impl World {
         let missing = || Refusal::missing(format!("{}: {id}", kind.object()));
         let fields = change.as_object().ok_or_else(|| Refusal::malformed("a change must be an object"))?;
         let object = self.collection_mut(kind).get_mut(id).ok_or_else(missing)?;
-        if let Some(stranger) = fields.keys().find(|key| object.get(key.as_str()).is_none())
+        if let Some(unknown) = fields.keys().find(|key| object.get(key.as_str()).is_none())
             && allowed == Change::KnownFields
         {
-            return Err(Refusal::malformed(format!("a {} has no field {stranger}", kind.object())));
+            return Err(Refusal::malformed(format!("a {} has no field {unknown}", kind.object())));
         }
         let before = merge(object, fields);
         Ok(Changed { object: object.clone(), before, live })

@@ -55,7 +55,7 @@ mod tests {
             (1, 0, Enforcement::Observe),
             (3, 3, Enforcement::On),
             (4, 3, Enforcement::Observe),
-            // Intentions that came to nothing.
+            // Intentions that had no effect.
             (2, 3, Enforcement::On),
         ] {
             assert_eq!(first_check(holders, ours), expected, "{holders} hold it, {ours} by us");
