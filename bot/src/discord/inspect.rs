@@ -112,7 +112,7 @@ fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> R
     text.parse().map_err(|_| de::Error::custom("no id"))
 }
 
-/// Looks, and does nothing else.
+/// Checks, and does nothing else.
 pub struct Inspector {
     http: reqwest::Client,
     token: SecretString,

@@ -30,7 +30,7 @@ const GUILDS: usize = 4;
 /// Subscriptions that events are about.
 const SUBSCRIPTIONS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(300);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_EVERY: Duration = Duration::from_millis(5);
 /// After this, a service has done what it does at its start.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 
@@ -154,7 +154,7 @@ impl<'p> Fixture<'p> {
         let began = Instant::now();
         while !held().await? {
             ensure!(began.elapsed() < PATIENCE, "waited {} s in vain until {what}", PATIENCE.as_secs());
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
         Ok(())
     }

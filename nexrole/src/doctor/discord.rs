@@ -30,9 +30,9 @@ use super::{
 const MOST: usize = 50;
 const PORTAL: &str = "Discord, Developer Portal, your application, Bot";
 
-/// Looks at the bot, and at it in each server: those that the variables name, and those that the database knows with their
+/// Checks the bot, and the bot in each server: those that the variables name, and those that the database knows with their
 /// mapped roles; `None`: it was not read.
-pub(super) async fn look(
+pub(super) async fn check(
     findings: &mut Findings,
     config: &Config,
     named: &BTreeSet<GuildId>,
@@ -92,7 +92,7 @@ pub(super) async fn look(
     let mut well = Well::default();
     for guild in servers.iter().take(MOST) {
         let mapped = mapped.and_then(|mapped| mapped.get(guild)).map(Vec::as_slice);
-        look_at(findings, &inspector, &myself, &application, (*guild, mapped), &mut well).await;
+        check_guild(findings, &inspector, &myself, &application, (*guild, mapped), &mut well).await;
     }
     if servers.len() > MOST {
         let detail = format!("{} more servers were not asked about", servers.len() - MOST);
@@ -135,7 +135,7 @@ fn said(outcome: &CallOutcome) -> String {
     }
 }
 
-async fn look_at(
+async fn check_guild(
     findings: &mut Findings,
     inspector: &Inspector,
     myself: &Myself,

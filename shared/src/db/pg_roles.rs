@@ -65,7 +65,7 @@ pub const ROLES: [&str; 7] = [
     "nexrole_retention",
 ];
 
-/// Two who make the same role at once: one of them is refused, and looks again.
+/// Two who make the same role at once: one of them is refused, and checks again.
 const TRIES: u32 = 10;
 
 /// Why the roles are not as they must be.
@@ -152,7 +152,7 @@ pub enum Standing {
     Lacks(Vec<String>),
 }
 
-/// Looks, whatever role the session has now.
+/// Checks, whatever role the session has now.
 pub(crate) async fn standing(db: &mut PgConnection, roles: &[&str]) -> Result<Standing, sqlx::Error> {
     // Since Postgres 16 to be a member is not enough.
     let unattainable: Vec<(String, bool)> = sqlx::query_as(

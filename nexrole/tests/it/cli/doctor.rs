@@ -166,7 +166,7 @@ async fn all_is_well_and_what_cannot_be_seen_is_asked() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing_anywhere() {
+async fn checking_changes_nothing_anywhere() {
     let world = World::without_services().await;
     numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await;
     world.map("price", &world.price.clone(), world.vip).await;
@@ -189,7 +189,7 @@ async fn looking_changes_nothing_anywhere() {
 }
 
 #[tokio::test]
-async fn wrong_variables_come_together_and_the_rest_is_looked_at_all_the_same() {
+async fn wrong_variables_come_together_and_the_rest_is_checked_all_the_same() {
     let world = World::without_services().await;
     let said = doctor(&world, &[("STRIPE_SECRET_KEY", "sk_live_hunter2")]).await;
     said.fails(&["configuration.variables"], "STRIPE_SECRET_KEY: is a secret key", "rk_test_");
@@ -416,7 +416,7 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
     world.jobs_were_due(11).await;
     let all = ["invariants.jobs", "invariants.events", "invariants.changes"];
     invariants().await.fails(&all, &format!("(server {guild}: 1)"), "does the bot run?");
-    // The doctor looks too. Told to wait is not overdue.
+    // The doctor checks too. Told to wait is not overdue.
     world.pause_for_an_hour().await;
     let said = doctor(&world, &[("STRIPE_API_URL", "http://127.0.0.1:9")]).await;
     assert_eq!(said.state("invariants.jobs"), "ok", "{}", said.text);

@@ -17,8 +17,8 @@ async fn set(world: &World, role: u64, permissions: &str) {
 }
 
 /// Has the suspended role read again, as happens every ten minutes.
-async fn the_look_is_due(world: &World) {
-    assert_eq!(world.planned_role_lists_are_due().await, 1, "a look is planned");
+async fn the_read_is_due(world: &World) {
+    assert_eq!(world.planned_role_lists_are_due().await, 1, "a check is planned");
 }
 
 /// Jobs that wait because the role gives Administrator.
@@ -93,7 +93,7 @@ async fn a_role_that_discord_gives_is_refused_also_while_the_list_is_unread() {
 }
 
 #[tokio::test]
-async fn a_role_that_discord_gives_is_caught_at_the_first_look_with_what_helps() {
+async fn a_role_that_discord_gives_is_caught_at_the_first_check_with_what_helps() {
     let mut world = World::without_services().await;
     let owner = world.discord.join(world.guild, "owner").await.unwrap();
     let cases = [
@@ -237,7 +237,7 @@ async fn what_nobody_told_is_read_before_a_role_is_given() {
     assert_eq!(world.role_calls().await, ["PUT 204"]);
     // Nor is it told that the role was fixed.
     set(&world, world.vip, "0").await;
-    the_look_is_due(&world).await;
+    the_read_is_due(&world).await;
     world.until_vip(&ben).await;
     world.finish().await;
 }

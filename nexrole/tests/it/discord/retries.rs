@@ -99,7 +99,7 @@ async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
 }
 
 #[tokio::test]
-async fn an_absent_member_has_one_job_however_often_one_looks() {
+async fn an_absent_member_has_one_job_however_often_one_checks() {
     let world = World::start().await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;

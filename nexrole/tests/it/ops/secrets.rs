@@ -192,7 +192,7 @@ impl Stage {
     }
 
     /// What the services wrote, what the database holds, and what their environment tells.
-    async fn look(&self, seen: &mut Seen) {
+    async fn scan(&self, seen: &mut Seen) {
         for process in [&self.gateway, &self.bot] {
             let (word, pid) = (process.plan.service.word(), process.running.pid().expect("it runs"));
             let log = fs::read(process.plan.log.as_ref().expect("it has one")).expect("a log");
@@ -361,7 +361,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     }
     stage.operate(&mut seen).await;
 
-    stage.look(&mut seen).await;
+    stage.scan(&mut seen).await;
     // What is not logged cannot leak: the libraries did speak, and the awkward paths were taken.
     let (gateway, bot) = (&seen.0["log of gateway"], &seen.0["log of bot"]);
     for said in ["sqlx::query", "hyper_util::client", "a webhook was refused", "a signed webhook is no event"]

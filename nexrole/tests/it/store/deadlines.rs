@@ -1,4 +1,4 @@
-//! What was given for a while ends once, whoever looks, and nothing else ends with it. On a real Postgres, with several processes.
+//! What was given for a while ends once, whoever checks, and nothing else ends with it. On a real Postgres, with several processes.
 
 use std::collections::BTreeSet;
 
@@ -104,7 +104,7 @@ async fn no_source_takes_what_another_gives() {
     database.remove().await;
 }
 
-/// What is just being given longer is not ended by a look from before.
+/// What is just being given longer is not ended by a check from before.
 #[tokio::test]
 async fn what_somebody_else_is_changing_is_left_to_them() {
     let database = Database::create().await;

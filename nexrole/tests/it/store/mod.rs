@@ -23,7 +23,7 @@ use shared::{
         },
         entitlement::mapping::Sold,
         job::{JobAction, JobOrigin, JobState},
-        roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
+        roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, check, settle as settled_by},
     },
     ids::{GuildId, RoleId, UserId},
     store::{
@@ -56,7 +56,7 @@ mod sources;
 mod statements;
 
 const LEASE: Duration = Duration::from_secs(30);
-/// Over before anybody looks.
+/// Over before anybody checks.
 const NO_LEASE: Duration = Duration::ZERO;
 
 fn guild(n: u64) -> GuildId {
@@ -139,10 +139,10 @@ fn settlement(owner: Uuid) -> Settlement {
     Settlement { owner, guild: GuildGate::Open, decisions: vec![], called: vec![], reached: false }
 }
 
-/// What a look at member 1, who pays for role 7 and does not have it, is to write before its call.
+/// What a check of member 1, who pays for role 7 and does not have it, is to write before its call.
 fn intention() -> GrantChange {
     let seen = Seen::Present { held: false, joined_at: None };
-    let (known, step) = look(None, seen, Wanted { desired: true, asked: true }, clock::now());
+    let (known, step) = check(None, seen, Wanted { desired: true, asked: true }, clock::now());
     assert_eq!(step, Step::Grant);
     change(None, known)
 }
@@ -235,7 +235,7 @@ async fn many_paused_guilds_starve_nobody_behind_them() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() {
+async fn who_lost_the_lease_writes_nothing_and_has_the_member_rechecked() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
@@ -315,7 +315,7 @@ async fn settling_twice_writes_one_audit_entry() {
 }
 
 #[tokio::test]
-async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
+async fn a_sweep_checks_each_role_once_and_lets_new_jobs_pass() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     let mut across = bot.across().await.unwrap();
@@ -324,7 +324,7 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
         SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
           FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
     sqlx::query(sources).execute(&database.pool).await.unwrap();
-    assert_eq!(members::sweep_all(&mut across, LEASE, 100).await.unwrap(), 0, "looked at a moment ago");
+    assert_eq!(members::sweep_all(&mut across, LEASE, 100).await.unwrap(), 0, "checked a moment ago");
     assert_eq!(
         in_guild(&bot, 2, async |t| members::sweep_guild(t).await).await,
         2,
@@ -344,7 +344,7 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
 
 /// A hundred thousand grants at rest, and jobs that wait for other roles, cost the search for a few nothing.
 #[tokio::test]
-async fn the_search_for_second_looks_reads_what_is_due_and_no_table() {
+async fn the_search_for_second_checks_reads_what_is_due_and_no_table() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     insert_guilds(&database.pool, 1).await;

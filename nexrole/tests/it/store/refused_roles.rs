@@ -108,7 +108,7 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     sqlx::query(health).execute(&database.pool).await.unwrap();
 
     let mut event = tenant::begin(&bot, guild(1)).await.unwrap();
-    guild_roles::look(&mut event).await.unwrap();
+    guild_roles::request_read(&mut event).await.unwrap();
     let mut turn = settlement(owner);
     let outcome = String::new();
     let failed = JobUpdate { id: job, state: JobState::Failed, due_in: NO_LEASE, failures: 1, outcome };

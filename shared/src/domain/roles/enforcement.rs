@@ -1,4 +1,4 @@
-//! Whether roles follow payments yet. In: who holds a role when it is first looked at. Out: an [`Enforcement`].
+//! Whether roles follow payments yet. In: who holds a role when it is first checked. Out: an [`Enforcement`].
 
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry, Change},
