@@ -112,7 +112,7 @@ async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
         let waits_for = match (readiness::readiness(pool).await.waits_for(), guild) {
             (Some(what), _) => what.to_owned(),
             (None, None) => return,
-            (None, Some(guild)) => match introduce(pool, guild).await {
+            (None, Some(guild)) => match register_guild(pool, guild).await {
                 Ok(()) => return,
                 Err(error) => error.to_string(),
             },
@@ -125,7 +125,7 @@ async fn wait_for_database(pool: &Pool, guild: Option<GuildId>) {
     }
 }
 
-async fn introduce(pool: &Pool, guild: GuildId) -> Result<(), sqlx::Error> {
+async fn register_guild(pool: &Pool, guild: GuildId) -> Result<(), sqlx::Error> {
     pool::within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
         stripe_connections::ensure_guild(&mut tenant).await?;

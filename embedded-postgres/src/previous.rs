@@ -95,7 +95,7 @@ fn locked(layout: &Layout, log: &File) -> Result<bool, StartError> {
 }
 
 /// Postgres would refuse to start for any process with the number in these files, even for a dead one that its
-/// parent has not collected, or for a stranger.
+/// parent has not collected, or for an unrelated process.
 fn remove_leftovers(layout: &Layout) -> Result<(), StartError> {
     for path in [layout.pid_file(), layout.socket_lock_file(), layout.socket_file()] {
         match std::fs::remove_file(&path) {
@@ -161,7 +161,7 @@ mod tests {
 
     #[cfg(target_os = "linux")]
     #[test]
-    fn a_stranger_and_a_dead_process_serve_nothing() {
+    fn an_unrelated_process_and_a_dead_one_serve_nothing() {
         let me = std::process::id();
         let here = std::env::current_dir().unwrap();
         // Not every Linux has `ps`; there nobody asks it, either.

@@ -1,4 +1,4 @@
-//! The one-binary front door: the demo, the operator's commands, and a database of its own.
+//! The one-binary entry point: the demo, the operator's commands, and a database of its own.
 //!
 //! In: a command line and the environment. Out: the same services and store functions that production runs.
 

@@ -24,8 +24,8 @@ use crate::{
 };
 
 const DATABASE: &str = "nexrole_main";
-/// How often to look whether Postgres still runs.
-const LOOK_EVERY: Duration = Duration::from_millis(100);
+/// How often to check whether Postgres still runs.
+const POLL_EVERY: Duration = Duration::from_millis(100);
 
 /// Runs until a signal, or until a service says that its configuration is wrong.
 pub async fn run(env: &Env) -> anyhow::Result<ExitCode> {
@@ -124,7 +124,7 @@ async fn provide_database(env: &Env) -> anyhow::Result<(Option<(Cluster, Publish
 /// reconnect. Of a session that crashes Postgres itself takes care.
 async fn keep_database(mut cluster: Cluster, over: CancellationToken) -> anyhow::Result<()> {
     let (mut backoff, mut began) = (Backoff::default(), Instant::now());
-    while background::pause(&over, LOOK_EVERY).await {
+    while background::pause(&over, POLL_EVERY).await {
         let Some(status) = cluster.exit_status() else { continue };
         let wait = backoff.after(began.elapsed());
         tracing::error!(%status, wait_seconds = wait.as_secs_f64(), log = %cluster.log_file().display(),

@@ -1,4 +1,4 @@
-//! Which of the next calls go wrong, and how. In: faults ordered by a test. Out: the fault for one call, if any.
+//! Which of the next calls go wrong, and how. In: faults that a test queued. Out: the fault for one call, if any.
 
 use std::collections::BTreeMap;
 
@@ -173,7 +173,7 @@ pub(crate) fn ban_page(retry_after_seconds: u64) -> Response {
 pub(crate) struct Faults(Vec<Fault>);
 
 impl Faults {
-    pub(crate) fn order(&mut self, fault: Fault) {
+    pub(crate) fn add(&mut self, fault: Fault) {
         self.0.push(fault);
     }
 
@@ -198,7 +198,7 @@ mod tests {
     #[test]
     fn a_fault_hits_only_matching_calls_and_only_so_often() {
         let mut faults = Faults::default();
-        faults.order(Fault::status(503).on("PUT", "/roles/").times(2));
+        faults.add(Fault::status(503).on("PUT", "/roles/").times(2));
         assert_eq!(faults.take("GET", "/guilds/1/roles/2"), None);
         assert_eq!(faults.take("PUT", "/guilds/1"), None);
         assert!(faults.take("put", "/guilds/1/roles/2").is_some());

@@ -1,4 +1,4 @@
-//! The tap in front of a vendor's API. In: a call. Out: its answer, recorded, unless a fault was ordered for it.
+//! The proxy in front of a vendor's API. In: a call. Out: its answer, recorded, unless a fault was queued for it.
 
 use std::io;
 use std::sync::{Arc, Mutex};
@@ -17,20 +17,20 @@ use serde_json::{Value, json};
 
 use crate::fault::{Fault, FaultKind, Faults, ban_page};
 use crate::lock::lock;
-use crate::request_log::{Journal, Request, Transcript};
+use crate::request_log::{Request, RequestLog, Transcript};
 use crate::server::Line;
 
-/// The record of one sandbox's calls and the faults ordered for them.
-pub(crate) struct Traffic {
-    journal: Mutex<Journal>,
+/// The record of one sandbox's calls and the faults queued for them.
+pub(crate) struct FaultProxy {
+    request_log: Mutex<RequestLog>,
     faults: Mutex<Faults>,
     /// The vendor's own error shape, for faults that bring no body.
     error_body: fn(StatusCode) -> Value,
 }
 
-impl Traffic {
+impl FaultProxy {
     pub(crate) fn new(error_body: fn(StatusCode) -> Value) -> Arc<Self> {
-        Arc::new(Self { journal: Mutex::default(), faults: Mutex::default(), error_body })
+        Arc::new(Self { request_log: Mutex::default(), faults: Mutex::default(), error_body })
     }
 }
 
@@ -39,17 +39,17 @@ const LARGEST_BODY: usize = 16 * 1024 * 1024;
 /// Long enough for what was written before to leave the process.
 const FLUSH: Duration = Duration::from_millis(30);
 
-/// A call's place in the journal, for those behind it.
+/// A call's place in the request log, for those behind it.
 #[derive(Clone, Copy)]
 struct Seq(u64);
 
 /// Middleware, the outermost: records the call and its answer.
-pub(crate) async fn record(State(traffic): State<Arc<Traffic>>, call: Call, next: Next) -> Response {
+pub(crate) async fn record(State(proxy): State<Arc<FaultProxy>>, call: Call, next: Next) -> Response {
     let method = call.method().as_str().to_owned();
     let path_and_query = call.uri().path_and_query().map_or_else(String::new, ToString::to_string);
     let path = call.uri().path().to_owned();
     let reason = call.headers().get("x-audit-log-reason").map(|value| percent_decoded(value.as_bytes()));
-    let seq = lock(&traffic.journal).open(&method, &path, &path_and_query, reason);
+    let seq = lock(&proxy.request_log).open(&method, &path, &path_and_query, reason);
 
     let (mut head, body) = call.into_parts();
     let Ok(sent) = to_bytes(body, LARGEST_BODY).await else {
@@ -63,7 +63,7 @@ pub(crate) async fn record(State(traffic): State<Arc<Traffic>>, call: Call, next
         sent: String::from_utf8_lossy(&sent).into_owned(),
         ..Transcript::default()
     };
-    lock(&traffic.journal).sent(seq, transcript);
+    lock(&proxy.request_log).sent(seq, transcript);
     head.extensions.insert(Seq(seq));
     let answer = next.run(Call::from_parts(head, Body::from(sent))).await;
 
@@ -79,7 +79,7 @@ pub(crate) async fn record(State(traffic): State<Arc<Traffic>>, call: Call, next
     if head.extensions.get::<Lost>().is_none() {
         let content_type = text(&head.headers, header::CONTENT_TYPE);
         let answered = String::from_utf8_lossy(&answered).into_owned();
-        lock(&traffic.journal).close(seq, head.status.as_u16(), scope, content_type, answered);
+        lock(&proxy.request_log).close(seq, head.status.as_u16(), scope, content_type, answered);
     }
     Response::from_parts(head, body)
 }
@@ -92,20 +92,20 @@ struct Lost;
 #[derive(Clone, Copy)]
 struct Unread;
 
-/// Middleware, inside of `record`: lets an ordered fault happen to the call.
+/// Middleware, inside of `record`: lets a queued fault happen to the call.
 pub(crate) async fn misbehave(
-    State(traffic): State<Arc<Traffic>>,
+    State(proxy): State<Arc<FaultProxy>>,
     ConnectInfo(line): ConnectInfo<Line>,
     call: Call,
     next: Next,
 ) -> Response {
     let path_and_query = call.uri().path_and_query().map_or_else(String::new, ToString::to_string);
-    let Some(fault) = lock(&traffic.faults).take(call.method().as_str(), &path_and_query) else {
+    let Some(fault) = lock(&proxy.faults).take(call.method().as_str(), &path_and_query) else {
         return next.run(call).await;
     };
-    traffic.spoil(&call, fault.kind);
+    proxy.mark_faulted(&call, fault.kind);
     match fault.kind {
-        FaultKind::Status => failed(&fault, traffic.error_body),
+        FaultKind::Status => failed(&fault, proxy.error_body),
         FaultKind::Ban => {
             ban_page(fault.headers.get("retry-after").and_then(|s| s.parse().ok()).unwrap_or(3600))
         }
@@ -127,11 +127,11 @@ pub(crate) async fn misbehave(
     }
 }
 
-impl Traffic {
+impl FaultProxy {
     /// Notes that this call's answer is not what the vendor's description says.
-    pub(crate) fn spoil(&self, call: &Call, fault: FaultKind) {
+    pub(crate) fn mark_faulted(&self, call: &Call, fault: FaultKind) {
         if let Some(Seq(seq)) = call.extensions().get() {
-            lock(&self.journal).spoil(*seq, fault);
+            lock(&self.request_log).mark_faulted(*seq, fault);
         }
     }
 }
@@ -166,11 +166,11 @@ fn text(headers: &HeaderMap, name: HeaderName) -> Option<String> {
 }
 
 /// The control routes for faults and the record.
-pub(crate) fn control<S: Clone + Send + Sync + 'static>(traffic: Arc<Traffic>) -> Router<S> {
+pub(crate) fn control<S: Clone + Send + Sync + 'static>(proxy: Arc<FaultProxy>) -> Router<S> {
     Router::new()
-        .route("/faults", post(order_fault).delete(clear_faults))
+        .route("/faults", post(add_fault).delete(clear_faults))
         .route("/requests", get(requests).delete(clear_requests))
-        .with_state(traffic)
+        .with_state(proxy)
 }
 
 /// Undoes percent-encoding; text that was never encoded passes unchanged.
@@ -208,13 +208,13 @@ fn failed(fault: &Fault, error_body: fn(StatusCode) -> Value) -> Response {
     answer
 }
 
-async fn order_fault(State(traffic): State<Arc<Traffic>>, Json(fault): Json<Fault>) -> Json<Value> {
-    lock(&traffic.faults).order(fault);
+async fn add_fault(State(proxy): State<Arc<FaultProxy>>, Json(fault): Json<Fault>) -> Json<Value> {
+    lock(&proxy.faults).add(fault);
     Json(json!({}))
 }
 
-async fn clear_faults(State(traffic): State<Arc<Traffic>>) -> Json<Value> {
-    lock(&traffic.faults).clear();
+async fn clear_faults(State(proxy): State<Arc<FaultProxy>>) -> Json<Value> {
+    lock(&proxy.faults).clear();
     Json(json!({}))
 }
 
@@ -227,9 +227,9 @@ struct Wanted {
     transcripts: bool,
 }
 
-async fn requests(State(traffic): State<Arc<Traffic>>, Query(wanted): Query<Wanted>) -> Json<Vec<Request>> {
-    let journal = lock(&traffic.journal);
-    let calls = journal.since(wanted.since);
+async fn requests(State(proxy): State<Arc<FaultProxy>>, Query(wanted): Query<Wanted>) -> Json<Vec<Request>> {
+    let request_log = lock(&proxy.request_log);
+    let calls = request_log.since(wanted.since);
     if wanted.transcripts {
         return Json(calls.to_vec());
     }
@@ -245,8 +245,8 @@ async fn requests(State(traffic): State<Arc<Traffic>>, Query(wanted): Query<Want
     Json(calls.iter().map(brief).collect())
 }
 
-async fn clear_requests(State(traffic): State<Arc<Traffic>>) -> Json<Value> {
-    lock(&traffic.journal).clear();
+async fn clear_requests(State(proxy): State<Arc<FaultProxy>>) -> Json<Value> {
+    lock(&proxy.request_log).clear();
     Json(json!({}))
 }
 

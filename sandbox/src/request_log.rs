@@ -53,7 +53,7 @@ pub struct Transcript {
 
 /// The calls seen since the last clearing.
 #[derive(Debug, Default)]
-pub(crate) struct Journal {
+pub(crate) struct RequestLog {
     calls: Vec<Request>,
     last: u64,
     /// Calls whose transcript is kept, oldest first.
@@ -61,7 +61,7 @@ pub(crate) struct Journal {
     bytes: usize,
 }
 
-impl Journal {
+impl RequestLog {
     /// Notes that a call arrived.
     pub(crate) fn open(
         &mut self,
@@ -86,7 +86,7 @@ impl Journal {
     }
 
     /// Notes that a fault happens to it.
-    pub(crate) fn spoil(&mut self, seq: u64, fault: FaultKind) {
+    pub(crate) fn mark_faulted(&mut self, seq: u64, fault: FaultKind) {
         if let Some(call) = self.find(seq) {
             call.fault = Some(fault);
         }
@@ -154,15 +154,18 @@ mod tests {
 
     #[test]
     fn what_was_said_is_forgotten_before_it_fills_the_memory() {
-        let mut journal = Journal::default();
+        let mut request_log = RequestLog::default();
         let half = Transcript { sent: "x".repeat(KEPT_BYTES / 2), ..Transcript::default() };
         for _ in 0..3 {
-            let seq = journal.open("GET", "/", "/", None);
-            journal.sent(seq, half.clone());
-            journal.close(seq, 200, None, None, String::new());
+            let seq = request_log.open("GET", "/", "/", None);
+            request_log.sent(seq, half.clone());
+            request_log.close(seq, 200, None, None, String::new());
         }
-        let told: Vec<bool> = journal.since(0).iter().map(|call| call.transcript.is_some()).collect();
+        let told: Vec<bool> = request_log.since(0).iter().map(|call| call.transcript.is_some()).collect();
         assert_eq!(told, [false, true, true]);
-        assert!(journal.since(0).iter().all(|call| call.status == Some(200)), "the calls are not forgotten");
+        assert!(
+            request_log.since(0).iter().all(|call| call.status == Some(200)),
+            "the calls are not forgotten"
+        );
     }
 }

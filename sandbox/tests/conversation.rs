@@ -406,11 +406,11 @@ fn the_check_finds_what_differs() {
     assert_eq!(description.check(std::slice::from_ref(&good)).problems, [""; 0]);
     let gateway = r#"{"url":"wss://gateway.example"}"#;
     assert_eq!(description.check(&[call("GET", "/api/v10/gateway", 200, "", gateway)]).problems, [""; 0]);
-    let mut stranger = good.clone();
-    stranger.transcript.as_mut().unwrap().authorization = None;
+    let mut unauthorized = good.clone();
+    unauthorized.transcript.as_mut().unwrap().authorization = None;
     let mut faulty = call("PUT", role, 500, "", "");
     faulty.fault = Some(FaultKind::Status);
-    assert_eq!(description.check(&[faulty]).problems, [""; 0], "an ordered answer is exempt");
+    assert_eq!(description.check(&[faulty]).problems, [""; 0], "an injected answer is exempt");
     let messages = "/api/v10/channels/1/messages";
     for (wrong, part) in [
         (call("PUT", "/api/v10/nowhere", 204, "", ""), "no such route"),
@@ -425,7 +425,7 @@ fn the_check_finds_what_differs() {
         (call("GET", "/api/v10/gateway", 200, "", gateway.get(1..).unwrap()), "is not JSON"),
         (call("POST", messages, 403, "", r#"{"code":1,"message":""}"#), "request body is missing"),
         (call("POST", messages, 403, r#"{"content":7}"#, r#"{"code":1,"message":""}"#), "/content"),
-        (stranger, "needs a bot's Authorization"),
+        (unauthorized, "needs a bot's Authorization"),
     ] {
         let problems = description.check(&[wrong]).problems;
         assert!(problems.len() == 1 && problems[0].contains(part), "{part}: {problems:?}");

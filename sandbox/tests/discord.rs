@@ -119,7 +119,7 @@ async fn discord_refuses_in_its_own_order_and_words() {
 }
 
 #[tokio::test]
-async fn only_the_bots_token_opens_the_door() {
+async fn only_the_bots_token_is_accepted() {
     let s = scene().await;
     let url = format!("{}/api/v10/users/@me", s.running.url);
     let without = s.client.get(&url).send().await.unwrap();

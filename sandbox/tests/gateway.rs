@@ -92,7 +92,7 @@ async fn a_deferred_command_is_visible_once_it_shows_something() {
         async move { control.interact(guild, ana, "roles list").await }
     });
 
-    // Registered only now: the user's wish waits for it.
+    // Registered only now: the user's params waits for it.
     let client = reqwest::Client::builder().timeout(Duration::from_secs(5)).no_proxy().build().unwrap();
     let api = format!("{}/api/v10", running.url);
     let registered: Value = client

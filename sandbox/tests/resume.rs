@@ -1,4 +1,4 @@
-//! What the fake gateway does when a connection ends, or should. In: orders through the control API. Out: op codes, close
+//! What the fake gateway does when a connection ends, or should. In: faults injected through the control API. Out: op codes, close
 //! codes, and after a RESUME exactly what was missed.
 
 #![expect(clippy::unwrap_used, reason = "a helper that fails is a failed test")]

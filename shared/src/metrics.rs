@@ -136,8 +136,8 @@ fn describe() {
 /// The counters, and the queues as they are now. When the database is away its gauges are not a number, never old.
 #[expect(clippy::cast_precision_loss, reason = "counts up to 100,000")]
 async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
-    let looked = within(async { queue_depth::depth(&mut pool.across().await?).await });
-    let found = match looked.await {
+    let measured = within(async { queue_depth::depth(&mut pool.across().await?).await });
+    let found = match measured.await {
         Ok(queues) => Some(queues),
         Err(error) => {
             tracing::debug!(%error, "the queues cannot be counted");

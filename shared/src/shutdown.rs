@@ -1,4 +1,4 @@
-//! Stopping: SIGTERM (a supervisor, a deploy) or Ctrl-C (a person) cancels a token; loops look at it.
+//! Stopping: SIGTERM (a supervisor, a deploy) or Ctrl-C (a person) cancels a token; loops poll it.
 
 use tokio::{
     signal::unix::{SignalKind, signal},

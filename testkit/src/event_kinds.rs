@@ -104,9 +104,9 @@ async fn live(stripe: &Control) -> anyhow::Result<()> {
     }
     stripe.delete_customer(&customer).await?;
     // A trial that nobody pays for, in a time of its own.
-    let guest = stripe.create_customer(None, &[]).await?;
-    stripe.set_payer(&guest, "no_method").await?;
-    let trial = json!({ "customer": guest, "prices": [price], "status": "trialing" });
+    let without_card = stripe.create_customer(None, &[]).await?;
+    stripe.set_payer(&without_card, "no_method").await?;
+    let trial = json!({ "customer": without_card, "prices": [price], "status": "trialing" });
     let trial = stripe.subscribe_with(trial).await?;
     let now = stripe.now().await?;
     let pausing = json!({

@@ -328,7 +328,7 @@ fn check_headers(operation: &Value, said: &Transcript, problems: &mut Vec<String
     }
 }
 
-/// Whether an ordered fault makes the answer something that the vendor does not describe.
+/// Whether an injected fault makes the answer something that the vendor does not describe.
 fn changes_the_answer(fault: FaultKind) -> bool {
     match fault {
         FaultKind::Status

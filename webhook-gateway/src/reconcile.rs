@@ -54,7 +54,7 @@ pub struct Reconcile {
     pub dirty: Arc<Notify>,
     /// How often each connection's events are polled.
     pub every: Duration,
-    /// How often to look whether one is due.
+    /// How often to check whether one is due.
     pub poll: Duration,
 }
 

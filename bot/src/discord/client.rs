@@ -1,4 +1,4 @@
-//! Our own calls: those of the worker, and the registration of commands. In: ids and a reason. Out: what it came to, and how long
+//! Our own calls: those of the worker, and the registration of commands. In: ids and a reason. Out: the outcome, and how long
 //! the bucket is empty.
 //!
 //! Requests are serenity's own (`Request`, `Route`); they travel over our client, because serenity's `Http` drops the
@@ -59,7 +59,7 @@ pub enum RoleCall {
 
 #[derive(Debug)]
 pub struct Answer {
-    /// What it came to.
+    /// The outcome.
     pub outcome: CallOutcome,
     /// The guild must wait so long before the next call of this kind.
     pub bucket_wait: Option<Duration>,

@@ -13,14 +13,14 @@ use serde::{Deserialize, Deserializer, de};
 use shared::{
     domain::{
         delivery::outcome::{CallOutcome, LimitScope, Transient},
-        roles::safety::Giver,
+        roles::safety::ManagedBy,
     },
     ids::{GuildId, RoleId, UserId},
 };
 
 use super::{
     classify::classify,
-    role_list::{Tags, giver},
+    role_list::{Tags, managed_by},
 };
 
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -97,8 +97,8 @@ pub struct Role {
 
 impl Role {
     /// Who gives it, if not people and bots.
-    pub fn giver(&self) -> Option<Giver> {
-        giver(self.managed, self.tags.as_ref())
+    pub fn managed_by(&self) -> Option<ManagedBy> {
+        managed_by(self.managed, self.tags.as_ref())
     }
 }
 
@@ -112,7 +112,7 @@ fn parsed<'de, D: Deserializer<'de>, T: std::str::FromStr>(deserializer: D) -> R
     text.parse().map_err(|_| de::Error::custom("no id"))
 }
 
-/// Looks, and does nothing else.
+/// Checks, and does nothing else.
 pub struct Inspector {
     http: reqwest::Client,
     token: SecretString,

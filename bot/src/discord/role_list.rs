@@ -9,7 +9,7 @@ use serde::{Deserialize, de::IgnoredAny};
 use shared::{
     domain::roles::{
         permissions::Permissions,
-        safety::{Giver, RoleFacts, judge},
+        safety::{ManagedBy, RoleFacts, judge},
         suspension::JudgedRoles,
     },
     ids::{GuildId, RoleId},
@@ -37,7 +37,7 @@ pub fn judged(guild: GuildId, body: &[u8]) -> Option<JudgedRoles> {
             id,
             RoleFacts {
                 permissions,
-                giver: giver(role.managed, role.tags.as_ref()),
+                managed_by: managed_by(role.managed, role.tags.as_ref()),
                 is_everyone: id.get() == guild.get(),
             },
         ))
@@ -49,18 +49,18 @@ pub fn judged(guild: GuildId, body: &[u8]) -> Option<JudgedRoles> {
     Some(roles.into_iter().map(judged).collect())
 }
 
-pub(super) fn giver(managed: bool, tags: Option<&Tags>) -> Option<Giver> {
+pub(super) fn managed_by(managed: bool, tags: Option<&Tags>) -> Option<ManagedBy> {
     let tags = tags.into_iter().flat_map(BTreeMap::keys);
     let tagged = tags.filter_map(|tag| match tag.as_str() {
-        "bot_id" => Some(Giver::Bot),
-        "integration_id" => Some(Giver::Integration),
-        "premium_subscriber" => Some(Giver::Boosting),
-        "subscription_listing_id" | "available_for_purchase" => Some(Giver::Purchase),
-        "guild_connections" => Some(Giver::LinkedAccount),
+        "bot_id" => Some(ManagedBy::Bot),
+        "integration_id" => Some(ManagedBy::Integration),
+        "premium_subscriber" => Some(ManagedBy::Boosting),
+        "subscription_listing_id" | "available_for_purchase" => Some(ManagedBy::Purchase),
+        "guild_connections" => Some(ManagedBy::LinkedAccount),
         _ => None,
     });
     // A bot's role has the integration's tag too; that it is a bot's says more.
-    tagged.min_by_key(|giver| *giver as u8).or_else(|| managed.then_some(Giver::Unknown))
+    tagged.min_by_key(|managed_by| *managed_by as u8).or_else(|| managed.then_some(ManagedBy::Unknown))
 }
 
 #[cfg(test)]

@@ -69,11 +69,7 @@ impl Events {
         read.unwrap_or_else(|error| {
             counter!(GATEWAY_UNREAD, "kind" => kind).increment(1);
             // The error could quote what people wrote: only where it is.
-            tracing::warn!(
-                kind,
-                column = error.column(),
-                "an event cannot be read; the next look at everybody finds it"
-            );
+            tracing::warn!(kind, column = error.column(), "an event cannot be read; the next sweep finds it");
             None
         })
     }
@@ -255,15 +251,15 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
 async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
     match event {
         Event::Moved(guild, user, origin, cause) => {
-            let jobs = members::look_again(tenant, user, origin, cause).await?;
+            let jobs = members::recheck(tenant, user, origin, cause).await?;
             if jobs > 0 {
-                tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "looking again at a member");
+                tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "rechecking a member");
             }
             Ok(jobs)
         }
         Event::Available(_) => {
             members::guild_available(tenant).await?;
-            Ok(role_grants::look_now(tenant).await? + members::sweep_guild(tenant).await?)
+            Ok(role_grants::recheck_guild(tenant).await? + members::sweep_guild(tenant).await?)
         }
         Event::Removed(guild) => {
             tracing::warn!(guild.id = %guild, "the bot was removed from this server");
@@ -275,7 +271,7 @@ async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
             Ok(0)
         }
         Event::RolesChanged(_) => {
-            guild_roles::look(tenant).await?;
+            guild_roles::request_read(tenant).await?;
             let parked = role_health::parked_roles(tenant).await?;
             for &role in &parked {
                 role_health::release_role(tenant, role).await?;

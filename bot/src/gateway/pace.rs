@@ -55,7 +55,7 @@ impl Spent {
     }
 }
 
-/// What one shard's connections came to.
+/// The outcome of one shard's connections.
 pub(super) struct Pace {
     unreachable: u32,
     refused: u32,

@@ -44,7 +44,7 @@ struct Session {
     id: String,
     url: String,
     sequence: Option<u64>,
-    /// RESUMEs in a row that came to nothing.
+    /// RESUMEs in a row that failed.
     failed: u32,
 }
 

@@ -1,4 +1,4 @@
-//! Ends what was given for a while. In: the time. Out: sources that have ended, each with its audit entry and a job that looks at the
+//! Ends what was given for a while. In: the time. Out: sources that have ended, each with its audit entry and a job that checks the
 //! member.
 //!
 //! What was bought is not ended here: its time says when it is read again.

@@ -102,7 +102,7 @@ async fn cleared(
             }
             // Just read, and not in the list.
             None => {
-                let (known, _) = grant::look(view.grant, Seen::Absent, view.wanted, now);
+                let (known, _) = grant::check(view.grant, Seen::Absent, view.wanted, now);
                 progress.add(without_call::not_listed(work.user, role, known, now))?;
             }
         }

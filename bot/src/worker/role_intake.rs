@@ -1,4 +1,4 @@
-//! Looks at roles that no payment asks for. In: newly mapped roles, and servers whose roles changed. Out: whether each new role is
+//! Checks roles that no payment asks for. In: newly mapped roles, and servers whose roles changed. Out: whether each new role is
 //! enforced, or only observed; and what a server's roles may do.
 //!
 //! First contact changes nothing: who holds a role already has it for reasons that we do not know.
@@ -21,19 +21,19 @@ use tokio_util::sync::CancellationToken;
 use super::role_safety::{self, Reading};
 use crate::discord::client::RoleClient;
 
-/// After a look that failed, or was cut off.
+/// After a check that failed, or was cut off.
 const AGAIN: Duration = Duration::from_secs(10);
-/// How long a look may wait for its turn and for Discord.
+/// How long a check may wait for its turn and for Discord.
 const PATIENCE: Duration = Duration::from_secs(8);
 
-/// Looks until `stop`.
+/// Checks until `stop`.
 pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: CancellationToken) {
     background::repeat(&stop, || async {
         match one_guild(&pool, &discord).await {
             Ok(true) => Next::After(Duration::ZERO),
             Ok(false) => Next::After(poll),
             Err(error) => {
-                tracing::warn!(%error, "roles cannot be looked at");
+                tracing::warn!(%error, "roles cannot be checked");
                 Next::After(poll)
             }
         }
@@ -41,7 +41,7 @@ pub async fn run(pool: Pool, discord: Arc<RoleClient>, poll: Duration, stop: Can
     .await;
 }
 
-/// Looks at one guild's roles, if any are new, or may have changed.
+/// Checks one guild's roles, if any are new, or may have changed.
 async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Error> {
     let taken = within(async { mapped_roles::take_unseen(&mut pool.across().await?, AGAIN).await });
     let Some((guild, unseen)) = taken.await? else { return one_reading(pool, discord).await };
@@ -60,13 +60,13 @@ async fn one_guild(pool: &Pool, discord: &RoleClient) -> Result<bool, sqlx::Erro
     };
     let decided = within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
-        for look in &unseen {
+        for role in &unseen {
             // A role that nobody holds may be left out.
-            let holders = counted.get(&look.role_id).copied().unwrap_or(0);
-            let enforcement = first_check(holders, look.ours);
-            tracing::info!(guild.id = %guild, role.id = %look.role_id, holders, ?enforcement, "a newly mapped role");
-            let others = holders - look.ours;
-            mapped_roles::record_first_check(&mut tenant, look.role_id, enforcement, others.max(0)).await?;
+            let holders = counted.get(&role.role_id).copied().unwrap_or(0);
+            let enforcement = first_check(holders, role.ours);
+            tracing::info!(guild.id = %guild, role.id = %role.role_id, holders, ?enforcement, "a newly mapped role");
+            let others = holders - role.ours;
+            mapped_roles::record_first_check(&mut tenant, role.role_id, enforcement, others.max(0)).await?;
         }
         tenant.commit().await
     });
@@ -97,7 +97,7 @@ async fn reads(pool: &Pool, discord: &RoleClient, guild: GuildId) -> Result<bool
     Ok(false)
 }
 
-/// The next look at a guild comes when Discord told us to, or when a refusal may be over; after an outage it comes soon.
+/// The next check of a guild comes when Discord told us to, or when a refusal may be over; after an outage it comes soon.
 async fn put_off(pool: &Pool, guild: GuildId, outcome: &CallOutcome) -> Result<(), sqlx::Error> {
     match outcome {
         CallOutcome::RateLimited { after, .. } => {

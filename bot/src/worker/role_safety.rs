@@ -28,7 +28,7 @@ use crate::discord::client::{NoTime, RoleClient};
 /// server in so much time, however many roles are given.
 const LATELY: Duration = Duration::from_secs(300);
 
-/// What a reading came to.
+/// The outcome of a reading.
 pub(super) enum Reading {
     Done,
     /// Discord did not say.
@@ -84,7 +84,7 @@ pub(super) async fn clear(
     was_read: &mut bool,
     until: Instant,
 ) -> Result<Clearance, sqlx::Error> {
-    let known = look_up(pool, guild, wanted).await?;
+    let known = known_roles(pool, guild, wanted).await?;
     let all_there = known.roles.len() == wanted.len();
     if known.is_fresh && (all_there || *was_read) {
         return Ok(Clearance::Known(known.roles));
@@ -94,11 +94,11 @@ pub(super) async fn clear(
         Reading::Failed(outcome) => return Ok(Clearance::Unread(outcome)),
         Reading::NoTime => return Ok(Clearance::NoTime),
     }
-    let known = look_up(pool, guild, wanted).await?;
+    let known = known_roles(pool, guild, wanted).await?;
     Ok(if known.is_fresh { Clearance::Known(known.roles) } else { Clearance::Changing })
 }
 
-async fn look_up(pool: &Pool, guild: GuildId, wanted: &BTreeSet<RoleId>) -> Result<Known, sqlx::Error> {
+async fn known_roles(pool: &Pool, guild: GuildId, wanted: &BTreeSet<RoleId>) -> Result<Known, sqlx::Error> {
     within(async {
         let mut tenant = tenant::begin(pool, guild).await?;
         guild_roles::known(&mut tenant, wanted, LATELY).await

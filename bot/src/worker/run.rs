@@ -25,10 +25,10 @@ use crate::discord::client::RoleClient;
 /// Polls between two searches for what waits: a minute, as a rule.
 const SEARCH_POLLS: u32 = 60;
 /// Each role that is due to a member is compared with Discord at least this often: the Gateway may have kept silent.
-const LOOK_EVERY: Duration = Duration::from_secs(6 * 3600);
-/// Roles per search: a look costs Discord one call.
+const CHECK_EVERY: Duration = Duration::from_secs(6 * 3600);
+/// Roles per search: a check costs Discord one call.
 const SWEEP: i64 = 500;
-/// Polls between two searches for grants that are to be looked at once more: a minute after a role was taken, five after Discord said
+/// Polls between two searches for grants that are to be checked once more: a minute after a role was taken, five after Discord said
 /// that somebody is not there.
 const RECHECK_POLLS: u32 = 5;
 /// Grants per such search; those of one member cost one call together.
@@ -48,7 +48,7 @@ pub struct Worker {
     pub concurrency: usize,
     /// How long a guild is leased.
     pub lease: Duration,
-    /// How often to look without being woken.
+    /// How often to check without being woken.
     pub poll: Duration,
 }
 
@@ -71,7 +71,7 @@ pub async fn run(
     let mut result = Ok(());
     while result.is_ok() {
         if searched.elapsed() >= worker.poll * SEARCH_POLLS {
-            stop.run_until_cancelled(look_again(&worker.pool)).await;
+            stop.run_until_cancelled(recheck_overdue(&worker.pool)).await;
             searched = Instant::now();
         }
         if rechecked.elapsed() >= worker.poll * RECHECK_POLLS {
@@ -133,7 +133,7 @@ impl Worker {
         match tokio::time::timeout(self.lease + DATABASE_SILENT, turn::take(&cx)).await {
             Ok(Ok((_, GuildGate::Shutdown))) => return Err(TokenRejected),
             Ok(Ok((Release::FencedOut, _))) => {
-                tracing::warn!(guild.id = %lease.guild, "a lease ran out during its turn; the guild is looked at again");
+                tracing::warn!(guild.id = %lease.guild, "a lease ran out during its turn; the guild is checked again");
             }
             Ok(Ok((Release::Released, _))) => {}
             Ok(Err(error)) => {
@@ -149,24 +149,24 @@ impl Worker {
 
 /// Grants about which one answer of Discord's is not enough.
 async fn recheck(pool: &Pool) {
-    let looked = async { role_grants::recheck(&mut pool.across().await?, RECHECK).await };
-    match within(looked).await {
+    let rechecked = async { role_grants::recheck(&mut pool.across().await?, RECHECK).await };
+    match within(rechecked).await {
         Ok(0) => {}
-        Ok(jobs) => tracing::debug!(jobs, "grants are looked at once more"),
-        Err(error) => tracing::warn!(%error, "grants cannot be looked at once more"),
+        Ok(jobs) => tracing::debug!(jobs, "grants are checked once more"),
+        Err(error) => tracing::warn!(%error, "grants cannot be checked once more"),
     }
 }
 
-/// Parked jobs whose time has come, and members nobody looked at for long.
-async fn look_again(pool: &Pool) {
-    let looked = async {
+/// Parked jobs whose time has come, and members nobody checked for long.
+async fn recheck_overdue(pool: &Pool) {
+    let rechecked = async {
         let mut across = pool.across().await?;
         let released = role_jobs::release_parked(&mut across).await?;
-        Ok::<_, sqlx::Error>(released + members::sweep_all(&mut across, LOOK_EVERY, SWEEP).await?)
+        Ok::<_, sqlx::Error>(released + members::sweep_all(&mut across, CHECK_EVERY, SWEEP).await?)
     };
-    match within(looked).await {
+    match within(rechecked).await {
         Ok(0) => {}
-        Ok(jobs) => tracing::info!(jobs, "roles are looked at again"),
-        Err(error) => tracing::warn!(%error, "roles that wait cannot be looked at"),
+        Ok(jobs) => tracing::info!(jobs, "roles are checked again"),
+        Err(error) => tracing::warn!(%error, "roles that wait cannot be checked"),
     }
 }

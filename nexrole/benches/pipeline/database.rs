@@ -27,7 +27,7 @@ pub(crate) struct Postgres {
 #[derive(Debug, Clone, Copy, sqlx::FromRow)]
 pub(crate) struct Counts {
     pub(crate) statements: f64,
-    /// Pages of shared memory that were looked at, there already or not.
+    /// Pages of shared memory that were checked, there already or not.
     pub(crate) buffers: f64,
     pub(crate) wal_records: f64,
     pub(crate) wal_bytes: f64,

@@ -30,7 +30,7 @@ const GUILDS: usize = 4;
 /// Subscriptions that events are about.
 const SUBSCRIPTIONS: usize = 100;
 const PATIENCE: Duration = Duration::from_secs(300);
-const LOOK_EVERY: Duration = Duration::from_millis(5);
+const POLL_EVERY: Duration = Duration::from_millis(5);
 /// After this, a service has done what it does at its start.
 const SETTLES_WITHIN: Duration = Duration::from_secs(3);
 
@@ -87,8 +87,8 @@ impl<'p> Fixture<'p> {
         for _ in 0..SUBSCRIPTIONS {
             let customer = stripe.create_customer(None, &[]).await?;
             // It never gives a role: what is measured is taking and reading.
-            let wish = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
-            subscriptions.push(stripe.subscribe_with(wish).await?);
+            let params = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
+            subscriptions.push(stripe.subscribe_with(params).await?);
         }
         let guild = guilds[0].id.to_string();
         let role = discord.create_role(guilds[0].id, "Mapped").await?.to_string();
@@ -154,7 +154,7 @@ impl<'p> Fixture<'p> {
         let began = Instant::now();
         while !held().await? {
             ensure!(began.elapsed() < PATIENCE, "waited {} s in vain until {what}", PATIENCE.as_secs());
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
         Ok(())
     }

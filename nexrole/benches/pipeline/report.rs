@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::{database::Counts, process::Memory};
 
-/// What one run came to, in the order of measuring: the same names in every run.
+/// The outcome of one run, in the order of measuring: the same names in every run.
 #[derive(Debug, Default)]
 pub(crate) struct Figures(Vec<(String, f64)>);
 

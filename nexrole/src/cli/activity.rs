@@ -19,7 +19,7 @@ pub(super) async fn show(pool: &Pool, guild: GuildId, count: i64) -> anyhow::Res
     Ok(())
 }
 
-/// Writes down that the operator looked, and ends the look.
+/// Writes down that the operator read it, and ends the read.
 pub(super) async fn write_down(
     mut tenant: Tenant,
     activity: Activity,

@@ -15,8 +15,8 @@ use tokio::time::Instant;
 
 use super::guild::failed;
 
-/// Between two looks at what is still open.
-const LOOK: Duration = Duration::from_millis(500);
+/// Between two checks of what is still open.
+const POLL_EVERY: Duration = Duration::from_millis(500);
 
 /// Whom to forget.
 #[derive(Debug, clap::Args)]
@@ -70,6 +70,6 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
         if is_over {
             bail!(terminal::text(&erasure::not_yet(guild, member, &ties)));
         }
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_EVERY).await;
     }
 }

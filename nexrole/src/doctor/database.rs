@@ -31,8 +31,8 @@ enum Way {
     Named(String),
 }
 
-/// Looks; `None` if there is no connection with a schema and roles to go on with.
-pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnection> {
+/// Checks; `None` if there is no connection with a schema and roles to go on with.
+pub(super) async fn check(findings: &mut Findings, url: &str) -> Option<PgConnection> {
     let way = match PgConnectOptions::from_str(url) {
         Ok(options) => way(&options),
         // Its text may show the address, and with it a password.
@@ -46,7 +46,7 @@ pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnect
         }
     };
     if let Way::Verified(host) | Way::Named(host) = &way {
-        look_at_address(findings, host).await;
+        check_address(findings, host).await;
     }
     let connected = tokio::time::timeout(CONNECT_WITHIN, health_facts::connect(url)).await;
     let mut db = match connected.map_err(|_| "no answer within 5 s".to_owned()) {
@@ -58,11 +58,11 @@ pub(super) async fn look(findings: &mut Findings, url: &str) -> Option<PgConnect
     let asked = async {
         let server = within(health_facts::server(&mut db)).await?;
         clocks::judge(findings, Check::ClockDatabase, "the database's", server.at);
-        look_at_server(findings, &server, &way);
-        if !look_at_roles(findings, &mut db).await? {
+        check_server(findings, &server, &way);
+        if !check_roles(findings, &mut db).await? {
             return Ok(false);
         }
-        look_at_schema(findings, &mut db).await
+        check_schema(findings, &mut db).await
     };
     match asked.await {
         Ok(true) => Some(db),
@@ -94,7 +94,7 @@ fn way(options: &PgConnectOptions) -> Way {
     }
 }
 
-async fn look_at_address(findings: &mut Findings, host: &str) {
+async fn check_address(findings: &mut Findings, host: &str) {
     match address::public_addresses(host).await {
         Ok(public) if public.is_empty() => {
             findings.ok(Check::DatabaseAddress, format!("{host} has private addresses only"));
@@ -111,7 +111,7 @@ async fn look_at_address(findings: &mut Findings, host: &str) {
     }
 }
 
-fn look_at_server(findings: &mut Findings, server: &health_facts::Server, way: &Way) {
+fn check_server(findings: &mut Findings, server: &health_facts::Server, way: &Way) {
     let version = &server.version;
     if server.version_number < OLDEST {
         let detail = format!("Postgres {version} answers; 15 or newer is needed");
@@ -163,7 +163,7 @@ fn look_at_server(findings: &mut Findings, server: &health_facts::Server, way: &
             "is the network between that and Postgres private?",
         ),
     }
-    look_at_durability(findings, server);
+    check_durability(findings, server);
     let without = "a page that a disk changed is not noticed: data checksums are off";
     if server.checksums {
         findings.ok(Check::DatabaseChecksums, "data checksums are on");
@@ -179,7 +179,7 @@ fn look_at_server(findings: &mut Findings, server: &health_facts::Server, way: &
     }
 }
 
-fn look_at_durability(findings: &mut Findings, server: &health_facts::Server) {
+fn check_durability(findings: &mut Findings, server: &health_facts::Server) {
     let settings = [
         ("fsync", server.fsync),
         ("full_page_writes", server.full_page_writes),
@@ -218,7 +218,7 @@ fn join_is(names: &[&str]) -> String {
     format!("{} {}", names.join(", "), if names.len() == 1 { "is" } else { "are" })
 }
 
-async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+async fn check_roles(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     match within(health_facts::standing(db)).await? {
         (Standing::Fine, _) => {
             findings.ok(Check::DatabaseRoles, "the login may act as each of Nexrole's roles");
@@ -239,7 +239,7 @@ async fn look_at_roles(findings: &mut Findings, db: &mut PgConnection) -> Result
     }
 }
 
-async fn look_at_schema(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
+async fn check_schema(findings: &mut Findings, db: &mut PgConnection) -> Result<bool, sqlx::Error> {
     let health_facts::Schema { behind, ahead } = within(health_facts::schema(db)).await?;
     match (behind, ahead) {
         (0, 0) => findings.ok(Check::DatabaseSchema, "the schema is this release's"),

@@ -30,9 +30,9 @@ use super::{
 const MOST: usize = 50;
 const PORTAL: &str = "Discord, Developer Portal, your application, Bot";
 
-/// Looks at the bot, and at it in each server: those that the variables name, and those that the database knows with their
+/// Checks the bot, and the bot in each server: those that the variables name, and those that the database knows with their
 /// mapped roles; `None`: it was not read.
-pub(super) async fn look(
+pub(super) async fn check(
     findings: &mut Findings,
     config: &Config,
     named: &BTreeSet<GuildId>,
@@ -92,7 +92,7 @@ pub(super) async fn look(
     let mut well = Well::default();
     for guild in servers.iter().take(MOST) {
         let mapped = mapped.and_then(|mapped| mapped.get(guild)).map(Vec::as_slice);
-        look_at(findings, &inspector, &myself, &application, (*guild, mapped), &mut well).await;
+        check_guild(findings, &inspector, &myself, &application, (*guild, mapped), &mut well).await;
     }
     if servers.len() > MOST {
         let detail = format!("{} more servers were not asked about", servers.len() - MOST);
@@ -135,7 +135,7 @@ fn said(outcome: &CallOutcome) -> String {
     }
 }
 
-async fn look_at(
+async fn check_guild(
     findings: &mut Findings,
     inspector: &Inspector,
     myself: &Myself,
@@ -217,8 +217,8 @@ fn out_of_reach(
             continue;
         };
         let name = &role.name;
-        if Some(role.id) == everyone || role.giver().is_some() {
-            let why = role.giver().map_or(Danger::Everyone, Danger::GivenBy);
+        if Some(role.id) == everyone || role.managed_by().is_some() {
+            let why = role.managed_by().map_or(Danger::Everyone, Danger::ManagedBy);
             problems.push((
                 format!("the mapped role {name}: {why}; nobody can give it"),
                 "map another one: nexrole map add".to_owned(),
@@ -239,7 +239,7 @@ fn suspended(roles: &[Role], everyone: Option<RoleId>, mapped: &[RoleId]) -> Vec
     let permissions = |role: &Role| Permissions(role.permissions.into());
     let of_all = roles.iter().find(|role| Some(role.id) == everyone).map(permissions).unwrap_or_default();
     let ours =
-        |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && role.giver().is_none();
+        |role: &&Role| mapped.contains(&role.id) && Some(role.id) != everyone && role.managed_by().is_none();
     let judged = roles.iter().filter(ours).filter_map(|role| {
         let facts = RoleFacts { permissions: permissions(role), ..RoleFacts::default() };
         let danger = judge(&facts, of_all).err()?;

@@ -1,4 +1,4 @@
-//! What was looked at, and what came of it. In: findings. Out: a document for people, or an object per line; and the exit code.
+//! What was checked, and what came of it. In: findings. Out: a document for people, or an object per line; and the exit code.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use shared::views::{
 
 macro_rules! checks {
     ($($(#[doc = $what:literal])* $check:ident => $name:literal,)*) => {
-        /// Everything that is looked at, in the order in which it is shown.
+        /// Everything that is checked, in the order in which it is shown.
         #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
         pub enum Check { $($(#[doc = $what])* $check,)* }
 
@@ -109,7 +109,7 @@ impl Check {
     }
 }
 
-/// What came of a look.
+/// What came of a check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum State {
@@ -183,14 +183,14 @@ impl Findings {
         self.0.iter().any(|finding| finding.of == check)
     }
 
-    /// What is asked for; and of what it takes to look, only what is wrong.
+    /// What is asked for; and of what it takes to check, only what is wrong.
     pub(super) fn keep(&mut self, asked: &[Check], needed: &[Check]) {
         self.0.retain(|finding| {
             asked.contains(&finding.of) || finding.state == State::Fail && needed.contains(&finding.of)
         });
     }
 
-    /// In order; what was asked for and could not be looked at says so, and is not claimed.
+    /// In order; what was asked for and could not be checked says so, and is not claimed.
     pub(super) fn complete(&mut self, asked: impl Iterator<Item = Check>) {
         for check in asked {
             if !self.knows(check) {
@@ -229,7 +229,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_not_looked_at_is_asked_and_never_well() {
+    fn what_was_not_checked_is_asked_and_never_well() {
         let mut findings = Findings::default();
         findings.ok(Check::KeysAge, "young");
         findings.complete(Check::ALL.iter().copied());

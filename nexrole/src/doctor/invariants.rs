@@ -9,13 +9,13 @@ use super::findings::{Check, Findings};
 /// What `nexrole invariants` shows.
 pub(super) const CHECKS: [Check; 3] =
     [Check::InvariantsChanges, Check::InvariantsEvents, Check::InvariantsJobs];
-/// Where one of these fails, no row was looked at.
+/// Where one of these fails, no row was checked.
 pub(super) const NEEDED: [Check; 3] = [Check::DatabaseReachable, Check::DatabaseRoles, Check::DatabaseSchema];
 /// Named; the rest is counted.
 const NAMED: usize = 5;
 
-/// Looks at each server.
-pub(super) async fn look(
+/// Checks each server.
+pub(super) async fn check(
     findings: &mut Findings,
     db: &mut PgConnection,
     guilds: &[GuildId],
@@ -41,7 +41,7 @@ pub(super) async fn look(
             of(|broken| broken.events),
             "every accepted event was read, or is going to be",
             "accepted events that nobody will read",
-            "please report it; the next look at the whole account mends what they were about",
+            "please report it; the next look at the whole account fixes what they were about",
         ),
         (
             Check::InvariantsJobs,

@@ -14,8 +14,8 @@ use super::findings::{Check, Findings};
 /// Named, of each server; the rest is counted.
 const NAMED: usize = 5;
 
-/// Looks at each server.
-pub(super) async fn look(
+/// Checks each server.
+pub(super) async fn check(
     findings: &mut Findings,
     db: &mut PgConnection,
     guilds: &[GuildId],

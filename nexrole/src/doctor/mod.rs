@@ -36,7 +36,7 @@ mod web;
 use findings::Findings;
 pub use findings::{Check, State};
 
-/// Where to look, and how to say it.
+/// Where to check, and how to say it.
 #[derive(Debug, Clone, Copy, clap::Args)]
 pub struct Arguments {
     #[command(flatten)]
@@ -54,7 +54,7 @@ pub struct Output {
     json: bool,
 }
 
-/// Looks at everything; exit code 1 if something is wrong.
+/// Checks everything; exit code 1 if something is wrong.
 pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
     prepare();
     let mut findings = Findings::default();
@@ -67,7 +67,7 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
         described.into_iter().chain(bot.as_ref().ok().and_then(|config| config.guild)).collect();
     let mut rows = None;
     if let Some(mut db) = open_database(&mut findings, env).await {
-        match look_at_rows(&mut findings, &mut db, gateway.as_ref().ok(), &named).await {
+        match check_rows(&mut findings, &mut db, gateway.as_ref().ok(), &named).await {
             Ok(read) => rows = Some(read),
             Err(error) => {
                 let detail = format!("it answers, but a question failed: {error}");
@@ -84,19 +84,19 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
     let clients = web::Clients::new().context("no HTTP client")?;
     if let Ok(config) = &gateway {
         let connected = rows.as_ref().map(|rows| rows.connected.as_slice());
-        stripe::look(&mut findings, config, connected).await;
+        stripe::check(&mut findings, config, connected).await;
         let stored = connected.map(|connected| connected.iter().any(|row| row.api_key.is_some()));
         let described = config.environment.as_ref().is_some_and(|e| !e.webhook_secrets.is_empty());
         let webhooks = if described { Some(true) } else { stored };
-        web::look(&mut findings, &clients, config.public_url.as_deref(), webhooks).await;
+        web::check(&mut findings, &clients, config.public_url.as_deref(), webhooks).await;
         web::contact(&mut findings, config.security_contact.as_deref());
-        web::look_at_service(&mut findings, Check::ServicesGateway, &clients, config.listen).await;
+        web::check_service(&mut findings, Check::ServicesGateway, &clients, config.listen).await;
     }
     if let Ok(config) = &bot {
         let mapped = rows.as_ref().map(|rows| &rows.mapped);
-        discord::look(&mut findings, config, &named, mapped).await;
+        discord::check(&mut findings, config, &named, mapped).await;
         let listen = arguments.bot.unwrap_or(config.listen);
-        web::look_at_service(&mut findings, Check::ServicesBot, &clients, listen).await;
+        web::check_service(&mut findings, Check::ServicesBot, &clients, listen).await;
     }
     finish(&mut findings, Check::ALL, arguments.output)
 }
@@ -106,9 +106,9 @@ pub async fn run_invariants(env: &Env, output: Output) -> anyhow::Result<ExitCod
     prepare();
     let mut findings = Findings::default();
     let url = settings::database_url(env)?;
-    if let Some(mut db) = database::look(&mut findings, &url).await {
+    if let Some(mut db) = database::check(&mut findings, &url).await {
         let guilds = within(health_facts::guilds(&mut db)).await?;
-        invariants::look(&mut findings, &mut db, &guilds).await?;
+        invariants::check(&mut findings, &mut db, &guilds).await?;
     }
     findings.keep(&invariants::CHECKS, &invariants::NEEDED);
     finish(&mut findings, &invariants::CHECKS, output)
@@ -149,7 +149,7 @@ fn note_problems(findings: &mut Findings, problems: &Problems) {
 /// What `DATABASE_URL` names, or `nexrole up` runs in this folder.
 async fn open_database(findings: &mut Findings, env: &Env) -> Option<PgConnection> {
     match settings::database_url(env) {
-        Ok(url) => database::look(findings, &url).await,
+        Ok(url) => database::check(findings, &url).await,
         // What is wrong with it is one of the configuration's problems already.
         Err(_) if Reader::new(env).given("DATABASE_URL") => None,
         Err(_) => {
@@ -168,7 +168,7 @@ struct Rows {
     mapped: BTreeMap<GuildId, Vec<RoleId>>,
 }
 
-async fn look_at_rows(
+async fn check_rows(
     findings: &mut Findings,
     db: &mut PgConnection,
     gateway: Option<&webhook_gateway::config::Config>,
@@ -176,11 +176,11 @@ async fn look_at_rows(
 ) -> Result<Rows, sqlx::Error> {
     // Without the gateway's variables nobody knows which keys there should be.
     if let Some(config) = gateway {
-        sealed::look(findings, db, config.keyring.as_ref()).await?;
+        sealed::check(findings, db, config.keyring.as_ref()).await?;
     }
     let guilds = within(health_facts::guilds(db)).await?;
-    invariants::look(findings, db, &guilds).await?;
-    links::look(findings, db, &guilds).await?;
+    invariants::check(findings, db, &guilds).await?;
+    links::check(findings, db, &guilds).await?;
     let connected = within(health_facts::connected(db)).await?;
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();

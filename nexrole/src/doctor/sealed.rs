@@ -6,8 +6,7 @@ use sqlx::PgConnection;
 use super::findings::{Check, Findings};
 use crate::keys::status::{self, OLD_DAYS};
 
-/// Looks.
-pub(super) async fn look(
+pub(super) async fn check(
     findings: &mut Findings,
     db: &mut PgConnection,
     keyring: Option<&Keyring>,

@@ -31,8 +31,8 @@ struct Account {
     key: SecretString,
 }
 
-/// Looks at the account that variables describe, and at those in the database; `None`: it was not read.
-pub(super) async fn look(findings: &mut Findings, config: &Config, connected: Option<&[Connected]>) {
+/// Checks the account that variables describe, and those in the database; `None`: it was not read.
+pub(super) async fn check(findings: &mut Findings, config: &Config, connected: Option<&[Connected]>) {
     let accounts = accounts(findings, config, connected.unwrap_or_default());
     if connected.is_none() {
         let detail = "whether the database has Stripe accounts was not read";
@@ -55,7 +55,7 @@ pub(super) async fn look(findings: &mut Findings, config: &Config, connected: Op
     };
     let mut seen = Seen::default();
     for account in accounts.iter().take(MOST) {
-        look_at(findings, &client, account, &mut seen).await;
+        check_account(findings, &client, account, &mut seen).await;
     }
     let more = match accounts.len().saturating_sub(MOST) {
         0 => String::new(),
@@ -120,7 +120,7 @@ fn accounts(findings: &mut Findings, config: &Config, connected: &[Connected]) -
     accounts
 }
 
-async fn look_at(findings: &mut Findings, client: &ReadClient, account: &Account, seen: &mut Seen) {
+async fn check_account(findings: &mut Findings, client: &ReadClient, account: &Account, seen: &mut Seen) {
     let Account { name, livemode, key } = account;
     let again = format!("make a restricted one ({KEYS_PAGE}), with Read on what README.md lists");
     match config::mode(key) {

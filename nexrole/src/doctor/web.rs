@@ -32,7 +32,7 @@ impl Clients {
 }
 
 /// The public address, as the rest of the world meets it.
-pub(super) async fn look(
+pub(super) async fn check(
     findings: &mut Findings,
     clients: &Clients,
     public_url: Option<&str>,
@@ -41,7 +41,7 @@ pub(super) async fn look(
     let Some(url) = public_url else { return without(findings, expects_webhooks) };
     let http = match url.strip_prefix("https://") {
         Some(authority) => {
-            look_at_tls(findings, authority).await;
+            check_tls(findings, authority).await;
             &clients.outside
         }
         None => {
@@ -105,7 +105,7 @@ fn without(findings: &mut Findings, expects_webhooks: Option<bool>) {
     }
 }
 
-async fn look_at_tls(findings: &mut Findings, authority: &str) {
+async fn check_tls(findings: &mut Findings, authority: &str) {
     let (host, port) = match authority.rsplit_once(':') {
         Some((host, port)) if !port.contains(']') => (host, port.parse().unwrap_or(443)),
         _ => (authority, 443),
@@ -163,7 +163,7 @@ struct Waiting {
 }
 
 /// A service on this machine, if it runs here.
-pub(super) async fn look_at_service(
+pub(super) async fn check_service(
     findings: &mut Findings,
     check: Check,
     clients: &Clients,

@@ -12,7 +12,7 @@ use shared::{
     store::sealed::{self, Sealed},
 };
 
-/// Seals everything anew; exit code 1 if something does not open. Looks again until a pass finds nothing to do: a command that
+/// Seals everything anew; exit code 1 if something does not open. Checks again until a pass finds nothing to do: a command that
 /// was started with the old list may have written behind the first one.
 pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCode> {
     let (mut across, mut done) = (pool.across().await.context(AWAY)?, 0);
@@ -41,12 +41,12 @@ pub(super) async fn run(pool: &Pool, keyring: &Keyring) -> anyhow::Result<ExitCo
 
 const AWAY: &str = "the database cannot be reached";
 
-/// What one pass over everything came to.
+/// The outcome of one pass over everything.
 #[derive(Debug, Default)]
 struct Pass {
     done: u64,
     already: u64,
-    /// Changed by somebody else between our look and our write.
+    /// Changed by somebody else between our check and our write.
     overtaken: u64,
     /// What does not open, and why.
     closed: Vec<String>,

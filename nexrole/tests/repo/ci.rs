@@ -126,7 +126,7 @@ fn this_repositorys_history_holds_no_secret() {
 }
 
 #[test]
-fn a_scan_that_cannot_look_does_not_pass() {
+fn a_scan_that_cannot_read_does_not_pass() {
     let scratch = Scratch::new("ci-without-git");
     let programs = scratch.0.join("bin");
     fs::create_dir(&programs).expect("made");

@@ -40,7 +40,7 @@ struct Control {
     #[serde(default)]
     tests: Vec<String>,
     doc: Option<String>,
-    /// What `nexrole doctor` looks at, or asks.
+    /// What `nexrole doctor` checks, or asks.
     doctor: Option<String>,
     reason: Option<String>,
 }

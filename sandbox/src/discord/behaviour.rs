@@ -1,4 +1,4 @@
-//! How the gateway goes wrong. In: orders of a test. Out: the bytes that end a connection, what a new connection meets, and
+//! How the gateway goes wrong. In: control calls of a test. Out: the bytes that end a connection, what a new connection meets, and
 //! events with a field that no client expects.
 
 use std::sync::{Arc, Mutex};
@@ -127,7 +127,7 @@ fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D:
 }
 
 impl Spoils {
-    pub(crate) fn order(&self, spoil: Spoil) {
+    pub(crate) fn add(&self, spoil: Spoil) {
         lock(&self.0).push(spoil);
     }
 

@@ -73,7 +73,7 @@ impl World {
         })
     }
 
-    /// Whether Discord delivers the bot's direct message: they share a guild, and the user lets strangers write.
+    /// Whether Discord delivers the bot's direct message: they share a guild, and the user lets non-friends write.
     fn is_reachable(&self, user: u64) -> bool {
         let shared =
             self.guilds.values().any(|guild| guild.bot_in_guild && guild.members.contains_key(&user));

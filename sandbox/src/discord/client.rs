@@ -242,42 +242,42 @@ impl Control {
 
     /// Breaks every gateway connection without a close frame; the sessions can be resumed.
     pub async fn drop_gateway(&self) -> anyhow::Result<()> {
-        self.order("drop", json!({ "resumable": true })).await
+        self.gateway_fault("drop", json!({ "resumable": true })).await
     }
 
     /// The same, and the sessions are forgotten with all that happens from now on.
     pub async fn forget_gateway(&self) -> anyhow::Result<()> {
-        self.order("drop", json!({ "resumable": false })).await
+        self.gateway_fault("drop", json!({ "resumable": false })).await
     }
 
     /// Tells every client to reconnect (opcode 7).
     pub async fn reconnect_gateway(&self) -> anyhow::Result<()> {
-        self.order("reconnect", Value::Null).await
+        self.gateway_fault("reconnect", Value::Null).await
     }
 
     /// Tells every client that its session is invalid (opcode 9).
     pub async fn invalidate_gateway(&self, resumable: bool) -> anyhow::Result<()> {
-        self.order("invalidate", json!({ "resumable": resumable })).await
+        self.gateway_fault("invalidate", json!({ "resumable": resumable })).await
     }
 
     /// Closes every gateway connection with this code.
     pub async fn close_gateway(&self, code: u16) -> anyhow::Result<()> {
-        self.order("close", json!({ "code": code })).await
+        self.gateway_fault("close", json!({ "code": code })).await
     }
 
     /// Every gateway connection stays open, and neither hears nor says anything any more.
     pub async fn deafen_gateway(&self) -> anyhow::Result<()> {
-        self.order("deafen", Value::Null).await
+        self.gateway_fault("deafen", Value::Null).await
     }
 
     /// Ends every gateway connection in one of the ways that the sandbox's README lists; the sessions can be resumed.
     pub async fn end_gateway(&self, how: &str) -> anyhow::Result<()> {
-        self.order("end", json!({ "how": how })).await
+        self.gateway_fault("end", json!({ "how": how })).await
     }
 
     /// Says this text on every gateway connection, whatever it is.
     pub async fn say_on_gateway(&self, text: &str) -> anyhow::Result<()> {
-        self.order("say", json!({ "text": text })).await
+        self.gateway_fault("say", json!({ "text": text })).await
     }
 
     /// The next `times` events of this kind have another value at this RFC 6901 pointer; `None` leaves the field out.
@@ -293,7 +293,7 @@ impl Control {
         if let Some(value) = value {
             body["value"] = value;
         }
-        self.order("spoil", body).await
+        self.gateway_fault("spoil", body).await
     }
 
     /// What clients meet that connect to the gateway from now on: `{"kind": "welcome"}`, or another of the README's.
@@ -318,7 +318,7 @@ impl Control {
         self.0.tell(Method::POST, "/gateway", &json!({ "members_intent": allowed })).await
     }
 
-    async fn order(&self, what: &str, body: Value) -> anyhow::Result<()> {
+    async fn gateway_fault(&self, what: &str, body: Value) -> anyhow::Result<()> {
         self.0.tell(Method::POST, &format!("/gateway/{what}"), &body).await
     }
 

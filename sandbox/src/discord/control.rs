@@ -93,8 +93,8 @@ struct NewGuild {
     name: String,
 }
 
-async fn create_guild(State(discord): State<Arc<Discord>>, Json(wish): Json<NewGuild>) -> Answer {
-    let created = discord.with(|world| world.create_guild(wish.id, &wish.name));
+async fn create_guild(State(discord): State<Arc<Discord>>, Json(params): Json<NewGuild>) -> Answer {
+    let created = discord.with(|world| world.create_guild(params.id, &params.name));
     let id = created.ok_or_else(|| Refusal::conflict("this guild exists"))?;
     Ok(Json(json!({ "id": id.to_string() })))
 }
@@ -116,7 +116,7 @@ async fn outage(State(discord): State<Arc<Discord>>, Path(guild): Path<u64>) -> 
 
 /// What may be said about a role; unsaid properties stay.
 #[derive(Deserialize)]
-struct RoleWish {
+struct RoleParams {
     name: Option<String>,
     position: Option<u32>,
     #[serde(default, deserialize_with = "snowflake::optional")]
@@ -126,7 +126,7 @@ struct RoleWish {
     tags: Option<Value>,
 }
 
-impl RoleWish {
+impl RoleParams {
     fn apply(self, role: &mut super::guild::Role) {
         role.name = self.name.unwrap_or_else(|| role.name.clone());
         role.position = self.position.unwrap_or(role.position);
@@ -139,12 +139,12 @@ impl RoleWish {
 async fn create_role(
     State(discord): State<Arc<Discord>>,
     Path(guild): Path<u64>,
-    Json(wish): Json<RoleWish>,
+    Json(params): Json<RoleParams>,
 ) -> Answer {
     let id = discord.with(|world| {
-        let id = world.create_role(guild, wish.name.as_deref().unwrap_or("new role"), wish.position)?;
-        if wish.permissions.is_some() || wish.managed.is_some() || wish.tags.is_some() {
-            world.set_role(guild, id, |role| wish.apply(role))?;
+        let id = world.create_role(guild, params.name.as_deref().unwrap_or("new role"), params.position)?;
+        if params.permissions.is_some() || params.managed.is_some() || params.tags.is_some() {
+            world.set_role(guild, id, |role| params.apply(role))?;
         }
         Ok::<_, No>(id)
     })?;
@@ -154,9 +154,9 @@ async fn create_role(
 async fn set_role(
     State(discord): State<Arc<Discord>>,
     Path((guild, role)): Path<(u64, u64)>,
-    Json(wish): Json<RoleWish>,
+    Json(params): Json<RoleParams>,
 ) -> Answer {
-    discord.with(|world| world.set_role(guild, role, |role| wish.apply(role)))?;
+    discord.with(|world| world.set_role(guild, role, |role| params.apply(role)))?;
     Ok(Json(json!({})))
 }
 
@@ -175,9 +175,9 @@ struct NewMember {
 async fn join(
     State(discord): State<Arc<Discord>>,
     Path(guild): Path<u64>,
-    Json(wish): Json<NewMember>,
+    Json(params): Json<NewMember>,
 ) -> Answer {
-    let id = discord.with(|world| world.join(guild, wish.id, wish.username.as_deref()))?;
+    let id = discord.with(|world| world.join(guild, params.id, params.username.as_deref()))?;
     Ok(Json(json!({ "id": id.to_string() })))
 }
 

@@ -1,4 +1,4 @@
-//! What a test orders the gateway to do. In: control calls. Out: how many connections it happened to.
+//! Faults that a test injects into the gateway. In: control calls. Out: how many connections it happened to.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -48,13 +48,13 @@ struct Left {
     reset_after_ms: u64,
 }
 
-async fn behave(State(discord): State<Arc<Discord>>, Json(wish): Json<Behaviour>) -> Json<Value> {
+async fn behave(State(discord): State<Arc<Discord>>, Json(params): Json<Behaviour>) -> Json<Value> {
     discord.with(|world| {
         let gateway = &mut world.gateway;
-        gateway.heartbeat = wish.heartbeat_interval_ms.map_or(gateway.heartbeat, Duration::from_millis);
-        gateway.members_intent = wish.members_intent.unwrap_or(gateway.members_intent);
-        gateway.greeting = wish.greeting.unwrap_or(gateway.greeting);
-        if let Some(left) = wish.identifies_left {
+        gateway.heartbeat = params.heartbeat_interval_ms.map_or(gateway.heartbeat, Duration::from_millis);
+        gateway.members_intent = params.members_intent.unwrap_or(gateway.members_intent);
+        gateway.greeting = params.greeting.unwrap_or(gateway.greeting);
+        if let Some(left) = params.identifies_left {
             gateway.budget =
                 Some((left.remaining, Instant::now() + Duration::from_millis(left.reset_after_ms)));
         }
@@ -121,8 +121,8 @@ async fn say(State(discord): State<Arc<Discord>>, Json(Text { text }): Json<Text
     happened(discord.with(|world| world.gateway.say_all(&text)))
 }
 
-async fn spoil(State(discord): State<Arc<Discord>>, Json(wish): Json<Spoil>) -> Json<Value> {
-    discord.with(|world| world.gateway.spoils.order(wish));
+async fn spoil(State(discord): State<Arc<Discord>>, Json(params): Json<Spoil>) -> Json<Value> {
+    discord.with(|world| world.gateway.spoils.add(params));
     Json(json!({}))
 }
 

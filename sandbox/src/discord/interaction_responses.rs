@@ -64,14 +64,14 @@ impl Kind {
     }
 }
 
-/// Where answers are written.
-pub(crate) struct Desk<'a> {
+/// Where responses are written.
+pub(crate) struct ResponseStore<'a> {
     pub(crate) messages: &'a mut Messages,
     pub(crate) mint: &'a mut Mint,
     pub(crate) limits: &'a Limits,
 }
 
-pub(crate) struct Exchange {
+pub(crate) struct InteractionResponses {
     pub(crate) id: u64,
     pub(crate) token: String,
     channel: u64,
@@ -85,18 +85,18 @@ pub(crate) struct Exchange {
     shown: Vec<u64>,
 }
 
-impl Exchange {
+impl InteractionResponses {
     pub(crate) fn new(id: u64, token: String, channel: u64, kind: Kind) -> Self {
         let (callback, original, shown) = (None, None, Vec::new());
         Self { id, token, channel, kind, begun: Instant::now(), callback, original, filled: false, shown }
     }
 
     /// The bot's first reaction, of which there is only one. Out: what `with_response` asks for.
-    pub(crate) fn call_back(&mut self, desk: &mut Desk<'_>, callback: Value) -> Result<Value, No> {
+    pub(crate) fn call_back(&mut self, store: &mut ResponseStore<'_>, callback: Value) -> Result<Value, No> {
         if self.callback.is_some() {
             return Err(No::AlreadyAcknowledged);
         }
-        if over(self.begun, desk.limits.callback_ms) {
+        if over(self.begun, store.limits.callback_ms) {
             return Err(No::UnknownInteraction);
         }
         let (kind, data) = (callback["type"].as_u64().unwrap_or_default(), &callback["data"]);
@@ -108,13 +108,13 @@ impl Exchange {
         match kind {
             MESSAGE => {
                 check(data)?;
-                let id = desk.messages.post_answer(desk.mint, self.channel, 0, data);
+                let id = store.messages.post_answer(store.mint, self.channel, 0, data);
                 self.show(id);
-                resource = json!({ "type": kind, "message": desk.messages.read(id)? });
+                resource = json!({ "type": kind, "message": store.messages.read(id)? });
             }
             UPDATE => {
                 let id = self.kind.message().ok_or(No::InvalidForm)?;
-                let message = desk.messages.edit(id, data)?;
+                let message = store.messages.edit(id, data)?;
                 self.show(id);
                 resource = json!({ "type": kind, "message": message });
             }
@@ -138,23 +138,28 @@ impl Exchange {
     }
 
     /// A further message. While the command still "thinks", it takes the place of the original.
-    pub(crate) fn follow_up(&mut self, desk: &mut Desk<'_>, sent: &Value) -> Result<Value, No> {
-        self.open(desk)?;
+    pub(crate) fn follow_up(&mut self, store: &mut ResponseStore<'_>, sent: &Value) -> Result<Value, No> {
+        self.open(store)?;
         check(sent)?;
         let flags = if self.is_thinking() { self.deferred_flags() } else { 0 };
-        let id = desk.messages.post_answer(desk.mint, self.channel, flags, sent);
+        let id = store.messages.post_answer(store.mint, self.channel, flags, sent);
         self.show(id);
-        desk.messages.read(id)
+        store.messages.read(id)
     }
 
     /// Changes a message, or fills in the deferred original.
-    pub(crate) fn edit(&mut self, desk: &mut Desk<'_>, which: &str, sent: &Value) -> Result<Value, No> {
-        self.open(desk)?;
+    pub(crate) fn edit(
+        &mut self,
+        store: &mut ResponseStore<'_>,
+        which: &str,
+        sent: &Value,
+    ) -> Result<Value, No> {
+        self.open(store)?;
         if which == "@original" && self.is_thinking() {
-            return self.follow_up(desk, sent);
+            return self.follow_up(store, sent);
         }
         let id = self.find(which)?;
-        let message = desk.messages.edit(id, sent)?;
+        let message = store.messages.edit(id, sent)?;
         if !self.shown.contains(&id) {
             self.shown.push(id);
         }
@@ -162,20 +167,20 @@ impl Exchange {
     }
 
     /// A message as it stands.
-    pub(crate) fn read(&self, desk: &Desk<'_>, which: &str) -> Result<Value, No> {
-        self.open(desk)?;
-        desk.messages.read(self.find(which)?)
+    pub(crate) fn read(&self, store: &ResponseStore<'_>, which: &str) -> Result<Value, No> {
+        self.open(store)?;
+        store.messages.read(self.find(which)?)
     }
 
     /// Takes a message away.
-    pub(crate) fn delete(&mut self, desk: &mut Desk<'_>, which: &str) -> Result<(), No> {
-        self.open(desk)?;
+    pub(crate) fn delete(&mut self, store: &mut ResponseStore<'_>, which: &str) -> Result<(), No> {
+        self.open(store)?;
         let id = self.find(which)?;
         self.shown.retain(|shown| *shown != id);
         if self.original == Some(id) {
             self.original = None;
         }
-        desk.messages.delete(id)
+        store.messages.delete(id)
     }
 
     /// What the user sees, once it is more than "thinking…".
@@ -199,8 +204,8 @@ impl Exchange {
     }
 
     /// Whether the token is still good, and the interaction was answered at all.
-    fn open(&self, desk: &Desk<'_>) -> Result<(), No> {
-        if over(self.begun, desk.limits.token_ms) {
+    fn open(&self, store: &ResponseStore<'_>) -> Result<(), No> {
+        if over(self.begun, store.limits.token_ms) {
             return Err(No::InvalidWebhookToken);
         }
         self.callback.as_ref().map(|_| ()).ok_or(No::UnknownWebhook)

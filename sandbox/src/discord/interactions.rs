@@ -10,7 +10,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::interaction_responses::{Desk, Exchange};
+use super::interaction_responses::{InteractionResponses, ResponseStore};
 use super::reply::No;
 use super::rest::id;
 use super::state::Discord;
@@ -26,11 +26,15 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         )
 }
 
-/// The exchange of a token, and where its messages are written. Searched from the newest.
-fn find<'a>(world: &'a mut World, token: &str) -> Result<(&'a mut Exchange, Desk<'a>), No> {
-    let found = world.exchanges.iter_mut().rev().find(|exchange| exchange.token == token);
-    let desk = Desk { messages: &mut world.messages, mint: &mut world.mint, limits: world.meter.limits() };
-    Ok((found.ok_or(No::UnknownWebhook)?, desk))
+/// The interaction of a token, with its responses, and where its messages are written. Searched from the newest.
+fn find<'a>(
+    world: &'a mut World,
+    token: &str,
+) -> Result<(&'a mut InteractionResponses, ResponseStore<'a>), No> {
+    let found = world.interactions.iter_mut().rev().find(|responses| responses.token == token);
+    let store =
+        ResponseStore { messages: &mut world.messages, mint: &mut world.mint, limits: world.meter.limits() };
+    Ok((found.ok_or(No::UnknownWebhook)?, store))
 }
 
 #[derive(Deserialize)]
@@ -47,11 +51,11 @@ async fn call_back(
 ) -> Result<Response, No> {
     let interaction = id(&interaction)?;
     discord.with(|world| {
-        let (exchange, mut desk) = find(world, &token).map_err(|_| No::UnknownInteraction)?;
-        if exchange.id != interaction {
+        let (responses, mut store) = find(world, &token).map_err(|_| No::UnknownInteraction)?;
+        if responses.id != interaction {
             return Err(No::UnknownInteraction);
         }
-        let response = exchange.call_back(&mut desk, callback)?;
+        let response = responses.call_back(&mut store, callback)?;
         Ok(if wanted.with_response {
             Json(response).into_response()
         } else {
@@ -66,8 +70,8 @@ async fn follow_up(
     Json(sent): Json<Value>,
 ) -> Result<Json<Value>, No> {
     discord.with(|world| {
-        let (exchange, mut desk) = find(world, &token)?;
-        exchange.follow_up(&mut desk, &sent).map(Json)
+        let (responses, mut store) = find(world, &token)?;
+        responses.follow_up(&mut store, &sent).map(Json)
     })
 }
 
@@ -76,8 +80,8 @@ async fn read(
     Path((_, token, message)): Path<(String, String, String)>,
 ) -> Result<Json<Value>, No> {
     discord.with(|world| {
-        let (exchange, desk) = find(world, &token)?;
-        exchange.read(&desk, &message).map(Json)
+        let (responses, store) = find(world, &token)?;
+        responses.read(&store, &message).map(Json)
     })
 }
 
@@ -87,8 +91,8 @@ async fn edit(
     Json(sent): Json<Value>,
 ) -> Result<Json<Value>, No> {
     discord.with(|world| {
-        let (exchange, mut desk) = find(world, &token)?;
-        exchange.edit(&mut desk, &message, &sent).map(Json)
+        let (responses, mut store) = find(world, &token)?;
+        responses.edit(&mut store, &message, &sent).map(Json)
     })
 }
 
@@ -97,8 +101,8 @@ async fn delete_message(
     Path((_, token, message)): Path<(String, String, String)>,
 ) -> Result<StatusCode, No> {
     discord.with(|world| {
-        let (exchange, mut desk) = find(world, &token)?;
-        exchange.delete(&mut desk, &message)?;
+        let (responses, mut store) = find(world, &token)?;
+        responses.delete(&mut store, &message)?;
         Ok(StatusCode::NO_CONTENT)
     })
 }

@@ -1,4 +1,4 @@
-//! What a user does with the bot: commands, buttons, menus, forms. In: a wish from a test. Out: INTERACTION_CREATE, and
+//! What a user does with the bot: commands, buttons, menus, forms. In: parameters from a test. Out: INTERACTION_CREATE, and
 //! what the user sees in the end.
 
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use super::guild::Guild;
-use super::interaction_responses::{Exchange, Kind};
+use super::interaction_responses::{InteractionResponses, Kind};
 use super::messages::component;
 use super::snowflake;
 use super::state::Discord;
@@ -28,7 +28,7 @@ const OPTION_ROLE: u64 = 8;
 
 /// A user's deed: a command (with `autocomplete`: still being typed), a component, or a form.
 #[derive(Deserialize)]
-pub(crate) struct Wish {
+pub(crate) struct InteractionParams {
     #[serde(deserialize_with = "snowflake::deserialize")]
     guild_id: u64,
     #[serde(deserialize_with = "snowflake::deserialize")]
@@ -58,7 +58,7 @@ pub(crate) struct Wish {
 /// Does it, and waits until the answer is visible.
 pub(crate) async fn interact(
     State(discord): State<Arc<Discord>>,
-    Json(wish): Json<Wish>,
+    Json(params): Json<InteractionParams>,
 ) -> Result<Json<Value>, Refusal> {
     let mut changes = discord.changes();
     let mut token: Option<String> = None;
@@ -69,17 +69,17 @@ pub(crate) async fn interact(
                 // Not `with`: that would announce a change, which is what this loop waits for.
                 let mut world = discord.quietly();
                 if token.is_none() {
-                    match invoke(&mut world, &wish)? {
+                    match invoke(&mut world, &params)? {
                         Invoked::As(fresh) => token = Some(fresh),
                         Invoked::NotYet(why) => progress = why,
                     }
                 }
-                let exchange = token
+                let responses = token
                     .as_ref()
-                    .and_then(|token| world.exchanges.iter().rev().find(|one| one.token == *token));
-                exchange.and_then(|exchange| {
-                    progress = exchange.progress();
-                    exchange.visible(&world.messages)
+                    .and_then(|token| world.interactions.iter().rev().find(|one| one.token == *token));
+                responses.and_then(|responses| {
+                    progress = responses.progress();
+                    responses.visible(&world.messages)
                 })
             };
             if let Some(visible) = visible {
@@ -91,7 +91,7 @@ pub(crate) async fn interact(
         }
     };
     let outcome = tokio::time::timeout(PATIENCE, answered).await;
-    let what = wish.command.as_ref().or(wish.component.as_ref()).or(wish.modal.as_ref());
+    let what = params.command.as_ref().or(params.component.as_ref()).or(params.modal.as_ref());
     let what = what.map_or("nothing", String::as_str);
     outcome.unwrap_or_else(|_| Err(Refusal::timed_out(format!("/{what}: {progress}"))))
 }
@@ -103,30 +103,30 @@ enum Invoked {
     NotYet(&'static str),
 }
 
-fn invoke(world: &mut World, wish: &Wish) -> Result<Invoked, Refusal> {
-    let guild = world.guilds.get(&wish.guild_id).ok_or_else(|| Refusal::missing("guild"))?;
-    let member = guild.members.get(&wish.user_id).ok_or_else(|| Refusal::missing("member"))?;
+fn invoke(world: &mut World, params: &InteractionParams) -> Result<Invoked, Refusal> {
+    let guild = world.guilds.get(&params.guild_id).ok_or_else(|| Refusal::missing("guild"))?;
+    let member = guild.members.get(&params.user_id).ok_or_else(|| Refusal::missing("member"))?;
     if !guild.bot_in_guild {
         return Err(Refusal::conflict("the bot is not in this guild"));
     }
     let mut message = Value::Null;
-    if let Some(id) = wish.message_id {
+    if let Some(id) = params.message_id {
         message = world.messages.read(id).map_err(|_| Refusal::missing("message"))?;
     }
-    let (kind, data) = match (&wish.command, &wish.component, &wish.modal) {
-        (Some(words), None, None) => match command(world, guild, wish, words)? {
-            Some(data) if wish.autocomplete => (Kind::Autocomplete, data),
+    let (kind, data) = match (&params.command, &params.component, &params.modal) {
+        (Some(words), None, None) => match command(world, guild, params, words)? {
+            Some(data) if params.autocomplete => (Kind::Autocomplete, data),
             Some(data) => (Kind::Command, data),
             None => return Ok(Invoked::NotYet("the bot never registered it")),
         },
         (None, Some(custom_id), None) => {
-            let id = wish.message_id.ok_or_else(|| Refusal::malformed("a component is on a message"))?;
+            let id = params.message_id.ok_or_else(|| Refusal::malformed("a component is on a message"))?;
             let found =
                 component(&message["components"], custom_id).ok_or_else(|| Refusal::missing("component"))?;
             let mut data =
                 json!({ "custom_id": custom_id, "component_type": found["type"], "id": found["id"] });
             if found["type"] != 2 {
-                data["values"] = wish.values.clone().into();
+                data["values"] = params.values.clone().into();
             }
             (Kind::Component(id), data)
         }
@@ -135,18 +135,18 @@ fn invoke(world: &mut World, wish: &Wish) -> Result<Invoked, Refusal> {
                 let field = json!({ "type": 4, "id": 2 * number + 2, "custom_id": name, "value": value });
                 json!({ "type": 1, "id": 2 * number + 1, "components": [field] })
             };
-            let rows: Vec<Value> = wish.fields.iter().enumerate().map(row).collect();
+            let rows: Vec<Value> = params.fields.iter().enumerate().map(row).collect();
             let data = json!({ "custom_id": custom_id, "components": rows, "resolved": {} });
-            (Kind::Modal(wish.message_id), data)
+            (Kind::Modal(params.message_id), data)
         }
         _ => return Err(Refusal::malformed("one of command, component and modal")),
     };
 
     let channel = guild.channels.keys().next().copied().unwrap_or_default();
-    let permissions = wish.permissions.as_deref().unwrap_or("8");
-    let mut invoker = wire::member(wish.user_id, member);
+    let permissions = params.permissions.as_deref().unwrap_or("8");
+    let mut invoker = wire::member(params.user_id, member);
     invoker["permissions"] = permissions.into();
-    let guild_id = wish.guild_id.to_string();
+    let guild_id = params.guild_id.to_string();
     let token = format!("interaction-{}", uuid::Uuid::new_v4().simple());
     let id = world.mint.next();
     let mut event = json!({
@@ -161,16 +161,21 @@ fn invoke(world: &mut World, wish: &Wish) -> Result<Invoked, Refusal> {
     if !message.is_null() {
         event["message"] = message;
     }
-    let Some(session) = world.gateway.speaking_to(wish.guild_id) else {
+    let Some(session) = world.gateway.speaking_to(params.guild_id) else {
         return Ok(Invoked::NotYet("no gateway session"));
     };
     session.dispatch("INTERACTION_CREATE", &event);
-    world.exchanges.push(Exchange::new(id, token.clone(), channel, kind));
+    world.interactions.push(InteractionResponses::new(id, token.clone(), channel, kind));
     Ok(Invoked::As(token))
 }
 
 /// A registered command, as the event tells it.
-fn command(world: &World, guild: &Guild, wish: &Wish, words: &str) -> Result<Option<Value>, Refusal> {
+fn command(
+    world: &World,
+    guild: &Guild,
+    params: &InteractionParams,
+    words: &str,
+) -> Result<Option<Value>, Refusal> {
     let mut words = words.trim_start_matches('/').split_whitespace();
     let name = words.next().ok_or_else(|| Refusal::malformed("empty command"))?;
     let own = world.guild_commands.get(&guild.id).into_iter().flatten();
@@ -178,8 +183,8 @@ fn command(world: &World, guild: &Guild, wish: &Wish, words: &str) -> Result<Opt
     Ok(command.map(|command| {
         json!({
             "id": command["id"], "name": name, "type": 1, "guild_id": guild.id.to_string(),
-            "options": nested(&words.collect::<Vec<_>>(), wish.options.clone()),
-            "resolved": resolved(guild, &wish.options),
+            "options": nested(&words.collect::<Vec<_>>(), params.options.clone()),
+            "resolved": resolved(guild, &params.options),
         })
     }))
 }

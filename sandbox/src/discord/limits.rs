@@ -33,7 +33,7 @@ pub(crate) struct Meter {
     windows: HashMap<Lane, Window>,
 }
 
-/// What one call learnt about its lane.
+/// What one call learnt about its bucket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Stamp {
     lane: Lane,

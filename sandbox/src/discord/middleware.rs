@@ -12,7 +12,7 @@ use super::limits::{Lane, Pass};
 use super::reply::No;
 use super::state::Discord;
 use crate::fault::{FaultKind, ban_page};
-use crate::fault_proxy::Traffic;
+use crate::fault_proxy::FaultProxy;
 
 /// The bot's token, then the global limit.
 pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, call: Call, next: Next) -> Response {
@@ -28,13 +28,13 @@ pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, call: Call, n
 
 /// Around faults and API: counts 401, 403 and 429 (unless the resource is shared), and bans.
 pub(crate) async fn ban(
-    State((discord, traffic)): State<(Arc<Discord>, Arc<Traffic>)>,
+    State((discord, proxy)): State<(Arc<Discord>, Arc<FaultProxy>)>,
     call: Call,
     next: Next,
 ) -> Response {
     let now = Instant::now();
     if let Some(left) = discord.with(|world| world.ban.left(now)) {
-        traffic.spoil(&call, FaultKind::Ban);
+        proxy.mark_faulted(&call, FaultKind::Ban);
         return ban_page(left.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX));
     }
     let answer = next.run(call).await;

@@ -35,7 +35,7 @@ use axum::middleware::from_fn_with_state;
 use axum::routing::get;
 use tokio_util::sync::CancellationToken;
 
-use crate::fault_proxy::{self, Traffic};
+use crate::fault_proxy::{self, FaultProxy};
 use crate::server::{Port, Running};
 use reply::No;
 use state::Discord;
@@ -64,7 +64,7 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
 }
 
 fn router(discord: Arc<Discord>) -> Router {
-    let traffic = Traffic::new(reply::plain);
+    let proxy = FaultProxy::new(reply::plain);
     let guarded = rest::routes()
         .merge(application::routes())
         .merge(audit::routes())
@@ -76,14 +76,14 @@ fn router(discord: Arc<Discord>) -> Router {
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/api/v10", api)
-        .layer(from_fn_with_state(traffic.clone(), fault_proxy::misbehave))
-        .layer(from_fn_with_state((discord.clone(), traffic.clone()), middleware::ban))
-        .layer(from_fn_with_state(traffic.clone(), fault_proxy::record));
+        .layer(from_fn_with_state(proxy.clone(), fault_proxy::misbehave))
+        .layer(from_fn_with_state((discord.clone(), proxy.clone()), middleware::ban))
+        .layer(from_fn_with_state(proxy.clone(), fault_proxy::record));
     Router::new()
         .merge(observed)
         .route("/gateway", get(gateway::connect))
         .route("/gateway/", get(gateway::connect))
-        .nest("/_sandbox", control::routes().merge(fault_proxy::control(traffic)))
+        .nest("/_sandbox", control::routes().merge(fault_proxy::control(proxy)))
         .fallback(async || No::NotFound)
         .with_state(discord)
 }

@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
 }
 
 #[derive(Deserialize)]
-struct Wish {
+struct ChannelParams {
     name: Option<String>,
     #[serde(default, deserialize_with = "snowflake::optional")]
     bot_denied: Option<u64>,
@@ -35,13 +35,13 @@ struct Wish {
 async fn create(
     State(discord): State<Arc<Discord>>,
     Path(guild): Path<u64>,
-    Json(wish): Json<Wish>,
+    Json(params): Json<ChannelParams>,
 ) -> Answer {
     let id = discord.with(|world| {
         let id = world.mint.next();
         let place = world.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
-        let name = wish.name.unwrap_or_else(|| "channel".to_owned());
-        place.channels.insert(id, Channel { name, bot_denied: wish.bot_denied.unwrap_or_default() });
+        let name = params.name.unwrap_or_else(|| "channel".to_owned());
+        place.channels.insert(id, Channel { name, bot_denied: params.bot_denied.unwrap_or_default() });
         Ok::<_, No>(id)
     })?;
     Ok(Json(json!({ "id": id.to_string() })))
@@ -50,13 +50,13 @@ async fn create(
 async fn change(
     State(discord): State<Arc<Discord>>,
     Path((guild, channel)): Path<(u64, u64)>,
-    Json(wish): Json<Wish>,
+    Json(params): Json<ChannelParams>,
 ) -> Answer {
     discord.with(|world| {
         let place = world.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
         let channel = place.channels.get_mut(&channel).ok_or(No::UnknownChannel)?;
-        channel.bot_denied = wish.bot_denied.unwrap_or(channel.bot_denied);
-        channel.name = wish.name.unwrap_or_else(|| channel.name.clone());
+        channel.bot_denied = params.bot_denied.unwrap_or(channel.bot_denied);
+        channel.name = params.name.unwrap_or_else(|| channel.name.clone());
         Ok::<_, No>(())
     })?;
     Ok(Json(json!({})))
@@ -101,15 +101,15 @@ async fn direct_messages(State(discord): State<Arc<Discord>>, Path(user): Path<u
 }
 
 #[derive(Deserialize)]
-struct Door {
+struct DirectMessages {
     open: bool,
 }
 
 async fn set_direct(
     State(discord): State<Arc<Discord>>,
     Path(user): Path<u64>,
-    Json(door): Json<Door>,
+    Json(setting): Json<DirectMessages>,
 ) -> Json<Value> {
-    discord.with(|world| if door.open { world.closed.remove(&user) } else { world.closed.insert(user) });
+    discord.with(|world| if setting.open { world.closed.remove(&user) } else { world.closed.insert(user) });
     Json(json!({}))
 }

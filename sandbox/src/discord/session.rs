@@ -1,4 +1,4 @@
-//! Gateway sessions, which outlive their connections. In: events and orders. Out: frames for connections, and what a
+//! Gateway sessions, which outlive their connections. In: events and injected faults. Out: frames for connections, and what a
 //! RESUME has missed.
 
 use std::collections::VecDeque;

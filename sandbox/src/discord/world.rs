@@ -1,4 +1,4 @@
-//! All guilds, and Discord's rules about changing them. In: a wish. Out: the changed world, its gateway
+//! All guilds, and Discord's rules about changing them. In: a change. Out: the changed world, its gateway
 //! events, or the refusal Discord would give.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::audit_log;
 use super::ban::Ban;
 use super::guild::{Channel, Guild, Member, Role};
-use super::interaction_responses::Exchange;
+use super::interaction_responses::InteractionResponses;
 use super::limits::Meter;
 use super::messages::Messages;
 use super::records::{Action, Actor, AuditEntry};
@@ -33,7 +33,7 @@ pub(crate) struct World {
     pub(crate) commands: Vec<Value>,
     pub(crate) guild_commands: BTreeMap<u64, Vec<Value>>,
     pub(crate) gateway: Sessions,
-    pub(crate) exchanges: Vec<Exchange>,
+    pub(crate) interactions: Vec<InteractionResponses>,
     pub(crate) meter: Meter,
     pub(crate) ban: Ban,
     pub(crate) mint: Mint,

@@ -6,7 +6,7 @@ use serde_json::Value;
 
 /// Objects in order of creation, found by id.
 #[derive(Debug, Default)]
-pub(crate) struct Shelf {
+pub(crate) struct Collection {
     objects: Vec<Value>,
     /// Beside each object, whether it is of live mode: not every object says so itself.
     modes: Vec<bool>,
@@ -41,7 +41,7 @@ pub(crate) struct UnknownCursor {
     pub(crate) id: String,
 }
 
-impl Shelf {
+impl Collection {
     pub(crate) fn add(&mut self, object: Value, live: bool) {
         let id = object["id"].as_str().unwrap_or_default().to_owned();
         self.places.insert(id, self.objects.len());
@@ -125,16 +125,16 @@ mod tests {
     use super::*;
 
     fn page(limit: usize, after: Option<&str>, before: Option<&str>) -> (Vec<String>, bool) {
-        let mut shelf = Shelf::default();
+        let mut collection = Collection::default();
         for id in ["a", "b", "c", "d"] {
-            shelf.add(json!({ "id": id }), false);
+            collection.add(json!({ "id": id }), false);
         }
         let cursor = Cursor {
             limit,
             starting_after: after.map(ToOwned::to_owned),
             ending_before: before.map(ToOwned::to_owned),
         };
-        let (page, more) = shelf.page(&cursor, false, Ties::ByAge, |_| true).unwrap();
+        let (page, more) = collection.page(&cursor, false, Ties::ByAge, |_| true).unwrap();
         (page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect(), more)
     }
 
@@ -152,14 +152,14 @@ mod tests {
 
     #[test]
     fn in_one_second_ids_may_decide_instead_of_age() {
-        let mut shelf = Shelf::default();
+        let mut collection = Collection::default();
         for (id, created) in [("z", 1), ("b", 2), ("c", 2), ("a", 2)] {
-            shelf.add(json!({ "id": id, "created": created }), false);
+            collection.add(json!({ "id": id, "created": created }), false);
         }
         let page = |ties, before: Option<&str>| {
             let cursor =
                 Cursor { limit: 10, starting_after: None, ending_before: before.map(ToOwned::to_owned) };
-            let (page, _) = shelf.page(&cursor, false, ties, |_| true).unwrap();
+            let (page, _) = collection.page(&cursor, false, ties, |_| true).unwrap();
             page.iter().map(|object| object["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
         };
         assert_eq!(page(Ties::ByAge, None), ["a", "c", "b", "z"]);

@@ -19,7 +19,7 @@ use axum::http::StatusCode;
 use axum::middleware::{from_fn, from_fn_with_state};
 use tokio_util::sync::CancellationToken;
 
-use crate::fault_proxy::{self, Traffic};
+use crate::fault_proxy::{self, FaultProxy};
 use crate::remote::loopback_client;
 use crate::server::{Port, Running};
 use state::Stripe;
@@ -53,16 +53,16 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
 }
 
 fn router(stripe: Arc<Stripe>) -> Router {
-    let traffic = Traffic::new(api::plain);
+    let proxy = FaultProxy::new(api::plain);
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::authorize)))
-        .layer(from_fn_with_state(traffic.clone(), fault_proxy::misbehave))
-        .layer(from_fn_with_state(traffic.clone(), fault_proxy::record))
+        .layer(from_fn_with_state(proxy.clone(), fault_proxy::misbehave))
+        .layer(from_fn_with_state(proxy.clone(), fault_proxy::record))
         .layer(from_fn(api::stamp));
     Router::new()
         .merge(observed)
-        .nest("/_sandbox", control::routes().merge(fault_proxy::control(traffic)))
+        .nest("/_sandbox", control::routes().merge(fault_proxy::control(proxy)))
         .fallback(async || StatusCode::NOT_FOUND)
         .with_state(stripe)
 }

@@ -1,4 +1,4 @@
-//! What is for sale. In: wishes about products, prices and payment links. Out: their lists, and the events about them.
+//! What is for sale. In: parameters of products, prices and payment links. Out: their lists, and the events about them.
 
 use serde_json::{Value, json};
 
@@ -17,11 +17,11 @@ async fn a_payment_link_is_listed_read_and_shows_what_it_sells() {
     let monthly = s.control.create_price(&product, 500).await.unwrap();
     let once = json!({ "product": product, "unit_amount": 9900, "type": "one_time" });
     let once = s.control.create_price_with(once).await.unwrap();
-    let wish = json!({
+    let params = json!({
         "price": monthly, "redirect_url": "https://example.com/claim?session_id={CHECKOUT_SESSION_ID}",
         "metadata": { "guild": "7" },
     });
-    let link = s.control.create_payment_link(wish).await.unwrap();
+    let link = s.control.create_payment_link(params).await.unwrap();
     assert_eq!(s.last_event().await["type"], "payment_link.created");
 
     let (status, found) = s.get(&format!("/payment_links/{link}")).await;

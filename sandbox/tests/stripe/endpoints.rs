@@ -61,13 +61,13 @@ async fn signatures_carry_the_real_time_unless_asked_otherwise() {
 async fn endpoints_get_what_they_want_in_their_own_version() {
     let mut s = scene().await;
     let url = s.webhook_url.clone();
-    let wish = json!({
+    let params = json!({
         "url": url, "secret": "whsec_old", "enabled_events": ["customer.subscription.created"],
         "api_version": "2020-08-27",
     });
-    let (old, _) = s.control.create_webhook_endpoint(wish).await.unwrap();
-    let wish = json!({ "url": url, "livemode": true });
-    let (live, secret) = s.control.create_webhook_endpoint(wish).await.unwrap();
+    let (old, _) = s.control.create_webhook_endpoint(params).await.unwrap();
+    let params = json!({ "url": url, "livemode": true });
+    let (live, secret) = s.control.create_webhook_endpoint(params).await.unwrap();
     assert!(secret.starts_with("whsec_"));
     let (_, subscription) = {
         let product = s.control.create_product("VIP").await.unwrap();

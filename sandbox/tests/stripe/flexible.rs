@@ -19,8 +19,8 @@ async fn subscriptions_are_flexible_unless_somebody_says_classic() {
     let flexible = s.subscription(&flexible).await;
     assert_eq!(flexible["billing_mode"]["type"], "flexible");
     let price = &flexible["items"]["data"][0]["price"]["id"];
-    let wish = json!({ "customer": customer, "prices": [price], "billing_mode": "classic" });
-    let classic = s.control.subscribe_with(wish).await.unwrap();
+    let params = json!({ "customer": customer, "prices": [price], "billing_mode": "classic" });
+    let classic = s.control.subscribe_with(params).await.unwrap();
     assert_eq!(s.subscription(&classic).await["billing_mode"]["type"], "classic");
     // Payment links follow the account.
     s.control.set_settings(json!({ "billing_mode": "classic" })).await.unwrap();

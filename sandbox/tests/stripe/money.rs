@@ -32,8 +32,8 @@ impl Scene {
 async fn a_membership_bought_through_a_payment_link() {
     let s = scene().await;
     let (monthly, _) = s.shop().await;
-    let wish = json!({ "price": monthly, "redirect_url": "https://example.com/claim?session_id={CHECKOUT_SESSION_ID}" });
-    let link = s.control.create_payment_link(wish).await.unwrap();
+    let params = json!({ "price": monthly, "redirect_url": "https://example.com/claim?session_id={CHECKOUT_SESSION_ID}" });
+    let link = s.control.create_payment_link(params).await.unwrap();
     let mut seen = 0;
     s.told(&mut seen).await;
     let visit = json!({ "email": "ana@example.com", "name": "Ana", "client_reference_id": "tok-7_A" });
@@ -107,8 +107,8 @@ async fn what_a_link_cannot_carry_is_dropped_and_a_closed_one_sells_nothing() {
     // A guest: one-time purchases make a customer only when the link says so.
     assert_eq!((&session["client_reference_id"], &session["customer"]), (&Value::Null, &Value::Null));
     assert_eq!((&session["mode"], &session["payment_status"]), (&json!("payment"), &json!("paid")));
-    let wish = json!({ "price": once, "customer_creation": "always" });
-    let always = s.control.create_payment_link(wish).await.unwrap();
+    let params = json!({ "price": once, "customer_creation": "always" });
+    let always = s.control.create_payment_link(params).await.unwrap();
     let bought = s.control.buy(&always, json!({ "email": "ana@example.com" })).await.unwrap();
     assert_eq!(s.one("/customers", &bought["customer"]).await["email"], "ana@example.com");
     s.control.update_payment_link(&link, json!({ "active": false })).await.unwrap();

@@ -79,8 +79,8 @@ impl Scene {
             .await
             .unwrap();
         self.control.complete_session(&setup, json!({})).await.unwrap();
-        let wish = json!({ "price": once, "redirect_url": "https://example.com/thanks" });
-        let link = self.control.create_payment_link(wish).await.unwrap();
+        let params = json!({ "price": once, "redirect_url": "https://example.com/thanks" });
+        let link = self.control.create_payment_link(params).await.unwrap();
         let bought = self.control.buy(&link, json!({ "email": "eve@example.com" })).await.unwrap();
         self.control
             .refund(json!({ "payment_intent": bought["payment_intent"], "amount": 100 }))

@@ -11,10 +11,10 @@ const DAY: i64 = 24 * 3600;
 
 impl Scene {
     async fn thin_destination(&self, events: Value) -> String {
-        let wish = json!({
+        let params = json!({
             "url": self.webhook_url, "secret": THIN, "enabled_events": events, "event_payload": "thin",
         });
-        self.control.create_webhook_endpoint(wish).await.unwrap().0
+        self.control.create_webhook_endpoint(params).await.unwrap().0
     }
 
     /// The next deliveries: what the destination got, and what the endpoint got.
@@ -45,9 +45,9 @@ async fn a_destination_is_told_names_and_the_endpoint_beside_it_objects() {
     // It is an event destination of the second API; and what it wants has names of its own.
     assert_eq!(s.get("/webhook_endpoints").await.1["data"], json!([]));
     for wrong in [json!({ "enabled_events": ["customer.created"] }), json!({ "api_version": "2020-08-27" })] {
-        let mut wish = json!({ "url": s.webhook_url, "event_payload": "thin" });
-        wish.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
-        assert!(s.control.create_webhook_endpoint(wish).await.is_err());
+        let mut params = json!({ "url": s.webhook_url, "event_payload": "thin" });
+        params.as_object_mut().unwrap().extend(wrong.as_object().unwrap().clone());
+        assert!(s.control.create_webhook_endpoint(params).await.is_err());
     }
 }
 

@@ -99,9 +99,9 @@ async fn a_trial_is_announced_and_ends_as_the_customer_pays() {
         let price = s.control.create_price(&product, 500).await.unwrap();
         let customer = s.control.create_customer(None, &[]).await.unwrap();
         s.control.set_payer(&customer, payer).await.unwrap();
-        let wish =
+        let params =
             json!({ "customer": customer, "prices": [price], "status": "trialing", "trial_period_days": 7 });
-        let subscription = s.control.subscribe_with(wish).await.unwrap();
+        let subscription = s.control.subscribe_with(params).await.unwrap();
         let settings = json!({ "end_behavior": { "missing_payment_method": end_behavior } });
         s.control
             .set_subscription(&subscription, json!({ "trial_settings": settings, "silent": true }))
@@ -121,8 +121,8 @@ async fn what_nobody_finishes_expires() {
     let s = scene().await;
     let (customer, subscription) = s.quiet_subscription().await;
     let price = s.sub(&subscription).await["items"]["data"][0]["price"]["id"].clone();
-    let wish = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
-    let incomplete = s.control.subscribe_with(wish).await.unwrap();
+    let params = json!({ "customer": customer, "prices": [price], "status": "incomplete" });
+    let incomplete = s.control.subscribe_with(params).await.unwrap();
     let session = s.control.open_session(json!({ "prices": [price] })).await.unwrap();
     s.wait(DAY + 1).await;
     assert_eq!(s.sub(&incomplete).await["status"], "incomplete_expired");

@@ -11,7 +11,7 @@ use crate::{
     store::{audit_log, guild_roles, mapped_roles, role_jobs},
 };
 
-/// Why members are looked at when a role is turned on.
+/// Why members are checked when a role is turned on.
 const TURNED_ON: &str = "the role was turned on";
 
 /// What is wanted of a role.
@@ -29,7 +29,7 @@ pub enum Enforced {
     NotMapped,
     /// It follows payments.
     On {
-        /// How many members are looked at; none if it was on before.
+        /// How many members are checked; none if it was on before.
         members: u64,
         /// Why nobody is given it all the same.
         danger: Option<String>,

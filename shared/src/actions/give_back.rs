@@ -28,7 +28,7 @@ pub enum GivenBack {
     Observed,
     /// The role must not be given, for this reason; nothing is written.
     Dangerous(String),
-    /// The bot looks at the member, and gives it if they do not have it.
+    /// The bot checks the member, and gives it if they do not have it.
     Asked {
         /// When it was seen that somebody had taken it; `None`: nobody was seen to.
         taken_at: Option<Timestamp>,

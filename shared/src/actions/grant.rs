@@ -1,7 +1,7 @@
 //! Gives a member a role by hand, for a reason and perhaps for a while. In: [`Grant`]. Out: [`Granted`].
 //!
 //! It is a source beside what they buy: neither changes nor ends the other. Only a role that something is mapped to is given, since
-//! such a role was looked at (who held it before, what power it gives); given by hand it follows the same rules as sold.
+//! such a role was checked (who held it before, what power it gives); given by hand it follows the same rules as sold.
 
 use super::{ActionError, begin_known};
 use crate::{

@@ -23,8 +23,8 @@ pub enum Mapped {
     Dangerous(String),
 }
 
-/// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has looked at yet is taken:
-/// it is not given before it was looked at.
+/// Adds a mapping, and has every known subscription that it concerns read again. A role that nobody has checked yet is taken:
+/// it is not given before it was checked.
 pub async fn map(pool: &Pool, by: &Authorized, sold: &Sold, role: RoleId) -> Result<Mapped, ActionError> {
     if role.get() == by.guild().get() {
         return Ok(Mapped::Everyone);
@@ -42,7 +42,7 @@ pub async fn map(pool: &Pool, by: &Authorized, sold: &Sold, role: RoleId) -> Res
     mapped_roles::ensure(&mut tenant, role).await?;
     if !was_mapped {
         // Since its last mapping was removed, somebody may have given it by hand: first contact again.
-        mapped_roles::look_again(&mut tenant, role).await?;
+        mapped_roles::recheck(&mut tenant, role).await?;
     }
     let change = Change::default()
         .field("source_kind", None, Some(sold.kind()))

@@ -1,6 +1,6 @@
 //! Work across tenants. In: a service's pool. Out: a [`Crossing`], which only [`super::pool::Pool`] can make.
 //!
-//! Few functions take one: those that find out whose turn it is, take in what comes for anybody, or look at all. They are listed
+//! Few functions take one: those that find out whose turn it is, ingest what comes for anybody, or sweep all. They are listed
 //! in `docs/decisions/0006-tenants-in-the-database.md`, and a test compares. Everything else takes a [`super::tenant::Tenant`].
 
 use sqlx::{PgConnection, Postgres, Transaction, pool::PoolConnection};

@@ -65,7 +65,7 @@ pub const ROLES: [&str; 7] = [
     "nexrole_retention",
 ];
 
-/// Two who make the same role at once: one of them is refused, and looks again.
+/// Two who make the same role at once: one of them is refused, and checks again.
 const TRIES: u32 = 10;
 
 /// Why the roles are not as they must be.
@@ -85,7 +85,7 @@ pub enum RolesError {
     #[error(
         "the role {0} may log in, or pass by row-level security: ALTER ROLE {0} NOLOGIN NOSUPERUSER NOBYPASSRLS"
     )]
-    TooMighty(String),
+    OverPrivileged(String),
     #[error(transparent)]
     Database(#[from] sqlx::Error),
 }
@@ -132,13 +132,13 @@ pub async fn ensure(db: &mut PgConnection) -> Result<(), RolesError> {
             }
         }
     }
-    let mighty: Option<String> = sqlx::query_scalar(
+    let over_privileged: Option<String> = sqlx::query_scalar(
         "SELECT rolname::text FROM pg_roles WHERE rolname = ANY ($1) AND (rolcanlogin OR rolsuper OR rolbypassrls)",
     )
     .bind(ROLES.as_slice())
     .fetch_optional(db)
     .await?;
-    mighty.map_or(Ok(()), |role| Err(RolesError::TooMighty(role)))
+    over_privileged.map_or(Ok(()), |role| Err(RolesError::OverPrivileged(role)))
 }
 
 /// How a session's login stands to roles that it needs.
@@ -152,7 +152,7 @@ pub enum Standing {
     Lacks(Vec<String>),
 }
 
-/// Looks, whatever role the session has now.
+/// Checks, whatever role the session has now.
 pub(crate) async fn standing(db: &mut PgConnection, roles: &[&str]) -> Result<Standing, sqlx::Error> {
     // Since Postgres 16 to be a member is not enough.
     let unattainable: Vec<(String, bool)> = sqlx::query_as(

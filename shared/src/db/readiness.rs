@@ -22,7 +22,7 @@ pub enum Readiness {
     SchemaBehind,
     /// Reachable; the login may not become these roles, which its service takes.
     RolesRefused(Vec<String>),
-    /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can mend that.
+    /// Reachable, and set up so that a crash loses what it confirmed, or ruins it: no session can fix that.
     MayLoseData,
     /// Not reachable, with the reason.
     Away(String),

@@ -1,4 +1,4 @@
-//! What went on, for people to look at while it is fresh. What was changed is in the audit log.
+//! What went on, for people to read while it is fresh. What was changed is in the audit log.
 
 use super::audit::Actor;
 use crate::ids::UserId;

@@ -10,7 +10,7 @@ use crate::ids::{JobId, RoleId, UserId};
 pub enum JobAction {
     Grant,
     Revoke,
-    /// Something happened to the member or to us: look again.
+    /// Something happened to the member or to us: check again.
     Resync,
 }
 
@@ -26,9 +26,9 @@ pub enum JobOrigin {
     Command,
     /// Many members at once: a mapping was added, a role was turned on, an account was read from the start.
     Bulk,
-    /// Nobody asked: a regular look, or one because a member left.
+    /// Nobody asked: a regular check, or one because a member left.
     Sweep,
-    /// A second look, some time after an answer that one alone does not prove.
+    /// A second check, some time after an answer that one alone does not prove.
     Recheck,
 }
 

@@ -131,7 +131,7 @@ impl ServiceRequests {
     /// Until it has ended; `None`: it expired.
     async fn wait(&self, guild: GuildId, request: Uuid) -> Result<Option<Reply>, AskError> {
         loop {
-            // Before looking: an answer between the look and the wait is not missed.
+            // Before reading: an answer between the read and the wait is not missed.
             let answered = self.answered.notified();
             let mut tenant = tenant::begin(&self.pool, guild).await?;
             let standing = service_requests::standing(&mut tenant, request).await?;
@@ -163,7 +163,7 @@ impl ServiceRequests {
         let announced =
             async { service_requests::announce(&mut self.pool.across().await?, self.service.other()).await };
         if let Err(error) = within(announced).await {
-            tracing::debug!(%error, "the other service could not be woken; it looks by itself");
+            tracing::debug!(%error, "the other service could not be woken; it polls");
         }
     }
 

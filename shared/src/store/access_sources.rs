@@ -86,7 +86,7 @@ pub struct Because<'a> {
 /// Applies one transition: the source, the audit entry and the job that wakes the bot, together.
 ///
 /// The job is written for every change of a source, not only when the union of sources changes: two concurrent
-/// cancels would each see the other as live, and nobody would revoke. The bot looks at the union when it acts.
+/// cancels would each see the other as live, and nobody would revoke. The bot checks the union when it acts.
 pub async fn apply(
     tenant: &mut Tenant,
     source: &SourceRef,

@@ -60,7 +60,7 @@ pub async fn ties(
                                                            WHERE guild_id = $1 AND customer_id = ANY ($3))) END) AS unread,
                 (SELECT count(*) FROM access_sources
                   WHERE guild_id = $1 AND user_id = $2 AND state = 'live') AS sources,
-                -- What was taken is only looked at once more.
+                -- What was taken is only checked once more.
                 (SELECT count(*) FROM role_grants
                   WHERE guild_id = $1 AND user_id = $2 AND state <> 'ending') AS held,
                 (SELECT count(*) FROM role_jobs

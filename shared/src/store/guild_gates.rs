@@ -67,7 +67,7 @@ macro_rules! scan {
 /// Leases up to `limit` guilds with due jobs, scanning guilds from behind `after`, round-robin.
 ///
 /// The scan skips from guild to guild through `role_jobs_ring`, or `role_jobs_urgent` (a loose index scan, written out because Postgres has
-/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It looks at 512 guilds
+/// none), so its cost does not depend on how many jobs a guild has, or how many are paused. It reads 512 guilds
 /// at most, and the position moves on past paused ones, so that those behind them are not starved.
 pub async fn lease(
     crossing: &mut Crossing,
@@ -192,7 +192,7 @@ pub async fn removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Why nothing is done for the guild, if Discord refuses it: as the last role call found it, or the last look at its roles.
+/// Why nothing is done for the guild, if Discord refuses it: as the last role call found it, or the last check of its roles.
 pub async fn refusal(tenant: &mut Tenant) -> Result<Option<Refusal>, sqlx::Error> {
     let closed: Option<(Option<i32>, Timestamp)> = sqlx::query_as(
         "SELECT refused_code, until FROM (

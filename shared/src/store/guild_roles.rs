@@ -33,7 +33,7 @@ pub async fn hint(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
 }
 
 /// Has the roles of a guild read again, also if nobody is to get one. The bot is in the guild: what Discord refused is over.
-pub async fn look(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
+pub async fn request_read(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE role_reads SET look_at = now(), refusals = 0, refused_code = NULL WHERE guild_id = $1",
     )
@@ -43,7 +43,7 @@ pub async fn look(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     Ok(())
 }
 
-/// Discord told us to wait, or refuses: nobody looks at the guild's roles for so long, unless the bot is invited before.
+/// Discord told us to wait, or refuses: nobody checks the guild's roles for so long, unless the bot is invited before.
 pub async fn leave_alone(tenant: &mut Tenant, wait: Duration) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE role_reads SET look_at = now() + make_interval(secs => $2) WHERE guild_id = $1")
         .bind(tenant.guild())
@@ -203,7 +203,7 @@ pub async fn known(
 }
 
 /// Why a role must not be mapped, as far as is known: read within a day, and nothing heard since; who gives it, whenever that was
-/// read. What is not known is looked at before the role is given to anybody.
+/// read. What is not known is checked before the role is given to anybody.
 pub async fn danger(tenant: &mut Tenant, role: RoleId) -> Result<Option<String>, sqlx::Error> {
     let known: Option<(String, bool)> = sqlx::query_as(
         "SELECT danger, coalesce(coalesce(hinted_at < read_at, true)

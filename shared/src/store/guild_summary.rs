@@ -46,7 +46,7 @@ pub struct Summary {
     pub last_read: Option<Timestamp>,
 }
 
-/// Looks; `None` for a guild that does not use us.
+/// Checks; `None` for a guild that does not use us.
 pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error> {
     let deleted = guild_roles::deleted(tenant).await?;
     let summary: Option<Summary> = sqlx::query_as(
@@ -87,7 +87,7 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
                     AND role_id <> ALL ($2)) AS taken,
-                -- A mere look changes nothing if all is well.
+                -- A mere check changes nothing if all is well.
                 (SELECT count(*) FROM role_jobs
                   WHERE guild_id = $1 AND state = 'pending'
                     AND NOT (action = 'resync' AND origin IN ('sweep', 'recheck'))) AS pending,

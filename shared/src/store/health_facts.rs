@@ -1,7 +1,7 @@
 //! What `nexrole doctor` asks a database. In: a connection that can change nothing. Out: facts; what they mean is the doctor's.
 //!
 //! A bare connection, and neither [`crate::db::tenant::Tenant`] nor [`crate::db::cross_tenant::Crossing`]: those are made from a service's pool,
-//! and the doctor must look at databases where no service could start. Its session is read-only, and no service's.
+//! and the doctor must check databases where no service could start. Its session is read-only, and no service's.
 
 use std::str::FromStr;
 
@@ -59,7 +59,7 @@ pub struct Server {
     pub at: Timestamp,
 }
 
-/// Looks at the server.
+/// Checks the server.
 pub async fn server(db: &mut PgConnection) -> Result<Server, sqlx::Error> {
     sqlx::query_as(
         "SELECT current_setting('server_version') AS version,
@@ -195,12 +195,12 @@ pub struct Broken {
 /// Looks for it in one guild's rows; each question as the role whose business it is.
 pub async fn broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sqlx::Error> {
     enter(db, guild).await?;
-    let broken = look_for_broken(db, guild).await;
+    let broken = find_broken(db, guild).await;
     leave(db).await?;
     broken
 }
 
-async fn look_for_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sqlx::Error> {
+async fn find_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sqlx::Error> {
     let changes = sqlx::query_scalar(
         "SELECT count(*) FROM (
              SELECT action = 'role.granted' AS given,

@@ -35,7 +35,7 @@ pub struct Unseen {
     pub ours: i64,
 }
 
-/// Takes one guild with roles to be looked at, and moves their next look on by `again`: a look that fails costs no more.
+/// Takes one guild with roles to be checked, and moves their next check on by `again`: a check that fails costs no more.
 pub async fn take_unseen(
     crossing: &mut Crossing,
     again: Duration,
@@ -59,7 +59,7 @@ pub async fn take_unseen(
     Ok(Some((guild, roles)))
 }
 
-/// Writes what the first check of a role came to, and has what waited for it go on. Somebody else may have checked before: then that
+/// Writes the outcome of the first check of a role, and has what waited for it go on. Somebody else may have checked before: then that
 /// stands. `others`: who hold the role, not because of us.
 pub async fn record_first_check(
     tenant: &mut Tenant,
@@ -109,7 +109,7 @@ pub async fn set(tenant: &mut Tenant, role: RoleId, enforcement: Enforcement) ->
 }
 
 /// Has Discord asked again who holds a role; until then nothing is changed.
-pub async fn look_again(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+pub async fn recheck(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE mapped_roles SET enforcement = 'unseen', holders = NULL, look_at = now()
           WHERE guild_id = $1 AND role_id = $2",
@@ -157,7 +157,7 @@ pub struct MappedRole {
     pub role_id: RoleId,
     /// Whether roles follow payments.
     pub enforcement: Enforcement,
-    /// How many had it, not by us, when we first looked.
+    /// How many had it, not by us, when we first checked.
     pub holders: Option<i64>,
     /// Why it must not be given: it is suspended.
     pub danger: Option<String>,

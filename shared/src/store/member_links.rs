@@ -26,7 +26,7 @@ impl Proof {
     }
 }
 
-/// What linking came to.
+/// The outcome of linking.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Linking {
     /// The customer was not linked before.

@@ -11,9 +11,9 @@ use crate::{
     ids::{GuildId, UserId},
 };
 
-/// A member joined, re-joined or left: look again at every role that is due to them, that we gave them, or that waits
-/// for them. Answers how many jobs were made; none for a stranger.
-pub async fn look_again(
+/// A member joined, re-joined or left: recheck every role that is due to them, that we gave them, or that waits
+/// for them. Answers how many jobs were made; none for an unknown member.
+pub async fn recheck(
     tenant: &mut Tenant,
     user: UserId,
     origin: JobOrigin,
@@ -45,7 +45,7 @@ pub async fn look_again(
     Ok(made.rows_affected())
 }
 
-/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, look at newly mapped
+/// The bot is in the guild (again): open the gate if that was why it is closed, or is about to be, check newly mapped
 /// roles, read what all roles may do, and find out whether roles that Discord refused can be managed now. A rate limit's pause
 /// stays.
 pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
@@ -58,11 +58,11 @@ pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
         .execute(tenant.db())
         .await?;
     guild_roles::hint(tenant).await?;
-    guild_roles::look(tenant).await?;
+    guild_roles::request_read(tenant).await?;
     role_health::probe_parked_roles(tenant).await
 }
 
-/// The bot was removed from the guild: nothing is tried until it is invited, but for a look now and then, since an invitation may
+/// The bot was removed from the guild: nothing is tried until it is invited, but for a check now and then, since an invitation may
 /// be missed.
 pub async fn guild_removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     if !guild_gates::is_away(tenant).await? {
@@ -72,8 +72,8 @@ pub async fn guild_removed(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
     guild_roles::removed(tenant).await
 }
 
-/// Compares roles that are due with Discord once more, of all guilds: those that nobody looked at for `not_since`. Members may
-/// have left and come back unheard. The looks are spread, four a second and guild, so that new jobs come in between. Answers
+/// Compares roles that are due with Discord once more, of all guilds: those that nobody checked for `not_since`. Members may
+/// have left and come back unheard. The checks are spread, four a second and guild, so that new jobs come in between. Answers
 /// how many were made.
 pub async fn sweep_all(crossing: &mut Crossing, not_since: Duration, limit: i64) -> Result<u64, sqlx::Error> {
     sweep(crossing.db(), None, not_since, limit).await
@@ -97,7 +97,7 @@ async fn sweep(
               WHERE state = 'live' AND looked_at <= now() - make_interval(secs => $2)
                 AND guild_id BETWEEN coalesce($1, 0) AND coalesce($1, 9223372036854775807)
               ORDER BY looked_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
-         ), looked AS (
+         ), checked AS (
              UPDATE access_sources s SET looked_at = now() FROM due
               WHERE (s.guild_id, s.user_id, s.role_id, s.kind, s.source_id)
                   = (due.guild_id, due.user_id, due.role_id, due.kind, due.source_id)
@@ -107,7 +107,7 @@ async fn sweep(
          INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause, due_at)
          SELECT guild_id, user_id, role_id, 'resync', 'sweep', 'a regular look',
                 now() + interval '250 ms' * row_number() OVER (PARTITION BY guild_id ORDER BY user_id, role_id)
-           FROM (SELECT DISTINCT guild_id, user_id, role_id FROM looked) AS roles
+           FROM (SELECT DISTINCT guild_id, user_id, role_id FROM checked) AS roles
           WHERE NOT EXISTS (SELECT FROM role_jobs j
                              WHERE j.state = 'pending' AND j.guild_id = roles.guild_id
                                AND j.user_id = roles.user_id AND j.role_id = roles.role_id)",

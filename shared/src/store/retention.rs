@@ -6,7 +6,7 @@ use crate::db::cross_tenant::Crossing;
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
 /// The policies of the role that sweeps say the same number: nothing younger can go.
 pub const DAYS: i32 = 90;
-/// Days that what one service asked of the other is kept, sealed: for whoever looks why a page was empty.
+/// Days that what one service asked of the other is kept, sealed: for whoever asks why a page was empty.
 pub const REQUEST_DAYS: i32 = 1;
 
 /// How many rows one sweep removed.

@@ -14,7 +14,7 @@ use crate::{
     ids::{RoleId, UserId},
 };
 
-/// The cause of such looks.
+/// The cause of such checks.
 const ONCE_MORE: &str = "looked at once more";
 
 /// Whether the lease still holds.
@@ -109,7 +109,7 @@ async fn remove(tenant: &mut Tenant, change: &GrantChange, from: GrantState) -> 
     Ok(removed.rows_affected())
 }
 
-/// When a look found that somebody had taken a role from a member whom we gave it; `None`: none did.
+/// When a check found that somebody had taken a role from a member whom we gave it; `None`: none did.
 pub async fn taken_at(
     tenant: &mut Tenant,
     member: UserId,
@@ -126,14 +126,14 @@ pub async fn taken_at(
     Ok(taken_at.flatten())
 }
 
-/// Has rows looked at whose time has come, unless a job waits for the same: what waits looks, too. Answers how many.
+/// Has rows checked whose time has come, unless a job waits for the same: what waits checks, too. Answers how many.
 pub async fn recheck(crossing: &mut Crossing, limit: i64) -> Result<u64, sqlx::Error> {
     let made = sqlx::query(
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause)
          SELECT g.guild_id, g.user_id, g.role_id, 'resync', 'recheck', $1
            FROM role_grants g LEFT JOIN mapped_roles m USING (guild_id, role_id)
           WHERE g.look_at <= statement_timestamp()
-            -- What is only observed is not looked at.
+            -- What is only observed is not checked.
             AND coalesce(m.enforcement, 'on') = 'on'
             AND NOT EXISTS (SELECT FROM role_jobs j
                              WHERE j.state = 'pending' AND (j.guild_id, j.user_id) = (g.guild_id, g.user_id)
@@ -150,8 +150,8 @@ pub async fn recheck(crossing: &mut Crossing, limit: i64) -> Result<u64, sqlx::E
     Ok(made.rows_affected())
 }
 
-/// Has every row of a guild looked at now that waits for another look: what happened meanwhile was not told. Answers how many.
-pub async fn look_now(tenant: &mut Tenant) -> Result<u64, sqlx::Error> {
+/// Has every row of a guild checked now that waits for another check: what happened meanwhile was not told. Answers how many.
+pub async fn recheck_guild(tenant: &mut Tenant) -> Result<u64, sqlx::Error> {
     let released = sqlx::query(
         "UPDATE role_jobs j SET state = 'pending', due_at = now()
            FROM role_grants g

@@ -203,7 +203,7 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                                 WHERE state = 'pending' AND guild_id = $1 AND user_id = m.user_id OFFSET 0)
               SELECT * FROM pending
               UNION ALL
-              -- What waits for the same role is answered by the same look, and an ask is not forgotten by waiting.
+              -- What waits for the same role is answered by the same check, and an ask is not forgotten by waiting.
               SELECT * FROM role_jobs
                WHERE state = 'parked' AND guild_id = $1 AND user_id = m.user_id
                  AND role_id IN (SELECT role_id FROM pending)) j
@@ -295,7 +295,7 @@ pub(super) async fn make_due(tenant: &mut Tenant, role: RoleId) -> Result<(), sq
     Ok(())
 }
 
-/// Makes parked jobs pending whose time has come, as mere looks: nobody asked now. Of a role that Discord refuses, one job, when its next probe is due:
+/// Makes parked jobs pending whose time has come, as mere checks: nobody asked now. Of a role that Discord refuses, one job, when its next probe is due:
 /// if that works, the rest follows; else it waits on. A refused role that no job waits for (any more) is forgotten: no probe
 /// would ever find out that it works.
 pub async fn release_parked(crossing: &mut Crossing) -> Result<u64, sqlx::Error> {

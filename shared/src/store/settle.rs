@@ -40,7 +40,7 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     if roles().any(|role| matches!(role, RoleHealth::Gone(_))) {
         // Perhaps nobody heard of it: people are told by the list of roles.
         guild_roles::hint(tenant).await?;
-        guild_roles::look(tenant).await?;
+        guild_roles::request_read(tenant).await?;
     }
     let jobs: Vec<_> = turn.decisions.iter().flat_map(|decision| &decision.jobs).collect();
     role_jobs::settle(tenant, &jobs).await?;

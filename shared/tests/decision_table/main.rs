@@ -21,7 +21,7 @@ use shared::{
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
             enforcement::Enforcement,
-            grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, withhold},
+            grant::{Grant, GrantState, Known, Seen, Step, Wanted, check, withhold},
             plan::{Planned, RoleView},
             work::{Manageability, MemberWork, RoleWork},
         },
@@ -181,7 +181,7 @@ fn calls() -> Vec<(RoleView, Planned)> {
     for grant in rows() {
         for seen in all_seen() {
             for wanted in WANTED {
-                let (known, step) = look(grant, seen, wanted, NOW);
+                let (known, step) = check(grant, seen, wanted, NOW);
                 let view = RoleView { role: role(), wanted, grant };
                 let kind = |before: Option<Grant>, known: Known, step| {
                     (before.map(|row| row.state), known.grant.map(|row| row.unseen), step)
@@ -261,7 +261,7 @@ fn jobs(work: &RoleWork) -> String {
     work.jobs.iter().map(job).collect::<Vec<_>>().join(" + ")
 }
 
-fn look_words(seen: Seen, wanted: Wanted) -> String {
+fn check_words(seen: Seen, wanted: Wanted) -> String {
     let seen = match seen {
         Seen::Absent => "absent".to_owned(),
         Seen::Present { held, joined_at } => {
@@ -372,7 +372,7 @@ fn table() -> Table {
     let calls = calls();
     table.section("A look at the member: row | wanted, seen | jobs => step, row before the call; or what becomes of it without one");
     let mut steps: Vec<(RoleView, Planned)> = Vec::new();
-    let looked = |table: &mut Table, view: RoleView, seen: &str, planned: Planned, jobs_of: &[Job]| {
+    let checked = |table: &mut Table, view: RoleView, seen: &str, planned: Planned, jobs_of: &[Job]| {
         let work = work(view, Manageability::Manageable, jobs_of);
         let when = format!("{} | {seen} | {}", row(view.grant), jobs(&work));
         let then = if planned.step.is_call() {
@@ -386,11 +386,11 @@ fn table() -> Table {
     for grant in rows() {
         for seen in all_seen() {
             for wanted in WANTED {
-                let (known, step) = look(grant, seen, wanted, NOW);
+                let (known, step) = check(grant, seen, wanted, NOW);
                 let (view, planned) = (RoleView { role: role(), wanted, grant }, Planned { known, step });
                 let action = if wanted.desired { JobAction::Grant } else { JobAction::Revoke };
                 let job = (action, JobOrigin::Purchase, 0, 9, true);
-                looked(&mut table, view, &look_words(seen, wanted), planned, &[job]);
+                checked(&mut table, view, &check_words(seen, wanted), planned, &[job]);
                 let waits = known.grant.and_then(|row| row.absent_since).is_some();
                 let is_new = !steps.iter().any(|(_, other)| {
                     (other.step, other.known.grant.and_then(|row| row.absent_since).is_some())
@@ -398,7 +398,7 @@ fn table() -> Table {
                 });
                 if is_new {
                     for jobs_of in job_sets() {
-                        looked(&mut table, view, &look_words(seen, wanted), planned, &jobs_of);
+                        checked(&mut table, view, &check_words(seen, wanted), planned, &jobs_of);
                     }
                     steps.push((view, planned));
                 }
@@ -529,7 +529,7 @@ fn table() -> Table {
             let jobs_of = [(JobAction::Grant, JobOrigin::Purchase, 0, 9, true)];
             let (work, known) = (work(view, Manageability::Manageable, &jobs_of), withhold(grant, seen, NOW));
             let made = without_call::suspended(user(), &work, Some(known), "it gives Administrator", NOW);
-            table.case(format!("{} | {}", row(grant), look_words(seen, WANTED[1])), decision(&made));
+            table.case(format!("{} | {}", row(grant), check_words(seen, WANTED[1])), decision(&made));
         }
     }
     for danger in ["it gives Administrator", "it belongs to a bot"] {
@@ -546,7 +546,7 @@ fn table() -> Table {
     table.section("To be given, and not in the list of roles: row | jobs => what becomes of it");
     for grant in rows() {
         let view = RoleView { role: role(), wanted: WANTED[1], grant };
-        let (known, _) = look(grant, Seen::Absent, view.wanted, NOW);
+        let (known, _) = check(grant, Seen::Absent, view.wanted, NOW);
         for jobs_of in job_sets().into_iter().take(if grant.is_none() { usize::MAX } else { 1 }) {
             let work = work(view, Manageability::Manageable, &jobs_of);
             let made = without_call::not_listed(user(), &work, known, NOW);

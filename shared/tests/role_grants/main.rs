@@ -1,16 +1,16 @@
 //! Walks breadth-first through every history of bounded length of one row of `role_grants`: one member, one role, one worker, people
-//! who act at any moment, a Discord that may be wrong, and crashes. The rules are the real ones, [`grant::look`], [`grant::withhold`]
+//! who act at any moment, a Discord that may be wrong, and crashes. The rules are the real ones, [`grant::check`], [`grant::withhold`]
 //! and [`grant::settle`]; only the world around them is modelled here.
 //!
 //! What must hold:
 //! - **A person's role stays**: a role whose last giver is a person is not taken, unless it was given inside a named [`Window`]. A call
 //!   that was refused opens none.
 //! - **The audit log tells the truth**: granted takes turns with revoked and lost, and its last word is what the row says.
-//! - **It comes right**: from every state, once nothing more happens and Discord tells the truth, the looks come to an end within a
+//! - **It comes right**: from every state, once nothing more happens and Discord tells the truth, the checks come to an end within a
 //!   few calls; then a payer who is there has the role, unless a person took it from them; who does not pay has no role of ours; and
 //!   to somebody who is away a joining, heard or not, gives it if they pay, and makes no call otherwise.
 //!
-//! Time goes in ticks of three minutes: a look a minute later comes one tick later, one five minutes later two. What happens in the
+//! Time goes in ticks of three minutes: a check a minute later comes one tick later, one five minutes later two. What happens in the
 //! same tick is within a minute of each other. Ages are capped, so a history may be of any length.
 
 use std::{

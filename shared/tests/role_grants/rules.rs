@@ -7,8 +7,8 @@ use super::*;
 pub(super) enum Rule {
     /// Absence is believed at its second showing only.
     SecondShowing,
-    /// What was taken is looked at once more.
-    LastLook,
+    /// What was taken is checked once more.
+    LastCheck,
     /// Every `PUT` writes an intention with a fresh time.
     FreshIntention,
     /// A confirmed row that turns out to be a person's is lost in the audit log, too.
@@ -17,9 +17,9 @@ pub(super) enum Rule {
     IntentionsEnd,
     /// An intention that Discord refused ends at once: who has the role later does not have it from us.
     RefusedIsNone,
-    /// A grant that no look has shown yet is repeated once.
+    /// A grant that no check has shown yet is repeated once.
     UnseenIsRepeated,
-    /// What is found held, where a call may still be under way, is looked at once more.
+    /// What is found held, where a call may still be under way, is checked once more.
     FoundIsWatched,
     /// Before its time nothing that is ending is taken, and nothing given unasked.
     Patience,
@@ -32,7 +32,7 @@ pub(super) enum Rule {
 impl Rule {
     pub(super) const ALL: [Self; 11] = [
         Self::SecondShowing,
-        Self::LastLook,
+        Self::LastCheck,
         Self::FreshIntention,
         Self::LossIsAudited,
         Self::IntentionsEnd,
@@ -56,8 +56,8 @@ fn has(row: Option<Grant>, state: GrantState) -> bool {
     row.is_some_and(|row| row.state == state)
 }
 
-/// [`grant::look`] without a rule.
-pub(super) fn look(
+/// [`grant::check`] without a rule.
+pub(super) fn check(
     left_out: Option<Rule>,
     before: Option<Grant>,
     seen: Seen,
@@ -76,12 +76,12 @@ pub(super) fn look(
         }
         _ => {}
     }
-    let (mut known, step) = grant::look(row, shown, wanted, now);
+    let (mut known, step) = grant::check(row, shown, wanted, now);
     match left_out {
         Some(Rule::SecondShowing) if seen == Seen::Absent && !has(before, Ending) => {
             known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };
         }
-        Some(Rule::LastLook) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
+        Some(Rule::LastCheck) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
         Some(Rule::FreshIntention) if step == Step::Grant && before.is_some() && !has(before, Ending) => {
             known = Known { grant: before, entries: &[] };
         }
@@ -121,7 +121,7 @@ pub(super) fn settle(
         Some(Rule::SecondShowing) if absent && !has(before, Ending) => {
             known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };
         }
-        Some(Rule::LastLook) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
+        Some(Rule::LastCheck) if has(known.grant, Ending) && !has(before, Ending) => known.grant = None,
         Some(Rule::FreshIntention)
             if step == Step::Grant && has(before, Confirmed) && *outcome == CallOutcome::Done =>
         {

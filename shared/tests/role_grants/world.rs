@@ -13,12 +13,12 @@ const TURNS: &str = "granted, and revoked or lost, do not take turns";
 const LAST_WORD: &str = "the audit log's last word is not what the row says";
 const PAYER: &str = "a payer is without the role for ever";
 const EX_PAYER: &str = "an ex-payer keeps our role for ever";
-const NO_END: &str = "the looks never end";
+const NO_END: &str = "the checks never end";
 const OPEN: &str = "a window stays open for ever";
 const REJOIN: &str = "a re-join goes wrong";
 const REFUSED: &str = "an intention that was refused stays: a role given by hand would be taken";
 
-/// Inside which a person's gift may be taken for ours.
+/// Inside which a person's grant may be taken for ours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Window {
     /// A call of ours is under way, or not settled.
@@ -46,7 +46,7 @@ struct Row {
     /// The row's time is of this tick.
     fresh: bool,
     absent: Option<i8>,
-    look: Option<i8>,
+    check: Option<i8>,
     unseen: bool,
 }
 
@@ -83,14 +83,14 @@ pub(super) struct State {
     /// The audit log's last word is granted.
     open: bool,
     pays: bool,
-    /// A job waits that looks.
+    /// A job waits that checks.
     job: bool,
     /// A purchase asked, and is not served.
     ask: bool,
     worker: Worker,
     /// The purchase that this turn serves.
     asked: bool,
-    /// The call is made over a row that was there before the look.
+    /// The call is made over a row that was there before the check.
     over: bool,
     /// A call that Discord may still carry out within this tick.
     flying: Option<Step>,
@@ -147,7 +147,7 @@ impl State {
             state: row.state,
             since: if row.fresh { NOW } else { NOW - LONG_AGO },
             absent_since: row.absent.map(|ticks| NOW - TICK * i32::from(ticks)),
-            look_at: row.look.map(ticks),
+            look_at: row.check.map(ticks),
             unseen: row.unseen,
             taken_at: None,
         })
@@ -192,7 +192,7 @@ impl State {
                 joined,
                 fresh,
                 absent: grant.absent_since.map(|at| ticks(at, NOW)),
-                look: grant.look_at.map(|at| ticks(NOW, at)),
+                check: grant.look_at.map(|at| ticks(NOW, at)),
                 unseen: grant.unseen,
             }
         });
@@ -214,7 +214,7 @@ impl State {
             ));
         }
         match self.worker {
-            Worker::Idle => self.looks(left_out, &mut next),
+            Worker::Idle => self.checks(left_out, &mut next),
             Worker::Before(step) => {
                 self.crash(Some(step), &mut next);
                 self.calls(step, taken, &mut next);
@@ -277,25 +277,25 @@ impl State {
         })
     }
 
-    fn looks(self, left_out: Option<Rule>, next: &mut Next) {
+    fn checks(self, left_out: Option<Rule>, next: &mut Next) {
         next.push(("time passes", self.ticked()));
-        // Sessions and regular looks come at any time, at whoever pays and at every row that waits for a look.
-        if !self.job && !self.pays && self.row.and_then(|row| row.look).is_none() {
+        // Sessions and regular checks come at any time, at whoever pays and at every row that waits for a check.
+        if !self.job && !self.pays && self.row.and_then(|row| row.check).is_none() {
             return;
         }
-        next.push(("a look tells the truth", self.looked(left_out, self.truth())));
+        next.push(("a check tells the truth", self.checked(left_out, self.truth())));
         if self.acts > 0 && self.worker == Worker::Idle {
             next.push((
-                "a look, and it must not be given",
+                "a check, and it must not be given",
                 Self { acts: self.acts - 1, ..self }.withheld(left_out),
             ));
         }
         if self.faults > 0 {
             let fault = Self { faults: self.faults - 1, ..self };
             if self.here {
-                next.push(("a look says absent, falsely", fault.looked(left_out, Some(Seen::Absent))));
+                next.push(("a check says absent, falsely", fault.checked(left_out, Some(Seen::Absent))));
             }
-            next.push(("a look is not answered", fault.looked(left_out, None)));
+            next.push(("a check is not answered", fault.checked(left_out, None)));
         }
     }
 
@@ -307,25 +307,25 @@ impl State {
         })
     }
 
-    fn looked(self, left_out: Option<Rule>, seen: Option<Seen>) -> Self {
+    fn checked(self, left_out: Option<Rule>, seen: Option<Seen>) -> Self {
         let Some(seen) = seen else { return Self { job: true, ..self } };
         let wanted = Wanted { desired: self.pays, asked: self.ask };
-        let (known, step) = rules::look(left_out, self.grant(), seen, wanted, NOW);
+        let (known, step) = rules::check(left_out, self.grant(), seen, wanted, NOW);
         let over = self.row.is_some();
-        let looked = Self { job: false, ask: false, asked: self.ask, ..self }.learns(known);
+        let checked = Self { job: false, ask: false, asked: self.ask, ..self }.learns(known);
         if step.is_call() {
-            return Self { worker: Worker::Before(step), over, ..looked };
+            return Self { worker: Worker::Before(step), over, ..checked };
         }
         // Who asked and is not there is waited for.
-        let ask = seen == Seen::Absent && looked.asked && looked.pays;
-        Self { ask, asked: false, over: false, ..looked }
+        let ask = seen == Seen::Absent && checked.asked && checked.pays;
+        Self { ask, asked: false, over: false, ..checked }
     }
 
-    /// The role is suspended at the moment of the look.
+    /// The role is suspended at the moment of the check.
     fn withheld(self, left_out: Option<Rule>) -> Self {
-        let looked = self.looked(left_out, self.truth());
-        if looked.worker != Worker::Before(Step::Grant) {
-            return looked;
+        let checked = self.checked(left_out, self.truth());
+        if checked.worker != Worker::Before(Step::Grant) {
+            return checked;
         }
         let seen = Seen::Present { held: false, joined_at: self.joined_at() };
         let known = grant::withhold(self.grant(), seen, NOW);
@@ -430,7 +430,7 @@ impl State {
         let later = |row: Row| Row {
             fresh: false,
             absent: row.absent.map(|ticks| (ticks + 1).min(2)),
-            look: row.look.map(|ticks| (ticks - 1).max(0)),
+            check: row.check.map(|ticks| (ticks - 1).max(0)),
             ..row
         };
         Self { young: false, flying: None, row: self.row.map(later), ..self }
@@ -456,14 +456,14 @@ impl State {
                 }
                 Worker::Idle => {}
             }
-            let due = state.row.and_then(|row| row.look) == Some(0);
+            let due = state.row.and_then(|row| row.check) == Some(0);
             if state.job || due {
-                (state, reads) = (state.looked(left_out, state.truth()), reads + 1);
+                (state, reads) = (state.checked(left_out, state.truth()), reads + 1);
             } else if state != state.ticked() {
                 state = state.ticked();
             } else {
-                // The regular look.
-                let swept = if state.pays { state.looked(left_out, state.truth()) } else { state };
+                // The regular check.
+                let swept = if state.pays { state.checked(left_out, state.truth()) } else { state };
                 if swept == state {
                     return (Some(state), reads, writes);
                 }
@@ -481,7 +481,7 @@ impl State {
         keeps.then_some(EX_PAYER)
     }
 
-    /// What is wrong with a state between two looks.
+    /// What is wrong with a state between two checks.
     pub(super) fn judge(self, left_out: Option<Rule>, longest: &mut usize) -> Option<&'static str> {
         if self.open != self.row.is_some_and(|row| row.state == GrantState::Confirmed) {
             return Some(LAST_WORD);

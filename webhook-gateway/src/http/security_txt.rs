@@ -8,7 +8,7 @@ use time::{Duration, OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::error::NOT_FOUND;
 
-/// RFC 9116 wants less than a year; researchers should look again sooner.
+/// RFC 9116 wants less than a year; researchers should read it again sooner.
 const VALID_FOR: Duration = Duration::days(180);
 
 /// What the file is made of.

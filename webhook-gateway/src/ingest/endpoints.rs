@@ -124,7 +124,7 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Looks in `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, for
+    /// Searches `pool`, opens secrets with `keyring`. `configured`: whether variables describe a connection, for
     /// [`Endpoints::set_configured`].
     pub fn new(pool: Pool, keyring: Option<Keyring>, configured: bool) -> Self {
         let cache = Cache::builder().max_capacity(CACHE_SIZE).time_to_live(CACHE_TTL).build();

@@ -1,4 +1,4 @@
-//! What strangers can send to the parsers. In: any bytes. Out: nothing, or a panic that names a broken promise. Plain functions,
+//! What unknown callers can send to the parsers. In: any bytes. Out: nothing, or a panic that names a broken promise. Plain functions,
 //! for proptest, for the seeds and for libFuzzer (docs/fuzzing.md).
 
 use secrecy::SecretString;

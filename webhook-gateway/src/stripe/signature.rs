@@ -8,7 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
-/// How far `t` may be from our clock, both ways, in seconds; Stripe's libraries use 300, and look at the past only.
+/// How far `t` may be from our clock, both ways, in seconds; Stripe's libraries use 300, and accept the past only.
 const TOLERANCE: u64 = 300;
 /// Longer headers are refused unread.
 const MAX_HEADER: usize = 4096;

@@ -61,7 +61,7 @@ pub struct Sync {
     pub keys: Arc<Keys>,
     /// How long one worker keeps an object.
     pub lease: Duration,
-    /// How often to look without being woken.
+    /// How often to check without being woken.
     pub poll: Duration,
     /// Told when role jobs were made.
     pub jobs_made: Arc<Notify>,

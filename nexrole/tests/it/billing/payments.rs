@@ -76,9 +76,9 @@ async fn a_human_role_stays_a_humans() {
     world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
     let subscription = world.subscribes(&ana).await;
     let quiet = async || world.jobs(JobState::Noop).await;
-    world.until("the payment was looked at", async || quiet().await == 1).await;
+    world.until("the payment was checked", async || quiet().await == 1).await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until("the end was looked at", async || quiet().await == 2).await;
+    world.until("the end was checked", async || quiet().await == 2).await;
     assert!(world.has(&ana, world.vip).await);
     assert!(world.role_calls().await.is_empty());
     world.finish().await;
@@ -122,10 +122,10 @@ async fn who_left_and_came_back_unheard_is_found() {
         world.subscribes(fan).await;
         world.until_vip(fan).await;
     }
-    // A role that no look has shown yet would be given once more: Discord may have said done, and done nothing.
+    // A role that no check has shown yet would be given once more: Discord may have said done, and done nothing.
     world.discord.invalidate_gateway(false).await.unwrap();
     let unseen = async || world.grants_where(|grant| grant.unseen).await;
-    world.until("a look has shown both", async || unseen().await == 0).await;
+    world.until("a check has shown both", async || unseen().await == 0).await;
     world.settle().await;
     world.stop_bot().await.unwrap();
     world.discord.leave(world.guild, ana.user).await.unwrap();
@@ -138,7 +138,7 @@ async fn who_left_and_came_back_unheard_is_found() {
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.lost", "role.granted"]);
     let left_alone =
         |job: &Job| job.is(JobState::Noop) && job.outcome.ends_with("a person may have taken it");
-    world.until("Ben was looked at", async || world.jobs_where(left_alone).await == 1).await;
+    world.until("Ben was checked", async || world.jobs_where(left_alone).await == 1).await;
     assert!(!world.has(&ben, world.vip).await);
     world.finish().await;
 }
@@ -253,8 +253,9 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
         assert!(why.contains(part), "{part} is missing in\n{why}");
     }
     assert!(world.nexrole(&link).await.unwrap().contains("already"));
-    let stranger = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", "99999999999999999"];
-    assert!(world.nexrole(&stranger).await.unwrap_err().contains("does not move by itself"));
+    let to_unknown_member =
+        ["link", "add", "--guild", &guild, "--customer", &customer, "--user", "99999999999999999"];
+    assert!(world.nexrole(&to_unknown_member).await.unwrap_err().contains("does not move by itself"));
     world.finish().await;
 }
 

@@ -139,12 +139,15 @@ async fn going_live_leaves_one_connection_to_link_with() {
 #[tokio::test]
 async fn a_link_to_the_wrong_member_can_be_corrected() {
     let world = World::start().await;
-    let (ana, stranger) = (world.fan().await, world.fan().await);
+    let (ana, other_member) = (world.fan().await, world.fan().await);
     // A typo in the metadata.
-    let wrong =
-        world.stripe.create_customer(None, &[("discord_user_id", &stranger.user.to_string())]).await.unwrap();
+    let wrong = world
+        .stripe
+        .create_customer(None, &[("discord_user_id", &other_member.user.to_string())])
+        .await
+        .unwrap();
     world.stripe.subscribe(&wrong, &world.price).await.unwrap();
-    world.until_vip(&stranger).await;
+    world.until_vip(&other_member).await;
     let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
     world.stripe.update_customer(&wrong, right).await.unwrap();
     world.heard().await;
@@ -152,9 +155,9 @@ async fn a_link_to_the_wrong_member_can_be_corrected() {
     assert!(!world.has(&ana, world.vip).await, "a link does not move by itself");
     let guild = world.guild.to_string();
     let said = world.nexrole(&["link", "remove", "--guild", &guild, "--customer", &wrong]).await.unwrap();
-    assert!(said.contains(&format!("is not {}'s any more", stranger.user)), "{said}");
+    assert!(said.contains(&format!("is not {}'s any more", other_member.user)), "{said}");
     world.until_vip(&ana).await;
-    world.until_no_vip(&stranger).await;
+    world.until_no_vip(&other_member).await;
     world.finish().await;
 }
 

@@ -10,10 +10,10 @@ use crate::support::world::{Fan, SECRET, World};
 async fn with_thin(events: &[&str]) -> World {
     let world = World::start().await;
     world.stripe.set_webhook("http://127.0.0.1:9/nobody", SECRET).await.unwrap();
-    let wish = json!({
+    let params = json!({
         "url": world.webhook(), "secret": SECRET, "enabled_events": events, "event_payload": "thin",
     });
-    world.stripe.create_webhook_endpoint(wish).await.unwrap();
+    world.stripe.create_webhook_endpoint(params).await.unwrap();
     world
 }
 
@@ -54,8 +54,8 @@ async fn an_invoice_that_a_thin_event_names_leads_to_its_subscription() {
 async fn a_checkout_that_a_thin_event_names_leads_to_its_subscription() {
     let world = with_thin(&["v1.checkout.session.completed"]).await;
     let ana = world.fan().await;
-    let wish = json!({ "prices": [world.price], "customer": ana.customer });
-    let session = world.stripe.open_session(wish).await.unwrap();
+    let params = json!({ "prices": [world.price], "customer": ana.customer });
+    let session = world.stripe.open_session(params).await.unwrap();
     world.stripe.complete_session(&session, json!({})).await.unwrap();
     world.until_vip(&ana).await;
     world.close().await;

@@ -93,7 +93,7 @@ async fn nothing_is_taken_while_the_role_is_only_observed() {
 
 /// Meanwhile somebody may have given it by hand.
 #[tokio::test]
-async fn a_role_that_is_mapped_again_is_looked_at_as_at_first_contact() {
+async fn a_role_that_is_mapped_again_is_checked_as_at_first_contact() {
     let world = World::start().await;
     assert!(world.unmap(&world.price, &["--yes"]).await.unwrap().contains("would lose it\n  nobody"));
     assert!(world.mapped_roles().await.is_empty());

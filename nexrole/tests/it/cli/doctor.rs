@@ -166,7 +166,7 @@ async fn all_is_well_and_what_cannot_be_seen_is_asked() {
 }
 
 #[tokio::test]
-async fn looking_changes_nothing_anywhere() {
+async fn checking_changes_nothing_anywhere() {
     let world = World::without_services().await;
     numbered(&world.login(Login::Operator), ENCRYPTION_KEYS, 1).await;
     world.map("price", &world.price.clone(), world.vip).await;
@@ -189,7 +189,7 @@ async fn looking_changes_nothing_anywhere() {
 }
 
 #[tokio::test]
-async fn wrong_variables_come_together_and_the_rest_is_looked_at_all_the_same() {
+async fn wrong_variables_come_together_and_the_rest_is_checked_all_the_same() {
     let world = World::without_services().await;
     let said = doctor(&world, &[("STRIPE_SECRET_KEY", "sk_live_hunter2")]).await;
     said.fails(&["configuration.variables"], "STRIPE_SECRET_KEY: is a secret key", "rk_test_");
@@ -418,7 +418,7 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
     world.jobs_were_due(11).await;
     let all = ["invariants.jobs", "invariants.events", "invariants.changes"];
     invariants().await.fails(&all, &format!("(server {guild}: 1)"), "does the bot run?");
-    // The doctor looks too. Told to wait is not overdue.
+    // The doctor checks too. Told to wait is not overdue.
     world.pause_for_an_hour().await;
     let said = doctor(&world, &[("STRIPE_API_URL", "http://127.0.0.1:9")]).await;
     assert_eq!(said.state("invariants.jobs"), "ok", "{}", said.text);
@@ -435,9 +435,9 @@ async fn invariants_that_are_broken_are_named_with_their_server() {
 async fn a_database_that_goes_silent_is_given_up_and_what_it_did_not_say_is_asked() {
     let world = World::without_services().await;
     let silent_at = async |question: &str| {
-        let wire = PostgresProxy::to(world.database_url()).await;
-        wire.silence(question, 1);
-        let said = doctor(&world, &[("DATABASE_URL", &wire.url)]).await;
+        let proxy = PostgresProxy::to(world.database_url()).await;
+        proxy.silence(question, 1);
+        let said = doctor(&world, &[("DATABASE_URL", &proxy.url)]).await;
         said.fails(&["database.reachable"], "no answer within 20 seconds", "");
         assert_eq!((said.state("stripe.key"), said.state("discord.roles")), ("ask", "ask"), "{}", said.text);
         said

@@ -93,7 +93,7 @@ async fn what_is_open_is_not_forgotten_and_the_command_says_what_it_waits_for() 
     world.close().await;
 }
 
-/// A member who asked is not stuck where Stripe cannot be read; and nobody loses a role by a try that came to nothing.
+/// A member who asked is not stuck where Stripe cannot be read; and nobody loses a role by a try that failed.
 #[tokio::test]
 async fn without_stripes_word_nothing_ends_but_by_the_operators() {
     let mut world = World::start().await;

@@ -17,8 +17,8 @@ async fn set(world: &World, role: u64, permissions: &str) {
 }
 
 /// Has the suspended role read again, as happens every ten minutes.
-async fn the_look_is_due(world: &World) {
-    assert_eq!(world.planned_role_lists_are_due().await, 1, "a look is planned");
+async fn the_read_is_due(world: &World) {
+    assert_eq!(world.planned_role_lists_are_due().await, 1, "a check is planned");
 }
 
 /// Jobs that wait because the role gives Administrator.
@@ -51,7 +51,7 @@ async fn a_role_known_to_be_dangerous_is_not_mapped() {
         ),
         (json!({ "tags": { "guild_connections": null } }), "linked account"),
     ] {
-        let role = world.discord.create_role(world.guild, "Mighty").await.unwrap();
+        let role = world.discord.create_role(world.guild, "Over-privileged").await.unwrap();
         world.discord.set_role(world.guild, role, change).await.unwrap();
         refused.push((role, said.to_owned()));
     }
@@ -72,12 +72,12 @@ async fn a_role_known_to_be_dangerous_is_not_mapped() {
 #[tokio::test]
 async fn a_role_that_discord_gives_is_refused_also_while_the_list_is_unread() {
     let world = World::start().await;
-    let [boosters, mighty] = [
+    let [boosters, over_privileged] = [
         json!({ "managed": true, "tags": { "premium_subscriber": null } }),
         json!({ "permissions": ADMINISTRATOR }),
     ];
     let mut made = Vec::new();
-    for change in [boosters, mighty] {
+    for change in [boosters, over_privileged] {
         let role = world.discord.create_role(world.guild, "Other").await.unwrap();
         world.discord.set_role(world.guild, role, change).await.unwrap();
         made.push(role);
@@ -93,7 +93,7 @@ async fn a_role_that_discord_gives_is_refused_also_while_the_list_is_unread() {
 }
 
 #[tokio::test]
-async fn a_role_that_discord_gives_is_caught_at_the_first_look_with_what_helps() {
+async fn a_role_that_discord_gives_is_caught_at_the_first_check_with_what_helps() {
     let mut world = World::without_services().await;
     let owner = world.discord.join(world.guild, "owner").await.unwrap();
     let cases = [
@@ -129,7 +129,7 @@ async fn a_role_that_discord_gives_is_caught_at_the_first_look_with_what_helps()
 }
 
 #[tokio::test]
-async fn a_role_that_nobody_looked_at_is_given_only_when_it_is_mended() {
+async fn a_role_that_nobody_checked_is_given_only_when_it_is_fixed() {
     let mut world = World::without_services().await;
     set(&world, world.vip, ADMINISTRATOR).await;
     // The bot has never run: nothing is known of the role.
@@ -184,7 +184,7 @@ async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_no
     assert_eq!(world.role_calls().await, ["PUT 204"; 2], "nothing since");
     assert!(world.has(&ana, world.vip).await, "who has it keeps it");
 
-    // What we gave is taken when its time comes, however mighty it is by now.
+    // What we gave is taken when its time comes, whatever it may do by now.
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
     assert_eq!(world.audit(AuditAction::RoleSuspended).await, 1);
@@ -235,9 +235,9 @@ async fn what_nobody_told_is_read_before_a_role_is_given() {
     world.subscribes(&ben).await;
     world.until("Ben's job waits", async || suspended(&world).await == 1).await;
     assert_eq!(world.role_calls().await, ["PUT 204"]);
-    // Nor is it told that the role was mended.
+    // Nor is it told that the role was fixed.
     set(&world, world.vip, "0").await;
-    the_look_is_due(&world).await;
+    the_read_is_due(&world).await;
     world.until_vip(&ben).await;
     world.finish().await;
 }

@@ -13,7 +13,7 @@ async fn a_role_that_has_holders_is_observed_until_it_is_turned_on() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    world.until("the bot has looked", async || world.mapped_roles_where(is_observed).await == 1).await;
+    world.until("the bot has checked", async || world.mapped_roles_where(is_observed).await == 1).await;
 
     let ana = world.fan().await;
     world.subscribes(&ana).await;
@@ -85,7 +85,7 @@ async fn until_discord_says_who_holds_a_role_nothing_is_changed() {
     let waits = |job: &Job| job.is(JobState::Pending) && job.outcome.starts_with("waits for the first look");
     world.until("the job waits", async || world.jobs_where(waits).await == 1).await;
     assert!(!world.has(&ana, world.vip).await);
-    // Discord answers; the next look is due.
+    // Discord answers; the next check is due.
     world.discord.clear_faults().await.unwrap();
     world.role_checks_are_due().await;
     world.until_vip(&ana).await;

@@ -45,11 +45,11 @@ impl World {
         self.settle().await;
     }
 
-    /// A minute later the last look has shown that what was taken stays away.
-    async fn last_look(&self) {
-        self.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
+    /// A minute later the last check has shown that what was taken stays away.
+    async fn last_check(&self) {
+        self.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
         self.later(1).await;
-        self.until_no_grant("the last look").await;
+        self.until_no_grant("the last check").await;
     }
 
     /// A new session of the Gateway: what happened before it is not told.
@@ -81,7 +81,7 @@ async fn who_is_said_to_be_absent_when_access_ends_is_found_by_the_next_session(
     );
     world.session().await;
     world.until_no_vip(&ana).await;
-    world.last_look().await;
+    world.last_check().await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     world.finish().await;
 }
@@ -103,13 +103,13 @@ async fn who_is_said_to_be_absent_when_access_ends_loses_the_role_five_minutes_l
         assert!(world.has(&fan, world.vip).await, "{method} {code}");
         world.later(5).await;
         world.until_no_vip(&fan).await;
-        world.last_look().await;
+        world.last_check().await;
         assert_eq!(world.role_history(&fan).await, ["role.granted", "role.revoked"], "{method} {code}");
     }
     world.finish().await;
 }
 
-/// At a look while they pay: the row stays ours, and the role is taken when they stop.
+/// At a check while they pay: the row stays ours, and the role is taken when they stop.
 #[tokio::test]
 async fn who_is_said_to_be_absent_while_they_pay_is_forgotten_neither_now_nor_later() {
     let world = World::start().await;
@@ -118,11 +118,11 @@ async fn who_is_said_to_be_absent_while_they_pay_is_forgotten_neither_now_nor_la
     world.session().await;
     world.until_grants(1, "the false answer is written down", |grant| grant.is_shown_absent).await;
     world.later(5).await;
-    world.until_grants(0, "the second look shows them", |grant| grant.is_watched).await;
+    world.until_grants(0, "the second check shows them", |grant| grant.is_watched).await;
     assert_eq!(world.role_calls().await, ["PUT 204"]);
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
-    world.last_look().await;
+    world.last_check().await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     world.finish().await;
 }
@@ -175,7 +175,7 @@ async fn a_failure_before_the_first_false_answer_is_no_such_answer() {
 async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {
     let world = World::start().await;
     let ana = world.fan().await;
-    // The session's own look at the roles is over.
+    // The session's own check of the roles is over.
     world.until_the_session_has_read_the_roles().await;
     world.settle().await;
     // Nothing is known about the role, so that it is looked up before it is given.
@@ -192,7 +192,7 @@ async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {
     world.close().await;
 }
 
-/// 204, and nothing happened: the last look sees it.
+/// 204, and nothing happened: the last check sees it.
 #[tokio::test]
 async fn a_removal_that_did_nothing_is_made_once_more() {
     let world = World::start().await;
@@ -200,17 +200,17 @@ async fn a_removal_that_did_nothing_is_made_once_more() {
     let path = format!("/members/{}/roles/", ana.user);
     world.discord.fault(Fault::status(204).on("DELETE", &path).times(1).text("")).await.unwrap();
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
+    world.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
     assert!(world.has(&ana, world.vip).await);
     world.later(1).await;
     world.until_no_vip(&ana).await;
     world.later(1).await;
-    world.until_no_grant("the last look").await;
+    world.until_no_grant("the last check").await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     world.finish().await;
 }
 
-/// 204, and nothing happened: the next look sees it, and gives it once more. A second time it is a person's doing.
+/// 204, and nothing happened: the next check sees it, and gives it once more. A second time it is a person's doing.
 #[tokio::test]
 async fn a_grant_that_did_nothing_is_made_once_more() {
     let world = World::start().await;
@@ -246,7 +246,7 @@ async fn a_role_that_comes_back_twice_is_left_to_whoever_gives_it() {
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
     for calls in [2, 1] {
-        world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
+        world.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
         world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
         world.later(1).await;
         if calls == 2 {
@@ -276,9 +276,9 @@ async fn who_has_left_is_believed_to_be_gone_five_minutes_later() {
     world.finish().await;
 }
 
-/// The whole cost of the last look: one read, of all roles of a member together.
+/// The whole cost of the last check: one read, of all roles of a member together.
 #[tokio::test]
-async fn the_last_look_costs_one_read() {
+async fn the_last_check_costs_one_read() {
     let world = World::start().await;
     let second = world.discord.create_role(world.guild, "Second").await.unwrap();
     world.map("price", &world.price.clone(), second).await;
@@ -294,7 +294,7 @@ async fn the_last_look_costs_one_read() {
     world.settle().await;
     world.discord.clear_requests().await.unwrap();
     world.later(1).await;
-    world.until_no_grant("the last look").await;
+    world.until_no_grant("the last check").await;
     let calls = world.discord.requests().await.unwrap();
     let reads: Vec<_> = calls.iter().filter(|call| call.path.contains("/members/")).collect();
     assert_eq!(reads.len(), 1, "{reads:?}");
@@ -302,13 +302,13 @@ async fn the_last_look_costs_one_read() {
     world.finish().await;
 }
 
-/// The last look is only to make sure: it does not keep anybody.
+/// The last check is only to make sure: it does not keep anybody.
 #[tokio::test]
 async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
     let world = World::start().await;
     let (ana, subscription) = world.member_of_vip().await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
+    world.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
     let (guild, member) = (world.guild.to_string(), ana.user.to_string());
     // Or it would be linked again when it is read.
     world
@@ -325,18 +325,18 @@ async fn a_member_whose_roles_were_taken_a_moment_ago_can_be_forgotten() {
 
 /// Discord stops letting the bot manage the role in the minute after it was taken.
 #[tokio::test]
-async fn the_last_look_is_made_at_a_refused_role_too() {
+async fn the_last_check_is_made_of_a_refused_role_too() {
     let world = World::start().await;
     let (ana, subscription) = world.member_of_vip().await;
     world.stripe.cancel(&subscription).await.unwrap();
-    world.until_grants(1, "it waits for its last look", |grant| grant.is_ending).await;
+    world.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
     let ben = world.fan().await;
     world.false_answer("PUT", &ben, 403, 50013).await;
     world.subscribes(&ben).await;
     world.until("the role is refused", async || world.refused_roles().await.len() == 1).await;
     world.settle().await;
     world.later(1).await;
-    world.until_no_grant("the last look").await;
+    world.until_no_grant("the last check").await;
     // Who gets it by hand from now on, since the bot cannot, keeps it when the bot can again.
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
     assert_eq!(world.role_calls().await, ["PUT 204", "DELETE 204", "PUT 403"]);

@@ -173,7 +173,7 @@ async fn a_bot_that_resumes_has_missed_nothing() {
 }
 
 #[tokio::test]
-async fn a_bot_whose_session_is_gone_looks_at_everything_again() {
+async fn a_bot_whose_session_is_gone_rechecks_everything() {
     let story = Story::begin(SHORT_HEARTBEAT_MS).await;
     let discord = &story.world.discord;
     discord.invalidate_gateway(false).await.unwrap();

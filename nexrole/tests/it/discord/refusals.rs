@@ -185,7 +185,7 @@ async fn a_start_of_a_session_ends_what_one_answer_began() {
 }
 
 #[tokio::test]
-async fn the_look_at_a_servers_roles_believes_one_answer_for_a_minute() {
+async fn the_read_of_a_servers_roles_believes_one_answer_for_a_minute() {
     let mut world = World::without_services().await;
     world.discord.fault(Fault::status(503).on("GET", "/gateway").times(100_000)).await.unwrap();
     world.discord.fault(refusal(404, 10004).on("GET", "/roles").times(4)).await.unwrap();
@@ -208,7 +208,7 @@ async fn the_look_at_a_servers_roles_believes_one_answer_for_a_minute() {
 async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
     let world = World::start().await;
     let ana = world.fan().await;
-    // The session's own look at the roles is over, or it would be the one that is refused.
+    // The session's own check of the roles is over, or it would be the one that is refused.
     world.until_the_session_has_read_the_roles().await;
     world.discord.kick_bot(world.guild).await.unwrap();
     let left_alone = |gate: &Gate| gate.away && gate.is_paused_for(Duration::from_hours(5));
@@ -235,8 +235,8 @@ async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
     world.finish().await;
 }
 
-/// Parks the role on 50013, with two buyers, and mends it while nobody is told.
-async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
+/// Parks the role on 50013, with two buyers, and fixes it while nobody is told.
+async fn parked_and_fixed_unheard(world: &World) -> (Fan, Fan) {
     let (ana, ben) = (world.fan().await, world.fan().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.expect("Discord does it");
     world.subscribes(&ana).await;
@@ -251,15 +251,15 @@ async fn parked_and_mended_unheard(world: &World) -> (Fan, Fan) {
 #[tokio::test]
 async fn an_invitation_probes_each_parked_role_once() {
     let world = World::start().await;
-    let (ana, ben) = parked_and_mended_unheard(&world).await;
-    // Not mended after all: one call says so.
+    let (ana, ben) = parked_and_fixed_unheard(&world).await;
+    // Not fixed after all: one call says so.
     world.discord.fault(refusal(403, 50013).on("PUT", "/roles/").times(1)).await.unwrap();
     let before = world.role_calls().await.len();
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until("it is probed", async || world.role_calls().await.len() > before).await;
     world.settle().await;
     assert_eq!(world.role_calls().await.len(), before + 1, "one probe, not one per job");
-    // The next session finds it mended.
+    // The next session finds it fixed.
     world.discord.invalidate_gateway(false).await.unwrap();
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
@@ -284,7 +284,7 @@ async fn a_restart_probes_a_parked_role_also_for_what_is_only_to_be_taken() {
 }
 
 #[tokio::test]
-async fn the_look_at_a_servers_roles_waits_as_told() {
+async fn the_read_of_a_servers_roles_waits_as_told() {
     let mut world = World::without_services().await;
     let told = |global: bool| {
         let body = json!({ "message": "slow", "retry_after": 600.0, "global": global });
@@ -295,11 +295,11 @@ async fn the_look_at_a_servers_roles_waits_as_told() {
     world.start_gateway().await;
     world.start_bot().await;
     let put_off = async || world.mapped_roles_where(|role| role.is_unseen_for(NINE_MINUTES)).await;
-    world.until("the look waits as told", async || put_off().await == 1).await;
+    world.until("the check waits as told", async || put_off().await == 1).await;
     // Whatever else wants the list of roles waits too: a hint, a buyer.
     world.role_lists_are_due().await;
     let put_off = async || world.role_list_is(|list| list.is_put_off_for(NINE_MINUTES)).await;
-    world.until("so does the other look", put_off).await;
+    world.until("so does the other check", put_off).await;
     assert_eq!(world.discord_calls("GET", "/roles").await, 1);
     world.enforce_unchecked().await;
     let ana = world.fan().await;
@@ -311,7 +311,7 @@ async fn the_look_at_a_servers_roles_waits_as_told() {
 }
 
 #[tokio::test]
-async fn the_first_look_at_who_holds_roles_waits_as_told() {
+async fn the_first_check_of_who_holds_roles_waits_as_told() {
     let mut world = World::without_services().await;
     let body = json!({ "message": "slow", "retry_after": 600.0, "global": false });
     let told = Fault::status(429).header("retry-after", "600").body(body);
@@ -319,7 +319,7 @@ async fn the_first_look_at_who_holds_roles_waits_as_told() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_bot().await;
     let put_off = async || world.mapped_roles_where(|role| role.is_unseen_for(NINE_MINUTES)).await;
-    world.until("the look waits as told", async || put_off().await == 1).await;
+    world.until("the check waits as told", async || put_off().await == 1).await;
     world.role_checks_are_due().await;
     world.until("and again", async || put_off().await == 1).await;
     assert_eq!(world.discord_calls("GET", "/member-counts").await, 1);

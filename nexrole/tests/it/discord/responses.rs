@@ -107,8 +107,8 @@ async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
 #[tokio::test]
 async fn a_service_stops_at_once_whatever_it_was_doing() {
     // At once after the start, when no connection to the Gateway is up; while Discord hangs; and when it hangs after it acted.
-    let (looks, acts) = (Fault::hang().on("GET", "/members/"), Fault::apply_then_hang().on("PUT", "/roles/"));
-    for fault in [None, Some(looks), Some(acts)] {
+    let (reads, acts) = (Fault::hang().on("GET", "/members/"), Fault::apply_then_hang().on("PUT", "/roles/"));
+    for fault in [None, Some(reads), Some(acts)] {
         let mut world = World::without_services().await;
         world.set("LEASE_SECONDS", "30");
         world.map("price", &world.price.clone(), world.vip).await;
@@ -214,8 +214,8 @@ async fn status_answers_an_owner_and_nobody_else() {
     assert!(answer.text().contains("Mapped to roles: 1 price or product"), "{}", answer.text());
     let nobody = world.discord.interact_with(world.guild, owner, "status", json!([]), "0").await.unwrap();
     assert!(nobody.text().contains("Manage Server"), "{}", nobody.text());
-    let looked = |line: &Active| line.is(Activity::StatusRead) && line.user_id.is_some();
-    assert_eq!(world.activity_where(looked).await, 1, "who looked is written down");
+    let read_by_a_person = |line: &Active| line.is(Activity::StatusRead) && line.user_id.is_some();
+    assert_eq!(world.activity_where(read_by_a_person).await, 1, "who read it is written down");
     world.finish().await;
 }
 

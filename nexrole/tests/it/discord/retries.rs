@@ -99,7 +99,7 @@ async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
 }
 
 #[tokio::test]
-async fn an_absent_member_has_one_job_however_often_one_looks() {
+async fn an_absent_member_has_one_job_however_often_one_checks() {
     let world = World::start().await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
@@ -166,7 +166,7 @@ async fn an_invitation_outlives_a_database_that_refuses_it() {
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     world.until("the guild is left alone", async || world.gate_is(Gate::is_free_and_away).await).await;
-    // As a crowded pool does, or a failover: twice.
+    // As an exhausted pool does, or a failover: twice.
     world.refuse(Write::BotBack, 2).await;
     world.discord.invite_bot(world.guild).await.unwrap();
     world.until_vip(&ana).await;

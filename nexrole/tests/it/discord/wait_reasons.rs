@@ -72,9 +72,9 @@ async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
     }
 }
 
-/// A last look at what is settled, or a regular one, is no change, though it waits for its turn like one.
+/// A last check of what is settled, or a regular one, is no change, though it waits for its turn like one.
 #[tokio::test]
-async fn a_mere_look_is_no_role_change_on_its_way() {
+async fn a_mere_check_is_no_role_change_on_its_way() {
     let world = World::start().await;
     world.pause_for_an_hour().await;
     world.checks_are_queued().await;
@@ -86,7 +86,7 @@ async fn a_mere_look_is_no_role_change_on_its_way() {
     world.close().await;
 }
 
-/// Nothing holds it up but that no bot runs: a time that has passed is not called the next look.
+/// Nothing holds it up but that no bot runs: a time that has passed is not called the next check.
 #[tokio::test]
 async fn what_is_due_is_called_due() {
     let mut world = World::start().await;

@@ -165,8 +165,8 @@ async fn events_that_are_not_for_us_are_kept_and_not_acted_on() {
 async fn a_subscription_without_items_gives_nothing_and_takes_nothing() {
     let world = World::start().await;
     let ana = world.fan().await;
-    let wish = json!({ "customer": ana.customer, "prices": [], "items_empty": true });
-    world.stripe.subscribe_with(wish).await.unwrap();
+    let params = json!({ "customer": ana.customer, "prices": [], "items_empty": true });
+    world.stripe.subscribe_with(params).await.unwrap();
     let known = async || world.subscriptions_where(|one| one.price_ids.is_empty()).await;
     world.until("it is known", async || known().await == 1).await;
     world.settle().await;

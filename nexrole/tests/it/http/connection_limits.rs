@@ -154,15 +154,15 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
         "POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\ncontent-length: 1000\r\n\r\n{",
         "POST /webhooks/stripe HTTP/1.1\r\nhost: x\r\ntransfer-encoding: chunked\r\n\r\n5\r\n{",
     ];
-    let mut crowd = Vec::new();
+    let mut connections = Vec::new();
     for n in 0..scaled(1_000, 4_000) {
         let from = 2 + u8::try_from(n % 8).expect("small");
-        crowd.extend(gateway.dial(from, slow[n % slow.len()]).await);
-        if crowd.len() > 1_000 {
-            crowd.drain(..100);
+        connections.extend(gateway.dial(from, slow[n % slow.len()]).await);
+        if connections.len() > 1_000 {
+            connections.drain(..100);
         }
     }
-    assert!(crowd.len() > capacity(), "{} came: no crowd", crowd.len());
+    assert!(connections.len() > capacity(), "{} came: no overload", connections.len());
     let mut guessed = 0;
     let guess = |n: u64| {
         format!("POST /webhooks/stripe/{n:032x} HTTP/1.1\r\nhost: x\r\ncontent-length: 2\r\n\r\n{{}}")
@@ -172,11 +172,11 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
             let from = 2 + u8::try_from(n % 8).expect("small");
             let guess = gateway.dial(from, &guess(n)).await;
             guessed += usize::from(guess.is_some());
-            crowd.extend(guess);
-            crowd.extend(gateway.dial(from, slow[2]).await);
+            connections.extend(guess);
+            connections.extend(gateway.dial(from, slow[2]).await);
             tokio::time::sleep(Duration::from_millis(10)).await;
-            if crowd.len() > 1_000 {
-                crowd.drain(..100);
+            if connections.len() > 1_000 {
+                connections.drain(..100);
             }
         }
     };
@@ -192,43 +192,47 @@ async fn honest_events_are_answered_in_a_flood_of_everything_at_once() {
     };
     let waits = tokio::select! { () = guessing => unreachable!(), waits = events => waits };
     println!("30 honest events in the flood: half took {:?}, the slowest {:?}", waits[15], waits[29]);
-    assert!(crowd.len() > capacity() && guessed > 0, "{} stayed, {guessed} guesses: no flood", crowd.len());
-    drop(crowd);
+    assert!(
+        connections.len() > capacity() && guessed > 0,
+        "{} stayed, {guessed} guesses: no flood",
+        connections.len()
+    );
+    drop(connections);
     gateway.end(world).await;
 }
 
-/// 64 files, three times as many visitors: room is made, nothing ends, and no processor is burnt in vain.
+/// 64 files, three times as many clients: room is made, nothing ends, and no processor is burnt in vain.
 #[tokio::test]
 async fn a_gateway_that_may_open_no_more_files_serves_on_and_recovers() {
     let mut world = World::without_services().await;
     let gateway = Gateway::start(&mut world, "files").await;
     honest(&world, "/webhooks/stripe", SECRET, "evt_first").await;
     gateway.limit_files(64);
-    let mut crowd = Vec::new();
+    let mut connections = Vec::new();
     for n in 0..200_u8 {
-        crowd.extend(gateway.dial(2 + n % 8, "").await);
+        connections.extend(gateway.dial(2 + n % 8, "").await);
     }
-    assert!(crowd.len() > 64, "{} came: no crowd", crowd.len());
+    assert!(connections.len() > 64, "{} came: no overload", connections.len());
     let came = Instant::now();
     let lines =
         || std::fs::read_to_string(&gateway.log).unwrap().matches("connections cannot be accepted").count();
     world.until("it met the limit, and says so", async || lines() > 0).await;
     let mut longest = Duration::ZERO;
     for n in 0..20 {
-        longest = longest.max(honest(&world, "/webhooks/stripe", SECRET, &format!("evt_crowded_{n}")).await);
+        longest = longest.max(honest(&world, "/webhooks/stripe", SECRET, &format!("evt_overload_{n}")).await);
     }
     let said = lines();
     let at_most = 1 + usize::try_from(came.elapsed().as_secs() / 10).expect("small");
-    assert!(said <= at_most, "it says so {said} times: a crowd must not fill the disk");
+    assert!(said <= at_most, "it says so {said} times: an overload must not fill the disk");
     let (ticks, began) = (gateway.ticks(), Instant::now());
     tokio::time::sleep(Duration::from_secs(1)).await;
     let spent = gateway.ticks() - ticks;
     let share = u128::from(spent) * 1000 / began.elapsed().as_millis().max(1);
     println!(
-        "64 files, 200 visitors: the slowest of 20 events took {longest:?}; idle it used {share} % of a processor"
+        "64 files, 200 clients: the slowest of 20 events took {longest:?}; idle it used {share} % of a processor"
     );
     assert!(share < 50, "{share} % of a processor for nothing");
-    drop(crowd);
+    drop(connections);
     let mut last = vec![0; 64];
     let mut later = gateway.dial(2, "GET /healthz HTTP/1.1\r\nhost: x\r\n\r\n").await.expect("it accepts");
     let heard = tokio::time::timeout(PATIENCE, later.read(&mut last)).await.unwrap().unwrap();

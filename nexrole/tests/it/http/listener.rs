@@ -53,10 +53,10 @@ async fn signed_events_get_in_while_two_addresses_fill_every_place_with_half_bod
     world.start_gateway().await;
     let world = Arc::new(world);
     // 512 places are all that one address gets; the other takes the rest, and whenever one is closed, another comes.
-    let crowds = [([127, 0, 0, 2], 512), ([127, 0, 0, 3], 400)];
+    let groups = [([127, 0, 0, 2], 512), ([127, 0, 0, 3], 400)];
     let held = Arc::new(AtomicUsize::new(0));
     let mut attackers = tokio::task::JoinSet::new();
-    for (from, places) in crowds {
+    for (from, places) in groups {
         let (world, all_held) = (Arc::clone(&world), Arc::clone(&held));
         attackers.spawn(async move {
             let mut held = VecDeque::new();
@@ -72,10 +72,10 @@ async fn signed_events_get_in_while_two_addresses_fill_every_place_with_half_bod
             }
         });
     }
-    // The gateway takes visitors in the order in which they came: when it answers, it has had all of these.
-    let crowd = 512 + 400;
-    assert!(crowd > capacity());
-    world.until("every place is taken", async || held.load(SeqCst) == crowd).await;
+    // The gateway takes connections in the order in which they came: when it answers, it has had all of these.
+    let expected = 512 + 400;
+    assert!(expected > capacity());
+    world.until("every place is taken", async || held.load(SeqCst) == expected).await;
     let mut longest = Duration::ZERO;
     for n in 0..20 {
         // Whose head or body has not come yet may be asked to go: then it comes again.
@@ -98,10 +98,10 @@ async fn first_events_of_many_servers_at_once_all_get_in() {
     for n in 0..100 {
         tenants.push(world.sealed_tenant(&format!("222222222222222{n:03}")).await);
     }
-    let wire = PostgresProxy::to(world.database_url()).await;
-    world.set("DATABASE_URL", &wire.url);
+    let proxy = PostgresProxy::to(world.database_url()).await;
+    world.set("DATABASE_URL", &proxy.url);
     world.start_gateway().await;
-    wire.slow(10);
+    proxy.slow(10);
     let body = event("evt_1", "new.type", &json!({}), false);
     let post = async |tenant: &String| {
         let request = world.http.post(format!("{}/{tenant}", world.webhook())).body(body.clone());
@@ -167,10 +167,10 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
         prices: (0..2000).chain([1999]).map(price).collect(),
         payment_links: (0..2000).map(link).collect(),
     };
-    let wire = PostgresProxy::to(world.database_url()).await;
-    let pool = pool::pool(&wire.url, 1, Login::Gateway).unwrap();
+    let proxy = PostgresProxy::to(world.database_url()).await;
+    let pool = pool::pool(&proxy.url, 1, Login::Gateway).unwrap();
     drop(pool.across().await.unwrap());
-    wire.slow(10);
+    proxy.slow(10);
     let began = Instant::now();
     for _ in 0..2 {
         let mut tenant = tenant::begin(&pool, guild).await.unwrap();
@@ -179,7 +179,7 @@ async fn a_large_catalogue_is_replaced_in_a_moment_though_each_statement_takes_l
     }
     let took = began.elapsed();
     assert!(took < Duration::from_secs(5), "{took:?}");
-    wire.slow(0);
+    proxy.slow(0);
     // Only the operator's commands show it.
     let mut tenant = tenant::begin(&world.login(Login::Operator), guild).await.unwrap();
     let mut offers = catalogue::offers(&mut tenant).await.unwrap();
@@ -224,30 +224,30 @@ async fn events_for_a_connected_server_get_in_though_their_sender_asked_for_too_
         world.http.post(url).header("Stripe-Signature", signature).body(body.clone()).send()
     };
     let asked = AtomicU64::new(0);
-    let until_barred = async || loop {
+    let until_blocked = async || loop {
         let n = asked.fetch_add(1, SeqCst);
         match post(&format!("{n:032x}")).await.unwrap().status().as_u16() {
-            400 => assert!(n < 500, "strangers have no budget"),
+            400 => assert!(n < 500, "unknown callers have no rate limit"),
             429 => break,
             other => panic!("{other}"),
         }
     };
-    until_barred().await;
+    until_blocked().await;
     assert_eq!(post(&connected).await.unwrap().status(), 200);
-    // One that was connected this moment, so that nobody knows it yet, is told to come back. It is barred for a second at
+    // One that was connected this moment, so that nobody knows it yet, is told to come back. It is blocked for a second at
     // most, so this machine may be too slow to see it; then with another.
     let new = ["333333333333333333", "333333333333333334", "333333333333333335", "333333333333333336"];
     let mut told = None;
     for guild in new {
         let endpoint = world.sealed_tenant(guild).await;
-        until_barred().await;
+        until_blocked().await;
         let answer = post(&endpoint).await.unwrap();
         if answer.status() == 429 {
             told = Some((endpoint, answer));
             break;
         }
     }
-    let (endpoint, answer) = told.expect("a stranger's budget counts for what is not known yet");
+    let (endpoint, answer) = told.expect("an unknown caller's rate limit counts for what is not known yet");
     let wait: u64 = answer.headers()["retry-after"].to_str().unwrap().parse().unwrap();
     let said = answer.text().await.unwrap();
     assert!(said.contains("connected within the last minute"), "{said}");

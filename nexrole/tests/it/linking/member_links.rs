@@ -16,8 +16,8 @@ impl World {
     /// A subscription that says itself whom it is for.
     async fn subscribes_for(&self, fan: &Fan, price: &str) -> String {
         let metadata = json!({ "discord_user_id": fan.user.to_string() });
-        let wish = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
-        self.stripe.subscribe_with(wish).await.expect("it is answered")
+        let params = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
+        self.stripe.subscribe_with(params).await.expect("it is answered")
     }
 }
 
@@ -106,21 +106,22 @@ async fn a_member_by_a_subscriptions_metadata_can_be_forgotten() {
 #[tokio::test]
 async fn a_corrected_link_that_is_not_followed_is_named_everywhere_with_the_way_out() {
     let world = World::start().await;
-    let (ana, stranger) = (world.fan().await, world.fan().await);
-    world.subscribes(&stranger).await;
-    world.until_vip(&stranger).await;
+    let (ana, other_member) = (world.fan().await, world.fan().await);
+    world.subscribes(&other_member).await;
+    world.until_vip(&other_member).await;
     let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
-    world.stripe.update_customer(&stranger.customer, right).await.unwrap();
+    world.stripe.update_customer(&other_member.customer, right).await.unwrap();
     world.heard().await;
-    assert!(!world.has(&ana, world.vip).await && world.has(&stranger, world.vip).await);
-    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, stranger.customer);
-    let linked = format!("is linked to {}, but its metadata at Stripe names {}", stranger.user, ana.user);
-    for why in [world.why(&ana).await, world.why(&stranger).await] {
+    assert!(!world.has(&ana, world.vip).await && world.has(&other_member, world.vip).await);
+    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, other_member.customer);
+    let linked = format!("is linked to {}, but its metadata at Stripe names {}", other_member.user, ana.user);
+    for why in [world.why(&ana).await, world.why(&other_member).await] {
         assert!(why.contains(&linked) && why.contains(&way_out), "{why}");
     }
     let status = world.status().await;
     assert!(
-        status.contains(&format!("Customer `{}` is linked to <@{}>", stranger.customer, stranger.user)),
+        status
+            .contains(&format!("Customer `{}` is linked to <@{}>", other_member.customer, other_member.user)),
         "{status}"
     );
     assert!(status.contains(&format!("names <@{}>", ana.user)) && status.contains("link remove"), "{status}");
@@ -130,11 +131,14 @@ async fn a_corrected_link_that_is_not_followed_is_named_everywhere_with_the_way_
     assert!(said["fix"].as_str().unwrap().contains(&way_out), "{said}");
     // The way out, and then nothing is said any more.
     let guild = world.guild.to_string();
-    world.nexrole(&["link", "remove", "--guild", &guild, "--customer", &stranger.customer]).await.unwrap();
+    world
+        .nexrole(&["link", "remove", "--guild", &guild, "--customer", &other_member.customer])
+        .await
+        .unwrap();
     world.until_vip(&ana).await;
-    world.until_no_vip(&stranger).await;
+    world.until_no_vip(&other_member).await;
     assert!(!world.status().await.contains("metadata"));
-    assert!(!world.why(&stranger).await.contains("metadata at Stripe names"));
+    assert!(!world.why(&other_member).await.contains("metadata at Stripe names"));
     assert_eq!(world.doctor().await["stripe.links"]["state"], "ok");
     world.finish().await;
 }

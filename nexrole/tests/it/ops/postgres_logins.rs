@@ -106,15 +106,15 @@ async fn readiness_says_at_once_that_roles_are_missing_or_not_granted() {
     server.run("ALTER ROLE plain CREATEROLE").await;
     server.migrate("plain").await.expect("it may make roles");
     assert_eq!(server.readiness("plain").await.0, Readiness::Ready);
-    server.run("CREATE ROLE stranger LOGIN; GRANT CONNECT ON DATABASE nexrole_test TO stranger").await;
-    let (said, took) = server.readiness("stranger").await;
+    server.run("CREATE ROLE ungranted LOGIN; GRANT CONNECT ON DATABASE nexrole_test TO ungranted").await;
+    let (said, took) = server.readiness("ungranted").await;
     assert!(matches!(&said, Readiness::RolesRefused(roles) if roles.len() == 3), "{said:?}");
     assert!(took < AT_ONCE, "{took:?}");
     assert!(said.waits_for().expect("it waits").contains("nexrole doctor"));
     // The doctor has the statements.
-    let line = server.doctor("stranger").await;
+    let line = server.doctor("ungranted").await;
     assert!(line.contains("\"fail\"") && line.contains("GRANT nexrole_gateway, "), "{line}");
-    assert!(line.contains(" TO stranger"), "{line}");
+    assert!(line.contains(" TO ungranted"), "{line}");
     // Every service would start with this one, and none of the operator's commands could write.
     let others = ROLES.into_iter().filter(|role| *role != "nexrole_owner").collect::<Vec<_>>().join(", ");
     server.run(&format!("CREATE ROLE reader LOGIN; GRANT {others} TO reader")).await;

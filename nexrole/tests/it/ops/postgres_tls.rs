@@ -113,12 +113,12 @@ async fn a_verified_way_takes_the_right_certificate_only_and_is_never_downgraded
     let folder = scratch.0.join("postgres");
     let made = tokio::task::spawn_blocking(move || made(&folder)).await.expect("no panic");
     let (authority, certificate, key) = certificates();
-    let (stranger, _, _) = certificates();
+    let (unrelated_ca, _, _) = certificates();
     made.private("server.crt", &certificate);
     made.private("server.key", &key);
     let (good, other) = (scratch.0.join("ca.pem"), scratch.0.join("other.pem"));
     fs::write(&good, authority).unwrap();
-    fs::write(&other, stranger).unwrap();
+    fs::write(&other, unrelated_ca).unwrap();
     let port = free_port().expect("a port");
     let url =
         |host: &str, query: &str| format!("postgres://nexrole:{PASSWORD}@{host}:{port}/postgres?{query}");

@@ -192,7 +192,7 @@ impl Stage {
     }
 
     /// What the services wrote, what the database holds, and what their environment tells.
-    async fn look(&self, seen: &mut Seen) {
+    async fn scan(&self, seen: &mut Seen) {
         for process in [&self.gateway, &self.bot] {
             let (word, pid) = (process.plan.service.word(), process.running.pid().expect("it runs"));
             let log = fs::read(process.plan.log.as_ref().expect("it has one")).expect("a log");
@@ -319,7 +319,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     };
     for (before, status) in [400, 401, 402, 403, 429, 500].into_iter().enumerate() {
         let fault = Fault::status(status).times(1).body(quoted.clone()).on("GET", "/v1/");
-        world.stripe.fault(fault).await.expect("ordered");
+        world.stripe.fault(fault).await.expect("the fault is queued");
         let object = json!({ "id": subscription });
         let body = event(&format!("evt_failing_{status}"), "customer.subscription.updated", &object, false);
         let signature = sign(&body, WEBHOOK_SECRET);
@@ -336,7 +336,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     world.stripe.clear_faults().await.expect("Stripe answers");
     let refused = json!({ "code": 50013, "message": format!("{TOKEN} {EMAIL}") });
     for fault in [Fault::status(500).text(TOKEN), Fault::status(403).body(refused)] {
-        world.discord.fault(fault.times(1).on("DELETE", "/roles/")).await.expect("ordered");
+        world.discord.fault(fault.times(1).on("DELETE", "/roles/")).await.expect("the fault is queued");
     }
     let admin = world.discord.join(world.guild, "admin").await.expect("Discord answers");
     world.stripe.cancel(&subscription).await.expect("Stripe answers");
@@ -361,7 +361,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     }
     stage.operate(&mut seen).await;
 
-    stage.look(&mut seen).await;
+    stage.scan(&mut seen).await;
     // What is not logged cannot leak: the libraries did speak, and the awkward paths were taken.
     let (gateway, bot) = (&seen.0["log of gateway"], &seen.0["log of bot"]);
     for said in ["sqlx::query", "hyper_util::client", "a webhook was refused", "a signed webhook is no event"]

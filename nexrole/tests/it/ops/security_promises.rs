@@ -58,8 +58,8 @@ async fn of_a_buyer_nothing_but_ids_is_kept() {
     let [card, email, name, amount] = CANARIES;
     let world = World::start().await;
     let ana = world.fan().await;
-    let wish = json!({ "customer": ana.customer, "prices": [world.price], "status": "incomplete" });
-    let subscription = world.stripe.subscribe_with(wish).await.unwrap();
+    let params = json!({ "customer": ana.customer, "prices": [world.price], "status": "incomplete" });
+    let subscription = world.stripe.subscribe_with(params).await.unwrap();
     world.heard().await;
     // Every field that could carry them does: in what is read from Stripe,
     let change =

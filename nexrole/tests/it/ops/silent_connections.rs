@@ -21,27 +21,27 @@ const LOOK_UP: &str = "stripe_connections WHERE endpoint_id = ";
 /// Said by a connection that fetches an API key, the first time.
 const CREDENTIAL: &str = "SELECT api_key, label, livemode, metadata_links";
 
-async fn behind_a_wire() -> (World, PostgresProxy) {
+async fn behind_a_proxy() -> (World, PostgresProxy) {
     let mut world = World::without_services().await;
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
-    let wire = PostgresProxy::to(world.database_url()).await;
-    world.set("DATABASE_URL", &wire.url);
-    (world, wire)
+    let proxy = PostgresProxy::to(world.database_url()).await;
+    world.set("DATABASE_URL", &proxy.url);
+    (world, proxy)
 }
 
 #[tokio::test]
 async fn a_silent_connection_stops_the_worker_for_seconds_only() {
-    let (mut world, wire) = behind_a_wire().await;
-    wire.silence(LEASING, 1);
+    let (mut world, proxy) = behind_a_proxy().await;
+    proxy.silence(LEASING, 1);
     world.start_bot().await;
-    world.until("a connection went silent", async || wire.silenced() == 1).await;
-    world.until("it was given up, and its place in the pool is free", async || wire.given_up() == 1).await;
+    world.until("a connection went silent", async || proxy.silenced() == 1).await;
+    world.until("it was given up, and its place in the pool is free", async || proxy.given_up() == 1).await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // Now in the middle of a turn: what its call did is not forgotten.
-    wire.silence(SETTLING, 1);
+    proxy.silence(SETTLING, 1);
     let ben = world.fan().await;
     world.subscribes(&ben).await;
     world.until("they have VIP", async || world.has(&ben, world.vip).await).await;
@@ -52,12 +52,12 @@ async fn a_silent_connection_stops_the_worker_for_seconds_only() {
 #[tokio::test]
 async fn a_bot_stops_in_seconds_though_its_database_is_silent() {
     for deadly in [LEASING, SETTLING, "LISTEN"] {
-        let (mut world, wire) = behind_a_wire().await;
-        wire.silence(deadly, usize::MAX);
+        let (mut world, proxy) = behind_a_proxy().await;
+        proxy.silence(deadly, usize::MAX);
         world.start_bot().await;
         let ana = world.fan().await;
         world.subscribes(&ana).await;
-        world.until("a connection went silent", async || wire.silenced() > 0).await;
+        world.until("a connection went silent", async || proxy.silenced() > 0).await;
         let stopped = tokio::time::timeout(Duration::from_secs(15), world.stop_bot()).await;
         stopped.unwrap_or_else(|_| panic!("still there after {deadly:?}")).unwrap();
         world.close().await;
@@ -67,11 +67,11 @@ async fn a_bot_stops_in_seconds_though_its_database_is_silent() {
 #[tokio::test]
 async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_only() {
     let mut world = World::without_services().await;
-    let wire = PostgresProxy::to(world.database_url()).await;
-    world.set("DATABASE_URL", &wire.url);
+    let proxy = PostgresProxy::to(world.database_url()).await;
+    world.set("DATABASE_URL", &proxy.url);
     world.start_gateway().await;
     let tenants = [world.sealed_tenant(SECOND_GUILD).await, world.sealed_tenant("333333333333333333").await];
-    wire.silence(LOOK_UP, 2);
+    proxy.silence(LOOK_UP, 2);
     let body = event("evt_1", "new.type", &json!({}), false);
     let post = |endpoint: &str| {
         let url = format!("{}/{endpoint}", world.webhook());
@@ -82,8 +82,8 @@ async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_on
     let (first, second) = (post(&tenants[0]), post(&tenants[1]));
     let (first, second) = tokio::join!(first, second);
     assert_eq!((first.unwrap().status().as_u16(), second.unwrap().status().as_u16()), (503, 503));
-    assert_eq!(wire.silenced(), 2);
-    world.until("they were given up", async || wire.given_up() == 2).await;
+    assert_eq!(proxy.silenced(), 2);
+    world.until("they were given up", async || proxy.given_up() == 2).await;
     for tenant in &tenants {
         assert_eq!(post(tenant).await.unwrap().status(), 200);
     }
@@ -94,13 +94,13 @@ async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_on
 async fn a_key_fetched_on_a_silent_connection_stops_no_other_read() {
     let mut world = World::without_services().await;
     world.map("price", &world.price.clone(), world.vip).await;
-    let wire = PostgresProxy::to(world.database_url()).await;
-    world.set("DATABASE_URL", &wire.url);
-    wire.silence(CREDENTIAL, 1);
+    let proxy = PostgresProxy::to(world.database_url()).await;
+    world.set("DATABASE_URL", &proxy.url);
+    proxy.silence(CREDENTIAL, 1);
     world.begin_gateway();
     world.start_bot().await;
-    world.until("the poll's connection went silent", async || wire.silenced() == 1).await;
-    world.until("it was given up", async || wire.given_up() == 1).await;
+    world.until("the poll's connection went silent", async || proxy.silenced() == 1).await;
+    world.until("it was given up", async || proxy.given_up() == 1).await;
     let ana = world.fan().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
@@ -119,9 +119,9 @@ async fn a_gateway_stops_in_seconds_though_its_database_is_silent() {
     ] {
         let mut world = World::without_services().await;
         let tenant = world.sealed_tenant(SECOND_GUILD).await;
-        let wire = PostgresProxy::to(world.database_url()).await;
-        world.set("DATABASE_URL", &wire.url);
-        wire.silence(deadly, usize::MAX);
+        let proxy = PostgresProxy::to(world.database_url()).await;
+        world.set("DATABASE_URL", &proxy.url);
+        proxy.silence(deadly, usize::MAX);
         world.begin_gateway();
         let (http, url) = (world.http.clone(), format!("{}/{tenant}", world.webhook()));
         // It may get no answer.
@@ -133,7 +133,7 @@ async fn a_gateway_stops_in_seconds_though_its_database_is_silent() {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         });
-        world.until("a connection went silent", async || wire.silenced() > 0).await;
+        world.until("a connection went silent", async || proxy.silenced() > 0).await;
         // Nine at the worst, and a machine that is busy.
         let stopped = tokio::time::timeout(Duration::from_secs(20), world.stop_gateway()).await;
         stopped.unwrap_or_else(|_| panic!("still there after {deadly:?}"));

@@ -63,7 +63,7 @@ fn children(parent: u32, word: &str) -> Vec<i32> {
 }
 
 #[tokio::test]
-async fn one_command_runs_everything_and_mends_it() {
+async fn one_command_runs_everything_and_restarts_what_died() {
     let world = World::without_services().await;
     let (folder, port) = (Folder::new("run"), free_port().expect("a port"));
     let webhook = format!("http://127.0.0.1:{port}/webhooks/stripe");

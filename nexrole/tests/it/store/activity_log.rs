@@ -58,7 +58,7 @@ async fn days_go_after_ninety_of_them_and_the_next_ones_are_made() {
                        FROM generate_series(1, 3) AS n)";
     let ahead: i64 = sqlx::query_scalar(ahead).fetch_one(&database.pool).await.unwrap();
     assert_eq!(ahead, 3, "the next three days have their tables");
-    // Nothing but that, not even a look.
+    // Nothing but that, not even a check.
     for forbidden in ["SELECT count(*) FROM activity_log", "DELETE FROM activity_log"] {
         let refused = sqlx::query(forbidden).execute(across.unguarded()).await.unwrap_err();
         assert!(refused.to_string().contains("permission denied"), "{forbidden}: {refused}");
@@ -87,9 +87,9 @@ async fn nobody_else_turns_days_or_reaches_a_day_past_its_tenant() {
     database.remove().await;
 }
 
-/// Looking is written down too, and shown.
+/// Checking is written down too, and shown.
 #[tokio::test]
-async fn what_an_operator_looked_at_and_what_discord_refused_is_shown() {
+async fn what_an_operator_read_and_what_discord_refused_is_shown() {
     let world = World::start().await;
     let (guild, ana) = (world.guild.to_string(), world.fan().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
@@ -97,12 +97,12 @@ async fn what_an_operator_looked_at_and_what_discord_refused_is_shown() {
     let refused = async || world.activity(Activity::RoleRefused).await;
     world.until("Discord has refused", async || refused().await == 1).await;
     let member = ana.user.to_string();
-    for look in [
+    for read in [
         &["why", "--guild", &guild, "--member", &member][..],
         &["catalogue", "--guild", &guild],
         &["export", "--guild", &guild],
     ] {
-        world.nexrole(look).await.unwrap();
+        world.nexrole(read).await.unwrap();
     }
     let shown = world.nexrole(&["activity", "--guild", &guild]).await.unwrap();
     for line in [

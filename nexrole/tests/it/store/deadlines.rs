@@ -1,4 +1,4 @@
-//! What was given for a while ends once, whoever looks, and nothing else ends with it. On a real Postgres, with several processes.
+//! What was given for a while ends once, whoever checks, and nothing else ends with it. On a real Postgres, with several processes.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use shared::{
 };
 use sqlx::AssertSqlSafe;
 
-use super::{guild, in_guild, introduce, text};
+use super::{guild, in_guild, insert_guilds, text};
 use crate::support::cluster::Database;
 
 async fn give(database: &Database, rows: &str) {
@@ -22,7 +22,7 @@ async fn give(database: &Database, rows: &str) {
 #[tokio::test]
 async fn several_processes_end_each_source_once_with_its_entry_and_its_job() {
     let database = Database::create().await;
-    introduce(&database.pool, 3).await;
+    insert_guilds(&database.pool, 3).await;
     give(
         &database,
         "SELECT 1 + n % 3, n, 7, CASE WHEN n % 2 = 0 THEN 'manual' ELSE 'import' END, NULL, 'x', 'live', 'x',
@@ -104,11 +104,11 @@ async fn no_source_takes_what_another_gives() {
     database.remove().await;
 }
 
-/// What is just being given longer is not ended by a look from before.
+/// What is just being given longer is not ended by a check from before.
 #[tokio::test]
 async fn what_somebody_else_is_changing_is_left_to_them() {
     let database = Database::create().await;
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     let bot = database.login(Login::Bot);
     give(
         &database,

@@ -46,10 +46,10 @@ async fn the_database_forgets_only_whom_nothing_ties_and_only_of_one_tenant() {
     let six = shared::ids::UserId::from_u64(6).unwrap();
     assert_eq!(erasure::forget(&mut tenant, six, Actor::Operator, false).await.unwrap(), 1);
     tenant.commit().await.unwrap();
-    let mut looking = health_facts::connect(&database.url).await.unwrap();
-    health_facts::schema(&mut looking).await.unwrap();
-    assert_eq!(health_facts::broken(&mut looking, one).await.unwrap(), health_facts::Broken::default());
-    drop(looking);
+    let mut reader = health_facts::connect(&database.url).await.unwrap();
+    health_facts::schema(&mut reader).await.unwrap();
+    assert_eq!(health_facts::broken(&mut reader, one).await.unwrap(), health_facts::Broken::default());
+    drop(reader);
     let later = "INSERT INTO audit_log (guild_id, actor, action, user_id, cause) VALUES (1, 'bot', 'role.granted', 6, 'sub_3')";
     sqlx::query(later).execute(&database.pool).await.unwrap();
     // Even the owner of the table can forget, and nothing else.

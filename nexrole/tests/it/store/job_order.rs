@@ -15,7 +15,7 @@ use shared::{
 use sqlx::{AssertSqlSafe, PgConnection, PgPool};
 use uuid::Uuid;
 
-use super::{LEASE, guild, in_guild, introduce};
+use super::{LEASE, guild, in_guild, insert_guilds};
 use crate::support::cluster::Database;
 
 /// Jobs of members `from` to `to` of a guild, due before those that were made later.
@@ -35,7 +35,7 @@ fn number(user: UserId) -> u64 {
 #[tokio::test]
 async fn what_a_member_asked_for_goes_before_a_bulk_and_the_bulk_goes_on() {
     let database = Database::create().await;
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     let bot = database.login(Login::Bot);
     for (origin, first) in [(Bulk, 100), (Sweep, 200), (Recheck, 300)] {
         jobs(&database.pool, 1, (first, first + 49), origin, "interval '-1 h'").await;
@@ -65,7 +65,7 @@ async fn what_a_member_asked_for_goes_before_a_bulk_and_the_bulk_goes_on() {
 #[tokio::test]
 async fn a_guild_with_a_buyer_goes_before_those_with_a_bulk() {
     let database = Database::create().await;
-    introduce(&database.pool, 50).await;
+    insert_guilds(&database.pool, 50).await;
     let bot = database.login(Login::Bot);
     for n in 1..=50 {
         jobs(&database.pool, n, (1, 3), Sweep, "interval '-1 h'").await;
@@ -92,7 +92,7 @@ async fn a_guild_with_a_buyer_goes_before_those_with_a_bulk() {
 #[tokio::test]
 async fn the_search_for_a_turn_does_not_grow_with_the_queue() {
     let database = Database::create().await;
-    introduce(&database.pool, 3).await;
+    insert_guilds(&database.pool, 3).await;
     sqlx::query("ANALYZE role_jobs").execute(&database.pool).await.unwrap();
     jobs(&database.pool, 1, (1, 20_000), Bulk, "interval '-1 h'").await;
     jobs(&database.pool, 1, (20_001, 40_000), Sweep, "interval '1 h'").await;

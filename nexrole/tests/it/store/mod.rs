@@ -23,7 +23,7 @@ use shared::{
         },
         entitlement::mapping::Sold,
         job::{JobAction, JobOrigin, JobState},
-        roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, look, settle as settled_by},
+        roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, check, settle as settled_by},
     },
     ids::{GuildId, RoleId, UserId},
     store::{
@@ -56,7 +56,7 @@ mod sources;
 mod statements;
 
 const LEASE: Duration = Duration::from_secs(30);
-/// Over before anybody looks.
+/// Over before anybody checks.
 const NO_LEASE: Duration = Duration::ZERO;
 
 fn guild(n: u64) -> GuildId {
@@ -79,7 +79,7 @@ async fn in_guild<T>(bot: &Pool, n: u64, work: impl AsyncFnOnce(&mut Tenant) -> 
 
 /// Connections of the bot's to a database whose guilds 1 to `guilds` have a job each.
 async fn with_jobs(database: &Database, guilds: u64) -> Pool {
-    introduce(&database.pool, guilds).await;
+    insert_guilds(&database.pool, guilds).await;
     let bot = database.login(Login::Bot);
     for n in 1..=guilds {
         in_guild(&bot, n, async |t| {
@@ -91,7 +91,7 @@ async fn with_jobs(database: &Database, guilds: u64) -> Pool {
 }
 
 /// Guilds 1 to `count`, with their gates.
-async fn introduce(db: &PgPool, count: u64) {
+async fn insert_guilds(db: &PgPool, count: u64) {
     let guilds =
         "WITH made AS (INSERT INTO guilds (guild_id) SELECT generate_series(1, $1) RETURNING guild_id)
                   INSERT INTO guild_gates (guild_id) SELECT generate_series(1, $1)";
@@ -139,10 +139,10 @@ fn settlement(owner: Uuid) -> Settlement {
     Settlement { owner, guild: GuildGate::Open, decisions: vec![], called: vec![], reached: false }
 }
 
-/// What a look at member 1, who pays for role 7 and does not have it, is to write before its call.
+/// What a check of member 1, who pays for role 7 and does not have it, is to write before its call.
 fn intention() -> GrantChange {
     let seen = Seen::Present { held: false, joined_at: None };
-    let (known, step) = look(None, seen, Wanted { desired: true, asked: true }, clock::now());
+    let (known, step) = check(None, seen, Wanted { desired: true, asked: true }, clock::now());
     assert_eq!(step, Step::Grant);
     change(None, known)
 }
@@ -219,7 +219,7 @@ async fn the_ring_goes_on_behind_its_position() {
 }
 
 #[tokio::test]
-async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
+async fn many_paused_guilds_starve_nobody_behind_them() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 600).await;
     let mut across = bot.across().await.unwrap();
@@ -235,7 +235,7 @@ async fn a_crowd_of_paused_guilds_starves_nobody_behind_it() {
 }
 
 #[tokio::test]
-async fn who_lost_the_lease_writes_nothing_and_has_the_member_looked_at_again() {
+async fn who_lost_the_lease_writes_nothing_and_has_the_member_rechecked() {
     let database = Database::create().await;
     let bot = with_jobs(&database, 1).await;
     let mut across = bot.across().await.unwrap();
@@ -315,16 +315,16 @@ async fn settling_twice_writes_one_audit_entry() {
 }
 
 #[tokio::test]
-async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
+async fn a_sweep_checks_each_role_once_and_lets_new_jobs_pass() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     let mut across = bot.across().await.unwrap();
-    introduce(&database.pool, 2).await;
+    insert_guilds(&database.pool, 2).await;
     let sources = "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
         SELECT g, u, 7, 'stripe', 1, s, CASE u WHEN 3 THEN 'ended' ELSE 'live' END, 'x'
           FROM generate_series(1, 2) g, generate_series(1, 3) u, unnest(ARRAY['sub_a', 'sub_b']) s";
     sqlx::query(sources).execute(&database.pool).await.unwrap();
-    assert_eq!(members::sweep_all(&mut across, LEASE, 100).await.unwrap(), 0, "looked at a moment ago");
+    assert_eq!(members::sweep_all(&mut across, LEASE, 100).await.unwrap(), 0, "checked a moment ago");
     assert_eq!(
         in_guild(&bot, 2, async |t| members::sweep_guild(t).await).await,
         2,
@@ -344,10 +344,10 @@ async fn a_sweep_looks_at_each_role_once_and_lets_new_jobs_pass() {
 
 /// A hundred thousand grants at rest, and jobs that wait for other roles, cost the search for a few nothing.
 #[tokio::test]
-async fn the_search_for_second_looks_reads_what_is_due_and_no_table() {
+async fn the_search_for_second_checks_reads_what_is_due_and_no_table() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     for statement in [
         "INSERT INTO role_grants (guild_id, user_id, role_id, state, confirmed_at, look_at)
          SELECT 1, n, 7, 'confirmed', now(), CASE WHEN n <= 5 THEN now() WHEN n <= 9 THEN now() + interval '1 h' END

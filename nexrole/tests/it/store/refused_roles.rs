@@ -16,7 +16,7 @@ use shared::{
 };
 use uuid::Uuid;
 
-use super::{LEASE, NO_LEASE, guild, in_guild, introduce, role, settlement, text, user, with_jobs};
+use super::{LEASE, NO_LEASE, guild, in_guild, insert_guilds, role, settlement, text, user, with_jobs};
 use crate::support::cluster::Database;
 
 #[tokio::test]
@@ -47,7 +47,7 @@ async fn of_a_refused_roles_jobs_one_probes() {
     let database = Database::create().await;
     let bot = database.login(Login::Bot);
     let mut across = bot.across().await.unwrap();
-    introduce(&database.pool, 1).await;
+    insert_guilds(&database.pool, 1).await;
     for (n, role_id) in [(1, 7), (2, 7), (3, 7), (4, 8)] {
         let role = role(role_id);
         in_guild(&bot, 1, async |t| {
@@ -108,7 +108,7 @@ async fn a_turn_and_an_event_that_both_say_that_a_refused_role_was_deleted_do_no
     sqlx::query(health).execute(&database.pool).await.unwrap();
 
     let mut event = tenant::begin(&bot, guild(1)).await.unwrap();
-    guild_roles::look(&mut event).await.unwrap();
+    guild_roles::request_read(&mut event).await.unwrap();
     let mut turn = settlement(owner);
     let outcome = String::new();
     let failed = JobUpdate { id: job, state: JobState::Failed, due_in: NO_LEASE, failures: 1, outcome };

@@ -98,7 +98,7 @@ async fn a_mapped_role_goes_when_nothing_gives_it_and_nobody_has_it_any_more() {
     let left =
         "SELECT string_agg(guild_id || ' ' || role_id, ', ' ORDER BY guild_id, role_id) FROM mapped_roles";
     let left: String = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
-    // One that is about to be looked at may have been mapped in this moment.
+    // One that is about to be checked may have been mapped in this moment.
     assert_eq!(left, "1 1, 1 2, 1 4, 2 3, 2 4, 2 5");
     // Its role can do no more than that, not even with a statement that asks for all.
     let mut across = retention.across().await.unwrap();
@@ -126,7 +126,7 @@ async fn a_role_that_is_being_mapped_again_stays() {
     mapped_roles::ensure(&mut mapping, nine).await.unwrap();
     let swept = retention::sweep(&mut retention.across().await.unwrap(), 9).await.unwrap();
     assert_eq!(swept.roles, 0, "and did not wait for it");
-    mapped_roles::look_again(&mut mapping, nine).await.unwrap();
+    mapped_roles::recheck(&mut mapping, nine).await.unwrap();
     let sold = Sold::Price("price_1".parse().unwrap());
     role_mappings::insert(&mut mapping, &sold, nine).await.unwrap();
     mapping.commit().await.unwrap();

@@ -115,7 +115,7 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     assert_eq!(
         members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(),
         0,
-        "each was looked at"
+        "each was checked"
     );
     drop(across);
     database.remove().await;

@@ -125,7 +125,7 @@ impl Database {
     }
 }
 
-/// Sees and changes everything, like whoever made the cluster: for what a test prepares and looks at.
+/// Sees and changes everything, like whoever made the cluster: for what a test prepares and reads.
 fn owner(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     Ok(PgPoolOptions::new().max_connections(connections).connect_lazy_with(url.parse()?))
 }

@@ -14,7 +14,7 @@ use super::{
 /// An honest event may take so long in the middle of it all.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(15);
 
-/// Files that this process, and what it starts, may open while crowds come from it.
+/// Files that this process, and what it starts, may open while an overload comes from it.
 const FILES: u64 = 4_096;
 
 /// Connections that a gateway has room for.
@@ -29,7 +29,7 @@ pub(crate) fn allow_many_files() {
     if limit.current.is_some_and(|files| files < FILES) {
         let more = Rlimit { current: Some(FILES), maximum: limit.maximum };
         setrlimit(Resource::Nofile, more)
-            .expect("a crowd takes 4096 open files: let `ulimit -Hn` allow them");
+            .expect("an overload takes 4096 open files: let `ulimit -Hn` allow them");
     }
 }
 

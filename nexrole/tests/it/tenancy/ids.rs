@@ -195,7 +195,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
         13 => said!(why::story(tenant, user)),
-        14 => said!(members::look_again(tenant, user, JobOrigin::Join, "x")),
+        14 => said!(members::recheck(tenant, user, JobOrigin::Join, "x")),
         15 => said!(role_health::release_role(tenant, role)),
         16 => said!(stripe_sync::mark_dirty(
             tenant,
@@ -269,7 +269,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         53 => said!(member_links::follow(tenant, connection, &customer, user, user)),
         54 => said!(stripe_mirror::missing(tenant, connection, subscription.as_str())),
         55 => said!(stripe_cursors::begin(tenant, connection)),
-        56 => said!(role_grants::look_now(tenant)),
+        56 => said!(role_grants::recheck_guild(tenant)),
         57 => {
             said!(service_requests::ask(tenant, request, Service::Gateway, "x", b"x", Duration::from_secs(9)))
         }
@@ -285,7 +285,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         66 => said!(mapped_roles::ensure(tenant, role)),
         67 => said!(role_mappings::delete(tenant, &Sold::Price(item.price), role)),
         68 => said!(role_mappings::has(tenant, role)),
-        69 => said!(mapped_roles::look_again(tenant, role)),
+        69 => said!(mapped_roles::recheck(tenant, role)),
         70 => said!(mapped_roles::holders(tenant, role)),
         71 => said!(mapped_roles::forget_unused(tenant, role)),
         72 => {

@@ -93,7 +93,7 @@ impl<'a> Visit<'a> for Code {
         visit::visit_path(self, path);
     }
 
-    /// `pub(super)` and `pub(in crate::x)` say who may look, and use nothing.
+    /// `pub(super)` and `pub(in crate::x)` say who may see, and use nothing.
     fn visit_visibility(&mut self, _: &'a Visibility) {}
 
     fn visit_macro(&mut self, call: &'a syn::Macro) {

@@ -29,7 +29,7 @@ impl Asked {
             PAGING.contains(&key) || filters.contains(&ranged.unwrap_or(key))
         };
         match self.0.iter().find(|(key, _)| !known(key)) {
-            Some((stranger, _)) => Err(Failure::unknown_parameter(stranger)),
+            Some((unknown, _)) => Err(Failure::unknown_parameter(unknown)),
             None => Ok(()),
         }
     }

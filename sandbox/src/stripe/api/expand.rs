@@ -89,7 +89,7 @@ fn walk(world: &World, of: &str, object: &mut Value, steps: &[&str]) {
     let Some(edge) = behind(of, step).filter(|_| object.is_object()) else { return };
     match edge {
         Edge::Id(kind) => {
-            let found = object[*step].as_str().and_then(|id| world.shelf(kind).get(id));
+            let found = object[*step].as_str().and_then(|id| world.collection(kind).get(id));
             if let Some(found) = found {
                 object[*step] = found.clone();
             }
@@ -133,7 +133,7 @@ fn extra(world: &World, object: &Value, name: &str) -> Value {
     let id = object["id"].as_str().unwrap_or_default();
     let of = |kind: Kind, field: &str| -> Vec<Value> {
         let theirs = |other: &&Value| other[field] == id && other["status"] != "canceled";
-        world.shelf(kind).oldest_first().rev().filter(theirs).cloned().collect()
+        world.collection(kind).oldest_first().rev().filter(theirs).cloned().collect()
     };
     let (url, data) = match name {
         "refunds" => (format!("/v1/charges/{id}/refunds"), of(Kind::Refund, "charge")),

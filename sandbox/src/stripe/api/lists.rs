@@ -12,7 +12,7 @@ use super::caller::Caller;
 use super::failure::Failure;
 use super::middleware::RequestId;
 use super::{expand, filters};
-use crate::stripe::collection::{Shelf, Ties, UnknownCursor};
+use crate::stripe::collection::{Collection, Ties, UnknownCursor};
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects;
 use crate::stripe::state::Stripe;
@@ -86,16 +86,17 @@ pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
         };
         let status = world.settings.lost_cursor_status;
         let lost = |cursor| Failure::lost_cursor(status, kind.object(), cursor);
-        let shelf = world.shelf(kind);
+        let collection = world.collection(kind);
         for (param, id) in
             [("starting_after", &cursor.starting_after), ("ending_before", &cursor.ending_before)]
         {
-            if let Some(id) = id.clone().filter(|id| shelf.get(id).is_some_and(|object| !shown(object))) {
+            if let Some(id) = id.clone().filter(|id| collection.get(id).is_some_and(|object| !shown(object)))
+            {
                 return Err(lost(UnknownCursor { param, id }));
             }
         }
         let ties = if world.settings.ties_by_id { Ties::ById } else { Ties::ByAge };
-        let (data, has_more) = shelf.page(&cursor, caller.live(), ties, wanted).map_err(lost)?;
+        let (data, has_more) = collection.page(&cursor, caller.live(), ties, wanted).map_err(lost)?;
         let mut page = objects::list(&format!("/v1{}", kind.path()), data, has_more);
         expand::page(world, caller, kind.object(), &mut page, &asked.all("expand"))?;
         Ok(page)
@@ -182,12 +183,12 @@ fn below(
     path: &str,
     objects: Vec<Value>,
 ) -> Result<Value, Failure> {
-    let mut shelf = Shelf::default();
-    // A shelf shows the newest first, which is turned round here.
-    objects.into_iter().rev().for_each(|object| shelf.add(object, caller.live()));
+    let mut collection = Collection::default();
+    // A collection shows the newest first, which is turned round here.
+    objects.into_iter().rev().for_each(|object| collection.add(object, caller.live()));
     let lost = |cursor| Failure::lost_cursor(world.settings.lost_cursor_status, of, cursor);
     let (data, has_more) =
-        shelf.page(&asked.cursor()?, caller.live(), Ties::ByAge, |_| true).map_err(lost)?;
+        collection.page(&asked.cursor()?, caller.live(), Ties::ByAge, |_| true).map_err(lost)?;
     let mut page = objects::list(path, data, has_more);
     expand::page(world, caller, of, &mut page, &asked.all("expand"))?;
     Ok(page)
@@ -195,15 +196,15 @@ fn below(
 
 /// Only of customers does Stripe still show a stub when they are deleted.
 fn find(kind: Kind, world: &World, caller: &Caller, id: &str) -> Result<Value, Failure> {
-    let shelf = world.shelf(kind);
+    let collection = world.collection(kind);
     let there = |object: &&Value| match kind {
         Kind::Customer => true,
         Kind::Event => is_recent(object, world.now()),
         _ => object["deleted"] != true,
     };
     let (name, param) = (kind.object(), kind.id_param());
-    let object = shelf.get(id).filter(there).ok_or_else(|| Failure::missing(name, param, id))?;
-    if shelf.is_live(id) != caller.live() {
+    let object = collection.get(id).filter(there).ok_or_else(|| Failure::missing(name, param, id))?;
+    if collection.is_live(id) != caller.live() {
         return Err(Failure::other_mode(name, param, id, caller.live()));
     }
     Ok(object.clone())

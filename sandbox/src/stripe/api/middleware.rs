@@ -38,7 +38,7 @@ pub(crate) async fn authorize(
     }
 }
 
-/// A request id on whatever is answered, ordered faults included.
+/// A request id on whatever is answered, injected faults included.
 pub(crate) async fn stamp(mut call: Call, next: Next) -> Response {
     let id = objects::fresh_id("req");
     let version = call.headers().get("stripe-version").cloned();

@@ -1,4 +1,4 @@
-//! Control of what is for sale, as Rust methods. In: wishes. Out: ids.
+//! Control of what is for sale, as Rust methods. In: parameters. Out: ids.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -12,8 +12,8 @@ impl Control {
     }
 
     /// A product from `{id?, name, metadata?, livemode?}`.
-    pub async fn create_product_with(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/products", &wish).await
+    pub async fn create_product_with(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/products", &params).await
     }
 
     /// Overwrites top-level fields, `active: false` to archive; causes `product.updated`.
@@ -37,8 +37,8 @@ impl Control {
     }
 
     /// A price from `{id?, product, unit_amount, currency?, type?, interval?, interval_count?}`.
-    pub async fn create_price_with(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/prices", &wish).await
+    pub async fn create_price_with(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/prices", &params).await
     }
 
     /// Overwrites top-level fields, also inside subscriptions; causes `price.updated`.
@@ -57,8 +57,8 @@ impl Control {
     }
 
     /// A payment link from `{price or prices, redirect_url?, metadata?, active?}`; causes `payment_link.created`.
-    pub async fn create_payment_link(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/payment_links", &wish).await
+    pub async fn create_payment_link(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/payment_links", &params).await
     }
 
     /// Overwrites top-level fields, or `redirect_url`; causes `payment_link.updated`.

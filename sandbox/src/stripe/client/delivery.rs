@@ -1,4 +1,4 @@
-//! Control of webhooks, as Rust methods. In: endpoints and orders. Out: what receivers said.
+//! Control of webhooks, as Rust methods. In: endpoints and delivery requests. Out: what receivers said.
 
 use anyhow::Context;
 use reqwest::Method;
@@ -57,8 +57,8 @@ impl Control {
 
     /// Another endpoint: `{url, secret?, enabled_events?, api_version?, livemode?, event_payload?}`. Answers its id and its
     /// secret. With `event_payload: "thin"` it is told thin events, and its `enabled_events` begin with `v1.`.
-    pub async fn create_webhook_endpoint(&self, wish: Value) -> anyhow::Result<(String, String)> {
-        let created: Value = self.post("/webhook_endpoints", &wish).await?;
+    pub async fn create_webhook_endpoint(&self, params: Value) -> anyhow::Result<(String, String)> {
+        let created: Value = self.post("/webhook_endpoints", &params).await?;
         let text = |key: &str| created[key].as_str().map(ToOwned::to_owned).context("an incomplete answer");
         Ok((text("id")?, text("secret")?))
     }
@@ -74,8 +74,8 @@ impl Control {
     }
 
     /// A new secret, `{secret?, keep_old?}`; the first endpoint is `we_main`.
-    pub async fn roll_secret(&self, id: &str, wish: Value) -> anyhow::Result<String> {
-        let rolled: Value = self.post(&format!("/webhook_endpoints/{id}/roll"), &wish).await?;
+    pub async fn roll_secret(&self, id: &str, params: Value) -> anyhow::Result<String> {
+        let rolled: Value = self.post(&format!("/webhook_endpoints/{id}/roll"), &params).await?;
         Ok(rolled["secret"].as_str().context("an answer without secret")?.to_owned())
     }
 

@@ -35,8 +35,8 @@ impl Control {
     }
 
     /// A customer from `{id?, email?, name?, customer_account?, metadata?, livemode?}`.
-    pub async fn create_customer_with(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/customers", &wish).await
+    pub async fn create_customer_with(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/customers", &params).await
     }
 
     /// A customer of live mode, whom only live keys see.
@@ -60,8 +60,8 @@ impl Control {
     }
 
     /// A subscription from `{customer, prices, trial_offers?, status?, metadata?, items_empty?, billing_mode?}`.
-    pub async fn subscribe_with(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/subscriptions", &wish).await
+    pub async fn subscribe_with(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/subscriptions", &params).await
     }
 
     /// Overwrites top-level fields; `prices`, `current_period_end` and `silent` are special.
@@ -100,8 +100,8 @@ impl Control {
     }
 
     /// Moves the clock: `{now?, advance_seconds?, stopped?}`. Trials and periods that end on the way do.
-    pub async fn move_clock(&self, wish: Value) -> anyhow::Result<()> {
-        self.0.tell(Method::POST, "/clock", &wish).await
+    pub async fn move_clock(&self, params: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::POST, "/clock", &params).await
     }
 
     /// All of the owner's settings, unsaid ones to their default: `{api_version?, dunning?, pause_on_failure?,
@@ -113,8 +113,8 @@ impl Control {
 
     /// A key: `{prefix, permissions?}`.
     pub async fn create_key(&self, prefix: &str, permissions: Option<Value>) -> anyhow::Result<String> {
-        let wish = json!({ "prefix": prefix, "permissions": permissions });
-        let created: Value = self.post("/keys", &wish).await?;
+        let params = json!({ "prefix": prefix, "permissions": permissions });
+        let created: Value = self.post("/keys", &params).await?;
         Ok(created["key"].as_str().context("an answer without key")?.to_owned())
     }
 

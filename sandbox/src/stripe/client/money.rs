@@ -1,4 +1,4 @@
-//! Control of purchases and payments, as Rust methods. In: wishes. Out: ids, and what a purchase led to.
+//! Control of purchases and payments, as Rust methods. In: parameters. Out: ids, and what a purchase led to.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -7,8 +7,8 @@ use super::Control;
 
 impl Control {
     /// An open session from `{payment_link | prices | mode: "setup", customer?, client_reference_id?, …}`.
-    pub async fn open_session(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/checkout/sessions", &wish).await
+    pub async fn open_session(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/checkout/sessions", &params).await
     }
 
     /// The buyer pays: `{email?, name?, payment?}`. Answers `{id, customer, subscription, invoice,
@@ -48,8 +48,8 @@ impl Control {
     }
 
     /// A refund from `{charge | payment_intent, amount?, reason?, status?}`.
-    pub async fn refund(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/refunds", &wish).await
+    pub async fn refund(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/refunds", &params).await
     }
 
     /// The refund bounces; the charge stands again.
@@ -58,8 +58,8 @@ impl Control {
     }
 
     /// A dispute from `{charge | payment_intent, amount?, reason?, inquiry?}`.
-    pub async fn dispute(&self, wish: Value) -> anyhow::Result<String> {
-        self.create("/disputes", &wish).await
+    pub async fn dispute(&self, params: Value) -> anyhow::Result<String> {
+        self.create("/disputes", &params).await
     }
 
     /// Moves an open dispute on: `under_review`, `warning_under_review`, `needs_response` (of an inquiry),

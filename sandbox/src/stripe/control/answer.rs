@@ -1,4 +1,4 @@
-//! What every order of a test gets and gives back.
+//! What every control call of a test gets and gives back.
 
 use std::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! Control of what is for sale. In: wishes about products, prices and payment links. Out: their ids.
+//! Control of what is for sale. In: parameters of products, prices and payment links. Out: their ids.
 
 use std::sync::Arc;
 
@@ -14,7 +14,7 @@ use crate::stripe::world::catalogue::{NewFeature, NewLink, NewPrice, NewProduct}
 use crate::stripe::world::trial_offers::NewTrialOffer;
 
 pub(super) fn routes() -> Router<Arc<Stripe>> {
-    let update = |kind| patch(move |stripe, id, wish| change(kind, stripe, id, wish));
+    let update = |kind| patch(move |stripe, id, params| change(kind, stripe, id, params));
     let delete = |kind| move |stripe, id| delete(kind, stripe, id);
     Router::new()
         .route("/products", post(create_product))
@@ -27,33 +27,33 @@ pub(super) fn routes() -> Router<Arc<Stripe>> {
         .route("/payment_links/{id}", update(Kind::PaymentLink))
 }
 
-async fn create_product(State(stripe): Shared, Json(wish): Json<NewProduct>) -> Json<Value> {
-    created(stripe.with(|world| world.create_product(&wish)))
+async fn create_product(State(stripe): Shared, Json(params): Json<NewProduct>) -> Json<Value> {
+    created(stripe.with(|world| world.create_product(&params)))
 }
 
 async fn add_feature(State(stripe): Shared, Path(id): Path<String>, Json(new): Json<NewFeature>) -> Answer {
     stripe.with(|world| world.add_feature(&id, &new)).map(created)
 }
 
-async fn create_price(State(stripe): Shared, Json(wish): Json<NewPrice>) -> Answer {
-    stripe.with(|world| world.create_price(&wish)).map(created)
+async fn create_price(State(stripe): Shared, Json(params): Json<NewPrice>) -> Answer {
+    stripe.with(|world| world.create_price(&params)).map(created)
 }
 
 async fn create_trial_offer(State(stripe): Shared, Json(new): Json<NewTrialOffer>) -> Answer {
     stripe.with(|world| world.create_trial_offer(&new)).map(created)
 }
 
-async fn create_link(State(stripe): Shared, Json(wish): Json<NewLink>) -> Answer {
-    stripe.with(|world| world.create_link(&wish)).map(created)
+async fn create_link(State(stripe): Shared, Json(params): Json<NewLink>) -> Answer {
+    stripe.with(|world| world.create_link(&params)).map(created)
 }
 
 async fn change(
     kind: Kind,
     State(stripe): Shared,
     Path(id): Path<String>,
-    Json(wish): Json<Value>,
+    Json(params): Json<Value>,
 ) -> Answer {
-    stripe.with(|world| world.change_catalogue(kind, &id, wish))?;
+    stripe.with(|world| world.change_catalogue(kind, &id, params))?;
     Ok(created(id))
 }
 

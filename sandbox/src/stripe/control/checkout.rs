@@ -20,12 +20,12 @@ pub(super) fn routes() -> Router<Arc<Stripe>> {
         .route("/payment_links/{id}/buy", post(buy))
 }
 
-async fn open(State(stripe): Shared, Json(wish): Json<NewSession>) -> Answer {
-    stripe.with(|world| world.open_session(&wish)).map(created)
+async fn open(State(stripe): Shared, Json(params): Json<NewSession>) -> Answer {
+    stripe.with(|world| world.open_session(&params)).map(created)
 }
 
-async fn complete(State(stripe): Shared, Path(id): Path<String>, Json(wish): Json<Purchase>) -> Answer {
-    stripe.with(|world| world.complete_session(&id, &wish)).map(Json)
+async fn complete(State(stripe): Shared, Path(id): Path<String>, Json(params): Json<Purchase>) -> Answer {
+    stripe.with(|world| world.complete_session(&id, &params)).map(Json)
 }
 
 async fn expire(State(stripe): Shared, Path(id): Path<String>) -> Answer {
@@ -57,10 +57,10 @@ struct Visit {
 }
 
 async fn buy(State(stripe): Shared, Path(id): Path<String>, Json(visit): Json<Visit>) -> Answer {
-    let mut wish = visit.session;
-    wish.payment_link = Some(id);
+    let mut params = visit.session;
+    params.payment_link = Some(id);
     let outcome = stripe.with(|world| {
-        let session = world.open_session(&wish)?;
+        let session = world.open_session(&params)?;
         world.complete_session(&session, &visit.purchase)
     });
     outcome.map(Json)

@@ -40,13 +40,13 @@ struct NewWebhook {
     secret: String,
 }
 
-async fn set_webhook(State(stripe): Shared, Json(wish): Json<NewWebhook>) -> Json<Value> {
-    stripe.with(|world| world.set_main_endpoint(wish.url, wish.secret));
+async fn set_webhook(State(stripe): Shared, Json(params): Json<NewWebhook>) -> Json<Value> {
+    stripe.with(|world| world.set_main_endpoint(params.url, params.secret));
     Json(json!({}))
 }
 
-async fn create_endpoint(State(stripe): Shared, Json(wish): Json<NewEndpoint>) -> Answer {
-    let (id, secret) = stripe.with(|world| world.create_endpoint(wish))?;
+async fn create_endpoint(State(stripe): Shared, Json(params): Json<NewEndpoint>) -> Answer {
+    let (id, secret) = stripe.with(|world| world.create_endpoint(params))?;
     Ok(Json(json!({ "id": id, "secret": secret })))
 }
 
@@ -64,8 +64,8 @@ async fn delete_endpoint(State(stripe): Shared, Path(id): Path<String>) -> Answe
     Ok(created(id))
 }
 
-async fn roll(State(stripe): Shared, Path(id): Path<String>, Json(wish): Json<Roll>) -> Answer {
-    let secret = stripe.with(|world| world.roll_secret(&id, wish))?;
+async fn roll(State(stripe): Shared, Path(id): Path<String>, Json(params): Json<Roll>) -> Answer {
+    let secret = stripe.with(|world| world.roll_secret(&id, params))?;
     Ok(Json(json!({ "id": id, "secret": secret })))
 }
 
@@ -79,13 +79,13 @@ struct NewMode {
     mode: Mode,
 }
 
-async fn set_mode(State(stripe): Shared, Json(wish): Json<NewMode>) -> Json<Value> {
-    stripe.with(|world| world.mode = wish.mode);
+async fn set_mode(State(stripe): Shared, Json(params): Json<NewMode>) -> Json<Value> {
+    stripe.with(|world| world.mode = params.mode);
     Json(json!({}))
 }
 
 async fn events(State(stripe): Shared) -> Json<Vec<Value>> {
-    Json(stripe.with(|world| world.shelf(Kind::Event).oldest_first().cloned().collect()))
+    Json(stripe.with(|world| world.collection(Kind::Event).oldest_first().cloned().collect()))
 }
 
 async fn deliveries(State(stripe): Shared) -> Json<Vec<Attempt>> {
@@ -93,29 +93,29 @@ async fn deliveries(State(stripe): Shared) -> Json<Vec<Attempt>> {
 }
 
 /// An event, as one endpoint is to get it.
-struct Parcel {
+struct PendingDelivery {
     event: Value,
     endpoint: Endpoint,
     body: Vec<u8>,
 }
 
-impl Parcel {
+impl PendingDelivery {
     async fn send(&self, stripe: &Arc<Stripe>) -> Delivery {
         stripe.deliver(&self.endpoint, &self.event, self.body.clone()).await
     }
 }
 
-/// One parcel per endpoint that wants the event; the id of a thin twin means only those that are told of that.
-fn parcels(world: &World, id: &str) -> Result<Vec<Parcel>, Refusal> {
+/// One delivery per endpoint that wants the event; the id of a thin twin means only those that are told of that.
+fn pending_deliveries(world: &World, id: &str) -> Result<Vec<PendingDelivery>, Refusal> {
     let event = world.event(id).ok_or_else(|| Refusal::missing(format!("event: {id}")))?;
     let twin = id_of(event) != id;
     let pack = |endpoint: Endpoint| {
         let body = world.body_for(&endpoint, event);
-        Parcel { event: event.clone(), endpoint, body }
+        PendingDelivery { event: event.clone(), endpoint, body }
     };
     let told = world.audience(event).into_iter().filter(|endpoint| !twin || endpoint.id_of(event) == id);
-    let parcels: Vec<Parcel> = told.map(pack).collect();
-    if parcels.is_empty() { Err(no_endpoint()) } else { Ok(parcels) }
+    let pending_deliveries: Vec<PendingDelivery> = told.map(pack).collect();
+    if pending_deliveries.is_empty() { Err(no_endpoint()) } else { Ok(pending_deliveries) }
 }
 
 #[derive(Deserialize)]
@@ -133,20 +133,20 @@ async fn release(
     let events = stripe.with(|world| {
         let order = if order.is_empty() { world.held.clone() } else { order };
         world.held.retain(|held| !order.contains(held));
-        order.iter().map(|id| parcels(world, id)).collect::<Result<Vec<_>, _>>()
+        order.iter().map(|id| pending_deliveries(world, id)).collect::<Result<Vec<_>, _>>()
     })?;
     let mut released = Vec::new();
-    for parcels in events {
+    for pending_deliveries in events {
         let mut outcomes = Vec::new();
-        for parcel in &parcels {
-            let delivery = parcel.send(&stripe).await;
+        for pending in &pending_deliveries {
+            let delivery = pending.send(&stripe).await;
             if !accepted(&delivery) {
-                stripe.spawn_delivery(parcel.event.clone(), parcel.endpoint.id.clone(), 1);
+                stripe.spawn_delivery(pending.event.clone(), pending.endpoint.id.clone(), 1);
             }
             outcomes.push(delivery);
         }
         let telling = outcomes.iter().find(|delivery| !accepted(delivery)).or(outcomes.first());
-        let event = parcels.first().map(|parcel| id_of(&parcel.event)).unwrap_or_default();
+        let event = pending_deliveries.first().map(|pending| id_of(&pending.event)).unwrap_or_default();
         let status = telling.map(|delivery| delivery.status).filter(|status| *status != 0);
         released.push(Released { event, status });
     }
@@ -163,11 +163,13 @@ struct Copies {
 async fn deliver(
     State(stripe): Shared,
     Path(id): Path<String>,
-    Json(wish): Json<Copies>,
+    Json(params): Json<Copies>,
 ) -> Result<Json<Vec<Delivery>>, Refusal> {
-    let parcels = stripe.with(|world| parcels(world, &id))?;
-    let copies = (0..wish.copies.unwrap_or(1)).flat_map(|_| &parcels).map(|parcel| parcel.send(&stripe));
-    if wish.parallel {
+    let pending_deliveries = stripe.with(|world| pending_deliveries(world, &id))?;
+    let copies = (0..params.copies.unwrap_or(1))
+        .flat_map(|_| &pending_deliveries)
+        .map(|pending| pending.send(&stripe));
+    if params.parallel {
         return Ok(Json(futures::future::join_all(copies).await));
     }
     let mut one_by_one = Vec::new();

@@ -42,8 +42,8 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .merge(delivery::routes())
 }
 
-async fn create_customer(State(stripe): Shared, Json(wish): Json<NewCustomer>) -> Json<Value> {
-    created(stripe.with(|world| world.create_customer(&wish)))
+async fn create_customer(State(stripe): Shared, Json(params): Json<NewCustomer>) -> Json<Value> {
+    created(stripe.with(|world| world.create_customer(&params)))
 }
 
 async fn update_customer(State(stripe): Shared, Path(id): Path<String>, Json(change): Json<Value>) -> Answer {
@@ -56,8 +56,8 @@ async fn delete_customer(State(stripe): Shared, Path(id): Path<String>) -> Answe
     Ok(created(id))
 }
 
-async fn subscribe(State(stripe): Shared, Json(wish): Json<NewSubscription>) -> Answer {
-    stripe.with(|world| world.subscribe(&wish)).map(created)
+async fn subscribe(State(stripe): Shared, Json(params): Json<NewSubscription>) -> Answer {
+    stripe.with(|world| world.subscribe(&params)).map(created)
 }
 
 async fn set_subscription(
@@ -96,8 +96,8 @@ async fn resume(State(stripe): Shared, Path(id): Path<String>, Json(order): Json
     Ok(created(id))
 }
 
-async fn create_key(State(stripe): Shared, Json(wish): Json<NewKey>) -> Answer {
-    let key = stripe.with(|world| world.create_key(wish))?;
+async fn create_key(State(stripe): Shared, Json(params): Json<NewKey>) -> Answer {
+    let key = stripe.with(|world| world.create_key(params))?;
     Ok(Json(json!({ "key": key })))
 }
 
@@ -116,8 +116,8 @@ async fn clock(State(stripe): Shared) -> Json<Value> {
     Json(json!({ "now": stripe.with(|world| world.now()) }))
 }
 
-async fn move_clock(State(stripe): Shared, Json(wish): Json<Move>) -> Answer {
-    let now = stripe.with(|world| world.move_clock(&wish))?;
+async fn move_clock(State(stripe): Shared, Json(params): Json<Move>) -> Answer {
+    let now = stripe.with(|world| world.move_clock(&params))?;
     Ok(Json(json!({ "now": now })))
 }
 

@@ -30,8 +30,8 @@ struct NewPayer {
     payer: Payer,
 }
 
-async fn set_payer(State(stripe): Shared, Path(id): Path<String>, Json(wish): Json<NewPayer>) -> Answer {
-    stripe.with(|world| world.set_payer(&id, wish.payer))?;
+async fn set_payer(State(stripe): Shared, Path(id): Path<String>, Json(params): Json<NewPayer>) -> Answer {
+    stripe.with(|world| world.set_payer(&id, params.payer))?;
     Ok(created(id))
 }
 
@@ -44,8 +44,8 @@ async fn step_invoice(State(stripe): Shared, Path((id, step)): Path<(String, Inv
     Ok(created(id))
 }
 
-async fn refund(State(stripe): Shared, Json(wish): Json<NewRefund>) -> Answer {
-    stripe.with(|world| world.refund(&wish)).map(created)
+async fn refund(State(stripe): Shared, Json(params): Json<NewRefund>) -> Answer {
+    stripe.with(|world| world.refund(&params)).map(created)
 }
 
 async fn fail_refund(State(stripe): Shared, Path(id): Path<String>) -> Answer {
@@ -53,8 +53,8 @@ async fn fail_refund(State(stripe): Shared, Path(id): Path<String>) -> Answer {
     Ok(created(id))
 }
 
-async fn dispute(State(stripe): Shared, Json(wish): Json<NewDispute>) -> Answer {
-    stripe.with(|world| world.dispute(&wish)).map(created)
+async fn dispute(State(stripe): Shared, Json(params): Json<NewDispute>) -> Answer {
+    stripe.with(|world| world.dispute(&params)).map(created)
 }
 
 #[derive(Deserialize)]
@@ -76,7 +76,7 @@ struct Closed {
     status: Verdict,
 }
 
-async fn close_dispute(State(stripe): Shared, Path(id): Path<String>, Json(wish): Json<Closed>) -> Answer {
-    stripe.with(|world| world.close_dispute(&id, wish.status))?;
+async fn close_dispute(State(stripe): Shared, Path(id): Path<String>, Json(params): Json<Closed>) -> Answer {
+    stripe.with(|world| world.close_dispute(&id, params.status))?;
     Ok(created(id))
 }

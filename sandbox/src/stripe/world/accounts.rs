@@ -43,6 +43,6 @@ fn name(world: &World, fields: &mut Map<String, Value>) {
 /// The account of a customer, given as an id or expanded.
 fn of(world: &World, customer: &Value) -> Value {
     let id = customer.as_str().or(customer["id"].as_str());
-    let customer = id.and_then(|id| world.shelf(Kind::Customer).get(id));
+    let customer = id.and_then(|id| world.collection(Kind::Customer).get(id));
     customer.map_or(Value::Null, |customer| customer["customer_account"].clone())
 }

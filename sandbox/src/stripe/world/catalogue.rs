@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 
 use super::state::{Change, World, chosen, id_of};
 use crate::refusal::Refusal;
-use crate::stripe::collection::Shelf;
+use crate::stripe::collection::Collection;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::catalogue as objects;
 
@@ -83,10 +83,10 @@ fn one() -> i64 {
 }
 
 impl World {
-    pub(crate) fn create_product(&mut self, wish: &NewProduct) -> String {
-        let mut product = objects::product(self.birth(wish.livemode), &wish.name, &wish.metadata);
-        chosen(&mut product, wish.id.as_deref());
-        self.add(Kind::Product, &product, wish.livemode, "product.created")
+    pub(crate) fn create_product(&mut self, params: &NewProduct) -> String {
+        let mut product = objects::product(self.birth(params.livemode), &params.name, &params.metadata);
+        chosen(&mut product, params.id.as_deref());
+        self.add(Kind::Product, &product, params.livemode, "product.created")
     }
 
     /// Hangs a feature on a product; Stripe has no event for it.
@@ -99,41 +99,42 @@ impl World {
         Ok(id)
     }
 
-    pub(crate) fn create_price(&mut self, wish: &NewPrice) -> Result<String, Refusal> {
-        let live = self.live(Kind::Product, &wish.product)?;
-        if !matches!(wish.interval.as_str(), "day" | "week" | "month" | "year") || wish.interval_count < 1 {
+    pub(crate) fn create_price(&mut self, params: &NewPrice) -> Result<String, Refusal> {
+        let live = self.live(Kind::Product, &params.product)?;
+        if !matches!(params.interval.as_str(), "day" | "week" | "month" | "year") || params.interval_count < 1
+        {
             return Err(Refusal::malformed("interval: day, week, month or year; interval_count: 1 or more"));
         }
-        let rhythm = match wish.r#type {
-            Payment::Recurring => Some((wish.interval.as_str(), wish.interval_count)),
+        let rhythm = match params.r#type {
+            Payment::Recurring => Some((params.interval.as_str(), params.interval_count)),
             Payment::OneTime => None,
         };
         let mut price =
-            objects::price(self.birth(live), &wish.product, &wish.currency, wish.unit_amount, rhythm);
-        chosen(&mut price, wish.id.as_deref());
+            objects::price(self.birth(live), &params.product, &params.currency, params.unit_amount, rhythm);
+        chosen(&mut price, params.id.as_deref());
         Ok(self.add(Kind::Price, &price, live, "price.created"))
     }
 
     /// A payment link and its lines.
-    pub(crate) fn create_link(&mut self, wish: &NewLink) -> Result<String, Refusal> {
-        let prices: Vec<String> = wish.price.iter().chain(&wish.prices).cloned().collect();
+    pub(crate) fn create_link(&mut self, params: &NewLink) -> Result<String, Refusal> {
+        let prices: Vec<String> = params.price.iter().chain(&params.prices).cloned().collect();
         let first = prices.first().ok_or_else(|| Refusal::malformed("a payment link sells a price"))?;
         let live = self.live(Kind::Price, first)?;
         let prices = self.priced(&prices)?;
         let recurring = prices.iter().any(|price| price["type"] == "recurring");
-        let redirect = wish.redirect_url.as_deref();
+        let redirect = params.redirect_url.as_deref();
         let mut link = objects::payment_link(
             self.birth(live),
             &prices[0]["currency"],
             redirect,
             recurring,
-            &wish.metadata,
+            &params.metadata,
         );
-        link["active"] = wish.active.unwrap_or(true).into();
-        if let Some(days) = wish.trial_period_days {
+        link["active"] = params.active.unwrap_or(true).into();
+        if let Some(days) = params.trial_period_days {
             link["subscription_data"]["trial_period_days"] = days.into();
         }
-        if let Some(creation) = &wish.customer_creation {
+        if let Some(creation) = &params.customer_creation {
             link["customer_creation"] = creation.as_str().into();
         }
         self.lines.insert(id_of(&link), self.lines_for(&prices));
@@ -173,7 +174,8 @@ impl World {
 
     /// Prices are embedded in subscriptions and lines, where readers see them as they are now.
     fn reprice(&mut self, price: &Value) {
-        let subscriptions = self.shelves.get_mut(&Kind::Subscription).into_iter().flat_map(Shelf::all_mut);
+        let subscriptions =
+            self.collections.get_mut(&Kind::Subscription).into_iter().flat_map(Collection::all_mut);
         let items = subscriptions
             .filter_map(|subscription| subscription["items"]["data"].as_array_mut())
             .chain(self.lines.values_mut())
@@ -193,7 +195,7 @@ impl World {
     }
 
     fn product_name(&self, price: &Value) -> &Value {
-        let product = price["product"].as_str().and_then(|id| self.shelf(Kind::Product).get(id));
+        let product = price["product"].as_str().and_then(|id| self.collection(Kind::Product).get(id));
         product.map_or(&Value::Null, |product| &product["name"])
     }
 

@@ -44,55 +44,55 @@ pub(crate) struct Purchase {
 const LONGEST_REFERENCE: usize = 200;
 
 impl World {
-    pub(crate) fn open_session(&mut self, wish: &NewSession) -> Result<String, Refusal> {
+    pub(crate) fn open_session(&mut self, params: &NewSession) -> Result<String, Refusal> {
         let link =
-            wish.payment_link.as_ref().map(|id| self.find(Kind::PaymentLink, id).cloned()).transpose()?;
+            params.payment_link.as_ref().map(|id| self.find(Kind::PaymentLink, id).cloned()).transpose()?;
         if link.as_ref().is_some_and(|link| link["active"] != true) {
             return Err(Refusal::conflict("this payment link is not active"));
         }
         let link = link.unwrap_or_default();
-        let lines = match &wish.payment_link {
+        let lines = match &params.payment_link {
             Some(link) => self.lines.get(link).cloned().unwrap_or_default(),
-            None => self.lines_for(&self.priced(&wish.prices)?),
+            None => self.lines_for(&self.priced(&params.prices)?),
         };
-        let live = match (&wish.payment_link, wish.prices.first()) {
+        let live = match (&params.payment_link, params.prices.first()) {
             (Some(link), _) => self.live(Kind::PaymentLink, link)?,
             (None, Some(price)) => self.live(Kind::Price, price)?,
-            (None, None) => wish.livemode,
+            (None, None) => params.livemode,
         };
         let recurring = lines.iter().any(|line| line["price"]["type"] == "recurring");
-        let mode = match wish.mode.as_deref() {
+        let mode = match params.mode.as_deref() {
             Some("setup") => "setup",
             _ if lines.is_empty() => return Err(Refusal::malformed("what is sold: payment_link or prices?")),
             _ if recurring => "subscription",
             _ => "payment",
         };
-        if let Some(customer) = &wish.customer {
+        if let Some(customer) = &params.customer {
             self.live(Kind::Customer, customer)?;
         }
-        let creation = wish.customer_creation.as_deref().or(link["customer_creation"].as_str());
-        let reference = wish.client_reference_id.as_deref();
+        let creation = params.customer_creation.as_deref().or(link["customer_creation"].as_str());
+        let reference = params.client_reference_id.as_deref();
         let reference = reference.filter(|text| link.is_null() || is_reference(text));
         let redirect = &link["after_completion"]["redirect"]["url"];
         let terms = Terms {
             mode,
             lines: &lines,
             link: &link["id"],
-            customer: &json!(wish.customer),
+            customer: &json!(params.customer),
             customer_creation: if recurring { "always" } else { creation.unwrap_or("if_required") },
             reference: &json!(reference),
-            metadata: if wish.metadata.is_empty() {
-                link["metadata"].as_object().unwrap_or(&wish.metadata)
+            metadata: if params.metadata.is_empty() {
+                link["metadata"].as_object().unwrap_or(&params.metadata)
             } else {
-                &wish.metadata
+                &params.metadata
             },
-            success_url: &wish.success_url.as_ref().map_or_else(|| redirect.clone(), |url| json!(url)),
+            success_url: &params.success_url.as_ref().map_or_else(|| redirect.clone(), |url| json!(url)),
         };
         let session = objects::session(self.birth(live), &terms);
         let id = id_of(&session);
         self.lines.insert(id.clone(), lines);
         // Stripe has no event for a session that is merely open.
-        self.shelf_mut(Kind::CheckoutSession).add(session, live);
+        self.collection_mut(Kind::CheckoutSession).add(session, live);
         Ok(id)
     }
 
@@ -164,7 +164,7 @@ impl World {
         let sold = self.lines.get(&id_of(session)).cloned().unwrap_or_default();
         let recurring = sold.iter().map(|line| &line["price"]).filter(|price| price["type"] == "recurring");
         let prices: Vec<Value> = recurring.cloned().collect();
-        let link = session["payment_link"].as_str().and_then(|id| self.shelf(Kind::PaymentLink).get(id));
+        let link = session["payment_link"].as_str().and_then(|id| self.collection(Kind::PaymentLink).get(id));
         let trial = link.and_then(|link| link["subscription_data"]["trial_period_days"].as_i64());
         let customer = session["customer"].as_str().unwrap_or_default().to_owned();
         // A new card: what an old one did no longer matters.

@@ -24,12 +24,12 @@ pub(crate) struct NewCustomer {
 }
 
 impl World {
-    pub(crate) fn create_customer(&mut self, wish: &NewCustomer) -> String {
-        let birth = self.birth(wish.livemode);
+    pub(crate) fn create_customer(&mut self, params: &NewCustomer) -> String {
+        let birth = self.birth(params.livemode);
         let mut customer =
-            objects::customer(birth, wish.email.as_deref(), wish.name.as_deref(), &wish.metadata);
-        chosen(&mut customer, wish.id.as_deref());
-        customer["customer_account"] = json!(wish.customer_account);
+            objects::customer(birth, params.email.as_deref(), params.name.as_deref(), &params.metadata);
+        chosen(&mut customer, params.id.as_deref());
+        customer["customer_account"] = json!(params.customer_account);
         self.add(Kind::Customer, &customer, birth.live, "customer.created")
     }
 
@@ -44,7 +44,7 @@ impl World {
         let live = self.live(Kind::Customer, id)?;
         let running = |sub: &&Value| sub["customer"] == id && sub["status"] != "canceled";
         let ending: Vec<String> =
-            self.shelf(Kind::Subscription).oldest_first().filter(running).map(id_of).collect();
+            self.collection(Kind::Subscription).oldest_first().filter(running).map(id_of).collect();
         for subscription in ending {
             self.set_subscription(&subscription, json!({ "status": "canceled" }))?;
         }

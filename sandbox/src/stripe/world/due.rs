@@ -53,10 +53,10 @@ impl World {
     }
 
     /// Moves the clock and lets happen, one after the other, what falls due on the way. Going back undoes nothing.
-    pub(crate) fn move_clock(&mut self, wish: &Move) -> Result<i64, Refusal> {
+    pub(crate) fn move_clock(&mut self, params: &Move) -> Result<i64, Refusal> {
         let was_stopped = self.clock.stopped_at.is_some();
         let mut at = self.now();
-        let target = wish.now.unwrap_or(at) + wish.advance_seconds.unwrap_or_default();
+        let target = params.now.unwrap_or(at) + params.advance_seconds.unwrap_or_default();
         while let Some((next, due)) = self.next_due(at, target) {
             self.clock.stopped_at = Some(next);
             for (due, id) in due {
@@ -64,7 +64,7 @@ impl World {
             }
             at = next;
         }
-        let stopped = wish.stopped.unwrap_or(was_stopped);
+        let stopped = params.stopped.unwrap_or(was_stopped);
         self.clock = Clock { ahead: target - clock::unix(), stopped_at: stopped.then_some(target) };
         Ok(self.now())
     }
@@ -77,7 +77,7 @@ impl World {
                 due.push((at, what, id_of(object)));
             }
         };
-        for sub in self.shelf(Kind::Subscription).oldest_first() {
+        for sub in self.collection(Kind::Subscription).oldest_first() {
             let status = sub["status"].as_str().unwrap_or_default();
             let trial_end = sub["trial_end"].as_i64().filter(|_| status == "trialing");
             note(trial_end.map(|at| at - TRIAL_NOTICE), Due::TrialWillEnd, sub);
@@ -96,13 +96,16 @@ impl World {
             let late = sub["created"].as_i64().filter(|_| status == "incomplete");
             note(late.map(|at| at + FIRST_PAYMENT), Due::FirstPaymentLate, sub);
         }
-        for invoice in self.shelf(Kind::Invoice).oldest_first().filter(|invoice| invoice["status"] == "open")
+        for invoice in
+            self.collection(Kind::Invoice).oldest_first().filter(|invoice| invoice["status"] == "open")
         {
             note(invoice["next_payment_attempt"].as_i64(), Due::PaymentRetried, invoice);
             note(self.resumption_lapses(invoice), Due::ResumptionLapses, invoice);
         }
-        for session in
-            self.shelf(Kind::CheckoutSession).oldest_first().filter(|session| session["status"] == "open")
+        for session in self
+            .collection(Kind::CheckoutSession)
+            .oldest_first()
+            .filter(|session| session["status"] == "open")
         {
             note(session["expires_at"].as_i64(), Due::SessionExpires, session);
         }
@@ -203,7 +206,7 @@ impl World {
             _ => InvoiceStep::Fail,
         };
         self.step_invoice(id, step)?;
-        let Some(invoice) = self.shelf_mut(Kind::Invoice).get_mut(id) else { return Ok(()) };
+        let Some(invoice) = self.collection_mut(Kind::Invoice).get_mut(id) else { return Ok(()) };
         if invoice["status"] == "paid" || invoice["attempt_count"].as_i64() < Some(ATTEMPTS) {
             return Ok(());
         }
@@ -231,7 +234,7 @@ impl World {
 
     /// One `customer.subscription.updated` for all that changed.
     pub(super) fn tell_update(&mut self, before: &Value, after: &Value) {
-        let live = self.shelf(Kind::Subscription).is_live(&id_of(after));
+        let live = self.collection(Kind::Subscription).is_live(&id_of(after));
         let changed =
             before.as_object().into_iter().flatten().filter(|(key, old)| after[key.as_str()] != **old);
         let previous = changed.map(|(key, old)| (key.clone(), old.clone())).collect();

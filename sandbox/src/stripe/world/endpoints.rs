@@ -57,38 +57,38 @@ impl World {
     }
 
     /// Another endpoint; its secret is told only here, as on the real Stripe.
-    pub(crate) fn create_endpoint(&mut self, wish: NewEndpoint) -> Result<(String, String), Refusal> {
-        if let Some(version) = &wish.api_version {
+    pub(crate) fn create_endpoint(&mut self, params: NewEndpoint) -> Result<(String, String), Refusal> {
+        if let Some(version) = &params.api_version {
             versions::known(version).ok_or_else(|| Refusal::malformed("api_version: YYYY-MM-DD[.name]"))?;
         }
-        let birth = self.birth(wish.livemode);
-        let id = match wish.event_payload {
+        let birth = self.birth(params.livemode);
+        let id = match params.event_payload {
             Payload::Snapshot => {
-                let version = wish.api_version.as_deref();
-                let object = objects::webhook_endpoint(birth, &wish.url, &wish.enabled_events, version);
+                let version = params.api_version.as_deref();
+                let object = objects::webhook_endpoint(birth, &params.url, &params.enabled_events, version);
                 let id = id_of(&object);
-                self.shelf_mut(Kind::WebhookEndpoint).add(object, birth.live);
+                self.collection_mut(Kind::WebhookEndpoint).add(object, birth.live);
                 id
             }
             // An event destination of the second API, which the first does not list.
             Payload::Thin => {
                 let is_thin = |kind: &String| kind == "*" || kind.starts_with("v1.");
-                if !wish.enabled_events.iter().all(is_thin) || wish.api_version.is_some() {
+                if !params.enabled_events.iter().all(is_thin) || params.api_version.is_some() {
                     return Err(Refusal::malformed("thin: enabled_events * or v1.…, and no api_version"));
                 }
                 fresh_id(if birth.live { "ed" } else { "ed_test" })
             }
         };
-        let secret = wish.secret.unwrap_or_else(fresh_secret);
+        let secret = params.secret.unwrap_or_else(fresh_secret);
         self.endpoints.push(Endpoint {
             id: id.clone(),
-            url: wish.url,
+            url: params.url,
             secrets: vec![secret.clone()],
-            enabled_events: wish.enabled_events,
-            api_version: wish.api_version,
+            enabled_events: params.enabled_events,
+            api_version: params.api_version,
             live: Some(birth.live),
             enabled: true,
-            payload: wish.event_payload,
+            payload: params.event_payload,
         });
         Ok((id, secret))
     }
@@ -101,7 +101,7 @@ impl World {
         }
         endpoint.enabled = change.enabled.unwrap_or(endpoint.enabled);
         let endpoint = endpoint.clone();
-        if let Some(object) = self.shelf_mut(Kind::WebhookEndpoint).get_mut(id) {
+        if let Some(object) = self.collection_mut(Kind::WebhookEndpoint).get_mut(id) {
             object["url"] = endpoint.url.into();
             object["enabled_events"] = endpoint.enabled_events.into();
             object["status"] = if endpoint.enabled { "enabled" } else { "disabled" }.into();
@@ -145,7 +145,7 @@ impl World {
 
     /// An event by its id or by that of its thin twin.
     pub(crate) fn event(&self, id: &str) -> Option<&Value> {
-        let events = self.shelf(Kind::Event);
+        let events = self.collection(Kind::Event);
         events.get(id).or_else(|| events.oldest_first().find(|event| thin::id(event) == id))
     }
 
@@ -179,7 +179,7 @@ impl World {
     pub(crate) fn delivered(&mut self, event: &str, endpoint: &Endpoint) {
         if endpoint.payload == Payload::Snapshot
             && self.taken.insert((event.to_owned(), endpoint.id.clone()))
-            && let Some(event) = self.shelf_mut(Kind::Event).get_mut(event)
+            && let Some(event) = self.collection_mut(Kind::Event).get_mut(event)
         {
             let pending = event["pending_webhooks"].as_i64().unwrap_or_default();
             event["pending_webhooks"] = (pending - 1).max(0).into();

@@ -44,7 +44,7 @@ impl World {
         let invoice = objects::invoice(self.birth(live), &bill);
         let id = self.add(Kind::Invoice, &invoice, live, "invoice.created");
         self.emit("invoice.finalized", &invoice, live, None);
-        if let Some(subscription) = self.shelf_mut(Kind::Subscription).get_mut(&id_of(&subscription)) {
+        if let Some(subscription) = self.collection_mut(Kind::Subscription).get_mut(&id_of(&subscription)) {
             subscription["latest_invoice"] = invoice["id"].clone();
         }
         let amount = invoice["amount_due"].as_i64().unwrap_or_default();
@@ -60,7 +60,7 @@ impl World {
         };
         let intent = self.collect(live, &debt, payer);
         let payment = objects::invoice_payment(self.birth(live), &invoice, &intent);
-        self.shelf_mut(Kind::InvoicePayment).add(payment, live);
+        self.collection_mut(Kind::InvoicePayment).add(payment, live);
         match payer {
             Payer::Pays => self.paid(&id),
             Payer::Declines | Payer::NoMethod => self.unpaid(&id),
@@ -155,13 +155,13 @@ impl World {
 
     fn intent_of(&self, invoice: &str) -> Option<String> {
         let theirs = |payment: &&Value| payment["invoice"] == invoice;
-        let payment = self.shelf(Kind::InvoicePayment).oldest_first().find(theirs)?;
+        let payment = self.collection(Kind::InvoicePayment).oldest_first().find(theirs)?;
         payment["payment"]["payment_intent"].as_str().map(ToOwned::to_owned)
     }
 
     pub(super) fn paid(&mut self, id: &str) {
-        let (now, live) = (self.now(), self.shelf(Kind::Invoice).is_live(id));
-        let Some(invoice) = self.shelf_mut(Kind::Invoice).get_mut(id) else { return };
+        let (now, live) = (self.now(), self.collection(Kind::Invoice).is_live(id));
+        let Some(invoice) = self.collection_mut(Kind::Invoice).get_mut(id) else { return };
         let due = invoice["amount_due"].clone();
         invoice["amount_paid"] = due.clone();
         invoice["amount_remaining"] = 0.into();
@@ -175,7 +175,7 @@ impl World {
         invoice["status_transitions"]["paid_at"] = now.into();
         let invoice = invoice.clone();
         let theirs = |payment: &&mut Value| payment["invoice"] == id;
-        let payment = self.shelf_mut(Kind::InvoicePayment).all_mut().find(theirs).map(|payment| {
+        let payment = self.collection_mut(Kind::InvoicePayment).all_mut().find(theirs).map(|payment| {
             payment["amount_paid"] = due;
             payment["status"] = "paid".into();
             payment["status_transitions"]["paid_at"] = now.into();
@@ -189,8 +189,8 @@ impl World {
     }
 
     fn unpaid(&mut self, id: &str) {
-        let (now, live) = (self.now(), self.shelf(Kind::Invoice).is_live(id));
-        let Some(invoice) = self.shelf_mut(Kind::Invoice).get_mut(id) else { return };
+        let (now, live) = (self.now(), self.collection(Kind::Invoice).is_live(id));
+        let Some(invoice) = self.collection_mut(Kind::Invoice).get_mut(id) else { return };
         invoice["attempt_count"] = (invoice["attempt_count"].as_i64().unwrap_or_default() + 1).into();
         invoice["attempted"] = true.into();
         invoice["next_payment_attempt"] = (now + RETRY_AFTER).into();

@@ -26,19 +26,19 @@ pub(crate) struct KeyChange {
 }
 
 impl World {
-    pub(crate) fn create_key(&mut self, wish: NewKey) -> Result<String, Refusal> {
-        let prefix = wish.prefix.as_str();
+    pub(crate) fn create_key(&mut self, params: NewKey) -> Result<String, Refusal> {
+        let prefix = params.prefix.as_str();
         if !matches!(prefix, "rk_test" | "rk_live" | "sk_test" | "sk_live") {
             return Err(Refusal::malformed("prefix: rk_test, rk_live, sk_test or sk_live"));
         }
-        if prefix.starts_with("sk") && wish.permissions.is_some() {
+        if prefix.starts_with("sk") && params.permissions.is_some() {
             return Err(Refusal::malformed("a secret key may do everything"));
         }
         let key = Key {
             text: fresh_key(prefix),
             live: prefix.ends_with("live"),
             state: KeyState::Active,
-            allowed: wish.permissions.map(spelt).transpose()?,
+            allowed: params.permissions.map(spelt).transpose()?,
         };
         let text = key.text.clone();
         self.keys.insert(text.clone(), key);
@@ -66,7 +66,7 @@ fn fresh_key(prefix: &str) -> String {
 }
 
 /// Permissions by Stripe's own words. A kind may also be named as in the API's paths: prices need `plan`, refunds `charge`.
-fn spelt(wish: BTreeMap<String, Access>) -> Result<BTreeMap<&'static str, Access>, Refusal> {
+fn spelt(params: BTreeMap<String, Access>) -> Result<BTreeMap<&'static str, Access>, Refusal> {
     let word = |name: &str| {
         let named = |kind: &Kind| kind.permission() == name || kind.path()[1..].replace('/', "_") == name;
         let kind = Kind::ALL.into_iter().find(named).map(Kind::permission);
@@ -77,5 +77,5 @@ fn spelt(wish: BTreeMap<String, Access>) -> Result<BTreeMap<&'static str, Access
             word(&name).ok_or_else(|| Refusal::malformed(format!("no permission is called {name}")))?;
         Ok((word, access))
     };
-    wish.into_iter().map(spell).collect()
+    params.into_iter().map(spell).collect()
 }

@@ -62,7 +62,7 @@ impl World {
         self.put(Kind::Subscription, &billed);
         let invoice = self.bill(id, "subscription_update", false, payer)?;
         // Until the resumption succeeds, the old period is what was paid for.
-        if let Some(subscription) = self.shelf_mut(Kind::Subscription).get_mut(id) {
+        if let Some(subscription) = self.collection_mut(Kind::Subscription).get_mut(id) {
             subscription["items"] = paused["items"].clone();
         }
         self.resumptions.insert(invoice, on);
@@ -92,7 +92,7 @@ impl World {
         };
         self.resumptions.remove(&invoice_id);
         if status == "past_due"
-            && let Some(invoice) = self.shelf_mut(Kind::Invoice).get_mut(&invoice_id)
+            && let Some(invoice) = self.collection_mut(Kind::Invoice).get_mut(&invoice_id)
         {
             invoice["next_payment_attempt"] = Value::Null;
         }

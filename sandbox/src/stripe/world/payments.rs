@@ -31,7 +31,7 @@ impl World {
     /// A card of this customer, as it was typed in just now.
     pub(super) fn add_card(&mut self, live: bool, customer: &Value, email: &Value) -> String {
         let card = objects::payment_method(self.birth(live), customer, email);
-        self.shelf_mut(Kind::PaymentMethod).add(card.clone(), live);
+        self.collection_mut(Kind::PaymentMethod).add(card.clone(), live);
         if !customer.is_null() {
             self.emit("payment_method.attached", &card, live, None);
         }
@@ -61,13 +61,13 @@ impl World {
 
     fn card_of(&mut self, live: bool, debt: &Debt<'_>) -> String {
         let theirs = |card: &&Value| !debt.customer.is_null() && card["customer"] == *debt.customer;
-        let card = self.shelf(Kind::PaymentMethod).oldest_first().rev().find(theirs).map(id_of);
+        let card = self.collection(Kind::PaymentMethod).oldest_first().rev().find(theirs).map(id_of);
         card.unwrap_or_else(|| self.add_card(live, debt.customer, debt.email))
     }
 
     fn step(&mut self, intent: &str, status: &str, event: &str) {
-        let live = self.shelf(Kind::PaymentIntent).is_live(intent);
-        if let Some(object) = self.shelf_mut(Kind::PaymentIntent).get_mut(intent) {
+        let live = self.collection(Kind::PaymentIntent).is_live(intent);
+        if let Some(object) = self.collection_mut(Kind::PaymentIntent).get_mut(intent) {
             object["status"] = status.into();
             let object = object.clone();
             self.emit(event, &object, live, None);
@@ -76,10 +76,10 @@ impl World {
 
     /// The bank's answer: a charge, and where the intent stands now.
     pub(super) fn settle(&mut self, intent: &str, paid: bool) {
-        let live = self.shelf(Kind::PaymentIntent).is_live(intent);
-        let Some(mut object) = self.shelf(Kind::PaymentIntent).get(intent).cloned() else { return };
+        let live = self.collection(Kind::PaymentIntent).is_live(intent);
+        let Some(mut object) = self.collection(Kind::PaymentIntent).get(intent).cloned() else { return };
         let method = object["payment_method"].as_str().unwrap_or_default().to_owned();
-        let card = self.shelf(Kind::PaymentMethod).get(&method);
+        let card = self.collection(Kind::PaymentMethod).get(&method);
         let email = card.map_or(Value::Null, |card| card["billing_details"]["email"].clone());
         let payment = Payment {
             customer: &object["customer"],
@@ -112,7 +112,7 @@ impl World {
 
     /// The charge that an intent led to.
     pub(super) fn charge_of(&self, intent: &str) -> Option<String> {
-        let intent = self.shelf(Kind::PaymentIntent).get(intent)?;
+        let intent = self.collection(Kind::PaymentIntent).get(intent)?;
         intent["latest_charge"].as_str().map(ToOwned::to_owned)
     }
 }

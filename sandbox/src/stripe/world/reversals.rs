@@ -41,7 +41,7 @@ pub(crate) enum Verdict {
     Won,
     /// The cardholder gets it.
     Lost,
-    /// An inquiry that came to nothing.
+    /// An inquiry that was dropped.
     WarningClosed,
     /// Settled before it became a dispute.
     Prevented,
@@ -49,19 +49,19 @@ pub(crate) enum Verdict {
 
 impl World {
     /// Gives money back, all that is left or a part.
-    pub(crate) fn refund(&mut self, wish: &NewRefund) -> Result<String, Refusal> {
-        let id = self.the_charge(wish.charge.as_deref(), wish.payment_intent.as_deref())?;
+    pub(crate) fn refund(&mut self, params: &NewRefund) -> Result<String, Refusal> {
+        let id = self.the_charge(params.charge.as_deref(), params.payment_intent.as_deref())?;
         let live = self.live(Kind::Charge, &id)?;
         let charge = self.find(Kind::Charge, &id)?.clone();
         let number = |field: &str| charge[field].as_i64().unwrap_or_default();
         let left = number("amount_captured") - number("amount_refunded");
-        let amount = wish.amount.unwrap_or(left);
+        let amount = params.amount.unwrap_or(left);
         if amount < 1 || amount > left {
             return Err(Refusal::conflict(format!("of charge {id}, {left} can be refunded, not {amount}")));
         }
-        let status = wish.status.as_deref().unwrap_or("succeeded");
-        let refund = objects::refund(self.birth(live), &charge, amount, &wish.reason, status);
-        self.shelf_mut(Kind::Refund).add(refund.clone(), live);
+        let status = params.status.as_deref().unwrap_or("succeeded");
+        let refund = objects::refund(self.birth(live), &charge, amount, &params.reason, status);
+        self.collection_mut(Kind::Refund).add(refund.clone(), live);
         let (charge, before) = self.refunded(&id, amount);
         self.emit("charge.refunded", &charge, live, Some(before));
         self.emit("refund.created", &refund, live, None);
@@ -89,7 +89,9 @@ impl World {
     }
 
     fn refunded(&mut self, charge: &str, amount: i64) -> (Value, Value) {
-        let Some(charge) = self.shelf_mut(Kind::Charge).get_mut(charge) else { return Default::default() };
+        let Some(charge) = self.collection_mut(Kind::Charge).get_mut(charge) else {
+            return Default::default();
+        };
         let so_far = charge["amount_refunded"].as_i64().unwrap_or_default();
         let full = Value::Bool(json!(so_far + amount) == charge["amount"]);
         let mut before = json!({ "amount_refunded": so_far });
@@ -102,18 +104,18 @@ impl World {
     }
 
     /// A cardholder complains.
-    pub(crate) fn dispute(&mut self, wish: &NewDispute) -> Result<String, Refusal> {
-        let id = self.the_charge(wish.charge.as_deref(), wish.payment_intent.as_deref())?;
+    pub(crate) fn dispute(&mut self, params: &NewDispute) -> Result<String, Refusal> {
+        let id = self.the_charge(params.charge.as_deref(), params.payment_intent.as_deref())?;
         let live = self.live(Kind::Charge, &id)?;
         let charge = self.find(Kind::Charge, &id)?.clone();
-        let amount = wish.amount.or(charge["amount"].as_i64()).unwrap_or_default();
-        let reason = wish.reason.as_deref().unwrap_or("fraudulent");
-        let dispute = objects::dispute(self.birth(live), &charge, amount, reason, wish.inquiry);
-        if let Some(charge) = self.shelf_mut(Kind::Charge).get_mut(&id) {
+        let amount = params.amount.or(charge["amount"].as_i64()).unwrap_or_default();
+        let reason = params.reason.as_deref().unwrap_or("fraudulent");
+        let dispute = objects::dispute(self.birth(live), &charge, amount, reason, params.inquiry);
+        if let Some(charge) = self.collection_mut(Kind::Charge).get_mut(&id) {
             charge["disputed"] = true.into();
         }
         self.add(Kind::Dispute, &dispute, live, "charge.dispute.created");
-        if !wish.inquiry {
+        if !params.inquiry {
             self.emit("charge.dispute.funds_withdrawn", &dispute, live, None);
         }
         Ok(id_of(&dispute))

@@ -11,7 +11,7 @@ use super::key::Key;
 use super::pause::{PauseOnFailure, ResumeOn};
 use super::payer::Payer;
 use crate::refusal::Refusal;
-use crate::stripe::collection::Shelf;
+use crate::stripe::collection::Collection;
 use crate::stripe::kinds::Kind;
 use crate::stripe::objects::billing::BillingMode;
 use crate::stripe::objects::{self, Birth};
@@ -22,7 +22,7 @@ const EVENT_HORIZON: i64 = 30 * 24 * 3600;
 
 /// All objects of one account, in both modes.
 pub(crate) struct World {
-    pub(super) shelves: BTreeMap<Kind, Shelf>,
+    pub(super) collections: BTreeMap<Kind, Collection>,
     /// What payment links and checkouts sell, by their id.
     pub(crate) lines: HashMap<String, Vec<Value>>,
     /// What products entitle to, by their id.
@@ -44,7 +44,7 @@ pub(crate) struct World {
     pub(crate) mode: Mode,
     /// Ids of events waiting for release, oldest first.
     pub(crate) held: Vec<String>,
-    /// Events that arose live and have not been handed to the courier yet.
+    /// Events that arose live and have not been handed to the webhook delivery yet.
     pub(crate) outbox: Vec<Value>,
 }
 
@@ -107,7 +107,7 @@ pub(super) struct Changed {
 impl World {
     pub(crate) fn new(main: Option<Endpoint>) -> Self {
         Self {
-            shelves: Kind::ALL.into_iter().map(|kind| (kind, Shelf::default())).collect(),
+            collections: Kind::ALL.into_iter().map(|kind| (kind, Collection::default())).collect(),
             lines: HashMap::new(),
             features: HashMap::new(),
             payers: HashMap::new(),
@@ -126,12 +126,12 @@ impl World {
         }
     }
 
-    pub(crate) fn shelf(&self, kind: Kind) -> &Shelf {
-        self.shelves.get(&kind).expect("every kind has a shelf from the start")
+    pub(crate) fn collection(&self, kind: Kind) -> &Collection {
+        self.collections.get(&kind).expect("every kind has a collection from the start")
     }
 
-    pub(super) fn shelf_mut(&mut self, kind: Kind) -> &mut Shelf {
-        self.shelves.get_mut(&kind).expect("every kind has a shelf from the start")
+    pub(super) fn collection_mut(&mut self, kind: Kind) -> &mut Collection {
+        self.collections.get_mut(&kind).expect("every kind has a collection from the start")
     }
 
     pub(super) fn birth(&self, live: bool) -> Birth {
@@ -140,26 +140,26 @@ impl World {
 
     /// An object that exists and was not deleted.
     pub(super) fn find(&self, kind: Kind, id: &str) -> Result<&Value, Refusal> {
-        let object = self.shelf(kind).get(id).filter(|object| object["deleted"] != true);
+        let object = self.collection(kind).get(id).filter(|object| object["deleted"] != true);
         object.ok_or_else(|| Refusal::missing(format!("{}: {id}", kind.object())))
     }
 
     /// Whether an existing object is of live mode.
     pub(super) fn live(&self, kind: Kind, id: &str) -> Result<bool, Refusal> {
         self.find(kind, id)?;
-        Ok(self.shelf(kind).is_live(id))
+        Ok(self.collection(kind).is_live(id))
     }
 
     /// Keeps a new object and tells of it.
     pub(super) fn add(&mut self, kind: Kind, object: &Value, live: bool, event: &str) -> String {
-        self.shelf_mut(kind).add(object.clone(), live);
+        self.collection_mut(kind).add(object.clone(), live);
         self.emit(event, object, live, None);
         id_of(object)
     }
 
     /// Replaces an object that exists.
     pub(super) fn put(&mut self, kind: Kind, object: &Value) {
-        if let Some(place) = self.shelf_mut(kind).get_mut(&id_of(object)) {
+        if let Some(place) = self.collection_mut(kind).get_mut(&id_of(object)) {
             place.clone_from(object);
         }
     }
@@ -167,7 +167,7 @@ impl World {
     /// Leaves of an object what Stripe says about deleted ones; answers what it was.
     pub(super) fn bury(&mut self, kind: Kind, id: &str) -> Value {
         let stub = json!({ "id": id, "object": kind.object(), "deleted": true });
-        self.shelf_mut(kind).get_mut(id).map(|place| std::mem::replace(place, stub)).unwrap_or_default()
+        self.collection_mut(kind).get_mut(id).map(|place| std::mem::replace(place, stub)).unwrap_or_default()
     }
 
     /// Overwrites top-level fields, without an event.
@@ -181,11 +181,11 @@ impl World {
         let live = self.live(kind, id)?;
         let missing = || Refusal::missing(format!("{}: {id}", kind.object()));
         let fields = change.as_object().ok_or_else(|| Refusal::malformed("a change must be an object"))?;
-        let object = self.shelf_mut(kind).get_mut(id).ok_or_else(missing)?;
-        if let Some(stranger) = fields.keys().find(|key| object.get(key.as_str()).is_none())
+        let object = self.collection_mut(kind).get_mut(id).ok_or_else(missing)?;
+        if let Some(unknown) = fields.keys().find(|key| object.get(key.as_str()).is_none())
             && allowed == Change::KnownFields
         {
-            return Err(Refusal::malformed(format!("a {} has no field {stranger}", kind.object())));
+            return Err(Refusal::malformed(format!("a {} has no field {unknown}", kind.object())));
         }
         let before = merge(object, fields);
         Ok(Changed { object: object.clone(), before, live })
@@ -211,7 +211,7 @@ impl World {
             Mode::Hold => self.held.push(id_of(&event)),
             Mode::Drop => {}
         }
-        self.shelf_mut(Kind::Event).add(event, live);
+        self.collection_mut(Kind::Event).add(event, live);
     }
 }
 

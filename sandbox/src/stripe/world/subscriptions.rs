@@ -36,27 +36,28 @@ pub(crate) struct NewSubscription {
 
 impl World {
     /// A subscription; one that starts out paid gets its invoice too, and of that only `invoice.paid` is told.
-    pub(crate) fn subscribe(&mut self, wish: &NewSubscription) -> Result<String, Refusal> {
-        let prices = [wish.prices.clone(), self.offered_prices(&wish.trial_offers)?].concat();
-        if prices.is_empty() && !wish.items_empty {
+    pub(crate) fn subscribe(&mut self, params: &NewSubscription) -> Result<String, Refusal> {
+        let prices = [params.prices.clone(), self.offered_prices(&params.trial_offers)?].concat();
+        if prices.is_empty() && !params.items_empty {
             return Err(Refusal::malformed("no prices; say items_empty if that is meant"));
         }
-        let live = self.live(Kind::Customer, &wish.customer)?;
+        let live = self.live(Kind::Customer, &params.customer)?;
         let birth = self.birth(live);
-        let prices = self.priced(if wish.items_empty { &[] } else { &prices })?;
-        let status = wish.status.as_deref().unwrap_or("active");
-        let mut subscription = objects::subscription(birth, &wish.customer, status, &prices, &wish.metadata);
-        let mode = wish.billing_mode.unwrap_or(self.settings.billing_mode);
+        let prices = self.priced(if params.items_empty { &[] } else { &prices })?;
+        let status = params.status.as_deref().unwrap_or("active");
+        let mut subscription =
+            objects::subscription(birth, &params.customer, status, &prices, &params.metadata);
+        let mode = params.billing_mode.unwrap_or(self.settings.billing_mode);
         subscription["billing_mode"] = objects::billing_mode(mode);
-        self.begin_trials(&mut subscription, &wish.trial_offers);
+        self.begin_trials(&mut subscription, &params.trial_offers);
         if status == "trialing" {
-            try_out(&mut subscription, birth.now, wish.trial_period_days.unwrap_or(DEFAULT_TRIAL));
+            try_out(&mut subscription, birth.now, params.trial_period_days.unwrap_or(DEFAULT_TRIAL));
         }
         if over(&subscription) {
             end(&mut subscription, birth.now);
         }
         let id = id_of(&subscription);
-        self.shelf_mut(Kind::Subscription).add(subscription, live);
+        self.collection_mut(Kind::Subscription).add(subscription, live);
         let invoice = match status {
             "active" | "trialing" => {
                 let free = status == "trialing";
@@ -114,7 +115,7 @@ impl World {
         {
             let at = period_end
                 .clone()
-                .unwrap_or_else(|| json!(end_of_period(self.shelf(Kind::Subscription).get(id))));
+                .unwrap_or_else(|| json!(end_of_period(self.collection(Kind::Subscription).get(id))));
             fields.insert("cancel_at".to_owned(), if ends { at } else { Value::Null });
             fields.insert("canceled_at".to_owned(), if ends { birth.now.into() } else { Value::Null });
         }

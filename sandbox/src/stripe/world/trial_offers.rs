@@ -43,7 +43,7 @@ impl World {
         let (birth, after) = (self.birth(live), &new.transition_price);
         let offer = objects::trial_offer(birth, &new.price, new.iterations, after);
         let id = id_of(&offer);
-        self.shelf_mut(Kind::TrialOffer).add(offer, live);
+        self.collection_mut(Kind::TrialOffer).add(offer, live);
         Ok(id)
     }
 
@@ -60,7 +60,7 @@ impl World {
     pub(super) fn begin_trials(&self, subscription: &mut Value, offers: &[String]) {
         let items = subscription["items"]["data"].as_array_mut().into_iter().flatten();
         for (item, offer) in items.rev().zip(offers.iter().rev()) {
-            let iterations = self.shelf(Kind::TrialOffer).get(offer).and_then(iterations).unwrap_or(1);
+            let iterations = self.collection(Kind::TrialOffer).get(offer).and_then(iterations).unwrap_or(1);
             let start = item["current_period_start"].as_i64().unwrap_or_default();
             let end = (0..iterations).fold(start, |from, _| later(from, &item["price"]["recurring"]));
             item["current_trial"] = json!({ "trial_offer": offer, "start_date": start, "end_date": end });
@@ -75,9 +75,9 @@ impl World {
                 continue;
             }
             let offer = item["current_trial"]["trial_offer"].as_str().unwrap_or_default();
-            let offer = self.shelf(Kind::TrialOffer).get(offer);
+            let offer = self.collection(Kind::TrialOffer).get(offer);
             let after = offer.and_then(|offer| offer["end_behavior"]["transition"]["price"].as_str());
-            if let Some(price) = after.and_then(|price| self.shelf(Kind::Price).get(price)) {
+            if let Some(price) = after.and_then(|price| self.collection(Kind::Price).get(price)) {
                 item["price"] = price.clone();
                 item["plan"] = plan(price);
             }

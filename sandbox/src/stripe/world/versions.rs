@@ -112,7 +112,7 @@ fn before_clover(_: &World, fields: &mut Map<String, Value>) {
 /// Periods were the subscription's own; invoices, charges and intents knew each other.
 fn before_basil(world: &World, fields: &mut Map<String, Value>) {
     let linked = |field: &str, id: &Value| {
-        let payments = world.shelf(Kind::InvoicePayment).oldest_first();
+        let payments = world.collection(Kind::InvoicePayment).oldest_first();
         payments.into_iter().find(|payment| *payment.pointer(field).unwrap_or(&Value::Null) == *id).cloned()
     };
     let id = fields.get("id").cloned().unwrap_or_default();
@@ -147,7 +147,7 @@ fn before_basil(world: &World, fields: &mut Map<String, Value>) {
         let pricing = fields.remove("pricing").unwrap_or_default();
         let parent = fields.remove("parent").unwrap_or_default();
         let price =
-            pricing["price_details"]["price"].as_str().and_then(|id| world.shelf(Kind::Price).get(id));
+            pricing["price_details"]["price"].as_str().and_then(|id| world.collection(Kind::Price).get(id));
         fields.insert("price".to_owned(), price.cloned().unwrap_or_default());
         fields.insert("proration".to_owned(), false.into());
         fields.insert("type".to_owned(), "subscription".into());
@@ -165,7 +165,8 @@ fn before_basil(world: &World, fields: &mut Map<String, Value>) {
 fn with_refunds(world: &World, fields: &mut Map<String, Value>) {
     if is(fields, "charge") && !fields.contains_key("refunds") {
         let id = fields.get("id").cloned().unwrap_or_default();
-        let refunds = world.shelf(Kind::Refund).oldest_first().rev().filter(|refund| refund["charge"] == id);
+        let refunds =
+            world.collection(Kind::Refund).oldest_first().rev().filter(|refund| refund["charge"] == id);
         let url = format!("/v1/charges/{}/refunds", id.as_str().unwrap_or_default());
         fields.insert("refunds".to_owned(), objects::list(&url, refunds.cloned().collect(), false));
     }

@@ -1,4 +1,4 @@
-//! What a call to Discord came to, in our words. Classified by the bot, by status and error code, never by text.
+//! The outcome of a call to Discord, in our words. Classified by the bot, by status and error code, never by text.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Whether roles follow payments yet. In: who holds a role when it is first looked at. Out: an [`Enforcement`].
+//! Whether roles follow payments yet. In: who holds a role when it is first checked. Out: an [`Enforcement`].
 
 use crate::{
     domain::audit::{Actor, AuditAction, AuditEntry, Change},
@@ -55,7 +55,7 @@ mod tests {
             (1, 0, Enforcement::Observe),
             (3, 3, Enforcement::On),
             (4, 3, Enforcement::Observe),
-            // Intentions that came to nothing.
+            // Intentions that had no effect.
             (2, 3, Enforcement::On),
         ] {
             assert_eq!(first_check(holders, ours), expected, "{holders} hold it, {ours} by us");

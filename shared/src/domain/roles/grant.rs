@@ -1,10 +1,10 @@
 //! The life of one row of `role_grants`: what we believe Discord holds because of us, for one member and one role.
 //!
 //! In: the row, what Discord showed or answered, whether the role is due, the time. Out: the row as it is now, the audit entries of
-//! that change, and what is to be done. Whoever calls makes what [`look`] answers durable before the call it asks for.
+//! that change, and what is to be done. Whoever calls makes what [`check`] answers durable before the call it asks for.
 //!
 //! Discord may be wrong once. An answer that says absent, gone, deleted or done is believed when it was given twice, five minutes
-//! apart, or was seen to be so at a look a minute later. A role that Discord shows without a row was given by a person, and stays.
+//! apart, or was seen to be so at a check a minute later. A role that Discord shows without a row was given by a person, and stays.
 //! `shared/tests/role_grants` walks through every history of bounded length with these very functions.
 
 use time::Duration;
@@ -17,7 +17,7 @@ use crate::domain::{
 
 /// How far Discord's clock and ours may be apart when a joining is compared with a row.
 const CLOCKS: Duration = Duration::minutes(1);
-/// What was done, or seen in doubt, is looked at once more after this: a call that was given up may be carried out until then.
+/// What was done, or seen in doubt, is checked once more after this: a call that was given up may be carried out until then.
 const ONCE_MORE: Duration = Duration::minutes(1);
 /// How far a grant is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, sqlx::Type)]
@@ -39,11 +39,11 @@ pub struct Grant {
     pub since: Timestamp,
     /// Discord showed then that member, or role, is not there, and has not shown the opposite since.
     pub absent_since: Option<Timestamp>,
-    /// It must be looked at again then. Before, nothing is taken back that is ending, nor given unasked.
+    /// It must be checked again then. Before, nothing is taken back that is ending, nor given unasked.
     pub look_at: Option<Timestamp>,
-    /// Confirmed or intended: no look has shown it since our call, which may be repeated once. Ending: the removal may be.
+    /// Confirmed or intended: no check has shown it since our call, which may be repeated once. Ending: the removal may be.
     pub unseen: bool,
-    /// A look found it gone then, though the member had not left and we had not taken it.
+    /// A check found it gone then, though the member had not left and we had not taken it.
     pub taken_at: Option<Timestamp>,
 }
 
@@ -65,7 +65,7 @@ pub enum Seen {
 pub struct Wanted {
     /// At least one live access source.
     pub desired: bool,
-    /// A job says that access began; otherwise this is only a look.
+    /// A job says that access began; otherwise this is only a check.
     pub asked: bool,
 }
 
@@ -86,7 +86,7 @@ pub enum Step {
     AlreadySo,
     /// Desired, ours, and gone, though the member never left: a person may have taken it, and nobody asked for it again.
     Missing,
-    /// Too early to tell: there will be another look.
+    /// Too early to tell: there will be another check.
     Wait,
     /// It is there, as desired or not, and a person gave it.
     NotOurs,
@@ -132,8 +132,8 @@ const GRANTED_AND_REVOKED: &[AuditAction] = &[AuditAction::RoleGranted, AuditAct
 const LOST: &[AuditAction] = &[AuditAction::RoleLost];
 const LEFT: &[AuditAction] = &[AuditAction::RoleLeft];
 
-/// What a look at the member means, and which call it asks for. The row is to be written before that call.
-pub fn look(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) -> (Known, Step) {
+/// What a check of the member means, and which call it asks for. The row is to be written before that call.
+pub fn check(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) -> (Known, Step) {
     use GrantState::{Confirmed, Ending, Intended};
     let Wanted { desired, asked } = wanted;
     let (held, joined_at) = match seen {
@@ -183,7 +183,7 @@ pub fn look(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) ->
         (Intended, false, false) => (end(row, &[], now), Step::Forget),
         (Ending, false, _) if early => (Known::row(row), Step::Wait),
         (Ending, false, true) if row.unseen => {
-            // Before the call: if its answer is missed, the next look is not at once.
+            // Before the call: if its answer is missed, the next check is not at once.
             (Known::row(Grant { look_at: Some(now + ONCE_MORE), ..row }), Step::Revoke)
         }
         (Ending, false, true) => (Known { grant: None, entries: LEFT }, Step::GivenUp),
@@ -194,12 +194,12 @@ pub fn look(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) ->
 /// A role that is due, was not there, and must not be given now: as if it were not due, but nobody took it. Somebody may give it by
 /// hand meanwhile, and that is not to be taken later.
 pub fn withhold(grant: Option<Grant>, seen: Seen, now: Timestamp) -> Known {
-    let (known, _) = look(grant, seen, Wanted { desired: false, asked: false }, now);
+    let (known, _) = check(grant, seen, Wanted { desired: false, asked: false }, now);
     if known.entries == REVOKED { Known { entries: LOST, ..known } } else { known }
 }
 
-/// What became of the call that [`look`] asked for. `grant`: the row as it was written before the call; `over`: there was one before
-/// the look, too.
+/// What became of the call that [`check`] asked for. `grant`: the row as it was written before the call; `over`: there was one before
+/// the check, too.
 pub fn settle(grant: Option<Grant>, step: Step, over: bool, outcome: &CallOutcome, now: Timestamp) -> Known {
     use GrantState::{Confirmed, Ending, Intended};
     let Some(row) = grant else { return Known::same(None) };
@@ -234,7 +234,7 @@ pub fn settle(grant: Option<Grant>, step: Step, over: bool, outcome: &CallOutcom
 fn shown_absent(grant: Option<Grant>, now: Timestamp) -> Known {
     let Some(row) = grant else { return Known::same(None) };
     if row.state == GrantState::Ending {
-        // Our own last look is the second showing.
+        // Our own last check is the second showing.
         return if row.look_at.is_some_and(|at| at > now) { Known::row(row) } else { Known::same(None) };
     }
     match row.absent_since {

@@ -41,7 +41,7 @@ impl TryFrom<String> for Permissions {
 }
 
 /// What a member may do in the server as a whole; a channel's own rules may add to it or take from it. The owner, and whoever has
-/// Administrator, may do everything. A member's time-out, which takes nearly all for a while, is not looked at.
+/// Administrator, may do everything. A member's time-out, which takes nearly all for a while, is not checked.
 pub fn of_member(
     is_owner: bool,
     everyone: Permissions,

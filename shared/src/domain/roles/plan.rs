@@ -5,7 +5,7 @@
 
 use std::collections::BTreeSet;
 
-use super::grant::{Grant, Known, Seen, Step, Wanted, look};
+use super::grant::{Grant, Known, Seen, Step, Wanted, check};
 use crate::{clock::Timestamp, ids::RoleId};
 
 /// What Discord says about the member.
@@ -59,7 +59,7 @@ pub fn plan<'a>(
     now: Timestamp,
 ) -> Vec<Planned> {
     let planned = |view: &RoleView| {
-        let (known, step) = look(view.grant, member.seen(view.role), view.wanted, now);
+        let (known, step) = check(view.grant, member.seen(view.role), view.wanted, now);
         Planned { known, step }
     };
     views.into_iter().map(planned).collect()

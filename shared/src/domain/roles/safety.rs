@@ -76,7 +76,7 @@ const HARMLESS: [u32; 32] = [
 
 /// Who gives a role instead of a bot. Discord refuses it to us.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Giver {
+pub enum ManagedBy {
     /// It came with a bot: `tags.bot_id`.
     Bot,
     /// An integration: `tags.integration_id`.
@@ -97,7 +97,7 @@ pub struct RoleFacts {
     /// What it lets its holders do.
     pub permissions: Permissions,
     /// Who gives it, if not people and bots.
-    pub giver: Option<Giver>,
+    pub managed_by: Option<ManagedBy>,
     /// Its id is the server's.
     pub is_everyone: bool,
 }
@@ -108,7 +108,7 @@ pub enum Danger {
     /// Every member has it.
     Everyone,
     /// It is not ours to give.
-    GivenBy(Giver),
+    ManagedBy(ManagedBy),
     /// It gives these permissions, as Discord names them.
     Gives(Vec<String>),
 }
@@ -118,8 +118,8 @@ pub fn judge(role: &RoleFacts, everyone: Permissions) -> Result<(), Danger> {
     if role.is_everyone {
         return Err(Danger::Everyone);
     }
-    if let Some(giver) = role.giver {
-        return Err(Danger::GivenBy(giver));
+    if let Some(managed_by) = role.managed_by {
+        return Err(Danger::ManagedBy(managed_by));
     }
     let named: Vec<_> = (0..u128::BITS)
         .filter(|bit| role.permissions.has(*bit))
@@ -163,18 +163,18 @@ pub fn is_lasting(danger: &str) -> bool {
 
 impl fmt::Display for Danger {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let giver = match self {
+        let managed_by = match self {
             Self::Everyone => return f.write_str("it is @everyone, which every member has"),
             Self::Gives(names) => return write!(f, "{GIVES}{}", names.join("; ")),
-            Self::GivenBy(giver) => giver,
+            Self::ManagedBy(managed_by) => managed_by,
         };
-        f.write_str(match giver {
-            Giver::Bot => "it belongs to a bot",
-            Giver::Integration => "an integration gives it",
-            Giver::Boosting => "Discord gives it to those who boost the server",
-            Giver::Purchase => "Discord sells it",
-            Giver::LinkedAccount => "Discord gives it for a linked account",
-            Giver::Unknown => "Discord manages it",
+        f.write_str(match managed_by {
+            ManagedBy::Bot => "it belongs to a bot",
+            ManagedBy::Integration => "an integration gives it",
+            ManagedBy::Boosting => "Discord gives it to those who boost the server",
+            ManagedBy::Purchase => "Discord sells it",
+            ManagedBy::LinkedAccount => "Discord gives it for a linked account",
+            ManagedBy::Unknown => "Discord manages it",
         })
     }
 }
@@ -226,32 +226,32 @@ mod tests {
     #[test]
     fn what_is_not_ours_to_give_is_refused_whatever_it_may_do() {
         assert_eq!(judge(&RoleFacts { is_everyone: true, ..role(0) }, NOBODY), Err(Danger::Everyone));
-        for giver in [
-            Giver::Bot,
-            Giver::Integration,
-            Giver::Boosting,
-            Giver::Purchase,
-            Giver::LinkedAccount,
-            Giver::Unknown,
+        for managed_by in [
+            ManagedBy::Bot,
+            ManagedBy::Integration,
+            ManagedBy::Boosting,
+            ManagedBy::Purchase,
+            ManagedBy::LinkedAccount,
+            ManagedBy::Unknown,
         ] {
-            let judged = judge(&RoleFacts { giver: Some(giver), ..role(0) }, NOBODY);
-            assert_eq!(judged, Err(Danger::GivenBy(giver)));
+            let judged = judge(&RoleFacts { managed_by: Some(managed_by), ..role(0) }, NOBODY);
+            assert_eq!(judged, Err(Danger::ManagedBy(managed_by)));
         }
     }
 
     #[test]
-    fn only_permissions_can_be_mended() {
+    fn only_permissions_can_be_fixed() {
         let gives = judge(&role(1 << 3), NOBODY).unwrap_err().to_string();
         assert!(remedy(&gives).contains("Take those permissions") && !is_lasting(&gives), "{gives}");
-        let givers = [
-            Giver::Bot,
-            Giver::Integration,
-            Giver::Boosting,
-            Giver::Purchase,
-            Giver::LinkedAccount,
-            Giver::Unknown,
+        let managers = [
+            ManagedBy::Bot,
+            ManagedBy::Integration,
+            ManagedBy::Boosting,
+            ManagedBy::Purchase,
+            ManagedBy::LinkedAccount,
+            ManagedBy::Unknown,
         ];
-        for lasting in givers.map(Danger::GivenBy).into_iter().chain([Danger::Everyone]) {
+        for lasting in managers.map(Danger::ManagedBy).into_iter().chain([Danger::Everyone]) {
             let said = lasting.to_string();
             assert!(remedy(&said) == "Map another role" && is_lasting(&said), "{said}");
         }

@@ -75,7 +75,7 @@ impl Server {
     }
 
     /// Sends, and returns what comes back until the connection ends.
-    async fn exchange(&self, sent: &str) -> String {
+    async fn round_trip(&self, sent: &str) -> String {
         read_to_end(send(self.connect().await, sent).await).await
     }
 }
@@ -123,7 +123,7 @@ fn assert_has_our_headers(answer: &str) {
 #[tokio::test]
 async fn an_answer_and_the_errors_that_no_handler_sees_have_all_headers() {
     let server = Server::start(Limits::default()).await;
-    let fine = server.exchange("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+    let fine = server.round_trip("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
     assert!(fine.starts_with("HTTP/1.1 200 OK") && fine.ends_with("\r\n\r\nhello"), "{fine}");
     assert_has_our_headers(&fine);
     for (sent, status) in [
@@ -138,7 +138,7 @@ async fn an_answer_and_the_errors_that_no_handler_sees_have_all_headers() {
         (format!("GET /{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(2048)), 414),
         (format!("GET /?{} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n", "a".repeat(2048)), 414),
     ] {
-        assert_problem(&server.exchange(&sent).await, status);
+        assert_problem(&server.round_trip(&sent).await, status);
     }
 }
 
@@ -189,7 +189,7 @@ async fn slow_heads_are_closed_in_time_while_others_are_served() {
     }
     for _ in 0..20 {
         let asked = Instant::now();
-        server.exchange("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
+        server.round_trip("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await;
         assert!(asked.elapsed() < Duration::from_millis(500), "an honest client waited");
     }
     for (n, stream) in slow.into_iter().enumerate() {
@@ -229,7 +229,7 @@ async fn when_it_is_full_a_silent_connection_is_closed_for_a_new_one() {
         silent.push(server.connect_from("127.0.0.9").await);
     }
     assert!(
-        server.exchange("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello")
+        server.round_trip("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello")
     );
     assert!(read_to_end(busy).await.ends_with("done"), "who is being answered is never closed for others");
     // The first to come were the first to go.
@@ -248,7 +248,7 @@ async fn slow_bodies_lock_no_client_out() {
     }
     let echo = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
     for _ in 0..10 {
-        assert!(server.exchange(echo).await.ends_with("hello"));
+        assert!(server.round_trip(echo).await.ends_with("hello"));
     }
 }
 
@@ -264,7 +264,7 @@ async fn when_it_is_full_a_connection_with_an_unfinished_body_is_closed_for_a_ne
         tokio::time::sleep(Duration::from_millis(5)).await;
     }
     let whole = "POST /echo HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 5\r\n\r\nhello";
-    assert!(server.exchange(whole).await.ends_with("hello"));
+    assert!(server.round_trip(whole).await.ends_with("hello"));
     let slow = "POST /slow-post HTTP/1.1\r\nhost: x\r\nconnection: close\r\ncontent-length: 1\r\n\r\n1";
     let answered = send(server.connect().await, slow).await;
     for _ in 0..40 {
@@ -284,7 +284,7 @@ async fn the_connection_that_kept_us_waiting_longest_is_closed_not_the_oldest() 
     let mut first = send(first, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
     assert!(read_some(&mut first).await.ends_with("hello"));
     assert!(
-        server.exchange("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello")
+        server.round_trip("GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.ends_with("hello")
     );
     assert_eq!(read_to_end(second).await, "", "it never sent anything");
     let mut first = send(first, "GET / HTTP/1.1\r\nhost: x\r\n\r\n").await;
@@ -353,13 +353,13 @@ async fn what_is_not_answered_in_time_and_what_is_too_much_is_503() {
     let server = Server::start(limits).await;
     let never = "GET /never HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n";
     for _ in 0..2 {
-        let answer = server.exchange(never).await;
+        let answer = server.round_trip(never).await;
         assert_problem(&answer, 503);
         assert!(answer.contains("\r\nretry-after: 1\r\n"), "{answer}");
     }
     // Both still run: the third is refused at once.
     let began = Instant::now();
-    assert_problem(&server.exchange(never).await, 503);
+    assert_problem(&server.round_trip(never).await, 503);
     assert!(began.elapsed() < Duration::from_millis(200));
 }
 

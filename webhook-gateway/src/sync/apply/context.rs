@@ -18,7 +18,7 @@ pub(super) struct Context<'a> {
     pub(super) event: Option<&'a str>,
 }
 
-/// What applying a fact came to.
+/// The outcome of applying a fact.
 #[derive(Default)]
 pub(super) struct Outcome {
     pub(super) jobs: usize,

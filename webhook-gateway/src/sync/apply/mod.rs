@@ -33,7 +33,7 @@ pub enum Read {
     Missing,
 }
 
-/// What applying came to.
+/// The outcome of applying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// Committed; so many role jobs were made.

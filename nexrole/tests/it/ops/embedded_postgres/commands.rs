@@ -19,7 +19,7 @@ use super::start;
 use crate::support::own_server::{NEXROLE, bin_dir};
 
 /// Nobody's number on this machine, as far as we know.
-const STRANGER: u32 = 61_234;
+const OTHER_USER: u32 = 61_234;
 
 /// `nexrole up`, complete but for what it would talk to.
 fn up(folder: &Path) -> Command {
@@ -47,7 +47,7 @@ fn another_user_of_the_machine_is_refused() {
     if !is_root_or_skipped("another_user_of_the_machine_is_refused") {
         return;
     }
-    let scratch = Scratch::new("strangers");
+    let scratch = Scratch::new("other-user");
     let cluster = start(&scratch, Durability::Durable);
     let owner = fs::metadata(cluster.socket_dir()).unwrap().uid();
     let executable = fs::File::open(NEXROLE).unwrap();
@@ -56,8 +56,8 @@ fn another_user_of_the_machine_is_refused() {
         command.arg("connections").current_dir("/").env_clear().env("DATABASE_URL", cluster.url("postgres"));
         command.uid(uid).gid(uid).output().unwrap()
     };
-    assert_ne!(owner, STRANGER);
-    let refused = ask(STRANGER);
+    assert_ne!(owner, OTHER_USER);
+    let refused = ask(OTHER_USER);
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("Permission denied"), "{said}");
     // The same command gets through as the server's own user, and finds that there is no schema.

@@ -113,7 +113,7 @@ async fn killing_server_and_owner_keeps_the_data() {
 }
 
 #[tokio::test]
-async fn lock_files_that_name_a_zombie_or_a_stranger_do_not_matter() {
+async fn lock_files_that_name_a_zombie_or_an_unrelated_process_do_not_matter() {
     let scratch = Scratch::new("stale-locks");
     start(&scratch, Durability::Durable).stop().unwrap();
     // Postgres disregards processes of other users, so these are the server's own.
@@ -121,9 +121,9 @@ async fn lock_files_that_name_a_zombie_or_a_stranger_do_not_matter() {
     let run = |program: &str| {
         Bystander(Command::new(program).arg("600").uid(user.uid()).gid(user.gid()).spawn().unwrap())
     };
-    let (zombie, stranger) = (run("true"), run("sleep"));
+    let (zombie, unrelated) = (run("true"), run("sleep"));
     until("the child is a zombie", || state(zombie.0.id()) == Some('Z'));
-    for named in [zombie.0.id(), stranger.0.id()] {
+    for named in [zombie.0.id(), unrelated.0.id()] {
         let mut owner = Owner::hold(&scratch.0);
         write(&owner.url, "kept").await;
         signal(owner.server, Signal::KILL);

@@ -78,9 +78,9 @@ impl Gate {
 /// A role that a member has because of us.
 #[derive(Debug, FromRow)]
 pub(crate) struct Grant {
-    /// It was taken, and is looked at once more.
+    /// It was taken, and is checked once more.
     pub(crate) is_ending: bool,
-    /// It is to be looked at again.
+    /// It is to be checked again.
     pub(crate) is_watched: bool,
     /// Discord showed that member or role is not there.
     pub(crate) is_shown_absent: bool,
@@ -94,7 +94,7 @@ pub(crate) struct Grant {
 #[derive(Debug, FromRow)]
 pub(crate) struct MappedRole {
     pub(crate) enforcement: Enforcement,
-    /// Who had it when it was first looked at.
+    /// Who had it when it was first checked.
     pub(crate) holders: Option<i64>,
     check_in: f64,
 }
@@ -331,7 +331,7 @@ impl World {
 
     pub(crate) async fn until_every_mapped_role_is_seen(&self) {
         let unseen = async || self.mapped_roles_where(|role| role.enforcement == Enforcement::Unseen).await;
-        self.until("the bot has looked who holds the roles", async || unseen().await == 0).await;
+        self.until("the bot has checked who holds the roles", async || unseen().await == 0).await;
     }
 
     /// How many prices and products are mapped.

@@ -38,7 +38,7 @@ use crate::support::cluster::Database;
 
 pub(crate) const SECRET: &str = "whsec_of_the_world";
 const PATIENCE: Duration = Duration::from_secs(30);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
+const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// A service that runs in this process.
 struct Service {
@@ -213,7 +213,7 @@ impl World {
             self.http.get(&url).send().await.is_ok_and(|answer| answer.status().is_success())
         })
         .await;
-        // Ready for any tenant; the configured one is known, and its account was looked at, a moment later.
+        // Ready for any tenant; the configured one is known, and its account was checked, a moment later.
         let listed = async || self.cursors_where(|cursor| cursor.was_listed).await;
         self.until("the first contact with Stripe is made", async || listed().await == 1).await;
         self.until("the configured connection is known", async || {
@@ -275,7 +275,7 @@ impl World {
         let began = Instant::now();
         while !held().await {
             assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
-            tokio::time::sleep(LOOK_EVERY).await;
+            tokio::time::sleep(POLL_EVERY).await;
         }
     }
 

@@ -148,7 +148,7 @@ impl World {
         self.write("UPDATE role_jobs SET origin = 'purchase'").await;
     }
 
-    /// Every mapped role follows payments, without its holders having been looked at.
+    /// Every mapped role follows payments, without its holders having been checked.
     pub(crate) async fn enforce_unchecked(&self) {
         self.write("UPDATE mapped_roles SET enforcement = 'on'").await;
     }

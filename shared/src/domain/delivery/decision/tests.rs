@@ -11,7 +11,7 @@ use crate::{
         job::{ClaimedJob, JobAction, JobOrigin, JobState},
         roles::{
             enforcement::Enforcement,
-            grant::{Grant, Known, Seen, Wanted, look},
+            grant::{Grant, Known, Seen, Wanted, check},
             plan::RoleView,
         },
     },
@@ -59,19 +59,19 @@ fn ours(actions: &[JobAction], state: GrantState) -> RoleWork {
     work
 }
 
-/// What a look at the member makes of it.
+/// What a check of the member makes of it.
 fn planned(work: &RoleWork, held: bool) -> Planned {
     let seen = Seen::Present { held, joined_at: None };
-    let (known, step) = look(work.view.grant, seen, work.view.wanted, NOW);
+    let (known, step) = check(work.view.grant, seen, work.view.wanted, NOW);
     Planned { known, step }
 }
 
 fn absent(work: &RoleWork) -> Decision {
-    let (known, step) = look(work.view.grant, Seen::Absent, work.view.wanted, NOW);
+    let (known, step) = check(work.view.grant, Seen::Absent, work.view.wanted, NOW);
     found(user(), work, Planned { known, step }, NOW)
 }
 
-/// The call that such a look asks for, answered.
+/// The call that such a check asks for, answered.
 fn answer(work: &RoleWork, outcome: &CallOutcome) -> Decision {
     let planned = planned(work, !work.view.wanted.desired);
     assert!(planned.step.is_call());
@@ -135,7 +135,7 @@ fn a_job_that_is_not_due_is_not_charged_and_keeps_its_time() {
 }
 
 #[test]
-fn an_ask_waits_rather_than_a_look() {
+fn an_ask_waits_rather_than_a_check() {
     let work = work(&[JobAction::Grant, JobAction::Resync]);
     let parked = [JobState::Parked, JobState::Superseded];
     assert_eq!(states(&absent(&work)), parked);

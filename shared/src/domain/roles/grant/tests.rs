@@ -20,7 +20,7 @@ fn state(known: Known) -> Option<GrantState> {
 }
 
 #[test]
-fn the_table_of_looks() {
+fn the_table_of_checks() {
     use GrantState::{Confirmed, Ending, Intended};
     for (desired, held, before, step, after, entries) in [
         (true, true, None, Step::NotOurs, None, &[][..]),
@@ -41,7 +41,7 @@ fn the_table_of_looks() {
         (false, false, Some(Ending), Step::Nothing, None, &[]),
     ] {
         let (wanted, seen) = (if desired { YES } else { NO }, if held { HELD } else { WITHOUT });
-        let (known, found) = look(before.map(row), seen, wanted, at(90));
+        let (known, found) = check(before.map(row), seen, wanted, at(90));
         let said = format!("desired {desired}, held {held}, {before:?}");
         assert_eq!((found, state(known), known.entries), (step, after, entries), "{said}");
     }
@@ -50,15 +50,15 @@ fn the_table_of_looks() {
 #[test]
 fn absence_is_believed_when_it_is_shown_twice_five_minutes_apart() {
     for state_before in [GrantState::Intended, GrantState::Confirmed] {
-        let (first, step) = look(Some(row(state_before)), Seen::Absent, NO, at(90));
+        let (first, step) = check(Some(row(state_before)), Seen::Absent, NO, at(90));
         let first = first.grant.unwrap();
         assert_eq!((step, first.absent_since, first.look_at), (Step::MemberGone, Some(at(90)), Some(at(95))));
-        let (early, _) = look(Some(first), Seen::Absent, NO, at(94));
+        let (early, _) = check(Some(first), Seen::Absent, NO, at(94));
         assert_eq!(early.grant, Some(first), "nothing is learned");
-        let (second, _) = look(Some(first), Seen::Absent, NO, at(95));
+        let (second, _) = check(Some(first), Seen::Absent, NO, at(95));
         let lost = if state_before == GrantState::Confirmed { LOST } else { &[] };
         assert_eq!((second.grant, second.entries), (None, lost));
-        let (seen, step) = look(Some(first), HELD, NO, at(95));
+        let (seen, step) = check(Some(first), HELD, NO, at(95));
         assert_eq!((step, seen.grant.unwrap().absent_since), (Step::Revoke, None), "the first one was false");
     }
 }
@@ -74,25 +74,25 @@ fn a_write_that_says_absent_is_a_showing_too() {
 }
 
 #[test]
-fn what_was_taken_is_looked_at_once_more_and_taken_once_more() {
+fn what_was_taken_is_checked_once_more_and_taken_once_more() {
     let known = settle(Some(row(GrantState::Confirmed)), Step::Revoke, true, &CallOutcome::Done, at(90));
     let ending = known.grant.unwrap();
     assert_eq!((known.entries, ending.since, ending.look_at), (REVOKED, at(60), Some(at(91))));
     for seen in [HELD, WITHOUT, Seen::Absent] {
-        let (early, step) = look(Some(ending), seen, NO, at(90));
+        let (early, step) = check(Some(ending), seen, NO, at(90));
         assert_eq!(early.grant, Some(ending), "{seen:?}: a call may still be under way");
         assert!(!step.is_call());
     }
-    let (again, step) = look(Some(ending), HELD, NO, at(91));
+    let (again, step) = check(Some(ending), HELD, NO, at(91));
     let again = again.grant.unwrap();
     assert_eq!((step, again.look_at, again.unseen), (Step::Revoke, Some(at(92)), true));
     let missed = CallOutcome::Transient(crate::domain::delivery::outcome::Transient::TimedOut);
     assert_eq!(settle(Some(again), step, true, &missed, at(91)).grant, Some(again), "only a 2xx uses it up");
     let used = settle(Some(again), step, true, &CallOutcome::Done, at(91));
     assert_eq!((used.entries, used.grant.unwrap().unseen), (&[][..], false));
-    let (left, step) = look(used.grant, HELD, NO, at(92));
+    let (left, step) = check(used.grant, HELD, NO, at(92));
     assert_eq!((step, left.grant, left.entries), (Step::GivenUp, None, LEFT));
-    let (gone, _) = look(used.grant, Seen::Absent, NO, at(92));
+    let (gone, _) = check(used.grant, Seen::Absent, NO, at(92));
     assert_eq!(gone.grant, None);
 }
 
@@ -105,7 +105,7 @@ fn every_put_writes_a_fresh_intention() {
         (Some(GrantState::Ending), YES, &[]),
         (Some(GrantState::Confirmed), asked, LOST),
     ] {
-        let (known, step) = look(before.map(row), WITHOUT, wanted, at(90));
+        let (known, step) = check(before.map(row), WITHOUT, wanted, at(90));
         let intended = known.grant.unwrap();
         assert_eq!((step, intended.since, intended.unseen), (Step::Grant, at(90), true), "{before:?}");
         assert_eq!(known.entries, entries);
@@ -130,12 +130,12 @@ fn a_refusal_drops_an_intention_and_nothing_else() {
 #[test]
 fn a_grant_that_was_never_seen_is_repeated_once() {
     let unseen = Grant { unseen: true, ..row(GrantState::Confirmed) };
-    let (known, step) = look(Some(unseen), WITHOUT, YES, at(90));
+    let (known, step) = check(Some(unseen), WITHOUT, YES, at(90));
     assert_eq!((step, known.entries, known.grant.unwrap().unseen), (Step::Grant, LOST, false));
     let again = settle(known.grant, step, true, &CallOutcome::Done, at(90)).grant.unwrap();
-    let (waits, step) = look(Some(again), WITHOUT, YES, at(90));
+    let (waits, step) = check(Some(again), WITHOUT, YES, at(90));
     assert_eq!((step, waits.grant), (Step::Wait, Some(again)), "not before its look");
-    let (left, step) = look(Some(again), WITHOUT, YES, at(91));
+    let (left, step) = check(Some(again), WITHOUT, YES, at(91));
     assert_eq!((step, left.grant.unwrap().taken_at), (Step::Missing, Some(at(91))));
 }
 
@@ -149,7 +149,7 @@ fn a_role_that_vanished_comes_back_if_they_left_or_it_is_asked_for() {
     ] {
         let seen = Seen::Present { held: false, joined_at };
         let wanted = Wanted { desired: true, asked };
-        let (_, step) = look(Some(row(GrantState::Confirmed)), seen, wanted, at(90));
+        let (_, step) = check(Some(row(GrantState::Confirmed)), seen, wanted, at(90));
         assert_eq!(step, expected, "{asked} {joined_at:?}");
     }
 }
@@ -159,26 +159,26 @@ fn what_they_have_after_coming_back_is_a_persons() {
     for state_before in [GrantState::Intended, GrantState::Confirmed, GrantState::Ending] {
         for wanted in [YES, NO] {
             let seen = |joined_at| Seen::Present { held: true, joined_at };
-            let (known, step) = look(Some(row(state_before)), seen(Some(at(62))), wanted, at(90));
+            let (known, step) = check(Some(row(state_before)), seen(Some(at(62))), wanted, at(90));
             let lost = if state_before == GrantState::Confirmed { LOST } else { &[] };
             assert_eq!((step, known.grant, known.entries), (Step::NotOurs, None, lost), "{state_before:?}");
-            let (unknown, _) = look(Some(row(state_before)), seen(None), YES, at(90));
+            let (unknown, _) = check(Some(row(state_before)), seen(None), YES, at(90));
             assert!(unknown.grant.is_some(), "not by doubt");
         }
     }
 }
 
 #[test]
-fn found_held_when_asked_for_is_looked_at_once_more() {
+fn found_held_when_asked_for_is_checked_once_more() {
     let asked = Wanted { desired: true, asked: true };
-    let (known, step) = look(Some(row(GrantState::Confirmed)), HELD, asked, at(90));
+    let (known, step) = check(Some(row(GrantState::Confirmed)), HELD, asked, at(90));
     let watched = known.grant.unwrap();
     assert_eq!((step, watched.look_at, watched.unseen), (Step::AlreadySo, Some(at(91)), true));
-    let (early, _) = look(Some(watched), HELD, YES, at(90));
+    let (early, _) = check(Some(watched), HELD, YES, at(90));
     assert_eq!(early.grant, Some(watched));
-    let (quiet, _) = look(Some(watched), HELD, YES, at(91));
+    let (quiet, _) = check(Some(watched), HELD, YES, at(91));
     assert_eq!(quiet.grant, Some(row(GrantState::Confirmed)));
-    let (_, step) = look(Some(watched), WITHOUT, YES, at(91));
+    let (_, step) = check(Some(watched), WITHOUT, YES, at(91));
     assert_eq!(step, Step::Grant);
 }
 
