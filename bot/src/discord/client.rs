@@ -32,7 +32,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::{
     classify::{bucket_wait, classify, counts_as_invalid},
-    rate_limit::{Lane, NotBefore, Pacer},
+    rate_limit::{Bucket, NotBefore, Pacer},
     role_list::judged,
     server::{Server, server},
     session_budget::Budget,
@@ -130,7 +130,7 @@ impl RoleClient {
     pub async fn member(&self, guild: GuildId, user: UserId, until: Instant) -> Result<MemberAnswer, NoTime> {
         let route = Route::GuildMember { guild_id: discord_guild(guild), user_id: discord_user(user) };
         let answer =
-            self.call(Lane::Member(guild), "GET", Request::new(route, LightMethod::Get), until).await?;
+            self.call(Bucket::Member(guild), "GET", Request::new(route, LightMethod::Get), until).await?;
         let member = match answer.outcome {
             CallOutcome::Done => present(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             CallOutcome::MemberGone => Ok(Member::Absent),
@@ -146,8 +146,8 @@ impl RoleClient {
         until: Instant,
     ) -> Result<BTreeMap<RoleId, i64>, CallOutcome> {
         let route = Route::GuildRoleMemberCounts { guild_id: discord_guild(guild) };
-        let lane = Lane::Holders(guild);
-        let answer = self.call(lane, "GET", Request::new(route, LightMethod::Get), until).await;
+        let bucket = Bucket::Holders(guild);
+        let answer = self.call(bucket, "GET", Request::new(route, LightMethod::Get), until).await;
         let answer = answer.map_err(|NoTime| CallOutcome::Transient(Transient::TimedOut))?;
         match answer.outcome {
             CallOutcome::Done => holders(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
@@ -157,8 +157,9 @@ impl RoleClient {
 
     /// Where the Gateway is, and how it may be connected to.
     pub async fn gateway(&self, until: Instant) -> Result<Result<GatewayAdvice, CallOutcome>, NoTime> {
-        let answer =
-            self.call(Lane::Gateway, "GET", Request::new(Route::GatewayBot, LightMethod::Get), until).await?;
+        let answer = self
+            .call(Bucket::Gateway, "GET", Request::new(Route::GatewayBot, LightMethod::Get), until)
+            .await?;
         Ok(match answer.outcome {
             CallOutcome::Done => advice(&answer.body).ok_or(CallOutcome::Transient(Transient::Connection)),
             other => Err(other),
@@ -172,7 +173,7 @@ impl RoleClient {
         until: Instant,
     ) -> Result<Result<Server, CallOutcome>, NoTime> {
         let request = Request::new(Route::Guild { guild_id: discord_guild(guild) }, LightMethod::Get);
-        let answer = self.call(Lane::Server(guild), "GET", request, until).await?;
+        let answer = self.call(Bucket::Server(guild), "GET", request, until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done => {
                 server(guild, &answer.body).ok_or(CallOutcome::Transient(Transient::Connection))
@@ -188,8 +189,8 @@ impl RoleClient {
         until: Instant,
     ) -> Result<Result<JudgedRoles, CallOutcome>, NoTime> {
         let route = Route::GuildRoles { guild_id: discord_guild(guild) };
-        let lane = Lane::Roles(guild);
-        let answer = self.call(lane, "GET", Request::new(route, LightMethod::Get), until).await?;
+        let bucket = Bucket::Roles(guild);
+        let answer = self.call(bucket, "GET", Request::new(route, LightMethod::Get), until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done => {
                 judged(guild, &answer.body).ok_or(CallOutcome::Transient(Transient::Connection))
@@ -219,8 +220,8 @@ impl RoleClient {
         };
         let headers = HeaderValue::from_str(&encode_reason(reason))
             .map(|value| HeaderMap::from_iter([(REASON, value)]));
-        let lane = Lane::Change(guild);
-        self.call(lane, verb, Request::new(route, method).headers(headers.ok()), until).await
+        let bucket = Bucket::Change(guild);
+        self.call(bucket, verb, Request::new(route, method).headers(headers.ok()), until).await
     }
 
     /// Says which commands there are, in Discord's JSON. What Discord answers beside its yes does not matter.
@@ -232,7 +233,7 @@ impl RoleClient {
     ) -> CallOutcome {
         let route = Route::Commands { application_id: application };
         let request = Request::new(route, LightMethod::Put).body(Some(commands));
-        let answer = self.call(Lane::Commands, "PUT", request, until).await;
+        let answer = self.call(Bucket::Commands, "PUT", request, until).await;
         answer.map_or(CallOutcome::Transient(Transient::TimedOut), |answer| answer.outcome)
     }
 
@@ -243,12 +244,12 @@ impl RoleClient {
 
     async fn call(
         &self,
-        lane: Lane,
+        bucket: Bucket,
         verb: &'static str,
         request: Request<'_>,
         until: Instant,
     ) -> Result<Answer, NoTime> {
-        let permit = self.pacer.permit(lane).await;
+        let permit = self.pacer.permit(bucket).await;
         // Each would count towards a ban, and none can succeed.
         if self.rejected.is_cancelled() {
             return Ok(Answer::without_call(CallOutcome::TokenRejected));
@@ -286,13 +287,13 @@ impl RoleClient {
                         self.pacer.pause(after);
                     }
                     CallOutcome::RateLimited { after, scope: LimitScope::Guild } => {
-                        self.pacer.pause_lane(lane, after);
+                        self.pacer.pause_bucket(bucket, after);
                     }
                     CallOutcome::TokenRejected => self.rejected.cancel(),
                     _ => {}
                 }
                 if let Some(wait) = bucket_wait {
-                    self.pacer.pause_lane(lane, wait);
+                    self.pacer.pause_bucket(bucket, wait);
                 }
                 Answer { outcome, bucket_wait, body: body.to_vec() }
             }

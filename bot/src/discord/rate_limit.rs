@@ -24,7 +24,7 @@ const INVALID_LIMIT: usize = 100;
 
 /// Calls that Discord limits together: a route, and the guild, if it is about one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub enum Lane {
+pub enum Bucket {
     /// Reading a member.
     Member(GuildId),
     /// Giving and taking roles.
@@ -50,7 +50,7 @@ pub struct Pacer {
 #[derive(Default)]
 struct State {
     paused_until: Option<Instant>,
-    lanes: HashMap<Lane, Instant>,
+    buckets: HashMap<Bucket, Instant>,
     invalid: VecDeque<Instant>,
 }
 
@@ -72,14 +72,14 @@ impl Default for Pacer {
 
 impl Pacer {
     /// Waits for the call's turn, but not through a pause: a guild's lease must not be spent on waiting.
-    pub async fn permit(&self, lane: Lane) -> Result<(), NotBefore> {
+    pub async fn permit(&self, bucket: Bucket) -> Result<(), NotBefore> {
         self.per_second.until_ready().await;
         let now = Instant::now();
         let mut state = self.state();
         if let Some(after) = state.wait(now) {
             return Err(NotBefore { after, scope: LimitScope::Everything });
         }
-        let closed = state.lanes.get(&lane).and_then(|until| until.checked_duration_since(now));
+        let closed = state.buckets.get(&bucket).and_then(|until| until.checked_duration_since(now));
         match closed.filter(|wait| !wait.is_zero()) {
             Some(after) => Err(NotBefore { after, scope: LimitScope::Guild }),
             None => Ok(()),
@@ -87,12 +87,12 @@ impl Pacer {
     }
 
     /// Discord told calls of one kind to wait, or their bucket is empty.
-    pub fn pause_lane(&self, lane: Lane, wait: Duration) {
+    pub fn pause_bucket(&self, bucket: Bucket, wait: Duration) {
         let now = Instant::now();
         let mut state = self.state();
         // Others are over: there is no more of them than of guilds that are waited for in this moment.
-        state.lanes.retain(|_, until| *until > now);
-        let until = state.lanes.entry(lane).or_insert(now);
+        state.buckets.retain(|_, until| *until > now);
+        let until = state.buckets.entry(bucket).or_insert(now);
         *until = (*until).max(now + wait);
     }
 
@@ -150,15 +150,15 @@ mod tests {
     async fn what_one_kind_of_call_was_told_holds_for_the_next_of_its_kind_alone() {
         let pacer = Pacer::default();
         let [one, other] = [1, 2].map(|guild| GuildId::from_u64(guild).unwrap());
-        pacer.pause_lane(Lane::Roles(one), Duration::from_secs(600));
-        pacer.pause_lane(Lane::Roles(one), Duration::from_secs(1));
-        let NotBefore { after, scope } = pacer.permit(Lane::Roles(one)).await.unwrap_err();
+        pacer.pause_bucket(Bucket::Roles(one), Duration::from_secs(600));
+        pacer.pause_bucket(Bucket::Roles(one), Duration::from_secs(1));
+        let NotBefore { after, scope } = pacer.permit(Bucket::Roles(one)).await.unwrap_err();
         assert!(after > Duration::from_secs(598) && scope == LimitScope::Guild, "{after:?}");
-        for free in [Lane::Roles(other), Lane::Member(one), Lane::Commands] {
+        for free in [Bucket::Roles(other), Bucket::Member(one), Bucket::Commands] {
             assert_eq!(pacer.permit(free).await, Ok(()), "{free:?}");
         }
         pacer.pause(Duration::from_secs(60));
-        assert_eq!(pacer.permit(Lane::Commands).await.unwrap_err().scope, LimitScope::Everything);
+        assert_eq!(pacer.permit(Bucket::Commands).await.unwrap_err().scope, LimitScope::Everything);
     }
 
     #[test]

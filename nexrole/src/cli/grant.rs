@@ -75,7 +75,7 @@ fn what_follows(guild: GuildId, role: RoleId, enforcement: Enforcement) -> Strin
     match enforcement {
         Enforcement::On => "The bot gives the role if the member does not have it.".to_owned(),
         Enforcement::Unseen => {
-            "The bot first looks who holds the role, as with every role that was just mapped.".to_owned()
+            "The bot first checks who holds the role, as with every role that was just mapped.".to_owned()
         }
         Enforcement::Observe => format!(
             "Role {role} is only observed: nothing is changed until `nexrole map enforce --guild {guild} --role {role}` turns it on."

@@ -5,7 +5,7 @@ use shared::{
     db::pool::Pool,
     domain::activity::Activity,
     ids::{GuildId, UserId},
-    store::why::story,
+    store::why,
     views::{member_report, terminal},
 };
 
@@ -13,8 +13,8 @@ use super::{activity::write_down, guild::known};
 
 pub(super) async fn show(pool: &Pool, guild: GuildId, member: UserId) -> anyhow::Result<()> {
     let mut tenant = known(pool, guild).await?;
-    let story = story(&mut tenant, member).await?;
+    let report = why::member_report(&mut tenant, member).await?;
     write_down(tenant, Activity::MemberRead, Some(member)).await?;
-    println!("{}", terminal::render(&member_report::document(guild, member, &story, clock::now())));
+    println!("{}", terminal::render(&member_report::document(guild, member, &report, clock::now())));
     Ok(())
 }

@@ -8,13 +8,13 @@ use serde_json::json;
 pub(super) struct Report {
     json: bool,
     terminal: bool,
-    played: usize,
+    run: usize,
     failed: usize,
 }
 
 impl Report {
     pub(super) fn new(json: bool) -> Self {
-        Self { json, terminal: !json && std::io::stdout().is_terminal(), played: 0, failed: 0 }
+        Self { json, terminal: !json && std::io::stdout().is_terminal(), run: 0, failed: 0 }
     }
 
     /// A line for people.
@@ -28,7 +28,7 @@ impl Report {
         self.say("");
     }
 
-    /// The step that is being played; replaced by its result.
+    /// The step that is running; replaced by its result.
     pub(super) fn announce(&self, title: &str) {
         if self.terminal {
             use std::io::Write;
@@ -39,7 +39,7 @@ impl Report {
     }
 
     pub(super) fn step(&mut self, name: &str, title: &str, outcome: &anyhow::Result<String>, took: Duration) {
-        self.played += 1;
+        self.run += 1;
         let ok = outcome.is_ok();
         let detail = outcome.as_ref().map_or_else(|error| format!("{error:#}"), Clone::clone);
         if !ok {
@@ -63,11 +63,11 @@ impl Report {
     }
 
     pub(super) fn end(&self, logs: &str) {
-        let (played, failed) = (self.played, self.failed);
+        let (run, failed) = (self.run, self.failed);
         if failed == 0 {
-            self.say(&format!("\nAll {played} steps held."));
+            self.say(&format!("\nAll {run} steps held."));
         } else {
-            self.say(&format!("\n{failed} of {played} steps did not hold. The services' logs: {logs}"));
+            self.say(&format!("\n{failed} of {run} steps did not hold. The services' logs: {logs}"));
         }
     }
 

@@ -41,7 +41,7 @@ pub(super) async fn check(
             of(|broken| broken.events),
             "every accepted event was read, or is going to be",
             "accepted events that nobody will read",
-            "please report it; the next look at the whole account fixes what they were about",
+            "please report it; the next check of the whole account fixes what they were about",
         ),
         (
             Check::InvariantsJobs,

@@ -7,11 +7,11 @@
 
 #![cfg(target_os = "linux")]
 
-mod books;
+mod harness;
 mod hold;
+mod invariants;
 mod load;
 mod points;
-mod rig;
 mod stalled;
 mod supervised;
 mod wake;
@@ -22,15 +22,15 @@ use nexrole::children::Service;
 
 use crate::support::{
     scale,
-    world::{Fan, World},
+    world::{Member, World},
 };
+use harness::{Harness, Target};
 use load::Load;
-use rig::{Rig, Victim};
 
 /// Kills; `NEXROLE_TEST_SCALE=full` multiplies them.
 const KILLS: usize = 12;
 const FULL: usize = 17;
-const FANS: usize = 6;
+const MEMBERS: usize = 6;
 
 /// A small generator of numbers (xorshift), so that a run can be told by its seed.
 struct Dice(u64);
@@ -43,20 +43,20 @@ impl Dice {
         self.0 % sides
     }
 
-    fn victim(&mut self) -> Victim {
+    fn target(&mut self) -> Target {
         match self.roll(10) {
-            0..3 => Victim::Service(Service::Gateway),
-            3..5 => Victim::Service(Service::Bot),
-            5..7 => Victim::Postgres,
-            7..9 => Victim::Session(None),
-            _ => Victim::Everything,
+            0..3 => Target::Service(Service::Gateway),
+            3..5 => Target::Service(Service::Bot),
+            5..7 => Target::Postgres,
+            7..9 => Target::Session(None),
+            _ => Target::Everything,
         }
     }
 }
 
-/// One fan's subscription: begun, or ended.
+/// One member's subscription: begun, or ended.
 struct Account {
-    fan: Fan,
+    member: Member,
     running: Option<String>,
 }
 
@@ -65,7 +65,7 @@ impl Account {
     async fn turn(&mut self, world: &World) {
         match self.running.take() {
             Some(subscription) => world.stripe.cancel(&subscription).await.expect("cancels"),
-            None => self.running = Some(world.subscribes(&self.fan).await),
+            None => self.running = Some(world.subscribes(&self.member).await),
         }
     }
 }
@@ -76,44 +76,46 @@ async fn random_kills_under_load_lose_and_double_nothing() {
     let seed = u64::from(std::process::id()) | 1;
     println!("seed {seed}");
     let mut dice = Dice(seed);
-    let mut rig = Rig::start("random").await;
+    let mut harness = Harness::start("random").await;
     let mut accounts = Vec::new();
-    for _ in 0..FANS {
-        accounts.push(Account { fan: rig.world.fan().await, running: None });
+    for _ in 0..MEMBERS {
+        accounts.push(Account { member: harness.world.member().await, running: None });
     }
-    let load = Load::start(&rig.world).await;
+    let load = Load::start(&harness.world).await;
     // Per kind: how many, and the slowest recovery.
     let mut tally: BTreeMap<&str, (usize, Duration)> = BTreeMap::new();
     let mut findings = Vec::new();
     for _ in 0..kills {
         for _ in 0..3 {
-            let who = usize::try_from(dice.roll(u64::try_from(FANS).expect("few"))).expect("few");
-            accounts[who].turn(&rig.world).await;
+            let who = usize::try_from(dice.roll(u64::try_from(MEMBERS).expect("few"))).expect("few");
+            accounts[who].turn(&harness.world).await;
         }
         // At any moment of what that set going.
         tokio::time::sleep(Duration::from_millis(dice.roll(60))).await;
-        let victim = dice.victim();
-        let took = rig.kill_and_mend(victim).await;
-        let (count, slowest) = tally.entry(victim.word()).or_default();
+        let target = dice.target();
+        let took = harness.kill_and_mend(target).await;
+        let (count, slowest) = tally.entry(target.word()).or_default();
         (*count, *slowest) = (*count + 1, took.max(*slowest));
-        findings.extend(books::lost(&rig.world, &load.acknowledged_lately()).await);
+        findings.extend(invariants::lost(&harness.world, &load.acknowledged_lately()).await);
     }
     assert!(findings.is_empty(), "lost, seen right after a kill: {findings:?}");
     let synthetic = load.stop().await;
     // Stripe repeats what was not acknowledged; dead leases run out.
-    rig.world.heard().await;
+    harness.world.heard().await;
     for account in &accounts {
         let due = account.running.is_some();
-        let world = &rig.world;
+        let world = &harness.world;
         world
-            .until("Discord shows what Stripe says", async || world.has(&account.fan, world.vip).await == due)
+            .until("Discord shows what Stripe says", async || {
+                world.has(&account.member, world.vip).await == due
+            })
             .await;
     }
-    rig.world.settle().await;
-    let mut acknowledged = books::acknowledged(&rig.world).await;
+    harness.world.settle().await;
+    let mut acknowledged = invariants::acknowledged(&harness.world).await;
     acknowledged.extend(synthetic.acknowledged.iter().cloned());
-    let lost = books::lost(&rig.world, &acknowledged).await;
-    let mut doubled = books::doubled(&rig.world).await;
+    let lost = invariants::lost(&harness.world, &acknowledged).await;
+    let mut doubled = invariants::doubled(&harness.world).await;
     doubled.extend(synthetic.new_twice());
     let slowest = tally.values().map(|(_, slowest)| *slowest).max().unwrap_or_default();
     println!(
@@ -128,5 +130,5 @@ async fn random_kills_under_load_lose_and_double_nothing() {
     }
     assert!(lost.is_empty(), "{lost:?}");
     assert!(doubled.is_empty(), "{doubled:#?}");
-    rig.end().await;
+    harness.end().await;
 }

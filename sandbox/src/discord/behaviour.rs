@@ -103,11 +103,11 @@ pub(crate) enum Greeting {
 
 /// The events that go wrong, shared by all sessions.
 #[derive(Clone, Default)]
-pub(crate) struct Spoils(Arc<Mutex<Vec<Spoil>>>);
+pub(crate) struct Replacements(Arc<Mutex<Vec<Replacement>>>);
 
 /// Events of this kind arrive with another value, or without one.
 #[derive(Clone, Debug, Deserialize)]
-pub(crate) struct Spoil {
+pub(crate) struct Replacement {
     event: String,
     /// Which field, as in RFC 6901: `/user/id`.
     pointer: String,
@@ -126,9 +126,9 @@ fn given<'de, D: serde::Deserializer<'de>>(value: D) -> Result<Option<Value>, D:
     Value::deserialize(value).map(Some)
 }
 
-impl Spoils {
-    pub(crate) fn add(&self, spoil: Spoil) {
-        lock(&self.0).push(spoil);
+impl Replacements {
+    pub(crate) fn add(&self, replacement: Replacement) {
+        lock(&self.0).push(replacement);
     }
 
     pub(crate) fn clear(&self) {
@@ -138,11 +138,13 @@ impl Spoils {
     /// The event as it is said.
     pub(crate) fn apply(&self, event: &str, data: &Value) -> Value {
         let mut said = data.clone();
-        let mut spoils = lock(&self.0);
-        for spoil in spoils.iter_mut().filter(|spoil| spoil.event == event && spoil.times > 0) {
-            spoil.times -= 1;
-            let (parent, field) = spoil.pointer.rsplit_once('/').unwrap_or(("", &spoil.pointer));
-            match (said.pointer_mut(&spoil.pointer), &spoil.value) {
+        let mut replacements = lock(&self.0);
+        for replacement in
+            replacements.iter_mut().filter(|replacement| replacement.event == event && replacement.times > 0)
+        {
+            replacement.times -= 1;
+            let (parent, field) = replacement.pointer.rsplit_once('/').unwrap_or(("", &replacement.pointer));
+            match (said.pointer_mut(&replacement.pointer), &replacement.value) {
                 (Some(found), Some(value)) => *found = value.clone(),
                 (_, value) => {
                     let Some(parent) = said.pointer_mut(parent).and_then(Value::as_object_mut) else {

@@ -281,7 +281,7 @@ impl Control {
     }
 
     /// The next `times` events of this kind have another value at this RFC 6901 pointer; `None` leaves the field out.
-    pub async fn spoil_event(
+    pub async fn replace_field(
         &self,
         event: &str,
         pointer: &str,
@@ -293,7 +293,7 @@ impl Control {
         if let Some(value) = value {
             body["value"] = value;
         }
-        self.gateway_fault("spoil", body).await
+        self.gateway_fault("replace-field", body).await
     }
 
     /// What clients meet that connect to the gateway from now on: `{"kind": "welcome"}`, or another of the README's.

@@ -184,8 +184,13 @@ fn identify(world: &mut World, connection: &Connection, asked: &Value, gateway_u
         },
         Some(_) => return Reply::Close(4010),
     };
-    let mut session =
-        Session::new(world.mint.next(), intents, shard, connection.clone(), world.gateway.spoils.clone());
+    let mut session = Session::new(
+        world.mint.next(),
+        intents,
+        shard,
+        connection.clone(),
+        world.gateway.replacements.clone(),
+    );
     let present: Vec<_> =
         world.guilds.values().filter(|guild| guild.bot_in_guild && session.is_for(guild.id)).collect();
     let guilds: Vec<Value> =

@@ -9,7 +9,7 @@ use axum::{Json, Router};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::behaviour::{End, Greeting, Spoil};
+use super::behaviour::{End, Greeting, Replacement};
 use super::state::Discord;
 use crate::refusal::Refusal;
 
@@ -26,7 +26,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/gateway/deafen", post(deafen))
         .route("/gateway/end", post(end))
         .route("/gateway/say", post(say))
-        .route("/gateway/spoil", post(spoil).delete(spoil_nothing))
+        .route("/gateway/replace-field", post(replace_field).delete(replace_nothing))
 }
 
 fn happened(connections: usize) -> Json<Value> {
@@ -121,13 +121,13 @@ async fn say(State(discord): State<Arc<Discord>>, Json(Text { text }): Json<Text
     happened(discord.with(|world| world.gateway.say_all(&text)))
 }
 
-async fn spoil(State(discord): State<Arc<Discord>>, Json(params): Json<Spoil>) -> Json<Value> {
-    discord.with(|world| world.gateway.spoils.add(params));
+async fn replace_field(State(discord): State<Arc<Discord>>, Json(params): Json<Replacement>) -> Json<Value> {
+    discord.with(|world| world.gateway.replacements.add(params));
     Json(json!({}))
 }
 
-async fn spoil_nothing(State(discord): State<Arc<Discord>>) -> Json<Value> {
-    discord.with(|world| world.gateway.spoils.clear());
+async fn replace_nothing(State(discord): State<Arc<Discord>>) -> Json<Value> {
+    discord.with(|world| world.gateway.replacements.clear());
     Json(json!({}))
 }
 

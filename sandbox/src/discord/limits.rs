@@ -11,9 +11,9 @@ use serde_json::json;
 use super::records::Limits;
 use crate::{Fault, clock};
 
-/// Which limit a call falls under. Role PUT and DELETE of one guild share a lane, as on the real Discord.
+/// Which limit a call falls under. Role PUT and DELETE of one guild share a bucket, as on the real Discord.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) enum Lane {
+pub(crate) enum Bucket {
     Roles(u64),
     MemberGet(u64),
     Global,
@@ -30,13 +30,13 @@ struct Window {
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     limits: Limits,
-    windows: HashMap<Lane, Window>,
+    windows: HashMap<Bucket, Window>,
 }
 
 /// What one call learnt about its bucket.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
-    lane: Lane,
+pub(crate) struct BucketState {
+    bucket: Bucket,
     limit: u32,
     remaining: u32,
     reset_after: Duration,
@@ -48,9 +48,9 @@ pub(crate) enum Pass {
     /// No limit is set, and no header is sent.
     Free,
     /// One call of the window was used.
-    Counted(Stamp),
+    Counted(BucketState),
     /// Nothing is left until the window ends.
-    Refused(Stamp),
+    Refused(BucketState),
 }
 
 impl Meter {
@@ -66,36 +66,36 @@ impl Meter {
     }
 
     /// Counts a call.
-    pub(crate) fn count(&mut self, lane: Lane, now: Instant) -> Pass {
-        let (limit, window_ms) = match lane {
-            Lane::Roles(_) => (self.limits.role_limit, self.limits.role_window_ms),
-            Lane::MemberGet(_) => (self.limits.member_get_limit, self.limits.member_get_window_ms),
-            Lane::Global => (self.limits.global_per_second, 1_000),
+    pub(crate) fn count(&mut self, bucket: Bucket, now: Instant) -> Pass {
+        let (limit, window_ms) = match bucket {
+            Bucket::Roles(_) => (self.limits.role_limit, self.limits.role_window_ms),
+            Bucket::MemberGet(_) => (self.limits.member_get_limit, self.limits.member_get_window_ms),
+            Bucket::Global => (self.limits.global_per_second, 1_000),
         };
         if limit == 0 {
             return Pass::Free;
         }
         let length = Duration::from_millis(window_ms);
-        let window = self.windows.entry(lane).or_insert(Window { opened: now, used: 0 });
+        let window = self.windows.entry(bucket).or_insert(Window { opened: now, used: 0 });
         if now.duration_since(window.opened) >= length {
             *window = Window { opened: now, used: 0 };
         }
         let reset_after = (window.opened + length).duration_since(now);
         if window.used >= limit {
-            return Pass::Refused(Stamp { lane, limit, remaining: 0, reset_after });
+            return Pass::Refused(BucketState { bucket, limit, remaining: 0, reset_after });
         }
         window.used += 1;
-        Pass::Counted(Stamp { lane, limit, remaining: limit - window.used, reset_after })
+        Pass::Counted(BucketState { bucket, limit, remaining: limit - window.used, reset_after })
     }
 }
 
-impl Stamp {
+impl BucketState {
     /// Writes the bucket headers; the global limit has none.
     pub(crate) fn write(&self, headers: &mut HeaderMap) {
-        let bucket = match self.lane {
-            Lane::Roles(_) => "b0bb9027ff6ae0c9619c2719f4a24de5",
-            Lane::MemberGet(_) => "8b4ee3ab6e8a1f3b4dcf1c0e8a5c7d21",
-            Lane::Global => return,
+        let bucket = match self.bucket {
+            Bucket::Roles(_) => "b0bb9027ff6ae0c9619c2719f4a24de5",
+            Bucket::MemberGet(_) => "8b4ee3ab6e8a1f3b4dcf1c0e8a5c7d21",
+            Bucket::Global => return,
         };
         let wait = self.wait_ms();
         put(headers, "x-ratelimit-limit", &self.limit.to_string());
@@ -107,7 +107,7 @@ impl Stamp {
 
     /// The 429 for a call that came too early.
     pub(crate) fn refusal(&self) -> Response {
-        let global = self.lane == Lane::Global;
+        let global = self.bucket == Bucket::Global;
         let wait = self.wait_ms();
         let retry_after = serde_json::Number::from_f64(Duration::from_millis(wait).as_secs_f64());
         let message = "You are being rate limited.";
@@ -168,7 +168,7 @@ mod tests {
     fn remaining(pass: Pass) -> Option<u32> {
         match pass {
             Pass::Free => None,
-            Pass::Counted(stamp) | Pass::Refused(stamp) => Some(stamp.remaining),
+            Pass::Counted(state) | Pass::Refused(state) => Some(state.remaining),
         }
     }
 
@@ -177,18 +177,18 @@ mod tests {
         let mut meter = Meter::default();
         let start = Instant::now();
         for left in (0..10).rev() {
-            assert_eq!(remaining(meter.count(Lane::Roles(1), start)), Some(left));
+            assert_eq!(remaining(meter.count(Bucket::Roles(1), start)), Some(left));
         }
         let late = start + Duration::from_millis(9_999);
-        assert!(matches!(meter.count(Lane::Roles(1), late), Pass::Refused(_)));
-        assert!(matches!(meter.count(Lane::Roles(2), late), Pass::Counted(_)));
-        assert_eq!(remaining(meter.count(Lane::Roles(1), start + Duration::from_secs(10))), Some(9));
+        assert!(matches!(meter.count(Bucket::Roles(1), late), Pass::Refused(_)));
+        assert!(matches!(meter.count(Bucket::Roles(2), late), Pass::Counted(_)));
+        assert_eq!(remaining(meter.count(Bucket::Roles(1), start + Duration::from_secs(10))), Some(9));
     }
 
     #[test]
     fn zero_means_unlimited() {
         let mut meter = Meter::default();
         meter.set(Limits::none());
-        assert_eq!(meter.count(Lane::Global, Instant::now()), Pass::Free);
+        assert_eq!(meter.count(Bucket::Global, Instant::now()), Pass::Free);
     }
 }

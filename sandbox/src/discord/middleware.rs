@@ -8,7 +8,7 @@ use axum::http::header;
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::limits::{Lane, Pass};
+use super::limits::{Bucket, Pass};
 use super::reply::No;
 use super::state::Discord;
 use crate::fault::{FaultKind, ban_page};
@@ -20,9 +20,9 @@ pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, call: Call, n
     if !token.is_some_and(|token| token.starts_with("Bot ") && discord.accepts(token)) {
         return No::Unauthorized.into_response();
     }
-    match discord.with(|world| world.meter.count(Lane::Global, Instant::now())) {
+    match discord.with(|world| world.meter.count(Bucket::Global, Instant::now())) {
         Pass::Free | Pass::Counted(_) => next.run(call).await,
-        Pass::Refused(stamp) => stamp.refusal(),
+        Pass::Refused(state) => state.refusal(),
     }
 }
 

@@ -11,7 +11,7 @@ use axum::routing::{get, put};
 use axum::{Json, Router};
 use serde_json::Value;
 
-use super::limits::{Lane, Pass};
+use super::limits::{Bucket, Pass};
 use super::records::Action;
 use super::reply::No;
 use super::state::Discord;
@@ -66,7 +66,7 @@ async fn member(
     Path((guild, user)): Path<(String, String)>,
 ) -> Result<Response, No> {
     let (guild, user) = (id(&guild)?, id(&user)?);
-    Ok(limited(&discord, Lane::MemberGet(guild), |world| {
+    Ok(limited(&discord, Bucket::MemberGet(guild), |world| {
         let member = world.seen_by_bot(guild)?.members.get(&user).ok_or(No::UnknownMember)?;
         Ok(Json(wire::member(user, member)))
     }))
@@ -96,25 +96,25 @@ fn change_role(
 ) -> Result<Response, No> {
     let (guild, user, role) = (id(guild)?, id(user)?, id(role)?);
     let reason = headers.get("x-audit-log-reason").map(|reason| percent_decoded(reason.as_bytes()));
-    Ok(limited(discord, Lane::Roles(guild), |world| {
+    Ok(limited(discord, Bucket::Roles(guild), |world| {
         world.change_as_bot(action, guild, user, role, reason)?;
         Ok(StatusCode::NO_CONTENT)
     }))
 }
 
-/// Counts the call in its lane; refusals by Discord's rules count like successes.
+/// Counts the call in its bucket; refusals by Discord's rules count like successes.
 fn limited<T: IntoResponse>(
     discord: &Discord,
-    lane: Lane,
+    bucket: Bucket,
     act: impl FnOnce(&mut World) -> Result<T, No>,
 ) -> Response {
-    discord.with(|world| match world.meter.count(lane, Instant::now()) {
+    discord.with(|world| match world.meter.count(bucket, Instant::now()) {
         Pass::Free => act(world).into_response(),
-        Pass::Counted(stamp) => {
+        Pass::Counted(state) => {
             let mut answer = act(world).into_response();
-            stamp.write(answer.headers_mut());
+            state.write(answer.headers_mut());
             answer
         }
-        Pass::Refused(stamp) => stamp.refusal(),
+        Pass::Refused(state) => state.refusal(),
     })
 }

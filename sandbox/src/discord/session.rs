@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use tokio::sync::mpsc;
 
-use super::behaviour::{Greeting, Spoils};
+use super::behaviour::{Greeting, Replacements};
 use crate::server::{Line, Then};
 
 /// Events kept for a RESUME; who missed more must identify again.
@@ -56,7 +56,7 @@ pub(crate) struct Session {
     backlog: VecDeque<(u64, String)>,
     connection: Option<Connection>,
     left_at: Instant,
-    spoils: Spoils,
+    replacements: Replacements,
 }
 
 impl Session {
@@ -65,10 +65,10 @@ impl Session {
         intents: u64,
         shard: (u64, u64),
         connection: Connection,
-        spoils: Spoils,
+        replacements: Replacements,
     ) -> Self {
         let (sequence, backlog, left_at) = (0, VecDeque::new(), Instant::now());
-        Self { id, intents, shard, sequence, backlog, connection: Some(connection), left_at, spoils }
+        Self { id, intents, shard, sequence, backlog, connection: Some(connection), left_at, replacements }
     }
 
     /// The id as Discord spells it.
@@ -89,7 +89,7 @@ impl Session {
     /// Sends an event, or keeps it until the client is back.
     pub(crate) fn dispatch(&mut self, event: &str, data: &Value) {
         self.sequence += 1;
-        let data = self.spoils.apply(event, data);
+        let data = self.replacements.apply(event, data);
         let text = json!({ "op": 0, "s": self.sequence, "t": event, "d": data }).to_string();
         if let Some(connection) = &self.connection {
             connection.tell(Frame::Text(text.clone()));
@@ -135,7 +135,7 @@ pub(crate) struct Sessions {
     /// What becomes of connections from now on.
     pub(crate) greeting: Greeting,
     /// Which events go wrong.
-    pub(crate) spoils: Spoils,
+    pub(crate) replacements: Replacements,
     /// How many IDENTIFYs the day has left, if a test says so, and when it has more.
     pub(crate) budget: Option<(u64, Instant)>,
     identified: u64,
@@ -149,7 +149,7 @@ impl Default for Sessions {
             heartbeat: HEARTBEAT,
             members_intent: true,
             greeting: Greeting::Welcome,
-            spoils: Spoils::default(),
+            replacements: Replacements::default(),
             budget: None,
             identified: 0,
             resumed: 0,

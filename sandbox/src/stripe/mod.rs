@@ -59,7 +59,7 @@ fn router(stripe: Arc<Stripe>) -> Router {
         .nest("/v1", api::routes().layer(from_fn_with_state(stripe.clone(), api::authorize)))
         .layer(from_fn_with_state(proxy.clone(), fault_proxy::misbehave))
         .layer(from_fn_with_state(proxy.clone(), fault_proxy::record))
-        .layer(from_fn(api::stamp));
+        .layer(from_fn(api::with_headers));
     Router::new()
         .merge(observed)
         .nest("/_sandbox", control::routes().merge(fault_proxy::control(proxy)))

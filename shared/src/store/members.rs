@@ -105,7 +105,7 @@ async fn sweep(
              RETURNING s.guild_id, s.user_id, s.role_id
          )
          INSERT INTO role_jobs (guild_id, user_id, role_id, action, origin, cause, due_at)
-         SELECT guild_id, user_id, role_id, 'resync', 'sweep', 'a regular look',
+         SELECT guild_id, user_id, role_id, 'resync', 'sweep', 'a regular check',
                 now() + interval '250 ms' * row_number() OVER (PARTITION BY guild_id ORDER BY user_id, role_id)
            FROM (SELECT DISTINCT guild_id, user_id, role_id FROM checked) AS roles
           WHERE NOT EXISTS (SELECT FROM role_jobs j

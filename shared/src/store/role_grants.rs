@@ -15,7 +15,7 @@ use crate::{
 };
 
 /// The cause of such checks.
-const ONCE_MORE: &str = "looked at once more";
+const ONCE_MORE: &str = "checked once more";
 
 /// Whether the lease still holds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -97,7 +97,7 @@ pub struct Event {
 
 /// Everything we know about one member of one guild.
 #[derive(Debug, Clone)]
-pub struct Story {
+pub struct MemberReport {
     /// Stripe customers that are this member, or whose metadata names them.
     pub customers: Vec<Customer>,
     /// Subscriptions that are this member's by their own metadata, with their customers.
@@ -116,8 +116,8 @@ pub struct Story {
     pub history: Vec<Event>,
 }
 
-/// Collects the story.
-pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Error> {
+/// Collects it.
+pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberReport, sqlx::Error> {
     let customers = sqlx::query_as(
         "SELECT customer_id, l.user_id AS holder, c.named_user_id AS named
            FROM member_links l LEFT JOIN customers c USING (guild_id, connection_id, customer_id)
@@ -192,5 +192,5 @@ pub async fn story(tenant: &mut Tenant, user: UserId) -> Result<Story, sqlx::Err
     .await?;
     let deleted = guild_roles::deleted(tenant).await?;
     let closed = guild_gates::closed(tenant).await?;
-    Ok(Story { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
+    Ok(MemberReport { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
 }

@@ -63,7 +63,7 @@ status-absent = Not in this Stripe account: { $count ->
    *[other] { $count } objects
 } that an event named (a test event, or another account's)
 status-up-to-date = Everything is up to date.
-status-to-look-at = To look at
+status-attention = Needs attention
 status-refused = { $refusal }. Role changes wait, and are tried again { $until }, or when the bot is invited.
 status-nothing-mapped = No price is mapped to a role yet: nobody can get one.
 status-unlinked = { $count ->
@@ -123,7 +123,7 @@ member-source-reason = the reason: { $reason }
 member-source-until = ends by itself { $until }
 member-role-deleted = the role was deleted in Discord: `nexrole map list` says what to do
 member-role-suspended = the role is suspended: { $danger }; `nexrole map list` says what to do
-member-role-unseen = waits for the bot to look who holds the role
+member-role-unseen = waits for the bot to check who holds the role
 member-role-observed = the role is only observed: see `nexrole map preview`
 member-role-unmapped = the role is not mapped
 member-source-missing = the Stripe account that is connected has no such subscription since { $since }
@@ -135,11 +135,11 @@ member-held-deleted = role { $role }  was deleted in Discord: nobody has it any 
 member-held-taken = taken from them at Discord, not by us; seen { $at }
 member-held-intended = being given
 member-held-confirmed = confirmed by Discord { $at }
-member-held-ending = taken; looked at once more, to see that it stays away
+member-held-ending = taken; checked once more, to see that it stays away
 member-held-absent = { $state }; not there, said Discord { $at }: it is asked once more
 member-jobs = Role changes that wait
 member-job = { $action } role { $role }  { $state }  { $next }  { $outcome }
-member-job-next = next look { $at }
+member-job-next = next try { $at }
 member-job-due = due since { $at }, when the bot runs and has done what is before it
 member-job-not-tried = not tried yet
 member-history = What happened, newest first
@@ -152,7 +152,7 @@ mappings-none = Nothing is mapped yet: nexrole map add --guild { $guild } --pric
 mapping = role { $role }  { $state }
 mapping-deleted = { -deleted } Map another role to what it was sold by (`nexrole map add`)
 mapping-replaced = was deleted in Discord; what it was sold by gives another role
-mapping-unseen = waits for the bot to look who holds it
+mapping-unseen = waits for the bot to check who holds it
 mapping-observed-holders = only observed ({ $holders } had it before): `nexrole map preview`, then `nexrole map enforce`
 mapping-observed = only observed: `nexrole map enforce` turns it on
 mapping-on = follows payments
@@ -181,14 +181,14 @@ preview-others = Everybody else who has the role keeps it: Nexrole takes only wh
 
 # nexrole map add, map remove, map enforce
 mapped-nobody = Mapped. Nobody is known to pay for it yet.
-mapped = Mapped. { $concerned } known subscription(s) are being looked at again.
+mapped = Mapped. { $concerned } known subscription(s) are being read again.
 mapped-already = It was mapped already.
 mapped-everyone = role { $role } is @everyone, which every member has; give the id of another role
 mapped-at-first = If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild { $guild }`.
 role-dangerous = role { $role } must not be given to whoever pays: { $danger }. { $remedy }
 not-mapped = role { $role } is not mapped; `nexrole map list --guild { $guild }` shows those that are
 not-mapped-by = { $sold } does not give role { $role }; `nexrole map list --guild { $guild }` shows what gives which
-enforced = Role { $role } follows payments. { $members } member(s) are being looked at.
+enforced = Role { $role } follows payments. { $members } member(s) are being checked.
 enforced-deleted = But it { $deleted }.
 enforced-suspended = But it is SUSPENDED: { $danger }. Nobody is given it. { $remedy }.
 enforced-observed = Role { $role } is only observed: nothing is changed until it is turned on. A change under way in this moment may still be made.
@@ -211,7 +211,7 @@ unlinked-nobody = { $customer } was linked to nobody.
 give-back-not-due = nothing gives role { $role } to member { $member } now; `nexrole why --guild { $guild } --member { $member }` says what did
 give-back-observed = role { $role } is only observed: nothing is changed until `nexrole map enforce --guild { $guild } --role { $role }` turns it on
 given-back-taken = Somebody took role { $role } from member { $member } at Discord; that was seen { $at }. The bot gives it back.
-given-back = The bot looks at member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
+given-back = The bot checks member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
 
 # nexrole connect, disconnect
 connected = Connected server { $guild } ({ $mode }).

@@ -130,7 +130,7 @@ mod tests {
         let given_back =
             |outcome| said(given_back(guild(), user(11), RoleId::from_u64(5).unwrap(), &outcome));
         insta::assert_snapshot!(given_back(GivenBack::Asked { taken_at: Some(OffsetDateTime::UNIX_EPOCH) }), @"Somebody took role 5 from member 11 at Discord; that was seen 1970-01-01 00:00:00 UTC. The bot gives it back.");
-        insta::assert_snapshot!(given_back(GivenBack::Asked { taken_at: None }), @"The bot looks at member 11, and gives role 5 if they do not have it. Nobody was seen to take it.");
+        insta::assert_snapshot!(given_back(GivenBack::Asked { taken_at: None }), @"The bot checks member 11, and gives role 5 if they do not have it. Nobody was seen to take it.");
         insta::assert_snapshot!(given_back(GivenBack::NotMapped), @"error: role 5 is not mapped; `nexrole map list --guild 1` shows those that are");
         insta::assert_snapshot!(given_back(GivenBack::NotDue), @"error: nothing gives role 5 to member 11 now; `nexrole why --guild 1 --member 11` says what did");
         insta::assert_snapshot!(given_back(GivenBack::Observed), @"error: role 5 is only observed: nothing is changed until `nexrole map enforce --guild 1 --role 5` turns it on");

@@ -109,7 +109,7 @@ mod tests {
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::Added(1234)), @r"
-        Mapped. 1234 known subscription(s) are being looked at again.
+        Mapped. 1234 known subscription(s) are being read again.
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::AlreadySo), @r"
@@ -129,9 +129,9 @@ mod tests {
             danger: danger.map(str::to_owned),
             is_deleted,
         };
-        insta::assert_snapshot!(enforced(on(None, false)), @"Role 5 follows payments. 3 member(s) are being looked at.");
+        insta::assert_snapshot!(enforced(on(None, false)), @"Role 5 follows payments. 3 member(s) are being checked.");
         insta::assert_snapshot!(enforced(on(Some("it gives Ban Members"), true)), @r"
-        Role 5 follows payments. 3 member(s) are being looked at.
+        Role 5 follows payments. 3 member(s) are being checked.
         But it was deleted in Discord: nobody can be given it. Map another role to what it was sold by (`nexrole map add`).
         But it is SUSPENDED: it gives Ban Members. Nobody is given it. Take those permissions from it in Discord (Server Settings, Roles), or map another role.
         ");

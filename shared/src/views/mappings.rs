@@ -131,7 +131,7 @@ mod tests {
         let deleted = vec![roles[4].role_id, roles[5].role_id];
         let unreplaced = vec![roles[4].role_id];
         insta::assert_snapshot!(said(&Mappings { roles, deleted, unreplaced, closed: None }), @r"
-        role 11  waits for the bot to look who holds it
+        role 11  waits for the bot to check who holds it
             price price_11
         role 12  only observed (3 had it before): `nexrole map preview`, then `nexrole map enforce`
             price price_12

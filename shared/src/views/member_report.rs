@@ -12,18 +12,18 @@ use crate::{
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{GuildId, UserId},
-    store::why::{Customer, Event, Held, OpenJob, Source, Story},
+    store::why::{Customer, Event, Held, MemberReport, OpenJob, Source},
 };
 
-pub fn document(guild: GuildId, member: UserId, story: &Story, now: Timestamp) -> Document {
+pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -> Document {
     let sections = [
-        Some(customers(guild, story)),
-        subscriptions(story),
-        for_others(story),
-        Some(sources(guild, story)),
-        Some(held(story)),
-        Some(jobs(story, now)),
-        Some(history(story)),
+        Some(customers(guild, report)),
+        subscriptions(report),
+        for_others(report),
+        Some(sources(guild, report)),
+        Some(held(report)),
+        Some(jobs(report, now)),
+        Some(history(report)),
     ];
     Document {
         title: Some(message("member").with("member", member).with("guild", guild)),
@@ -32,7 +32,7 @@ pub fn document(guild: GuildId, member: UserId, story: &Story, now: Timestamp) -
     }
 }
 
-fn customers(guild: GuildId, story: &Story) -> Section {
+fn customers(guild: GuildId, report: &MemberReport) -> Section {
     let line = |Customer { customer_id, holder, named }: &Customer| -> Line {
         let customer = Value::code(customer_id);
         match named {
@@ -44,29 +44,29 @@ fn customers(guild: GuildId, story: &Story) -> Section {
             _ => message("member-customer").with("customer", customer).into(),
         }
     };
-    let lines = story.customers.iter().map(line).collect();
+    let lines = report.customers.iter().map(line).collect();
     Section::titled(message("member-customers"), lines).if_empty(message("member-customers-none"))
 }
 
-fn subscriptions(story: &Story) -> Option<Section> {
+fn subscriptions(report: &MemberReport) -> Option<Section> {
     let line = |(subscription, customer): &(String, String)| -> Line {
         let named = message("member-subscription").with("subscription", Value::code(subscription));
         named.with("customer", Value::code(customer)).into()
     };
-    let lines: Vec<_> = story.subscriptions.iter().map(line).collect();
+    let lines: Vec<_> = report.subscriptions.iter().map(line).collect();
     (!lines.is_empty()).then(|| Section::titled(message("member-subscriptions"), lines))
 }
 
-fn for_others(story: &Story) -> Option<Section> {
+fn for_others(report: &MemberReport) -> Option<Section> {
     let line = |(subscription, customer, other): &(String, String, UserId)| -> Line {
         let theirs = message("member-for-other").with("subscription", Value::code(subscription));
         theirs.with("customer", Value::code(customer)).with("other", *other).into()
     };
-    let lines: Vec<_> = story.for_others.iter().map(line).collect();
+    let lines: Vec<_> = report.for_others.iter().map(line).collect();
     (!lines.is_empty()).then(|| Section::titled(message("member-for-others"), lines))
 }
 
-fn sources(guild: GuildId, story: &Story) -> Section {
+fn sources(guild: GuildId, report: &MemberReport) -> Section {
     let line = |source: &Source| {
         let reason = message("member-source")
             .with("role", source.role_id)
@@ -82,17 +82,17 @@ fn sources(guild: GuildId, story: &Story) -> Section {
                     .map(|said| message("member-source-reason").with("reason", Value::code(said))),
             )
             .note(end.map(|at| message("member-source-until").with("until", at)))
-            .note(without_effect(story, source))
+            .note(without_effect(report, source))
             .note(unbacked(guild, source))
     };
-    let lines = story.sources.iter().map(line).collect();
+    let lines = report.sources.iter().map(line).collect();
     Section::titled(message("member-sources"), lines).if_empty(message("member-sources-none"))
 }
 
 /// Why a reason gives nobody the role.
-fn without_effect(story: &Story, source: &Source) -> Option<Message> {
+fn without_effect(report: &MemberReport, source: &Source) -> Option<Message> {
     match (source.enforcement, &source.danger) {
-        _ if story.deleted.contains(&source.role_id) => Some(message("member-role-deleted")),
+        _ if report.deleted.contains(&source.role_id) => Some(message("member-role-deleted")),
         (Some(_), Some(danger)) => Some(message("member-role-suspended").with("danger", &**danger)),
         (Some(Enforcement::On), None) => None,
         (Some(Enforcement::Unseen), None) => Some(message("member-role-unseen")),
@@ -113,14 +113,14 @@ fn unbacked(guild: GuildId, source: &Source) -> Option<Message> {
     Some(unbacked.with("customer", ownership::customer_option(customer)))
 }
 
-fn held(story: &Story) -> Section {
+fn held(report: &MemberReport) -> Section {
     let line = |held: &Held| -> Line {
-        if story.deleted.contains(&held.role_id) {
+        if report.deleted.contains(&held.role_id) {
             return message("member-held-deleted").with("role", held.role_id).into();
         }
         message("member-held").with("role", held.role_id).with("state", how_far(held)).into()
     };
-    let lines = story.held.iter().map(line).collect();
+    let lines = report.held.iter().map(line).collect();
     Section::titled(message("member-roles-held"), lines).if_empty(message("none"))
 }
 
@@ -139,14 +139,14 @@ fn how_far(held: &Held) -> Message {
     }
 }
 
-fn jobs(story: &Story, now: Timestamp) -> Section {
+fn jobs(report: &MemberReport, now: Timestamp) -> Section {
     let line = |job: &OpenJob| -> Line {
         let outcome = match (&job.outcome, job.probe_at) {
             (Some(outcome), _) => Value::from(&**outcome),
             (None, Some(_)) => refusal::of_role(job.code).into(),
             (None, None) => message("member-job-not-tried").into(),
         };
-        let at = tried_at(job.due_at, story.closed, job.probe_at);
+        let at = tried_at(job.due_at, report.closed, job.probe_at);
         let next = if at > now { message("member-job-next") } else { message("member-job-due") };
         message("member-job")
             .with("action", &*job.action)
@@ -157,15 +157,15 @@ fn jobs(story: &Story, now: Timestamp) -> Section {
             .into()
     };
     let mut lines: Vec<Line> =
-        story.closed.map(|closed| refusal::held_up(closed).into()).into_iter().collect();
-    lines.extend(story.jobs.iter().map(line));
-    if story.jobs.is_empty() {
+        report.closed.map(|closed| refusal::held_up(closed).into()).into_iter().collect();
+    lines.extend(report.jobs.iter().map(line));
+    if report.jobs.is_empty() {
         lines.push(message("none").into());
     }
     Section::titled(message("member-jobs"), lines)
 }
 
-fn history(story: &Story) -> Section {
+fn history(report: &MemberReport) -> Section {
     /// Of an action's word.
     const WIDTH: usize = 13;
     let line = |event: &Event| -> Line {
@@ -179,7 +179,7 @@ fn history(story: &Story) -> Section {
             .with("cause", &*event.cause)
             .into()
     };
-    let lines = story.history.iter().map(line).collect();
+    let lines = report.history.iter().map(line).collect();
     Section::titled(message("member-history"), lines).if_empty(message("nothing-yet"))
 }
 

@@ -17,12 +17,12 @@ fn user(id: u64) -> UserId {
     UserId::from_u64(id).unwrap()
 }
 
-fn said(story: &Story) -> String {
-    terminal::render(&document(GuildId::from_u64(1).unwrap(), user(7), story, NOW))
+fn said(report: &MemberReport) -> String {
+    terminal::render(&document(GuildId::from_u64(1).unwrap(), user(7), report, NOW))
 }
 
-fn nothing() -> Story {
-    Story {
+fn nothing() -> MemberReport {
+    MemberReport {
         customers: Vec::new(),
         subscriptions: Vec::new(),
         for_others: Vec::new(),
@@ -101,13 +101,13 @@ fn whose_a_customer_and_a_subscription_are() {
         holder: user(holder),
         named: Some(user(named)),
     };
-    let story = Story {
+    let report = MemberReport {
         customers: vec![customer("cus_1", 7, 7), customer("5 $ + VAT", 7, 8)],
         subscriptions: vec![("sub_1".to_owned(), "cus_3".to_owned())],
         for_others: vec![("sub_2".to_owned(), "cus_1".to_owned(), user(9))],
         ..nothing()
     };
-    let said = said(&story);
+    let said = said(&report);
     let (whose, _) = said.split_once("\n\nReasons").unwrap();
     insta::assert_snapshot!(whose, @r"
     Member 7 of server 1
@@ -126,7 +126,7 @@ fn whose_a_customer_and_a_subscription_are() {
 
 #[test]
 fn each_reason_for_a_role_says_why_it_has_no_effect_or_no_end() {
-    let story = Story {
+    let report = MemberReport {
         deleted: vec![role(16)],
         sources: vec![
             source(11),
@@ -140,12 +140,12 @@ fn each_reason_for_a_role_says_why_it_has_no_effect_or_no_end() {
         ],
         ..nothing()
     };
-    let said = said(&story);
+    let said = said(&report);
     let reasons = said.split("\n\n").find(|section| section.starts_with("Reasons")).unwrap();
     insta::assert_snapshot!(reasons, @r"
     Reasons for a role
       role 11  live  sub_1 is active since 2026-11-01 08:00:00 UTC
-      role 12  live  sub_1 is active since 2026-11-01 08:00:00 UTC  (waits for the bot to look who holds the role)
+      role 12  live  sub_1 is active since 2026-11-01 08:00:00 UTC  (waits for the bot to check who holds the role)
       role 13  live  sub_1 is active since 2026-11-01 08:00:00 UTC  (the role is only observed: see `nexrole map preview`)
       role 14  ended  sub_1 is active since 2026-11-01 08:00:00 UTC  (the role is not mapped)
       role 15  live  sub_1 is active since 2026-11-01 08:00:00 UTC  (the role is suspended: it gives Ban Members; `nexrole map list` says what to do)
@@ -159,7 +159,7 @@ fn each_reason_for_a_role_says_why_it_has_no_effect_or_no_end() {
 fn how_far_each_role_is_and_what_waits() {
     let at = datetime!(2026-11-27 11:00 UTC);
     let probe_at = Some(datetime!(2026-11-27 13:00 UTC));
-    let story = Story {
+    let report = MemberReport {
         deleted: vec![role(16)],
         held: vec![
             held(11, GrantState::Intended),
@@ -192,20 +192,20 @@ fn how_far_each_role_is_and_what_waits() {
         ],
         ..nothing()
     };
-    let said = said(&story);
+    let said = said(&report);
     let (_, roles) = said.split_once("mapped to a role\n\n").unwrap();
     insta::assert_snapshot!(roles, @r"
     Roles that Discord holds because of us
       role 11  being given
       role 12  confirmed by Discord 2026-11-01 08:00:05 UTC
       role 13  confirmed by Discord 2026-11-01 08:00:05 UTC; not there, said Discord 2026-11-27 11:00:00 UTC: it is asked once more
-      role 14  taken; looked at once more, to see that it stays away
+      role 14  taken; checked once more, to see that it stays away
       role 15  taken from them at Discord, not by us; seen 2026-11-27 11:00:00 UTC
       role 16  was deleted in Discord: nobody has it any more
 
     Role changes that wait
       grant role 11  pending  due since 2026-11-27 11:59:00 UTC, when the bot runs and has done what is before it  not tried yet
-      grant role 12  pending  next look 2026-11-27 13:00:00 UTC  Discord wants two-factor authentication of this server's moderators (code 60003): the owner of the bot's application turns it on for their own account
+      grant role 12  pending  next try 2026-11-27 13:00:00 UTC  Discord wants two-factor authentication of this server's moderators (code 60003): the owner of the bot's application turns it on for their own account
       grant role 13  parked  due since 2026-11-27 11:59:00 UTC, when the bot runs and has done what is before it  forbidden (50013)
 
     What happened, newest first
@@ -218,14 +218,14 @@ fn how_far_each_role_is_and_what_waits() {
 fn what_holds_up_the_whole_server_is_said_with_what_waits_and_without() {
     let until = datetime!(2026-11-27 14:00 UTC);
     let waits = |closed, jobs| {
-        let said = said(&Story { closed: Some(closed), jobs, ..nothing() });
+        let said = said(&MemberReport { closed: Some(closed), jobs, ..nothing() });
         said.split("\n\n").find(|section| section.starts_with("Role changes")).unwrap().to_owned()
     };
     let refused = Closed::Refused(Refusal { code: Some(50001), until });
     insta::assert_snapshot!(waits(refused, vec![job(11)]), @r"
     Role changes that wait
       Discord says that the bot has no access to this server (code 50001): tried again 2026-11-27 14:00:00 UTC, or when the bot is invited
-      grant role 11  pending  next look 2026-11-27 14:00:00 UTC  not tried yet
+      grant role 11  pending  next try 2026-11-27 14:00:00 UTC  not tried yet
     ");
     insta::assert_snapshot!(waits(Closed::ToldToWait(until), Vec::new()), @r"
     Role changes that wait
@@ -248,7 +248,7 @@ fn what_was_given_says_why_and_when_it_ends() {
     let endless = Source { given_until: None, ..given("live", "given by hand") };
     let over = given("ended", "its time is over");
     let sources = vec![given("live", "given by hand"), endless, over];
-    let said = said(&Story { sources, ..nothing() });
+    let said = said(&MemberReport { sources, ..nothing() });
     let lines: Vec<_> = said.lines().filter(|line| line.contains("role 10")).collect();
     insta::assert_snapshot!(lines.join("\n"), @r"
       role 10  live  given by hand since 2026-11-01 08:00:00 UTC  (the reason: won the raffle)  (ends by itself 2027-01-01 00:00:00 UTC)

@@ -56,7 +56,7 @@ pub fn document(status: &ServerStatus) -> Document {
     }
     let mut sections = vec![Section::untitled(lines)];
     if !is_quiet {
-        sections.push(Section { is_list: true, ..Section::titled(message("status-to-look-at"), todo) });
+        sections.push(Section { is_list: true, ..Section::titled(message("status-attention"), todo) });
     }
     let tone = if is_quiet { Tone::Good } else { Tone::Warning };
     Document { title: Some(message("status-title")), tone, sections }

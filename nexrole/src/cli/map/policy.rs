@@ -39,7 +39,7 @@ pub(super) async fn run(
         }
         PolicySet::Set(policy, concerned) => {
             show(sold, role, policy);
-            println!("\nSet. {concerned} known subscription(s) are being looked at again.");
+            println!("\nSet. {concerned} known subscription(s) are being read again.");
         }
     }
     Ok(())

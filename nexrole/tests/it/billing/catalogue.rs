@@ -60,7 +60,7 @@ async fn a_key_that_may_not_read_prices_is_no_fault() {
     world.until("it is known that there is no catalogue", async || is_read(&world).await).await;
     let text = world.nexrole(&["catalogue", "--guild", &world.guild.to_string()]).await.unwrap();
     assert!(text.contains("the key needs Read on Prices"), "{text}");
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;

@@ -14,7 +14,7 @@ const THIRD_GUILD: &str = "333333333333333333";
 #[tokio::test]
 async fn nobody_loses_a_role_when_an_account_is_disconnected_and_what_is_to_be_done_is_said() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let all = world.nexrole(&["connections"]).await.unwrap();

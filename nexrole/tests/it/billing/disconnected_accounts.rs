@@ -4,44 +4,44 @@
 use sandbox::stripe;
 use serde_json::Value;
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 /// Subscriptions that the connected account does not have.
 async fn missing(world: &World) -> usize {
     world.subscriptions_where(|subscription| subscription.is_missing).await
 }
 
-async fn ask(world: &World, fan: &Fan) -> (String, String, Value) {
-    (world.why(fan).await, world.status().await, world.doctor().await["stripe.sources"].clone())
+async fn ask(world: &World, member: &Member) -> (String, String, Value) {
+    (world.why(member).await, world.status().await, world.doctor().await["stripe.sources"].clone())
 }
 
 /// Named by all three, with what helps, and counted by none.
-async fn is_named(world: &World, fan: &Fan, reason: &str) {
-    let (why, status, doctor) = ask(world, fan).await;
-    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, fan.customer);
+async fn is_named(world: &World, member: &Member, reason: &str) {
+    let (why, status, doctor) = ask(world, member).await;
+    let way_out = format!("nexrole link remove --guild {} --customer {}", world.guild, member.customer);
     assert!(why.contains(reason) && why.contains(&way_out), "{why}");
     assert!(status.contains("Paying: 0 subscriptions"), "{status}");
     let said = format!(
         "1 role given for purchases on a Stripe account, or in a mode, that is not connected any more (`{}`)",
-        fan.customer
+        member.customer
     );
     assert!(status.contains(&said) && status.contains("link remove"), "{status}");
     assert!(!status.contains("cannot be read"), "{status}");
     assert_eq!(doctor["state"], "warn");
-    assert!(doctor["detail"].as_str().is_some_and(|detail| detail.contains(&fan.customer)), "{doctor}");
-    assert!(world.has(fan, world.vip).await, "nobody loses a role by that");
+    assert!(doctor["detail"].as_str().is_some_and(|detail| detail.contains(&member.customer)), "{doctor}");
+    assert!(world.has(member, world.vip).await, "nobody loses a role by that");
 }
 
-async fn the_operator_ends_it(world: &World, fan: &Fan) {
+async fn the_operator_ends_it(world: &World, member: &Member) {
     let guild = world.guild.to_string();
-    let remove = ["link", "remove", "--guild", &guild, "--customer", &fan.customer];
+    let remove = ["link", "remove", "--guild", &guild, "--customer", &member.customer];
     let said = world.nexrole(&remove).await.expect("it is removed");
     assert!(
-        said.contains(&format!("is not {}'s any more", fan.user)) && said.contains("1 reason(s)"),
+        said.contains(&format!("is not {}'s any more", member.user)) && said.contains("1 reason(s)"),
         "{said}"
     );
-    world.until("they have lost VIP", async || !world.has(fan, world.vip).await).await;
-    let (why, status, doctor) = ask(world, fan).await;
+    world.until("they have lost VIP", async || !world.has(member, world.vip).await).await;
+    let (why, status, doctor) = ask(world, member).await;
     assert!(!why.contains("does not end by itself"), "{why}");
     assert!(!status.contains("not connected any more") && doctor["state"] == "ok", "{status} {doctor}");
     let again = world.nexrole(&remove).await.expect("there is nothing to remove");
@@ -51,7 +51,7 @@ async fn the_operator_ends_it(world: &World, fan: &Fan) {
 #[tokio::test]
 async fn what_was_bought_in_test_mode_is_named_after_going_live_and_ends_by_the_operators_hand() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     assert!(world.status().await.contains("Paying: 1 subscription"));
@@ -70,7 +70,7 @@ async fn what_was_bought_in_test_mode_is_named_after_going_live_and_ends_by_the_
 #[tokio::test]
 async fn what_was_bought_on_another_account_of_the_same_mode_is_named_until_that_is_connected_again() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let first = world.gateway_config().stripe_api_url;
@@ -99,7 +99,7 @@ async fn a_preview_does_not_take_them_for_payers() {
     let (guild, role) = (world.guild.to_string(), world.vip.to_string());
     let of_role = ["--guild", guild.as_str(), "--role", role.as_str()];
     world.nexrole(&[&["map", "enforce", "--observe"], &of_role[..]].concat()).await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.heard().await;
     let preview =

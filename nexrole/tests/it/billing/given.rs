@@ -3,28 +3,34 @@
 use serde_json::json;
 use shared::domain::audit::{Actor, AuditAction};
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 impl World {
     /// `nexrole grant` or `nexrole revoke` for a member and a role.
-    async fn by_hand(&self, command: &str, fan: &Fan, role: u64, more: &[&str]) -> Result<String, String> {
-        let (member, role) = (fan.user.to_string(), role.to_string());
+    async fn by_hand(
+        &self,
+        command: &str,
+        member: &Member,
+        role: u64,
+        more: &[&str],
+    ) -> Result<String, String> {
+        let (member, role) = (member.user.to_string(), role.to_string());
         self.of_guild(&[&[command, "--member", &member, "--role", &role][..], more].concat()).await
     }
 
-    async fn grant(&self, fan: &Fan, more: &[&str]) -> Result<String, String> {
-        self.by_hand("grant", fan, self.vip, &[&["--reason", "won the raffle"][..], more].concat()).await
+    async fn grant(&self, member: &Member, more: &[&str]) -> Result<String, String> {
+        self.by_hand("grant", member, self.vip, &[&["--reason", "won the raffle"][..], more].concat()).await
     }
 
-    async fn revoke(&self, fan: &Fan) -> Result<String, String> {
-        self.by_hand("revoke", fan, self.vip, &[]).await
+    async fn revoke(&self, member: &Member) -> Result<String, String> {
+        self.by_hand("revoke", member, self.vip, &[]).await
     }
 }
 
 #[tokio::test]
 async fn a_role_is_given_by_hand_extended_explained_and_taken_back() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let said = world.grant(&ana, &["--for", "30d"]).await.unwrap();
     assert!(said.starts_with("Given until 20") && said.contains("The bot gives the role"), "{said}");
     world.until_vip(&ana).await;
@@ -64,7 +70,7 @@ async fn a_role_is_given_by_hand_extended_explained_and_taken_back() {
 #[tokio::test]
 async fn what_is_bought_and_what_is_given_end_each_alone() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let (hers, his) = (world.subscribes(&ana).await, world.subscribes(&ben).await);
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
@@ -91,7 +97,7 @@ async fn what_is_bought_and_what_is_given_end_each_alone() {
 #[tokio::test]
 async fn a_role_that_must_not_be_sold_is_not_given_either() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let unmapped = world.discord.create_role(world.guild, "Other").await.unwrap();
     let reason = ["--reason", "x"];
     for (role, said) in [(world.guild, "@everyone"), (unmapped, "first map what it is sold by")] {
@@ -122,11 +128,11 @@ async fn a_role_that_must_not_be_sold_is_not_given_either() {
 #[tokio::test]
 async fn an_observed_role_is_given_by_hand_once_it_is_turned_on_also_after_its_mapping_has_gone() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let role = world.vip.to_string();
     world.of_guild(&["map", "enforce", "--role", &role, "--observe"]).await.unwrap();
-    for fan in [&ana, &ben] {
-        let said = world.grant(fan, &[]).await.unwrap();
+    for member in [&ana, &ben] {
+        let said = world.grant(member, &[]).await.unwrap();
         assert!(said.contains("only observed") && said.contains("map enforce"), "{said}");
     }
     let remove = ["map", "remove", "--price", &world.price, "--role", &role, "--yes"];
@@ -147,12 +153,12 @@ async fn an_observed_role_is_given_by_hand_once_it_is_turned_on_also_after_its_m
 #[tokio::test]
 async fn what_was_given_for_a_while_ends_by_itself_and_what_is_bought_stays() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let his = world.subscribes(&ben).await;
     world.until_vip(&ben).await;
-    for fan in [&ana, &ben] {
-        world.grant(fan, &["--for", "30d"]).await.unwrap();
-        world.until_vip(fan).await;
+    for member in [&ana, &ben] {
+        world.grant(member, &["--for", "30d"]).await.unwrap();
+        world.until_vip(member).await;
     }
     // His payment fails, too: that has a time of its own, at which it is read again.
     world.stripe.set_subscription(&his, json!({ "status": "past_due" })).await.unwrap();

@@ -11,7 +11,7 @@ fn paused(cause: &str) -> Value {
 #[tokio::test]
 async fn a_card_that_fails_once_costs_no_role_also_where_the_account_pauses_at_it() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.set_subscription(&subscription, paused("first_payment_failure")).await.unwrap();
@@ -31,7 +31,7 @@ async fn a_card_that_fails_once_costs_no_role_also_where_the_account_pauses_at_i
 #[tokio::test]
 async fn a_payment_that_never_comes_ends_access_after_two_weeks_and_not_before() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.set_subscription(&subscription, json!({ "status": "past_due" })).await.unwrap();
@@ -65,7 +65,7 @@ async fn a_payment_that_never_comes_ends_access_after_two_weeks_and_not_before()
 #[tokio::test]
 async fn a_trial_that_ends_in_a_failed_payment_has_a_day() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let told = world.stripe.events().await.unwrap();
@@ -85,7 +85,7 @@ async fn a_trial_that_ends_in_a_failed_payment_has_a_day() {
 #[tokio::test]
 async fn a_pause_ends_access_if_its_cause_does_and_an_unknown_cause_changes_nothing() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     for cause in ["invented_tomorrow", ""] {
@@ -114,7 +114,7 @@ async fn a_pause_ends_access_if_its_cause_does_and_an_unknown_cause_changes_noth
 #[tokio::test]
 async fn paused_collection_and_a_scheduled_end_cost_nothing_while_it_is_active() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     for behaviour in ["keep_as_draft", "mark_uncollectible", "void"] {

@@ -5,7 +5,7 @@ use std::{fmt::Write as _, time::Duration};
 use shared::domain::audit::AuditAction;
 use tokio::time::Instant;
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 impl World {
     async fn import(&self, list: String, more: &[&str]) -> Result<String, String> {
@@ -13,10 +13,10 @@ impl World {
         self.of_guild_reading(&[&["import", "--role", &role][..], more].concat(), list).await
     }
 
-    async fn veteran(&self) -> Fan {
-        let fan = self.fan().await;
-        self.discord.give_role(self.guild, fan.user, self.vip).await.expect("Discord gives it");
-        fan
+    async fn veteran(&self) -> Member {
+        let member = self.member().await;
+        self.discord.give_role(self.guild, member.user, self.vip).await.expect("Discord gives it");
+        member
     }
 }
 

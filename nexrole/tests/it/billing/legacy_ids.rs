@@ -4,14 +4,14 @@
 use sandbox::stripe::Fault;
 use serde_json::json;
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 const OLD: &str = "vip/monthly $5 + gift?#%2F/../ü";
 const OTHER: &str = "basic/monthly";
 
 /// A subscription as Stripe answers for one, whatever the sandbox has.
-async fn tell(world: &World, fan: &Fan, price: &str) {
-    let customer = json!({ "id": "cus/lena 1", "metadata": { "discord_user_id": fan.user.to_string() } });
+async fn tell(world: &World, member: &Member, price: &str) {
+    let customer = json!({ "id": "cus/lena 1", "metadata": { "discord_user_id": member.user.to_string() } });
     let item = json!({ "id": "si_1", "price": { "id": price, "product": "prod_old" } });
     let body = json!({ "id": "sub_lena", "object": "subscription", "status": "active", "customer": customer,
                        "items": { "has_more": false, "data": [item] } });
@@ -28,7 +28,7 @@ async fn tell(world: &World, fan: &Fan, price: &str) {
 async fn an_old_price_of_a_mapped_product_gives_the_role() {
     let world = World::start().await;
     world.map("product", "prod_old", world.vip).await;
-    let lena = world.fan().await;
+    let lena = world.member().await;
     tell(&world, &lena, "vip/monthly").await;
     assert!(world.has(&lena, world.vip).await);
     world.finish().await;
@@ -37,7 +37,7 @@ async fn an_old_price_of_a_mapped_product_gives_the_role() {
 #[tokio::test]
 async fn a_move_from_a_mapped_price_to_an_old_one_takes_the_role() {
     let world = World::start().await;
-    let lena = world.fan().await;
+    let lena = world.member().await;
     tell(&world, &lena, &world.price).await;
     assert!(world.has(&lena, world.vip).await);
     tell(&world, &lena, OTHER).await;
@@ -60,7 +60,7 @@ async fn old_ids_are_taken_everywhere() {
     // Read by its id alone, since only the customer's own events tell of a link.
     let id = "lena@example.com/../x y+$%?#ü";
     let customer = world.stripe.create_customer_with(json!({ "id": id })).await.unwrap();
-    let lena = Fan { user, customer };
+    let lena = Member { user, customer };
     let subscription = world.stripe.subscribe(&lena.customer, &price).await.unwrap();
     world.heard().await;
     assert!(!world.has(&lena, world.vip).await);
@@ -102,7 +102,7 @@ async fn what_cannot_be_an_id_is_refused() {
 async fn a_command_with_an_odd_customer_can_be_pasted() {
     let world = World::start().await;
     let guild = world.guild.to_string();
-    let (ana, ben) = (world.fan().await.user.to_string(), world.fan().await.user.to_string());
+    let (ana, ben) = (world.member().await.user.to_string(), world.member().await.user.to_string());
     for customer in ["-lena", "--user", "it's $HOME"] {
         let option = format!("--customer={customer}");
         let link = |user| ["link", "add", "--guild", &guild, &option, "--user", user];

@@ -9,7 +9,7 @@ use crate::support::world::{Job, World};
 #[tokio::test]
 async fn who_pays_gets_the_role_and_who_cancels_loses_it() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.cancel(&subscription).await.unwrap();
@@ -22,7 +22,7 @@ async fn who_pays_gets_the_role_and_who_cancels_loses_it() {
 #[tokio::test]
 async fn a_late_failure_after_payment_does_not_revoke() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.settle().await;
     world.stripe.delivery(stripe::Mode::Hold).await.unwrap();
     let subscription = world.subscribes(&ana).await;
@@ -55,7 +55,7 @@ async fn a_late_failure_after_payment_does_not_revoke() {
 #[tokio::test]
 async fn the_same_event_many_times_at_once_is_one_job() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.settle().await;
     world.stripe.delivery(stripe::Mode::Hold).await.unwrap();
     world.subscribes(&ana).await;
@@ -72,7 +72,7 @@ async fn the_same_event_many_times_at_once_is_one_job() {
 #[tokio::test]
 async fn a_human_role_stays_a_humans() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.give_role(world.guild, ana.user, world.vip).await.unwrap();
     let subscription = world.subscribes(&ana).await;
     let quiet = async || world.jobs(JobState::Noop).await;
@@ -87,7 +87,7 @@ async fn a_human_role_stays_a_humans() {
 #[tokio::test]
 async fn other_roles_of_a_member_are_never_touched() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let other = world.discord.create_role(world.guild, "Moderator").await.unwrap();
     world.discord.give_role(world.guild, ana.user, other).await.unwrap();
     let subscription = world.subscribes(&ana).await;
@@ -101,7 +101,7 @@ async fn other_roles_of_a_member_are_never_touched() {
 #[tokio::test]
 async fn a_role_comes_back_with_the_member() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
@@ -117,10 +117,10 @@ async fn a_role_comes_back_with_the_member() {
 #[tokio::test]
 async fn who_left_and_came_back_unheard_is_found() {
     let mut world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
-    for fan in [&ana, &ben] {
-        world.subscribes(fan).await;
-        world.until_vip(fan).await;
+    let (ana, ben) = (world.member().await, world.member().await);
+    for member in [&ana, &ben] {
+        world.subscribes(member).await;
+        world.until_vip(member).await;
     }
     // A role that no check has shown yet would be given once more: Discord may have said done, and done nothing.
     world.discord.invalidate_gateway(false).await.unwrap();
@@ -146,7 +146,7 @@ async fn who_left_and_came_back_unheard_is_found() {
 #[tokio::test]
 async fn who_cancels_while_away_gets_nothing_on_return() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
@@ -155,7 +155,7 @@ async fn who_cancels_while_away_gets_nothing_on_return() {
     world.until("the end was read", async || world.sources_ended().await == 1).await;
     world.discord.rejoin(world.guild, ana.user).await.unwrap();
     // Somebody else's payment shows that it was heard.
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.subscribes(&ben).await;
     world.until_vip(&ben).await;
     assert!(!world.has(&ana, world.vip).await);
@@ -168,7 +168,7 @@ async fn who_cancels_while_away_gets_nothing_on_return() {
 #[tokio::test]
 async fn errors_of_stripe_revoke_nobody() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // A 404, an empty object, half a JSON, a page of something else: none is evidence.
@@ -204,7 +204,7 @@ async fn errors_of_stripe_revoke_nobody() {
 #[tokio::test]
 async fn events_that_came_while_we_were_down_are_caught_up() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.settle().await;
     world.stop_bot().await.unwrap();
     world.stop_gateway().await;
@@ -222,7 +222,7 @@ async fn a_mapping_added_later_reaches_those_who_already_pay() {
     let mut world = World::without_services().await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until("the subscription is known", async || world.subscriptions().await == 1).await;
     world.settle().await;
@@ -244,7 +244,7 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
     let (guild, member) = (world.guild.to_string(), user.to_string());
     let link = ["link", "add", "--guild", &guild, "--customer", &customer, "--user", &member];
     assert!(world.nexrole(&link).await.unwrap().starts_with("Linked."));
-    let bo = crate::support::world::Fan { user, customer: customer.clone() };
+    let bo = crate::support::world::Member { user, customer: customer.clone() };
     world.until_vip(&bo).await;
     let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
     for part in
@@ -262,7 +262,7 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
 #[tokio::test]
 async fn metadata_cannot_move_a_customer_to_another_user() {
     let world = World::start().await;
-    let (ana, eve) = (world.fan().await, world.fan().await);
+    let (ana, eve) = (world.member().await, world.member().await);
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let change = json!({ "metadata": { "discord_user_id": eve.user.to_string() } });
@@ -278,7 +278,7 @@ async fn a_plan_change_moves_the_role() {
     let gold = world.discord.create_role(world.guild, "Gold").await.unwrap();
     let dearer = world.stripe.create_price(&world.product, 2900).await.unwrap();
     world.map("price", &dearer, gold).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.set_subscription(&subscription, json!({ "prices": [dearer] })).await.unwrap();
@@ -290,7 +290,7 @@ async fn a_plan_change_moves_the_role() {
 #[tokio::test]
 async fn a_deleted_customer_ends_access() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.delete_customer(&ana.customer).await.unwrap();
@@ -301,7 +301,7 @@ async fn a_deleted_customer_ends_access() {
 #[tokio::test]
 async fn an_event_that_comes_during_a_read_is_answered_by_the_next() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.heard().await;

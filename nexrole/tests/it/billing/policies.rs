@@ -21,7 +21,7 @@ fn past_due() -> serde_json::Value {
 #[tokio::test]
 async fn where_a_failed_payment_is_worth_nothing_it_takes_the_role_at_once() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let (hers, his) = (world.subscribes(&ana).await, world.subscribes(&ben).await);
     world.until_vip(&ana).await;
     world.until_vip(&ben).await;
@@ -31,7 +31,7 @@ async fn where_a_failed_payment_is_worth_nothing_it_takes_the_role_at_once() {
     // Hers has failed before: it applies to her, too.
     let said = world.policy(&["past_due=remove"]).await.unwrap();
     assert!(said.contains("remove  (the default is 14d)"), "{said}");
-    assert!(said.contains("Set. 2 known subscription(s) are being looked at again."), "{said}");
+    assert!(said.contains("Set. 2 known subscription(s) are being read again."), "{said}");
     world.until_no_vip(&ana).await;
     assert!(world.has(&ben, world.vip).await, "his is paid");
     world.stripe.set_subscription(&his, past_due()).await.unwrap();
@@ -53,7 +53,7 @@ async fn where_a_failed_payment_is_worth_nothing_it_takes_the_role_at_once() {
 #[tokio::test]
 async fn a_longer_grace_is_counted_from_the_same_failure() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.policy(&["past_due=30d"]).await.unwrap();

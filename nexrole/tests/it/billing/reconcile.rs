@@ -20,7 +20,7 @@ async fn a_key_alone_is_enough() {
     let mut world = key_only().await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.cancel(&subscription).await.unwrap();
@@ -33,7 +33,7 @@ async fn a_key_alone_is_enough() {
 #[tokio::test]
 async fn who_paid_before_we_came_gets_the_role() {
     let mut world = key_only().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.subscribes(&ana).await;
     let ended = world.subscribes(&ben).await;
     world.stripe.cancel(&ended).await.unwrap();
@@ -50,7 +50,7 @@ async fn what_happened_while_we_were_away_is_read_in_pages() {
     let mut world = key_only().await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.heard().await;
@@ -76,7 +76,7 @@ async fn an_outage_longer_than_stripes_list_reads_the_whole_state() {
     let mut world = key_only().await;
     world.start_gateway().await;
     world.start_bot().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let ended = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stop_gateway().await;
@@ -95,7 +95,7 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
     let mut world = key_only().await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     for body in [

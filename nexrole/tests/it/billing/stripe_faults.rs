@@ -36,7 +36,7 @@ async fn a_cursor_that_stripe_does_not_know_is_given_up_by_either_status() {
         let settings = json!({ "lost_cursor_status": status });
         world.stripe.set_settings(settings).await.unwrap();
         world.lose_the_cursor().await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
         world.finish().await;
@@ -47,7 +47,7 @@ async fn a_cursor_that_stripe_does_not_know_is_given_up_by_either_status() {
 #[tokio::test]
 async fn an_event_that_is_listed_late_is_not_missed() {
     let world = key_only().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.heard().await;
@@ -75,7 +75,7 @@ async fn an_event_that_is_listed_late_is_not_missed() {
 #[tokio::test]
 async fn one_listed_event_that_cannot_be_read_does_not_keep_the_others_away() {
     let world = key_only().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.stripe.delivery(Mode::Drop).await.unwrap();
     let hang = Fault::status(503).on("GET", "/v1/events").times(1000);
     world.stripe.fault(hang).await.unwrap();
@@ -97,7 +97,7 @@ async fn one_listed_event_that_cannot_be_read_does_not_keep_the_others_away() {
 async fn items_beyond_those_that_stripe_embeds_are_read() {
     let world = World::start().await;
     let other = world.stripe.create_price(&world.product, 100).await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.stripe.subscribe(&ana.customer, &other).await.unwrap();
     world.heard().await;
     world.settle().await;
@@ -125,7 +125,7 @@ async fn going_live_leaves_one_connection_to_link_with() {
     world.list_again().await;
     world.start_gateway().await;
     assert_eq!(world.connections().await, "false active, true disconnected");
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let (guild, user) = (world.guild.to_string(), ana.user.to_string());
     let link = ["link", "add", "--guild", &guild, "--customer", &ana.customer, "--user", &user];
     world
@@ -139,7 +139,7 @@ async fn going_live_leaves_one_connection_to_link_with() {
 #[tokio::test]
 async fn a_link_to_the_wrong_member_can_be_corrected() {
     let world = World::start().await;
-    let (ana, other_member) = (world.fan().await, world.fan().await);
+    let (ana, other_member) = (world.member().await, world.member().await);
     // A typo in the metadata.
     let wrong = world
         .stripe
@@ -211,7 +211,7 @@ async fn a_gateway_stops_while_stripe_hangs_and_a_client_drips() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.stripe.fault(Fault::hang().on("GET", "/v1/subscriptions/").times(10)).await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     let leased = |read: &Read| read.is_leased;
     world.until("the gateway reads", async || world.reads_where(leased).await == 1).await;
@@ -267,7 +267,7 @@ async fn a_test_event_of_an_object_that_does_not_exist_is_no_trouble() {
 async fn a_missing_object_hides_no_trouble() {
     let world = World::start().await;
     tell_of_nothing(&world).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.until("she is known", async || world.member_links().await == 1).await;
     world.stripe.fault(Fault::status(503).on("GET", "/v1/").times(100_000)).await.unwrap();
     world.subscribes(&ana).await;
@@ -280,7 +280,7 @@ async fn a_missing_object_hides_no_trouble() {
     world.stripe.fault(Fault::status(503).on("GET", &one).times(100_000)).await.unwrap();
     let change = json!({ "cancel_at_period_end": true });
     world.stripe.set_subscription(&subscription, change).await.unwrap();
-    let ben = world.fan().await;
+    let ben = world.member().await;
     let some = "1 read from Stripe did not work, others do: Stripe did not answer: status 503";
     world
         .until("only one object cannot be read", async || {
@@ -296,7 +296,7 @@ async fn a_missing_object_hides_no_trouble() {
 #[tokio::test]
 async fn a_good_poll_ends_the_trouble_though_its_events_are_young() {
     let world = key_only().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.stripe.fault(Fault::status(503).on("GET", "/v1/events").times(100_000)).await.unwrap();
     let failing = async || world.cursors_where(|cursor| cursor.is_failing).await;
     world.until("a poll has failed", async || failing().await == 1).await;

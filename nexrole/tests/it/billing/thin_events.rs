@@ -4,7 +4,7 @@
 
 use serde_json::json;
 
-use crate::support::world::{Fan, SECRET, World};
+use crate::support::world::{Member, SECRET, World};
 
 /// A world whose only webhook is a destination of thin events of these types.
 async fn with_thin(events: &[&str]) -> World {
@@ -24,7 +24,7 @@ async fn reads(world: &World) -> usize {
     requests.iter().filter(|request| request.method == "GET" && of_one(&request.path)).count()
 }
 
-async fn pays_and_cancels(world: &World, ana: &Fan) {
+async fn pays_and_cancels(world: &World, ana: &Member) {
     let subscription = world.subscribes(ana).await;
     world.until_vip(ana).await;
     world.stripe.cancel(&subscription).await.unwrap();
@@ -34,7 +34,7 @@ async fn pays_and_cancels(world: &World, ana: &Fan) {
 #[tokio::test]
 async fn who_pays_gets_the_role_by_thin_events_alone_and_who_cancels_loses_it() {
     let world = with_thin(&["*"]).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     pays_and_cancels(&world, &ana).await;
     world.close().await;
 }
@@ -42,7 +42,7 @@ async fn who_pays_gets_the_role_by_thin_events_alone_and_who_cancels_loses_it() 
 #[tokio::test]
 async fn an_invoice_that_a_thin_event_names_leads_to_its_subscription() {
     let world = with_thin(&["v1.invoice.paid"]).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.stripe.clear_requests().await.unwrap();
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
@@ -53,7 +53,7 @@ async fn an_invoice_that_a_thin_event_names_leads_to_its_subscription() {
 #[tokio::test]
 async fn a_checkout_that_a_thin_event_names_leads_to_its_subscription() {
     let world = with_thin(&["v1.checkout.session.completed"]).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let params = json!({ "prices": [world.price], "customer": ana.customer });
     let session = world.stripe.open_session(params).await.unwrap();
     world.stripe.complete_session(&session, json!({})).await.unwrap();

@@ -4,7 +4,7 @@
 
 use shared::domain::audit::AuditAction;
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 impl World {
     async fn unmap(&self, price: &str, more: &[&str]) -> Result<String, String> {
@@ -18,11 +18,11 @@ impl World {
         self.of_guild(&[&["map", "enforce", "--role", &role][..], more].concat()).await.unwrap()
     }
 
-    async fn payer(&self) -> Fan {
-        let fan = self.fan().await;
-        self.subscribes(&fan).await;
-        self.until_vip(&fan).await;
-        fan
+    async fn payer(&self) -> Member {
+        let member = self.member().await;
+        self.subscribes(&member).await;
+        self.until_vip(&member).await;
+        member
     }
 }
 
@@ -97,7 +97,7 @@ async fn a_role_that_is_mapped_again_is_checked_as_at_first_contact() {
     let world = World::start().await;
     assert!(world.unmap(&world.price, &["--yes"]).await.unwrap().contains("would lose it\n  nobody"));
     assert!(world.mapped_roles().await.is_empty());
-    let veteran = world.fan().await;
+    let veteran = world.member().await;
     world.discord.give_role(world.guild, veteran.user, world.vip).await.unwrap();
     world.map("price", &world.price, world.vip).await;
     world.until_every_mapped_role_is_seen().await;

@@ -110,7 +110,7 @@ async fn doctor(world: &World, changes: &[(&str, &str)]) -> Said {
 #[tokio::test]
 async fn all_is_well_and_what_cannot_be_seen_is_asked() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.heard().await;

@@ -28,10 +28,10 @@ async fn everything(world: &World) -> String {
 #[tokio::test]
 async fn an_erased_member_loses_the_role_and_leaves_no_trace_and_others_keep_theirs() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
-    for fan in [&ana, &ben] {
-        world.subscribes(fan).await;
-        world.until_vip(fan).await;
+    let (ana, ben) = (world.member().await, world.member().await);
+    for member in [&ana, &ben] {
+        world.subscribes(member).await;
+        world.until_vip(member).await;
     }
     let (guild, member) = (world.guild.to_string(), ana.user.to_string());
     world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
@@ -77,7 +77,7 @@ async fn an_erased_member_loses_the_role_and_leaves_no_trace_and_others_keep_the
 #[tokio::test]
 async fn what_is_open_is_not_forgotten_and_the_command_says_what_it_waits_for() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.update_customer(&ana.customer, json!({ "metadata": {} })).await.unwrap();
@@ -97,7 +97,7 @@ async fn what_is_open_is_not_forgotten_and_the_command_says_what_it_waits_for() 
 #[tokio::test]
 async fn without_stripes_word_nothing_ends_but_by_the_operators() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stop_gateway().await;
@@ -119,7 +119,7 @@ async fn without_stripes_word_nothing_ends_but_by_the_operators() {
 #[tokio::test]
 async fn what_a_disconnected_account_gave_ends_with_the_operators_word() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.connections_become("disconnected").await;

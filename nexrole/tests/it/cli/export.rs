@@ -8,7 +8,7 @@ use crate::support::world::{AuditLine, World};
 #[tokio::test]
 async fn an_owner_gets_the_whole_audit_log_and_nobody_elses() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // More than a page, another tenant's line, and a cause that a spreadsheet would run.

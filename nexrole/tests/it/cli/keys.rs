@@ -190,7 +190,7 @@ async fn a_missing_key_costs_its_own_server_503_and_nobody_else_anything() {
     }
     let ready = world.http.get(format!("{}/readyz", world.gateway_url)).send().await.unwrap();
     assert_eq!(ready.status(), 200, "one server's key is no reason to serve nobody");
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;

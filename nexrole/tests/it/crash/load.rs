@@ -46,8 +46,8 @@ pub(super) struct Load {
 impl Load {
     /// Events about one subscription that never gives access: they keep the gateway writing and reading.
     pub(super) async fn start(world: &World) -> Self {
-        let fan = world.fan().await;
-        let wish = json!({ "customer": fan.customer, "prices": [world.price], "status": "incomplete" });
+        let member = world.member().await;
+        let wish = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
         let subscription = world.stripe.subscribe_with(wish).await.expect("subscribes");
         let (told, stop, mut senders) = (Arc::default(), CancellationToken::new(), JoinSet::new());
         for number in 0..SENDERS {

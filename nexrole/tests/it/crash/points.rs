@@ -8,13 +8,13 @@ use sandbox::{Fault, Request, discord::Action};
 use serde_json::json;
 
 use super::{
-    books,
+    harness::{Harness, Target},
     hold::Hold,
-    rig::{Rig, Victim},
+    invariants,
 };
 use crate::support::{
     scale,
-    world::{Fan, World},
+    world::{Member, World},
 };
 
 /// Where a payment is on its way.
@@ -55,18 +55,18 @@ const BOTS: [Point; 7] = [
 
 /// Who pays, and what for.
 pub(super) struct Payer {
-    pub(super) fan: Fan,
+    pub(super) member: Member,
     pub(super) subscription: String,
 }
 
 impl Payer {
     /// Subscribed, not paid yet, and everybody knows.
     pub(super) async fn new(world: &World) -> Self {
-        let fan = world.fan().await;
-        let wish = json!({ "customer": fan.customer, "prices": [world.price], "status": "incomplete" });
+        let member = world.member().await;
+        let wish = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
         let subscription = world.stripe.subscribe_with(wish).await.expect("subscribes");
         world.heard().await;
-        Self { fan, subscription }
+        Self { member, subscription }
     }
 
     pub(super) async fn pays(&self, world: &World) {
@@ -82,7 +82,7 @@ impl Payer {
                 && event["data"]["object"]["id"] == self.subscription
         };
         let event = events.iter().find(paid).and_then(|event| event["id"].as_str()).expect("it was sent");
-        books::acknowledged(world).await.iter().any(|id| id == event)
+        invariants::acknowledged(world).await.iter().any(|id| id == event)
     }
 }
 
@@ -96,7 +96,7 @@ async fn until_hanging(world: &World, requests: impl AsyncFn() -> Vec<Request>, 
 
 /// Lets the payment come as far as `point`. Out: the session that stands there, if it is one of Postgres.
 async fn reach(point: Point, world: &World, hold: &mut Hold, payer: &Payer) -> Option<u32> {
-    let (user, subscription) = (payer.fan.user, payer.subscription.as_str());
+    let (user, subscription) = (payer.member.user, payer.subscription.as_str());
     let stripe = async || world.stripe.requests().await.expect("Stripe answers");
     let discord = async || world.discord.requests().await.expect("Discord answers");
     let (member, role) = (format!("/members/{user}"), format!("/members/{user}/roles/"));
@@ -165,7 +165,7 @@ async fn reach(point: Point, world: &World, hold: &mut Hold, payer: &Payer) -> O
         Point::CallMadeNotAnswered => {
             world.discord.fault(Fault::apply_then_hang().on("PUT", &role)).await.expect("ordered");
             payer.pays(world).await;
-            world.until("Discord acted", async || world.has(&payer.fan, world.vip).await).await;
+            world.until("Discord acted", async || world.has(&payer.member, world.vip).await).await;
             None
         }
         Point::CallAnsweredNotSettled => {
@@ -191,7 +191,7 @@ async fn no_turn_yet(world: &World, hold: &mut Hold, payer: &Payer) {
     hold.lock("SELECT FROM guild_gates FOR UPDATE").await;
     payer.pays(world).await;
     let made =
-        format!("SELECT count(*) FROM role_jobs WHERE state = 'pending' AND user_id = {}", payer.fan.user);
+        format!("SELECT count(*) FROM role_jobs WHERE state = 'pending' AND user_id = {}", payer.member.user);
     let began = Instant::now();
     while hold.count(&made).await == 0 {
         assert!(began.elapsed().as_secs() < 30, "no job was made");
@@ -200,66 +200,66 @@ async fn no_turn_yet(world: &World, hold: &mut Hold, payer: &Payer) {
 }
 
 /// One payment, one kill, one role.
-async fn one_case(rig: &mut Rig, point: Point, victim: Victim) {
-    let payer = Payer::new(&rig.world).await;
-    let mut hold = Hold::nothing(&rig.url()).await;
-    let session = reach(point, &rig.world, &mut hold, &payer).await;
-    let acknowledged = payer.is_acknowledged(&rig.world).await;
+async fn one_case(harness: &mut Harness, point: Point, target: Target) {
+    let payer = Payer::new(&harness.world).await;
+    let mut hold = Hold::nothing(&harness.url()).await;
+    let session = reach(point, &harness.world, &mut hold, &payer).await;
+    let acknowledged = payer.is_acknowledged(&harness.world).await;
     let too_early = [Point::EventReceivedNotCommitted, Point::EventCommittedNotAnswered].contains(&point);
     assert_eq!(
         acknowledged, !too_early,
         "{point:?}: an event is acknowledged when it is committed, not before"
     );
-    let victim = if let Victim::Session(_) = victim { Victim::Session(session) } else { victim };
+    let target = if let Target::Session(_) = target { Target::Session(session) } else { target };
     let began = Instant::now();
-    rig.kill(victim).await;
-    rig.mend_postgres().await;
+    harness.kill(target).await;
+    harness.mend_postgres().await;
     hold.release().await;
-    rig.world.stripe.clear_faults().await.expect("Stripe answers");
-    rig.world.discord.clear_faults().await.expect("Discord answers");
-    rig.mend().await;
+    harness.world.stripe.clear_faults().await.expect("Stripe answers");
+    harness.world.discord.clear_faults().await.expect("Discord answers");
+    harness.mend().await;
     let ready = began.elapsed();
-    let world = &rig.world;
-    world.until("they have their role", async || world.has(&payer.fan, world.vip).await).await;
+    let world = &harness.world;
+    world.until("they have their role", async || world.has(&payer.member, world.vip).await).await;
     world.heard().await;
     world.until("Stripe has heard 200", async || payer.is_acknowledged(world).await).await;
     println!(
         "  {point:?}, {} killed: ready after {:.2} s, done after {:.2} s",
-        victim.word(),
+        target.word(),
         ready.as_secs_f64(),
         began.elapsed().as_secs_f64()
     );
-    let lost = books::lost(world, &books::acknowledged(world).await).await;
-    assert!(lost.is_empty(), "{point:?} {victim:?}: lost {lost:?}");
-    let doubled = books::doubled(world).await;
-    assert!(doubled.is_empty(), "{point:?} {victim:?}: {doubled:#?}");
-    assert_eq!(world.role_history(&payer.fan).await, ["role.granted"], "{point:?} {victim:?}");
+    let lost = invariants::lost(world, &invariants::acknowledged(world).await).await;
+    assert!(lost.is_empty(), "{point:?} {target:?}: lost {lost:?}");
+    let doubled = invariants::doubled(world).await;
+    assert!(doubled.is_empty(), "{point:?} {target:?}: {doubled:#?}");
+    assert_eq!(world.role_history(&payer.member).await, ["role.granted"], "{point:?} {target:?}");
     let at_discord = world.discord.audit_log(world.guild).await.expect("Discord answers");
-    let changes = at_discord.iter().filter(|entry| entry.user_id == payer.fan.user);
+    let changes = at_discord.iter().filter(|entry| entry.user_id == payer.member.user);
     let changes: Vec<Action> = changes.map(|entry| entry.action).collect();
-    assert_eq!(changes, [Action::RoleAdd], "{point:?} {victim:?}");
+    assert_eq!(changes, [Action::RoleAdd], "{point:?} {target:?}");
     let calls = world.discord.requests().await.expect("Discord answers");
-    let path = format!("/members/{}/roles/", payer.fan.user);
+    let path = format!("/members/{}/roles/", payer.member.user);
     let calls = calls.iter().filter(|call| call.method == "PUT" && call.path.contains(&path)).count();
     // A call that is known to have had no answer, and left no trace, is made again; no other is.
     let expected = if point == Point::IntentionWrittenNotCalled { 2 } else { 1 };
-    assert_eq!(calls, expected, "{point:?} {victim:?}: calls to Discord");
+    assert_eq!(calls, expected, "{point:?} {target:?}: calls to Discord");
 }
 
 async fn every_case(name: &str, service: Service, points: &[Point]) {
-    let mut rig = Rig::start(name).await;
-    let victims = [Victim::Service(service), Victim::Postgres, Victim::Session(None)];
+    let mut harness = Harness::start(name).await;
+    let victims = [Target::Service(service), Target::Postgres, Target::Session(None)];
     let mut cases = 0;
     for (number, point) in points.iter().enumerate() {
-        // Each point with each victim; or, on an ordinary run, each point once and each victim in turn.
+        // Each point with each target; or, on an ordinary run, each point once and each target in turn.
         let chosen = if scale::is_full() { &victims[..] } else { &victims[number % victims.len()..][..1] };
-        for victim in chosen {
-            one_case(&mut rig, *point, *victim).await;
+        for target in chosen {
+            one_case(&mut harness, *point, *target).await;
             cases += 1;
         }
     }
     println!("{cases} kills at named points of the {}, nothing lost, nothing doubled", service.word());
-    rig.end().await;
+    harness.end().await;
 }
 
 #[tokio::test]

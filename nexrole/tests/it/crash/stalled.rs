@@ -5,25 +5,25 @@ use nexrole::children::Service;
 use sandbox::Fault;
 use testkit::process::Stopped;
 
-use super::{books, hold::Hold, points::Payer, rig::Rig};
+use super::{harness::Harness, hold::Hold, invariants, points::Payer};
 use crate::support::world::Job;
 
 #[tokio::test]
 async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
-    let rig = Rig::start("stalled-turn").await;
-    let (world, payer) = (&rig.world, Payer::new(&rig.world).await);
-    let mut hold = Hold::nothing(&rig.url()).await;
+    let harness = Harness::start("stalled-turn").await;
+    let (world, payer) = (&harness.world, Payer::new(&harness.world).await);
+    let mut hold = Hold::nothing(&harness.url()).await;
     // The bot waits for Discord's answer while we get between it and its gate.
     let call =
-        Fault::apply_then_hang().for_ms(1000).on("PUT", &format!("/members/{}/roles/", payer.fan.user));
+        Fault::apply_then_hang().for_ms(1000).on("PUT", &format!("/members/{}/roles/", payer.member.user));
     world.discord.fault(call).await.expect("ordered");
     payer.pays(world).await;
-    world.until("Discord acted", async || world.has(&payer.fan, world.vip).await).await;
+    world.until("Discord acted", async || world.has(&payer.member, world.vip).await).await;
     hold.lock("SELECT FROM guild_gates FOR UPDATE").await;
     let asleep = Stopped::stop(hold.until_blocked("UPDATE guild_gates").await);
     hold.unlock().await;
 
-    let history = async || world.role_history(&payer.fan).await;
+    let history = async || world.role_history(&payer.member).await;
     world.until("another turn confirms the role", async || history().await == ["role.granted"]).await;
     world.stripe.cancel(&payer.subscription).await.expect("cancels");
     world.until("another turn takes it", async || history().await == ["role.granted", "role.revoked"]).await;
@@ -33,21 +33,21 @@ async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
     let fenced = |job: &Job| job.cause == "a worker lost its lease";
     hold.until_free("UPDATE guild_gates").await;
     world.settle().await;
-    let doubled = books::doubled(world).await;
+    let doubled = invariants::doubled(world).await;
     assert!(doubled.is_empty(), "{doubled:#?}");
     world.until("the sleeper asks for another look", async || world.jobs_where(fenced).await == 1).await;
     world.settle().await;
     assert_eq!(history().await, ["role.granted", "role.revoked"]);
-    assert!(!world.has(&payer.fan, world.vip).await);
+    assert!(!world.has(&payer.member, world.vip).await);
     hold.release().await;
-    rig.end().await;
+    harness.end().await;
 }
 
 #[tokio::test]
 async fn a_read_that_stood_still_beyond_its_lease_is_not_applied() {
-    let rig = Rig::start("stalled-read").await;
-    let (world, payer) = (&rig.world, Payer::new(&rig.world).await);
-    let mut hold = Hold::nothing(&rig.url()).await;
+    let harness = Harness::start("stalled-read").await;
+    let (world, payer) = (&harness.world, Payer::new(&harness.world).await);
+    let mut hold = Hold::nothing(&harness.url()).await;
     // Stripe's answer says "active", and is on its way for a second.
     let read = Fault::apply_then_hang().for_ms(1000).on("GET", &payer.subscription);
     world.stripe.fault(read).await.expect("ordered");
@@ -69,11 +69,11 @@ async fn a_read_that_stood_still_beyond_its_lease_is_not_applied() {
     drop(asleep);
     hold.until_free("UPDATE stripe_sync").await;
     let said = "the lease ran out while reading";
-    let log = rig.log(Service::Gateway);
+    let log = harness.log(Service::Gateway);
     let heard = async || std::fs::read_to_string(log).expect("a log").contains(said);
     world.until("the sleeper knows that it is too late", heard).await;
     world.settle().await;
-    assert!(world.role_history(&payer.fan).await.is_empty() && !world.has(&payer.fan, world.vip).await);
+    assert!(world.role_history(&payer.member).await.is_empty() && !world.has(&payer.member, world.vip).await);
     hold.release().await;
-    rig.end().await;
+    harness.end().await;
 }

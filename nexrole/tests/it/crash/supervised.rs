@@ -65,10 +65,10 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     let mapped = async || nexrole(&map).output().await.expect("it starts").status.success();
     world.until("it is mapped", mapped).await;
     let pays = async || {
-        let fan = world.fan().await;
-        world.subscribes(&fan).await;
+        let member = world.member().await;
+        world.subscribes(&member).await;
         let began = Instant::now();
-        world.until("they have VIP", async || world.has(&fan, world.vip).await).await;
+        world.until("they have VIP", async || world.has(&member, world.vip).await).await;
         began.elapsed()
     };
     pays().await;

@@ -5,36 +5,36 @@ use std::time::{Duration, Instant};
 
 use nexrole::children::Service;
 
-use super::rig::{Rig, Victim};
+use super::harness::{Harness, Target};
 
 /// Far beyond the world's patience.
 const POLL_SECONDS: &str = "600";
 
-async fn pays(rig: &Rig, what: &str) -> Duration {
-    let world = &rig.world;
-    let fan = world.fan().await;
-    world.subscribes(&fan).await;
+async fn pays(harness: &Harness, what: &str) -> Duration {
+    let world = &harness.world;
+    let member = world.member().await;
+    world.subscribes(&member).await;
     let began = Instant::now();
-    world.until(what, async || world.has(&fan, world.vip).await).await;
+    world.until(what, async || world.has(&member, world.vip).await).await;
     println!("  {what}: role after {:.2} s", began.elapsed().as_secs_f64());
     began.elapsed()
 }
 
 #[tokio::test]
 async fn bots_are_woken_again_after_postgres_was_away() {
-    let mut rig = Rig::start_polling("wake", POLL_SECONDS).await;
-    pays(&rig, "woken").await;
-    let bot = rig.pid(Service::Bot);
+    let mut harness = Harness::start_polling("wake", POLL_SECONDS).await;
+    pays(&harness, "woken").await;
+    let bot = harness.pid(Service::Bot);
     // A restart under live services.
-    rig.kill_and_mend(Victim::Postgres).await;
-    pays(&rig, "after a restart of Postgres, found when the bot connects again").await;
-    pays(&rig, "after a restart of Postgres, woken").await;
-    rig.kill_and_mend(Victim::Session(None)).await;
-    pays(&rig, "after a crash of Postgres, found when the bot connects again").await;
-    pays(&rig, "after a crash of Postgres, woken").await;
-    assert!(rig.world.database().hang_up_on_services().await > 0);
-    pays(&rig, "after every session was ended by hand, found when the bot connects again").await;
-    pays(&rig, "after every session was ended by hand, woken").await;
-    assert_eq!(rig.pid(Service::Bot), bot, "the same bot all the time");
-    rig.end().await;
+    harness.kill_and_mend(Target::Postgres).await;
+    pays(&harness, "after a restart of Postgres, found when the bot connects again").await;
+    pays(&harness, "after a restart of Postgres, woken").await;
+    harness.kill_and_mend(Target::Session(None)).await;
+    pays(&harness, "after a crash of Postgres, found when the bot connects again").await;
+    pays(&harness, "after a crash of Postgres, woken").await;
+    assert!(harness.world.database().hang_up_on_services().await > 0);
+    pays(&harness, "after every session was ended by hand, found when the bot connects again").await;
+    pays(&harness, "after every session was ended by hand, woken").await;
+    assert_eq!(harness.pid(Service::Bot), bot, "the same bot all the time");
+    harness.end().await;
 }

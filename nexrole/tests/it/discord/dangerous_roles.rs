@@ -136,7 +136,7 @@ async fn a_role_that_nobody_checked_is_given_only_when_it_is_fixed() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let (ana, owner) = (world.fan().await, world.discord.join(world.guild, "owner").await.unwrap());
+    let (ana, owner) = (world.member().await, world.discord.join(world.guild, "owner").await.unwrap());
     world.subscribes(&ana).await;
     world.until("the job waits", async || suspended(&world).await == 1).await;
     assert_eq!(world.audit(AuditAction::RoleSuspended).await, 1);
@@ -148,7 +148,7 @@ async fn a_role_that_nobody_checked_is_given_only_when_it_is_fixed() {
     assert!(status.contains(&format!("<@&{}> is suspended", world.vip)), "{status}");
     // Another who pays costs Discord nothing.
     let calls = world.discord.requests().await.unwrap().len();
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.subscribes(&ben).await;
     world.until("Ben's job waits too", async || suspended(&world).await == 2).await;
     let more: Vec<_> = world.discord.requests().await.unwrap().split_off(calls);
@@ -166,7 +166,7 @@ async fn a_role_that_nobody_checked_is_given_only_when_it_is_fixed() {
 #[tokio::test]
 async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_nobody() {
     let world = World::start().await;
-    let (ana, ben, carl) = (world.fan().await, world.fan().await, world.fan().await);
+    let (ana, ben, carl) = (world.member().await, world.member().await, world.member().await);
     let subscription = world.subscribes(&ana).await;
     world.subscribes(&ben).await;
     world.until_vip(&ana).await;
@@ -199,7 +199,7 @@ async fn a_role_that_becomes_dangerous_is_given_to_nobody_else_and_taken_from_no
 #[tokio::test]
 async fn while_a_role_is_suspended_what_is_given_by_hand_is_not_ours_a_minute_later() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let first = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     set(&world, world.vip, ADMINISTRATOR).await;
@@ -227,7 +227,7 @@ async fn what_nobody_told_is_read_before_a_role_is_given() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     set(&world, world.vip, ADMINISTRATOR).await;
@@ -245,7 +245,7 @@ async fn what_nobody_told_is_read_before_a_role_is_given() {
 #[tokio::test]
 async fn until_discord_says_what_a_role_may_do_it_is_not_given() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // A list that is cut off, one of another server, none at all.
@@ -278,14 +278,14 @@ async fn giving_a_role_to_many_costs_one_reading() {
     world.until("the session's first reading is done", read).await;
     world.role_lists_age().await;
     let before = reads(&world).await;
-    let mut fans = Vec::new();
+    let mut members = Vec::new();
     for _ in 0..25 {
-        let fan = world.fan().await;
-        world.subscribes(&fan).await;
-        fans.push(fan);
+        let member = world.member().await;
+        world.subscribes(&member).await;
+        members.push(member);
     }
-    for fan in &fans {
-        world.until_vip(fan).await;
+    for member in &members {
+        world.until_vip(member).await;
     }
     assert_eq!(reads(&world).await - before, 1);
     world.finish().await;

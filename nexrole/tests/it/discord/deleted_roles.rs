@@ -14,7 +14,7 @@ async fn map(world: &World, command: &[&str]) -> String {
 async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
     let world = World::start().await;
     let owner = world.discord.join(world.guild, "owner").await.unwrap();
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     for said in [world.why(&ana).await, world.map_list().await, world.status_for(owner).await] {
@@ -59,7 +59,7 @@ async fn a_deleted_role_with_another_in_its_place_is_no_trouble_any_more() {
     world.vip = world.discord.create_role(world.guild, "VIP again").await.unwrap();
     let (price, role) = (world.price.clone(), world.vip.to_string());
     map(&world, &["add", "--price", &price, "--role", &role]).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.until("it is named no more", async || !world.status_for(owner).await.contains("deleted")).await;
@@ -75,7 +75,7 @@ async fn a_deleted_role_with_another_in_its_place_is_no_trouble_any_more() {
 #[tokio::test]
 async fn a_new_role_is_not_a_deleted_one() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // Nobody hears of it.
@@ -91,7 +91,7 @@ async fn a_new_role_is_not_a_deleted_one() {
 #[tokio::test]
 async fn one_answer_that_says_deleted_has_the_list_read_again() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let body = json!({ "message": "Unknown Role", "code": 10011 });
     world.discord.fault(Fault::status(404).on("PUT", "/roles/").times(1).body(body)).await.unwrap();
     world.subscribes(&ana).await;

@@ -8,14 +8,14 @@ use crate::support::world::{Audited, Job, MappedRole, World};
 async fn a_role_that_has_holders_is_observed_until_it_is_turned_on() {
     let mut world = World::without_services().await;
     // Somebody has the role by hand, from before.
-    let veteran = world.fan().await;
+    let veteran = world.member().await;
     world.discord.give_role(world.guild, veteran.user, world.vip).await.unwrap();
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
     world.until("the bot has checked", async || world.mapped_roles_where(is_observed).await == 1).await;
 
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.subscribes(&veteran).await;
     let nobodys = world.stripe.create_customer(None, &[]).await.unwrap();
@@ -55,7 +55,7 @@ fn is_observed(role: &MappedRole) -> bool {
 #[tokio::test]
 async fn an_observed_role_is_taken_from_nobody() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let (guild, role) = (world.guild.to_string(), world.vip.to_string());
@@ -80,9 +80,9 @@ async fn until_discord_says_who_holds_a_role_nothing_is_changed() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
-    let waits = |job: &Job| job.is(JobState::Pending) && job.outcome.starts_with("waits for the first look");
+    let waits = |job: &Job| job.is(JobState::Pending) && job.outcome.starts_with("waits for the first check");
     world.until("the job waits", async || world.jobs_where(waits).await == 1).await;
     assert!(!world.has(&ana, world.vip).await);
     // Discord answers; the next check is due.

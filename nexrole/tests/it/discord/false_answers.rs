@@ -12,7 +12,7 @@ use shared::domain::{
     job::{JobOrigin, JobState},
 };
 
-use crate::support::world::{Fan, Grant, Job, World};
+use crate::support::world::{Grant, Job, Member, World};
 
 const UNKNOWN_MEMBER: u32 = 10007;
 const UNKNOWN_USER: u32 = 10013;
@@ -24,8 +24,8 @@ fn says(code: u32) -> Value {
 
 impl World {
     /// The next call like this to a member's own address is answered so, and changes nothing.
-    async fn false_answer(&self, method: &str, fan: &Fan, status: u16, code: u32) {
-        let path = format!("/members/{}", fan.user);
+    async fn false_answer(&self, method: &str, member: &Member, status: u16, code: u32) {
+        let path = format!("/members/{}", member.user);
         self.discord.fault(Fault::status(status).on(method, &path).times(1).body(says(code))).await.unwrap();
     }
 
@@ -57,11 +57,11 @@ impl World {
         self.discord.invalidate_gateway(false).await.unwrap();
     }
 
-    async fn member_of_vip(&self) -> (Fan, String) {
-        let fan = self.fan().await;
-        let subscription = self.subscribes(&fan).await;
-        self.until_vip(&fan).await;
-        (fan, subscription)
+    async fn member_of_vip(&self) -> (Member, String) {
+        let member = self.member().await;
+        let subscription = self.subscribes(&member).await;
+        self.until_vip(&member).await;
+        (member, subscription)
     }
 }
 
@@ -96,15 +96,15 @@ async fn who_is_said_to_be_absent_when_access_ends_loses_the_role_five_minutes_l
         ("DELETE", UNKNOWN_USER),
         ("DELETE", UNKNOWN_ROLE),
     ] {
-        let (fan, subscription) = world.member_of_vip().await;
-        world.false_answer(method, &fan, 404, code).await;
+        let (member, subscription) = world.member_of_vip().await;
+        world.false_answer(method, &member, 404, code).await;
         world.stripe.cancel(&subscription).await.unwrap();
         world.until_grants(1, "the false answer is written down", |grant| grant.is_shown_absent).await;
-        assert!(world.has(&fan, world.vip).await, "{method} {code}");
+        assert!(world.has(&member, world.vip).await, "{method} {code}");
         world.later(5).await;
-        world.until_no_vip(&fan).await;
+        world.until_no_vip(&member).await;
         world.last_check().await;
-        assert_eq!(world.role_history(&fan).await, ["role.granted", "role.revoked"], "{method} {code}");
+        assert_eq!(world.role_history(&member).await, ["role.granted", "role.revoked"], "{method} {code}");
     }
     world.finish().await;
 }
@@ -138,13 +138,13 @@ async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
         ("PUT", UNKNOWN_USER),
         ("PUT", UNKNOWN_ROLE),
     ] {
-        let fan = world.fan().await;
-        world.false_answer(method, &fan, 404, code).await;
-        world.subscribes(&fan).await;
+        let member = world.member().await;
+        world.false_answer(method, &member, 404, code).await;
+        world.subscribes(&member).await;
         world.until_a_job_waits("the job waits", |_| true).await;
         world.later(5).await;
-        world.until_vip(&fan).await;
-        assert_eq!(world.role_history(&fan).await, ["role.granted"], "{method} {code}");
+        world.until_vip(&member).await;
+        assert_eq!(world.role_history(&member).await, ["role.granted"], "{method} {code}");
     }
     world.finish().await;
 }
@@ -153,7 +153,7 @@ async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {
 #[tokio::test]
 async fn a_failure_before_the_first_false_answer_is_no_such_answer() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let path = format!("/members/{}", ana.user);
     world.discord.fault(Fault::status(502).on("GET", &path).times(1)).await.unwrap();
     world.subscribes(&ana).await;
@@ -174,7 +174,7 @@ async fn a_failure_before_the_first_false_answer_is_no_such_answer() {
 #[tokio::test]
 async fn a_role_that_is_missing_from_one_list_is_given_five_minutes_later() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     // The session's own check of the roles is over.
     world.until_the_session_has_read_the_roles().await;
     world.settle().await;
@@ -214,7 +214,7 @@ async fn a_removal_that_did_nothing_is_made_once_more() {
 #[tokio::test]
 async fn a_grant_that_did_nothing_is_made_once_more() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let path = format!("/members/{}/roles/", ana.user);
     world.discord.fault(Fault::status(204).on("PUT", &path).times(1).text("")).await.unwrap();
     world.subscribes(&ana).await;
@@ -284,7 +284,7 @@ async fn the_last_check_costs_one_read() {
     world.map("price", &world.price.clone(), second).await;
     world.until_every_mapped_role_is_seen().await;
     world.settle().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.until("they have both", async || world.has(&ana, second).await).await;
@@ -330,7 +330,7 @@ async fn the_last_check_is_made_of_a_refused_role_too() {
     let (ana, subscription) = world.member_of_vip().await;
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_grants(1, "it waits for its last check", |grant| grant.is_ending).await;
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.false_answer("PUT", &ben, 403, 50013).await;
     world.subscribes(&ben).await;
     world.until("the role is refused", async || world.refused_roles().await.len() == 1).await;

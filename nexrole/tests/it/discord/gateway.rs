@@ -10,7 +10,7 @@ use sandbox::discord::Fault;
 use serde_json::{Value, json};
 use shared::config::Env;
 
-use crate::support::world::{Fan, Gate, World};
+use crate::support::world::{Gate, Member, World};
 
 /// Discord's own.
 const HEARTBEAT_MS: u64 = 41_250;
@@ -83,13 +83,13 @@ async fn identified(world: &World) -> u64 {
     state["gateway"]["identified"].as_u64().expect("a number")
 }
 
-struct Story {
+struct Connected {
     world: World,
-    ana: Fan,
+    ana: Member,
     admin: u64,
 }
 
-impl Story {
+impl Connected {
     async fn begin(heartbeat_ms: u64) -> Self {
         let mut world = World::without_services().await;
         world.discord.set_heartbeat(heartbeat_ms).await.expect("Discord answers");
@@ -97,12 +97,12 @@ impl Story {
         world.start_gateway().await;
         world.start_bot().await;
         let admin = world.discord.join(world.guild, "admin").await.expect("Discord answers");
-        let ana = world.fan().await;
+        let ana = world.member().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
-        let story = Self { world, ana, admin };
-        story.answers("before").await;
-        story
+        let connected = Self { world, ana, admin };
+        connected.answers("before").await;
+        connected
     }
 
     /// A command works: perhaps not the first one, which may fall into the gap.
@@ -135,7 +135,7 @@ impl Story {
     async fn is_undisturbed_by(&self, end: &str) {
         let began = Instant::now();
         self.world.discord.end_gateway(end).await.expect("Discord answers");
-        let ben = self.world.fan().await;
+        let ben = self.world.member().await;
         self.world.subscribes(&ben).await;
         self.world.until("Ben has VIP", async || self.world.has(&ben, self.world.vip).await).await;
         assert_eq!(ready(&self.world).await.0, 200, "{end}");
@@ -154,50 +154,50 @@ impl Story {
 
 #[tokio::test]
 async fn a_bot_that_resumes_has_missed_nothing() {
-    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
-    let discord = &story.world.discord;
-    assert_eq!(story.sessions().await, (1, 0));
+    let connected = Connected::begin(SHORT_HEARTBEAT_MS).await;
+    let discord = &connected.world.discord;
+    assert_eq!(connected.sessions().await, (1, 0));
     discord.drop_gateway().await.unwrap();
-    story.goes_on("a dropped connection").await;
+    connected.goes_on("a dropped connection").await;
     discord.reconnect_gateway().await.unwrap();
-    story.goes_on("opcode 7").await;
+    connected.goes_on("opcode 7").await;
     discord.invalidate_gateway(true).await.unwrap();
-    story.goes_on("opcode 9, resumable").await;
+    connected.goes_on("opcode 9, resumable").await;
     for code in [4000, 1001, 1000, 4008] {
         discord.close_gateway(code).await.unwrap();
-        story.goes_on(&format!("close code {code}")).await;
+        connected.goes_on(&format!("close code {code}")).await;
     }
-    let (identified, resumed) = story.sessions().await;
+    let (identified, resumed) = connected.sessions().await;
     assert_eq!((identified, resumed), (1, 7), "one session through it all");
-    story.world.finish().await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
 async fn a_bot_whose_session_is_gone_rechecks_everything() {
-    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
-    let discord = &story.world.discord;
+    let connected = Connected::begin(SHORT_HEARTBEAT_MS).await;
+    let discord = &connected.world.discord;
     discord.invalidate_gateway(false).await.unwrap();
-    story.goes_on("opcode 9").await;
+    connected.goes_on("opcode 9").await;
     discord.forget_gateway().await.unwrap();
-    story.goes_on("a dropped connection, forgotten").await;
+    connected.goes_on("a dropped connection, forgotten").await;
     for code in [4007, 4009] {
         discord.close_gateway(code).await.unwrap();
-        story.goes_on(&format!("close code {code}")).await;
+        connected.goes_on(&format!("close code {code}")).await;
     }
-    let (identified, resumed) = story.sessions().await;
+    let (identified, resumed) = connected.sessions().await;
     assert_eq!((identified, resumed), (5, 0));
-    story.world.finish().await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
 async fn a_silent_gateway_and_an_unexpected_close_are_noticed() {
-    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
-    let discord = &story.world.discord;
+    let connected = Connected::begin(SHORT_HEARTBEAT_MS).await;
+    let discord = &connected.world.discord;
     discord.deafen_gateway().await.unwrap();
-    story.goes_on("a deaf gateway").await;
+    connected.goes_on("a deaf gateway").await;
     discord.close_gateway(4003).await.unwrap();
-    story.goes_on("close code 4003").await;
-    story.world.finish().await;
+    connected.goes_on("close code 4003").await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
@@ -207,7 +207,7 @@ async fn without_the_members_intent_the_bot_works_and_hears_no_joins() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let answer = world.discord.interact(world.guild, ana.user, "status").await.unwrap();
@@ -217,33 +217,33 @@ async fn without_the_members_intent_the_bot_works_and_hears_no_joins() {
 
 #[tokio::test]
 async fn however_the_connection_ends_role_changes_and_health_go_on() {
-    let story = Story::begin(HEARTBEAT_MS).await;
+    let connected = Connected::begin(HEARTBEAT_MS).await;
     for end in ENDS {
-        story.is_undisturbed_by(end).await;
+        connected.is_undisturbed_by(end).await;
     }
-    let (identified, resumed) = story.sessions().await;
+    let (identified, resumed) = connected.sessions().await;
     assert_eq!((identified, resumed), (1, ENDS.len() as u64), "one session through it all");
-    story.world.finish().await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
 async fn a_connection_on_which_nothing_passes_is_noticed_within_seconds() {
-    let story = Story::begin(SHORT_HEARTBEAT_MS).await;
+    let connected = Connected::begin(SHORT_HEARTBEAT_MS).await;
     for end in ["half_frame_and_linger", "huge_frame"] {
-        story.is_undisturbed_by(end).await;
+        connected.is_undisturbed_by(end).await;
     }
-    story.world.finish().await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
 async fn frames_that_mean_nothing_end_nothing() {
-    let story = Story::begin(HEARTBEAT_MS).await;
+    let connected = Connected::begin(HEARTBEAT_MS).await;
     for nonsense in NONSENSE {
-        story.world.discord.say_on_gateway(nonsense).await.unwrap();
-        story.goes_on(nonsense).await;
+        connected.world.discord.say_on_gateway(nonsense).await.unwrap();
+        connected.goes_on(nonsense).await;
     }
-    assert_eq!(story.sessions().await, (1, 0));
-    story.world.finish().await;
+    assert_eq!(connected.sessions().await, (1, 0));
+    connected.world.finish().await;
 }
 
 #[tokio::test]
@@ -256,7 +256,7 @@ async fn a_gateway_that_does_not_let_the_bot_in_is_down_and_role_changes_go_on()
     ] {
         let world = greeted_by(greeting).await;
         until_down(&world, because).await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
         world.finish().await;
@@ -340,8 +340,8 @@ async fn the_question_for_the_gateways_address_waits_as_told() {
 /// We need two ids; Discord changes the rest as it likes.
 #[tokio::test]
 async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
-    let story = Story::begin(HEARTBEAT_MS).await;
-    let discord = &story.world.discord;
+    let connected = Connected::begin(HEARTBEAT_MS).await;
+    let discord = &connected.world.discord;
     for (pointer, value) in [
         ("/joined_at", Some(json!(7))),
         ("/flags", None),
@@ -350,14 +350,14 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
         ("/user/discriminator", Some(json!({ "new": true }))),
     ] {
         for event in ["GUILD_MEMBER_REMOVE", "GUILD_MEMBER_ADD"] {
-            discord.spoil_event(event, pointer, value.clone(), 1).await.unwrap();
+            discord.replace_field(event, pointer, value.clone(), 1).await.unwrap();
         }
-        discord.leave(story.world.guild, story.ana.user).await.unwrap();
-        story.world.until_parked(1, "the leaving was heard").await;
-        discord.rejoin(story.world.guild, story.ana.user).await.unwrap();
-        story.world.until_vip(&story.ana).await;
+        discord.leave(connected.world.guild, connected.ana.user).await.unwrap();
+        connected.world.until_parked(1, "the leaving was heard").await;
+        discord.rejoin(connected.world.guild, connected.ana.user).await.unwrap();
+        connected.world.until_vip(&connected.ana).await;
     }
-    let hidden = discord.create_channel(story.world.guild, "staff", 1 << 10).await.unwrap();
+    let hidden = discord.create_channel(connected.world.guild, "staff", 1 << 10).await.unwrap();
     for (pointer, value) in [
         ("/channels/0/name", Some(Value::Null)),
         ("/channels/1/type", Some(Value::Null)),
@@ -365,14 +365,14 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
         ("/owner_id", None),
         ("/members/0/joined_at", Some(Value::Null)),
     ] {
-        discord.kick_bot(story.world.guild).await.unwrap();
-        let ben = story.world.fan().await;
-        story.world.subscribes(&ben).await;
-        let away = async || story.world.gate_is(Gate::is_free_and_away).await;
-        story.world.until("the guild is left alone", away).await;
-        discord.spoil_event("GUILD_CREATE", pointer, value, 1).await.unwrap();
-        discord.invite_bot(story.world.guild).await.unwrap();
-        story.world.until_vip(&ben).await;
+        discord.kick_bot(connected.world.guild).await.unwrap();
+        let ben = connected.world.member().await;
+        connected.world.subscribes(&ben).await;
+        let away = async || connected.world.gate_is(Gate::is_free_and_away).await;
+        connected.world.until("the guild is left alone", away).await;
+        discord.replace_field("GUILD_CREATE", pointer, value, 1).await.unwrap();
+        discord.invite_bot(connected.world.guild).await.unwrap();
+        connected.world.until_vip(&ben).await;
     }
     assert!(hidden > 0);
     // A role above the bot's is refused, and tried again once the order was changed.
@@ -380,15 +380,18 @@ async fn an_event_with_a_field_that_nobody_expects_is_heard_all_the_same() {
         ("GUILD_ROLE_UPDATE", "/role/name", Some(Value::Null)),
         ("GUILD_ROLE_UPDATE", "/role", Some(Value::Null)),
     ] {
-        discord.set_role(story.world.guild, story.world.vip, json!({ "position": 90 })).await.unwrap();
-        let eva = story.world.fan().await;
-        story.world.subscribes(&eva).await;
-        story.world.until_parked(1, "the role is parked").await;
-        discord.spoil_event(event, pointer, value, 1).await.unwrap();
-        discord.set_role(story.world.guild, story.world.vip, json!({ "position": 1 })).await.unwrap();
-        story.world.until_vip(&eva).await;
+        discord
+            .set_role(connected.world.guild, connected.world.vip, json!({ "position": 90 }))
+            .await
+            .unwrap();
+        let eva = connected.world.member().await;
+        connected.world.subscribes(&eva).await;
+        connected.world.until_parked(1, "the role is parked").await;
+        discord.replace_field(event, pointer, value, 1).await.unwrap();
+        discord.set_role(connected.world.guild, connected.world.vip, json!({ "position": 1 })).await.unwrap();
+        connected.world.until_vip(&eva).await;
     }
-    story.world.finish().await;
+    connected.world.finish().await;
 }
 
 #[tokio::test]
@@ -405,9 +408,9 @@ async fn an_event_that_cannot_be_read_at_all_is_counted_and_a_command_is_answere
         ("GUILD_MEMBER_REMOVE", "/guild_id"),
         ("GUILD_ROLE_CREATE", "/guild_id"),
     ] {
-        world.discord.spoil_event(event, pointer, Some(json!({ "a": 1 })), 1).await.unwrap();
+        world.discord.replace_field(event, pointer, Some(json!({ "a": 1 })), 1).await.unwrap();
     }
-    let user = world.discord.join(world.guild, "fan").await.unwrap();
+    let user = world.discord.join(world.guild, "member").await.unwrap();
     world.discord.leave(world.guild, user).await.unwrap();
     world.discord.create_role(world.guild, "Gold").await.unwrap();
     for kind in ["GUILD_MEMBER_ADD", "GUILD_MEMBER_REMOVE", "GUILD_ROLE_CREATE"] {
@@ -418,7 +421,7 @@ async fn an_event_that_cannot_be_read_at_all_is_counted_and_a_command_is_answere
         };
         world.until("the event is counted", counted).await;
     }
-    world.discord.spoil_event("INTERACTION_CREATE", "/member/joined_at", Some(json!(7)), 1).await.unwrap();
+    world.discord.replace_field("INTERACTION_CREATE", "/member/joined_at", Some(json!(7)), 1).await.unwrap();
     let answer = world.discord.interact(world.guild, admin, "status").await.unwrap();
     assert!(answer.text().contains("could not be read"), "{}", answer.text());
     let answer = world.discord.interact(world.guild, admin, "status").await.unwrap();

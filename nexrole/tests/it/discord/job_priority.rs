@@ -3,17 +3,17 @@
 use sandbox::discord::Limits;
 use shared::domain::job::JobOrigin;
 
-use crate::support::world::{Fan, World};
+use crate::support::world::{Member, World};
 
 const BULK: usize = 30;
 
 /// Members who pay for something that is not mapped yet.
-async fn payers(world: &World, price: &str) -> Vec<Fan> {
+async fn payers(world: &World, price: &str) -> Vec<Member> {
     let mut payers = Vec::new();
     for _ in 0..BULK {
-        let fan = world.fan().await;
-        world.stripe.subscribe(&fan.customer, price).await.expect("subscribes");
-        payers.push(fan);
+        let member = world.member().await;
+        world.stripe.subscribe(&member.customer, price).await.expect("subscribes");
+        payers.push(member);
     }
     world.heard().await;
     payers
@@ -25,10 +25,10 @@ async fn slow_roles(world: &World) {
     world.discord.set_limits(limits).await.expect("limits are set");
 }
 
-async fn holders(world: &World, of: &[Fan], role: u64) -> usize {
+async fn holders(world: &World, of: &[Member], role: u64) -> usize {
     let mut holders = 0;
-    for fan in of {
-        holders += usize::from(world.has(fan, role).await);
+    for member in of {
+        holders += usize::from(world.has(member, role).await);
     }
     holders
 }
@@ -44,7 +44,7 @@ async fn another_role(world: &World) -> (String, u64) {
 #[tokio::test]
 async fn a_buyer_and_a_cancel_go_before_a_bulk() {
     let world = World::start().await;
-    let gone = world.fan().await;
+    let gone = world.member().await;
     let subscription = world.subscribes(&gone).await;
     world.until_vip(&gone).await;
     let (price, gold) = another_role(&world).await;
@@ -53,7 +53,7 @@ async fn a_buyer_and_a_cancel_go_before_a_bulk() {
     world.map("price", &price, gold).await;
     let bulk = async || world.jobs_where(|job| job.origin == JobOrigin::Bulk).await;
     world.until("all of the bulk is known", async || bulk().await == BULK).await;
-    let buyer = world.fan().await;
+    let buyer = world.member().await;
     world.subscribes(&buyer).await;
     world.stripe.cancel(&subscription).await.expect("cancels");
     world.until("the buyer has VIP", async || world.has(&buyer, world.vip).await).await;

@@ -8,7 +8,7 @@ use secrecy::SecretString;
 use serde_json::json;
 use shared::domain::{activity::Activity, delivery::outcome::CallOutcome};
 
-use crate::support::world::{Fan, Gate, Job, MappedRole, World};
+use crate::support::world::{Gate, Job, MappedRole, Member, World};
 
 const TEN_SECONDS: Duration = Duration::from_secs(10);
 const NINE_MINUTES: Duration = Duration::from_mins(9);
@@ -35,7 +35,7 @@ async fn a_block_by_cloudflare_stops_every_call_and_blames_no_role() {
     ];
     for block in blocks {
         let mut world = World::start().await;
-        let (ana, ben) = (world.fan().await, world.fan().await);
+        let (ana, ben) = (world.member().await, world.member().await);
         world.discord.fault(block).await.unwrap();
         world.subscribes(&ana).await;
         until_paused_for_a_minute(&world, "the guild waits").await;
@@ -61,7 +61,7 @@ async fn a_block_by_cloudflare_stops_every_call_and_blames_no_role() {
 #[tokio::test]
 async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(1)).await.unwrap();
     world.subscribes(&ana).await;
     until_paused_for_a_minute(&world, "the guild waits").await;
@@ -84,7 +84,7 @@ async fn a_403_that_is_about_something_else_blames_no_role_and_is_tried_again() 
 #[tokio::test]
 async fn a_role_that_is_refused_for_an_unknown_reason_does_not_shut_a_server_where_members_can_be_read() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.fault(refusal(403, 50600).on("PUT", "/roles/").times(4)).await.unwrap();
     world.subscribes(&ana).await;
     for _ in 0..4 {
@@ -101,7 +101,7 @@ async fn a_role_that_is_refused_for_an_unknown_reason_does_not_shut_a_server_whe
 #[tokio::test]
 async fn a_server_that_wants_two_factor_authentication_is_told_that_and_nothing_else() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.fault(refusal(403, 60003).on("PUT", "/roles/").times(1)).await.unwrap();
     world.subscribes(&ana).await;
     world.until("the role is refused", async || world.refused_roles().await == [Some(60003)]).await;
@@ -115,7 +115,7 @@ async fn a_server_that_wants_two_factor_authentication_is_told_that_and_nothing_
 #[tokio::test]
 async fn of_a_role_level_with_the_bots_the_doctor_says_what_discord_does() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let state = world.discord.state().await.unwrap();
     let roles = state["guilds"][0]["roles"].as_array().unwrap();
     let bots = roles.iter().find(|role| role["managed"] == true).unwrap();
@@ -133,7 +133,7 @@ async fn of_a_role_level_with_the_bots_the_doctor_says_what_discord_does() {
 async fn a_limit_of_writes_is_waited_for_and_no_failure() {
     for (status, code) in [(403, 20028), (429, 20028), (403, 20029)] {
         let world = World::start().await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         let limit = refusal(status, code).header("retry-after", "1");
         world.discord.fault(limit.on("PUT", "/roles/").times(1)).await.unwrap();
         world.subscribes(&ana).await;
@@ -148,7 +148,7 @@ async fn a_limit_of_writes_is_waited_for_and_no_failure() {
 #[tokio::test]
 async fn one_answer_shuts_a_server_for_a_minute_and_many_for_hours() {
     let world = World::start().await;
-    let (bo, cy) = (world.fan().await, world.fan().await);
+    let (bo, cy) = (world.member().await, world.member().await);
     for (code, said) in [(10004, "does not know this server"), (50001, "no access to this server")] {
         world.discord.fault(refusal(404, code).on("GET", "/members/").times(4)).await.unwrap();
         world.subscribes(if code == 10004 { &bo } else { &cy }).await;
@@ -175,7 +175,7 @@ async fn one_answer_shuts_a_server_for_a_minute_and_many_for_hours() {
 #[tokio::test]
 async fn a_start_of_a_session_ends_what_one_answer_began() {
     let world = World::start().await;
-    let bo = world.fan().await;
+    let bo = world.member().await;
     world.discord.fault(refusal(404, 10004).on("GET", "/members/").times(1)).await.unwrap();
     world.subscribes(&bo).await;
     until_paused_for_a_minute(&world, "the server is left alone").await;
@@ -207,7 +207,7 @@ async fn the_read_of_a_servers_roles_believes_one_answer_for_a_minute() {
 #[tokio::test]
 async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     // The session's own check of the roles is over, or it would be the one that is refused.
     world.until_the_session_has_read_the_roles().await;
     world.discord.kick_bot(world.guild).await.unwrap();
@@ -227,7 +227,7 @@ async fn what_the_gateway_says_of_a_removed_bot_is_believed_at_once() {
 #[tokio::test]
 async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.guild_outage(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
@@ -236,8 +236,8 @@ async fn an_outage_at_discord_is_not_taken_for_a_removed_bot() {
 }
 
 /// Parks the role on 50013, with two buyers, and fixes it while nobody is told.
-async fn parked_and_fixed_unheard(world: &World) -> (Fan, Fan) {
-    let (ana, ben) = (world.fan().await, world.fan().await);
+async fn parked_and_fixed_unheard(world: &World) -> (Member, Member) {
+    let (ana, ben) = (world.member().await, world.member().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.expect("Discord does it");
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
@@ -269,7 +269,7 @@ async fn an_invitation_probes_each_parked_role_once() {
 #[tokio::test]
 async fn a_restart_probes_a_parked_role_also_for_what_is_only_to_be_taken() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
@@ -302,7 +302,7 @@ async fn the_read_of_a_servers_roles_waits_as_told() {
     world.until("so does the other check", put_off).await;
     assert_eq!(world.discord_calls("GET", "/roles").await, 1);
     world.enforce_unchecked().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     let paused = async || world.gate_is(|gate| gate.is_paused_for(NINE_MINUTES)).await;
     world.until("the buyer waits", paused).await;

@@ -26,7 +26,7 @@ use crate::support::{
 #[tokio::test]
 async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
@@ -44,7 +44,7 @@ async fn a_403_parks_the_role_and_an_owners_fix_releases_it() {
 #[tokio::test]
 async fn a_429_never_costs_an_attempt() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     for global in [false, true] {
         let body = json!({ "message": "slow", "retry_after": 0.3, "global": global });
         world.discord.fault(Fault::status(429).on("PUT", "/roles/").times(1).body(body)).await.unwrap();
@@ -62,14 +62,14 @@ async fn an_exhausted_bucket_is_waited_for_without_a_429() {
     let limits =
         sandbox::discord::Limits { role_limit: 2, role_window_ms: 400, ..sandbox::discord::Limits::none() };
     world.discord.set_limits(limits).await.unwrap();
-    let mut fans = Vec::new();
+    let mut members = Vec::new();
     for _ in 0..5 {
-        let fan = world.fan().await;
-        world.subscribes(&fan).await;
-        fans.push(fan);
+        let member = world.member().await;
+        world.subscribes(&member).await;
+        members.push(member);
     }
-    for fan in &fans {
-        world.until_vip(fan).await;
+    for member in &members {
+        world.until_vip(member).await;
     }
     assert_eq!(world.role_calls().await, ["PUT 204"; 5]);
     world.finish().await;
@@ -78,7 +78,7 @@ async fn an_exhausted_bucket_is_waited_for_without_a_429() {
 #[tokio::test]
 async fn a_500_is_tried_again_and_costs_an_attempt() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(1)).await.unwrap();
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
@@ -90,7 +90,7 @@ async fn a_500_is_tried_again_and_costs_an_attempt() {
 #[tokio::test]
 async fn an_unreadable_member_is_never_taken_for_one_without_roles() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     for body in [json!({ "user": {} }), json!({ "roles": null }), json!([])] {
@@ -114,7 +114,7 @@ async fn a_service_stops_at_once_whatever_it_was_doing() {
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         let hangs = fault.is_some();
         if let Some(fault) = fault {
             world.discord.fault(fault.times(10)).await.unwrap();
@@ -149,7 +149,7 @@ async fn the_worker_needs_no_gateway_connection() {
     world.discord.fault(Fault::status(503).on("GET", "/gateway").times(1000)).await.unwrap();
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     assert_eq!(world.discord.state().await.unwrap()["sessions"], 0);
@@ -159,7 +159,7 @@ async fn the_worker_needs_no_gateway_connection() {
 #[tokio::test]
 async fn a_rejected_token_stops_the_bot_at_once() {
     let mut world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.fault(Fault::status(401).on("GET", "/members/").times(1000)).await.unwrap();
     world.subscribes(&ana).await;
     let error = world.bot_ends().await.unwrap_err();
@@ -173,7 +173,7 @@ async fn a_rejected_token_stops_the_bot_at_once() {
 #[tokio::test]
 async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     let left_alone = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_mins(30))).await;
@@ -189,7 +189,7 @@ async fn a_kicked_bot_keeps_its_jobs_until_it_is_invited_back() {
 #[tokio::test]
 async fn a_deleted_role_fails_the_job_and_says_so() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.delete_role(world.guild, world.vip).await.unwrap();
     world.subscribes(&ana).await;
     let deleted =
@@ -228,7 +228,7 @@ async fn an_answer_that_breaks_off_costs_an_attempt_and_nothing_is_done_twice() 
         Fault::shared_limit(0.2).on("GET", "/members/"),
     ] {
         world.discord.fault(fault).await.unwrap();
-        let ana = world.fan().await;
+        let ana = world.member().await;
         world.subscribes(&ana).await;
         world.until_vip(&ana).await;
         assert_eq!(world.role_history(&ana).await, ["role.granted"]);
@@ -242,7 +242,7 @@ async fn an_answer_that_breaks_off_costs_an_attempt_and_nothing_is_done_twice() 
 #[tokio::test]
 async fn a_ban_page_stops_every_call_and_costs_no_attempt() {
     let world = World::start().await;
-    let (ana, ben) = (world.fan().await, world.fan().await);
+    let (ana, ben) = (world.member().await, world.member().await);
     world.discord.fault(Fault::ban(1800).on("GET", "/members/")).await.unwrap();
     world.subscribes(&ana).await;
     world.subscribes(&ben).await;
@@ -259,7 +259,7 @@ async fn a_ban_page_stops_every_call_and_costs_no_attempt() {
 #[tokio::test]
 async fn every_route_the_bot_calls_is_as_discord_describes_it() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.stripe.cancel(&subscription).await.unwrap();

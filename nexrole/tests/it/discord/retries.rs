@@ -31,7 +31,7 @@ fn is_of_a_joining(job: &Job) -> bool {
 #[tokio::test]
 async fn after_an_outage_of_discord_nobody_waits_for_hours() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.fault(Fault::status(502).on("PUT", "/roles/").times(6)).await.unwrap();
     world.subscribes(&ana).await;
     for failures in 1..=6 {
@@ -43,7 +43,7 @@ async fn after_an_outage_of_discord_nobody_waits_for_hours() {
     let soon = |job: &Job| job.is(JobState::Pending) && job.is_due_within(Duration::from_mins(26));
     assert_eq!(world.jobs_where(soon).await, 1);
     // Discord is back, as somebody else's payment shows: nobody waits for the rest of their wait.
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.subscribes(&ben).await;
     world.until("Ben has VIP", async || world.has(&ben, world.vip).await).await;
     let next = |job: &Job| job.attempts == 6 && job.is_due_within(Duration::from_mins(1));
@@ -101,7 +101,7 @@ async fn a_guild_whose_members_discord_does_not_show_costs_one_call() {
 #[tokio::test]
 async fn an_absent_member_has_one_job_however_often_one_checks() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.leave(world.guild, ana.user).await.unwrap();
@@ -123,7 +123,7 @@ async fn an_absent_member_has_one_job_however_often_one_checks() {
 #[tokio::test]
 async fn a_storm_of_role_changes_costs_two_probes_at_most() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
     world.until_parked(1, "the role is parked").await;
@@ -153,7 +153,7 @@ async fn the_roles_of_a_server_without_the_bot_are_asked_for_once() {
     let part = format!("/guilds/{}/roles", world.guild);
     assert_eq!(calls_to(&world, "GET", &part, 403).await, 1);
     world.discord.invite_bot(world.guild).await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;
@@ -162,7 +162,7 @@ async fn the_roles_of_a_server_without_the_bot_are_asked_for_once() {
 #[tokio::test]
 async fn an_invitation_outlives_a_database_that_refuses_it() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.discord.kick_bot(world.guild).await.unwrap();
     world.subscribes(&ana).await;
     world.until("the guild is left alone", async || world.gate_is(Gate::is_free_and_away).await).await;
@@ -183,7 +183,7 @@ async fn an_invitation_is_not_undone_by_the_kick_before_it() {
     world.discord.invite_bot(world.guild).await.unwrap();
     // The kick is tried again after a second. That nothing comes of it cannot be awaited.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;
@@ -219,7 +219,7 @@ async fn who_has_just_joined_is_looked_for_again_in_seconds() {
     let world = World::start().await;
     for (code, method, times) in [(10007, "GET", 1), (10013, "GET", 2), (10007, "PUT", 1), (10013, "PUT", 2)]
     {
-        let fay = world.fan().await;
+        let fay = world.member().await;
         world.discord.leave(world.guild, fay.user).await.unwrap();
         world.subscribes(&fay).await;
         world.heard().await;
@@ -236,7 +236,7 @@ async fn who_has_just_joined_is_looked_for_again_in_seconds() {
 #[tokio::test]
 async fn who_is_absent_waits_for_the_joining_as_ever() {
     let world = World::start().await;
-    let (fay, gil) = (world.fan().await, world.fan().await);
+    let (fay, gil) = (world.member().await, world.member().await);
     world.discord.leave(world.guild, fay.user).await.unwrap();
     world.subscribes(&fay).await;
     world.until_parked(1, "the purchase waits").await;
@@ -257,7 +257,7 @@ async fn who_is_absent_waits_for_the_joining_as_ever() {
 #[tokio::test]
 async fn a_leaving_ends_the_belief_in_a_joining() {
     let world = World::start().await;
-    let hal = world.fan().await;
+    let hal = world.member().await;
     world.subscribes(&hal).await;
     world.until_vip(&hal).await;
     unknown(&world, hal.user, 10007, "GET", 1000).await;

@@ -26,7 +26,7 @@ async fn who_waits_with_a_whole_server_is_told_so_and_until_when() {
         (refused(403, 50013), "code 50013"),
     ] {
         let world = World::start().await;
-        let (ana, ben) = (world.fan().await, world.fan().await);
+        let (ana, ben) = (world.member().await, world.member().await);
         world.discord.fault(fault).await.unwrap();
         world.subscribes(&ana).await;
         let closed = async || world.gate_is(|gate| gate.is_paused_for(Duration::from_secs(40))).await;
@@ -35,10 +35,10 @@ async fn who_waits_with_a_whole_server_is_told_so_and_until_when() {
         world.until("both wait", async || world.pending().await == 2).await;
         world.jobs_were_due(60).await;
         let until = world.gate_opens_at().await;
-        for fan in [&ana, &ben] {
-            let said = world.why(fan).await;
+        for member in [&ana, &ben] {
+            let said = world.why(member).await;
             assert!(
-                said.contains(cause) && said.contains(&format!("next look {until}")),
+                said.contains(cause) && said.contains(&format!("next try {until}")),
                 "{cause} {until}\n{said}"
             );
         }
@@ -53,7 +53,7 @@ async fn who_waits_with_a_whole_server_is_told_so_and_until_when() {
 async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
     for (code, cause) in [(50013, "Manage Roles"), (60003, "two-factor")] {
         let mut world = World::start().await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         let body = json!({ "message": "x", "code": code });
         world.discord.fault(Fault::status(403).on("PUT", "/roles/").times(9).body(body)).await.unwrap();
         world.subscribes(&ana).await;
@@ -61,7 +61,7 @@ async fn who_waits_for_a_refused_role_is_told_why_and_until_when() {
         world.jobs_were_due(60).await;
         let until = world.next_probe_at().await;
         let said = world.why(&ana).await;
-        assert!(said.contains(cause) && said.contains(&format!("next look {until}")), "{until}\n{said}");
+        assert!(said.contains(cause) && said.contains(&format!("next try {until}")), "{until}\n{said}");
         let said = world.map_list().await;
         assert!(said.contains("REFUSED") && said.contains(cause) && said.contains(&until), "{until}\n{said}");
         world.stop_bot().await.unwrap();
@@ -91,11 +91,11 @@ async fn a_mere_check_is_no_role_change_on_its_way() {
 async fn what_is_due_is_called_due() {
     let mut world = World::start().await;
     world.stop_bot().await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until("it waits", async || world.pending().await == 1).await;
     let said = world.why(&ana).await;
-    assert!(said.contains("due since") && !said.contains("next look"), "{said}");
+    assert!(said.contains("due since") && !said.contains("next try"), "{said}");
     assert!(!world.map_list().await.contains("Nothing is changed"));
     world.close().await;
 }

@@ -70,7 +70,7 @@ async fn too_many_bad_signatures_are_429_and_signed_events_still_get_in() {
         last = Some(status);
     }
     assert_eq!(last, Some(StatusCode::TOO_MANY_REQUESTS));
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;
@@ -118,7 +118,7 @@ async fn a_mebibyte_is_accepted_and_one_byte_more_is_not() {
 #[tokio::test]
 async fn nul_bytes_and_lone_surrogates_in_names_lose_nothing() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world
         .stripe
         .update_customer(&ana.customer, json!({ "name": "A\u{0}na", "description": "\u{0}" }))
@@ -164,7 +164,7 @@ async fn events_that_are_not_for_us_are_kept_and_not_acted_on() {
 #[tokio::test]
 async fn a_subscription_without_items_gives_nothing_and_takes_nothing() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let params = json!({ "customer": ana.customer, "prices": [], "items_empty": true });
     world.stripe.subscribe_with(params).await.unwrap();
     let known = async || world.subscriptions_where(|one| one.price_ids.is_empty()).await;
@@ -218,7 +218,7 @@ async fn wrong_addresses_and_methods_are_problems_too() {
 #[tokio::test]
 async fn without_a_database_stripe_is_asked_to_come_back_and_nothing_is_lost() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.settle().await;
     // The database refuses us, as when it is full or in maintenance.
     world.database().set("default_transaction_read_only = on").await;

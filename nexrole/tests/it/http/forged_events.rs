@@ -98,7 +98,7 @@ async fn no_random_and_no_nearly_right_signature_gets_in() {
 #[tokio::test]
 async fn a_replay_is_late_or_a_duplicate_also_after_forty_days() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let body = event("evt_again", "customer.subscription.updated", &json!({ "id": subscription }), false);
@@ -163,7 +163,7 @@ async fn no_kind_of_event_of_one_account_acts_in_another_tenants_server() {
     world.start_bot().await;
     // They happen at the first account; only we bring them, to where they do not belong.
     world.stripe.delivery(sandbox::stripe::Mode::Drop).await.unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     let events = event_kinds::all(&world.stripe).await;
     let (first, second) = ("/webhooks/stripe".to_owned(), format!("/webhooks/stripe/{endpoint}"));
@@ -208,7 +208,7 @@ async fn test_payments_on_a_live_connection_give_no_role() {
     world.map("price", &world.price.clone(), world.vip).await;
     world.start_gateway().await;
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     for n in 0..scaled(50, 1_000) {
         let kind = ["customer.subscription.created", "customer.subscription.updated", "invoice.paid"][n % 3];

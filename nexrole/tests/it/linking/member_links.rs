@@ -4,19 +4,19 @@
 use serde_json::json;
 use shared::domain::audit::{Actor, AuditAction};
 
-use crate::support::world::{Audited, Fan, World};
+use crate::support::world::{Audited, Member, World};
 
 impl World {
     /// Somebody in the server, with this customer.
-    async fn member_with(&self, customer: &str) -> Fan {
+    async fn member_with(&self, customer: &str) -> Member {
         let user = self.discord.join(self.guild, "member").await.expect("it is answered");
-        Fan { user, customer: customer.to_owned() }
+        Member { user, customer: customer.to_owned() }
     }
 
     /// A subscription that says itself whom it is for.
-    async fn subscribes_for(&self, fan: &Fan, price: &str) -> String {
-        let metadata = json!({ "discord_user_id": fan.user.to_string() });
-        let params = json!({ "customer": fan.customer, "prices": [price], "metadata": metadata });
+    async fn subscribes_for(&self, member: &Member, price: &str) -> String {
+        let metadata = json!({ "discord_user_id": member.user.to_string() });
+        let params = json!({ "customer": member.customer, "prices": [price], "metadata": metadata });
         self.stripe.subscribe_with(params).await.expect("it is answered")
     }
 }
@@ -45,7 +45,7 @@ async fn two_subscriptions_of_one_customer_are_for_two_members_by_their_own_meta
 #[tokio::test]
 async fn a_subscriptions_own_metadata_is_nearer_than_its_customers_link() {
     let world = World::start().await;
-    let payer = world.fan().await;
+    let payer = world.member().await;
     let theirs = world.subscribes(&payer).await;
     world.until_vip(&payer).await;
     let ben = world.member_with(&payer.customer).await;
@@ -83,7 +83,7 @@ async fn a_subscriptions_own_metadata_is_nearer_than_its_customers_link() {
 #[tokio::test]
 async fn a_member_by_a_subscriptions_metadata_can_be_forgotten() {
     let world = World::start().await;
-    let payer = world.fan().await;
+    let payer = world.member().await;
     world.subscribes(&payer).await;
     let ben = world.member_with(&payer.customer).await;
     let present = world.subscribes_for(&ben, &world.price).await;
@@ -106,7 +106,7 @@ async fn a_member_by_a_subscriptions_metadata_can_be_forgotten() {
 #[tokio::test]
 async fn a_corrected_link_that_is_not_followed_is_named_everywhere_with_the_way_out() {
     let world = World::start().await;
-    let (ana, other_member) = (world.fan().await, world.fan().await);
+    let (ana, other_member) = (world.member().await, world.member().await);
     world.subscribes(&other_member).await;
     world.until_vip(&other_member).await;
     let right = json!({ "metadata": { "discord_user_id": ana.user.to_string() } });
@@ -147,11 +147,11 @@ async fn a_corrected_link_that_is_not_followed_is_named_everywhere_with_the_way_
 async fn a_link_whose_holder_was_never_in_the_server_follows_the_correction() {
     let world = World::start().await;
     // What a spreadsheet makes of the last digits.
-    let rounded = |fan: &Fan| (fan.user / 1000 * 1000 + 1).to_string();
+    let rounded = |member: &Member| (member.user / 1000 * 1000 + 1).to_string();
     for pays_first in [true, false] {
-        let ana = world.fan().await;
+        let ana = world.member().await;
         let wrong = world.stripe.create_customer(None, &[("discord_user_id", &rounded(&ana))]).await.unwrap();
-        let ana = Fan { customer: wrong, ..ana };
+        let ana = Member { customer: wrong, ..ana };
         if pays_first {
             world.subscribes(&ana).await;
             world.heard().await;
@@ -177,7 +177,7 @@ async fn a_link_whose_holder_was_never_in_the_server_follows_the_correction() {
 #[tokio::test]
 async fn a_link_by_the_owners_hand_does_not_follow_metadata() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let customer = world.stripe.create_customer(None, &[]).await.unwrap();
     // Not in the server yet.
     let (guild, awaited) = (world.guild.to_string(), "81384788765712384");

@@ -14,7 +14,7 @@ async fn metrics_count_what_happened_and_name_nobody() {
     // The bot in the same process has the same numbers; an address it cannot have must be another.
     world.set("METRICS_BIND", "127.0.0.1:0");
     world.start_bot().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.settle().await;

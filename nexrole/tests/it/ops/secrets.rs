@@ -32,7 +32,7 @@ const EMAIL: &str = "canary.person@example.test";
 const NO_ID: &str = "canary.person@example.test\n";
 const NAME: &str = "Canary Personname";
 const CARD: &str = "4242424242424242";
-const ADDRESS: &str = "17 Canary Lane";
+const ADDRESS: &str = "17 Canary Bucket";
 
 /// A value that must not be found, and its other spellings.
 fn spellings(value: &str) -> Vec<String> {
@@ -269,7 +269,7 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     let (world, mut seen) = (&stage.world, Seen::default());
 
     // An ordinary life, of a customer with a name and an address.
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let about = json!({ "email": EMAIL, "name": NAME, "description": CARD, "address": { "line1": ADDRESS } });
     world.stripe.update_customer(&ana.customer, about).await.expect("Stripe answers");
     let subscription = world.subscribes(&ana).await;

@@ -12,7 +12,7 @@ use crate::support::{
 #[tokio::test]
 async fn stripe_hears_nothing_but_get_and_discord_only_of_roles() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.discord.interact(world.guild, ana.user, "status").await.unwrap();
@@ -57,7 +57,7 @@ async fn of_a_buyer_nothing_but_ids_is_kept() {
     const CANARIES: [&str; 4] = ["4242424242424242", "ana.canary@example.com", "Ana Canary", "770431"];
     let [card, email, name, amount] = CANARIES;
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let params = json!({ "customer": ana.customer, "prices": [world.price], "status": "incomplete" });
     let subscription = world.stripe.subscribe_with(params).await.unwrap();
     world.heard().await;
@@ -95,7 +95,7 @@ async fn of_a_buyer_nothing_but_ids_is_kept() {
 #[tokio::test]
 async fn a_key_that_its_owner_revoked_ends_reading_and_takes_no_role() {
     let world = World::start().await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.heard().await;

@@ -37,12 +37,12 @@ async fn a_silent_connection_stops_the_worker_for_seconds_only() {
     world.start_bot().await;
     world.until("a connection went silent", async || proxy.silenced() == 1).await;
     world.until("it was given up, and its place in the pool is free", async || proxy.given_up() == 1).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // Now in the middle of a turn: what its call did is not forgotten.
     proxy.silence(SETTLING, 1);
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.subscribes(&ben).await;
     world.until("they have VIP", async || world.has(&ben, world.vip).await).await;
     world.settle().await;
@@ -55,7 +55,7 @@ async fn a_bot_stops_in_seconds_though_its_database_is_silent() {
         let (mut world, proxy) = behind_a_proxy().await;
         proxy.silence(deadly, usize::MAX);
         world.start_bot().await;
-        let ana = world.fan().await;
+        let ana = world.member().await;
         world.subscribes(&ana).await;
         world.until("a connection went silent", async || proxy.silenced() > 0).await;
         let stopped = tokio::time::timeout(Duration::from_secs(15), world.stop_bot()).await;
@@ -78,7 +78,7 @@ async fn look_ups_on_silent_connections_keep_a_tenants_events_out_for_seconds_on
         let signature = sign(&body, TENANT_SECRET);
         world.http.post(url).header("Stripe-Signature", signature).body(body.clone()).send()
     };
-    // Both turns of the lane.
+    // Both turns of the bucket.
     let (first, second) = (post(&tenants[0]), post(&tenants[1]));
     let (first, second) = tokio::join!(first, second);
     assert_eq!((first.unwrap().status().as_u16(), second.unwrap().status().as_u16()), (503, 503));
@@ -101,7 +101,7 @@ async fn a_key_fetched_on_a_silent_connection_stops_no_other_read() {
     world.start_bot().await;
     world.until("the poll's connection went silent", async || proxy.silenced() == 1).await;
     world.until("it was given up", async || proxy.given_up() == 1).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;

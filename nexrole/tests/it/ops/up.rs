@@ -12,7 +12,7 @@ use nexrole::children::free_port;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::process::{Child, Command};
 
-use crate::support::world::{Fan, SECRET, World};
+use crate::support::world::{Member, SECRET, World};
 
 const NEXROLE: &str = env!("CARGO_BIN_EXE_nexrole");
 
@@ -75,7 +75,7 @@ async fn one_command_runs_everything_and_restarts_what_died() {
     let mut child = command.spawn().unwrap();
     let parent = child.id().unwrap();
     world.map("price", &world.price.clone(), world.vip).await;
-    let ana: Fan = world.fan().await;
+    let ana: Member = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     // Both services are killed; a payment while they are away; they come back by themselves.
@@ -84,7 +84,7 @@ async fn one_command_runs_everything_and_restarts_what_died() {
     for victim in &victims {
         kill_process(Pid::from_raw(*victim).unwrap(), Signal::KILL).unwrap();
     }
-    let ben = world.fan().await;
+    let ben = world.member().await;
     world.subscribes(&ben).await;
     world.until_vip(&ben).await;
     assert!(victims.iter().all(|old| !children(parent, "gateway").contains(old)));
@@ -119,7 +119,7 @@ async fn a_dotenv_file_and_a_secret_in_a_file_are_enough() {
     let mut command = up(&folder.0);
     command.env_remove("METRICS_BIND").stderr(fs::File::create(folder.0.join("log")).unwrap());
     let mut child = command.spawn().unwrap();
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     let scraped = world.http.get(format!("http://127.0.0.1:{metrics}/metrics")).send().await.unwrap();
@@ -168,7 +168,7 @@ async fn with_its_own_database_the_operators_commands_find_it() {
     let map = ["map", "add", "--guild", &guild, "--price", &world.price, "--role", &role];
     // The schema comes a moment after the database.
     world.until("it is mapped", async || command(&map).output().await.unwrap().status.success()).await;
-    let ana = world.fan().await;
+    let ana = world.member().await;
     world.subscribes(&ana).await;
     world.until("they have VIP", async || world.has(&ana, world.vip).await).await;
     let why = command(&["why", "--guild", &guild, "--member", &ana.user.to_string()]).output().await.unwrap();

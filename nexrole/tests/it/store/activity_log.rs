@@ -91,7 +91,7 @@ async fn nobody_else_turns_days_or_reaches_a_day_past_its_tenant() {
 #[tokio::test]
 async fn what_an_operator_read_and_what_discord_refused_is_shown() {
     let world = World::start().await;
-    let (guild, ana) = (world.guild.to_string(), world.fan().await);
+    let (guild, ana) = (world.guild.to_string(), world.member().await);
     world.discord.set_role(world.guild, world.vip, json!({ "position": 90 })).await.unwrap();
     world.subscribes(&ana).await;
     let refused = async || world.activity(Activity::RoleRefused).await;

@@ -101,8 +101,8 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     let operator = database.login(Login::Operator);
     let preview = super::in_guild(&operator, 1, async |t| mapped_roles::preview(t, role(7)).await).await;
     assert_eq!((preview.gain.len(), preview.unbacked.len()), (4, 0));
-    let story = super::in_guild(&operator, 1, async |t| why::story(t, user(2)).await).await;
-    assert!(story.sources[0].is_active && story.sources[0].source_id == "same", "{story:?}");
+    let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(2)).await).await;
+    assert!(report.sources[0].is_active && report.sources[0].source_id == "same", "{report:?}");
     sqlx::raw_sql(
         "UPDATE role_jobs SET state = 'applied', finished_at = now();
                    UPDATE access_sources SET looked_at = now() - interval '1 day'",

@@ -194,7 +194,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         10 => said!(stripe_connections::credential(tenant, connection)),
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
-        13 => said!(why::story(tenant, user)),
+        13 => said!(why::member_report(tenant, user)),
         14 => said!(members::recheck(tenant, user, JobOrigin::Join, "x")),
         15 => said!(role_health::release_role(tenant, role)),
         16 => said!(stripe_sync::mark_dirty(

@@ -39,7 +39,7 @@ pub(crate) async fn authorize(
 }
 
 /// A request id on whatever is answered, injected faults included.
-pub(crate) async fn stamp(mut call: Call, next: Next) -> Response {
+pub(crate) async fn with_headers(mut call: Call, next: Next) -> Response {
     let id = objects::fresh_id("req");
     let version = call.headers().get("stripe-version").cloned();
     call.extensions_mut().insert(RequestId(id.clone()));

@@ -21,7 +21,7 @@ use super::state::Stripe;
 use failure::Failure;
 
 pub(crate) use failure::{lock_timeout, plain};
-pub(crate) use middleware::{LIMITED, authorize, stamp};
+pub(crate) use middleware::{LIMITED, authorize, with_headers};
 
 pub(crate) fn routes() -> Router<Arc<Stripe>> {
     let mut routes = Router::new()

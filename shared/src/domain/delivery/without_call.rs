@@ -29,7 +29,7 @@ pub fn not_enforced(work: &RoleWork) -> Option<Decision> {
     let end = match work.enforcement {
         Enforcement::On => return None,
         Enforcement::Unseen => {
-            JobEnd::pending(UNCHECKED_ROLE, "waits for the first look at who holds this role")
+            JobEnd::pending(UNCHECKED_ROLE, "waits for the first check of who holds this role")
         }
         Enforcement::Observe => JobEnd::noop("only observed: this role is not turned on"),
     };
@@ -79,7 +79,7 @@ fn found_end(step: Step) -> JobEnd {
         Step::Missing => {
             JobEnd::noop("left alone: it is gone though the member never left; a person may have taken it")
         }
-        Step::Wait => JobEnd::noop("nothing to do yet: it is looked at once more"),
+        Step::Wait => JobEnd::noop("nothing to do yet: it is checked once more"),
         Step::NotOurs => JobEnd::noop("left alone: a person gave this role"),
         Step::GivenUp => {
             JobEnd::noop("left alone: we took it twice, and it is there again; somebody else gives it")

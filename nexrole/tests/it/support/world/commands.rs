@@ -14,7 +14,7 @@ use shared::{
 };
 use tokio::{io::AsyncWriteExt as _, process::Command};
 
-use super::{Fan, World};
+use super::{Member, World};
 
 impl World {
     async fn run(&self, arguments: &[&str]) -> Output {
@@ -76,8 +76,8 @@ impl World {
     }
 
     /// Why a member has or lacks roles.
-    pub(crate) async fn why(&self, fan: &Fan) -> String {
-        let member = fan.user.to_string();
+    pub(crate) async fn why(&self, member: &Member) -> String {
+        let member = member.user.to_string();
         self.of_guild(&["why", "--member", &member]).await.expect("it is explained")
     }
 

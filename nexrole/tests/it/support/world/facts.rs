@@ -11,7 +11,7 @@ use shared::domain::{
 };
 use sqlx::{FromRow, postgres::PgRow};
 
-use super::{Fan, World};
+use super::{Member, World};
 
 /// A role job.
 #[derive(Debug, FromRow)]
@@ -528,11 +528,11 @@ impl World {
     }
 
     /// What the audit log says of a member's roles, oldest first.
-    pub(crate) async fn role_history(&self, fan: &Fan) -> Vec<String> {
+    pub(crate) async fn role_history(&self, member: &Member) -> Vec<String> {
         sqlx::query_scalar(
             "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id",
         )
-        .bind(id(fan.user))
+        .bind(id(member.user))
         .fetch_all(self.db())
         .await
         .expect("the query is good")
@@ -576,12 +576,12 @@ impl World {
     }
 
     /// In how many days, rounded, each role that a member has access to ends by itself; `None`: it does not.
-    pub(crate) async fn days_left(&self, fan: &Fan) -> Vec<Option<i64>> {
+    pub(crate) async fn days_left(&self, member: &Member) -> Vec<Option<i64>> {
         sqlx::query_scalar(
             "SELECT round(extract(epoch FROM valid_until - now()) / 86400)::bigint FROM access_sources
               WHERE user_id = $1 AND state = 'live' ORDER BY role_id, source_id",
         )
-        .bind(id(fan.user))
+        .bind(id(member.user))
         .fetch_all(self.db())
         .await
         .expect("the query is good")

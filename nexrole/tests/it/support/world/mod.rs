@@ -72,7 +72,7 @@ pub(crate) struct World {
 }
 
 /// A Discord member, and a Stripe customer whose metadata names them.
-pub(crate) struct Fan {
+pub(crate) struct Member {
     pub(crate) user: u64,
     pub(crate) customer: String,
 }
@@ -259,16 +259,16 @@ impl World {
         self.database.tenant(guild).await
     }
 
-    pub(crate) async fn fan(&self) -> Fan {
-        let user = self.discord.join(self.guild, "fan").await.expect("joins");
+    pub(crate) async fn member(&self) -> Member {
+        let user = self.discord.join(self.guild, "member").await.expect("joins");
         let id = user.to_string();
         let customer =
             self.stripe.create_customer(None, &[("discord_user_id", &id)]).await.expect("a customer");
-        Fan { user, customer }
+        Member { user, customer }
     }
 
-    pub(crate) async fn subscribes(&self, fan: &Fan) -> String {
-        self.stripe.subscribe(&fan.customer, &self.price).await.expect("subscribes")
+    pub(crate) async fn subscribes(&self, member: &Member) -> String {
+        self.stripe.subscribe(&member.customer, &self.price).await.expect("subscribes")
     }
 
     pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, held: impl Fn() -> F) {
@@ -279,18 +279,18 @@ impl World {
         }
     }
 
-    pub(crate) async fn has(&self, fan: &Fan, role: u64) -> bool {
-        let roles = self.discord.member_roles(self.guild, fan.user).await.expect("Discord answers");
+    pub(crate) async fn has(&self, member: &Member, role: u64) -> bool {
+        let roles = self.discord.member_roles(self.guild, member.user).await.expect("Discord answers");
         roles.is_some_and(|roles| roles.contains(&role))
     }
 
-    pub(crate) async fn until_vip(&self, fan: &Fan) {
-        self.until("they have VIP", async || self.has(fan, self.vip).await).await;
+    pub(crate) async fn until_vip(&self, member: &Member) {
+        self.until("they have VIP", async || self.has(member, self.vip).await).await;
         self.settle().await;
     }
 
-    pub(crate) async fn until_no_vip(&self, fan: &Fan) {
-        self.until("they have lost VIP", async || !self.has(fan, self.vip).await).await;
+    pub(crate) async fn until_no_vip(&self, member: &Member) {
+        self.until("they have lost VIP", async || !self.has(member, self.vip).await).await;
         self.settle().await;
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The only place where a test moves a time that is written down.
 
-use super::{Fan, World, facts::id};
+use super::{Member, World, facts::id};
 
 impl World {
     async fn change(&self, statement: &'static str) -> u64 {
@@ -94,10 +94,14 @@ impl World {
     }
 
     /// They got their roles an hour after they had joined: they never left since.
-    pub(crate) async fn joined_long_before(&self, fan: &Fan) {
+    pub(crate) async fn joined_long_before(&self, member: &Member) {
         let statement =
             "UPDATE role_grants SET confirmed_at = confirmed_at + interval '1 hour' WHERE user_id = $1";
-        sqlx::query(statement).bind(id(fan.user)).execute(self.db()).await.expect("the rows can be changed");
+        sqlx::query(statement)
+            .bind(id(member.user))
+            .execute(self.db())
+            .await
+            .expect("the rows can be changed");
     }
 
     /// What failed to be read from Stripe, or is to be read later, is due.

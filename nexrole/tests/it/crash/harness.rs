@@ -31,7 +31,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 /// Who is to die, by `kill -9`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Victim {
+pub(super) enum Target {
     /// One service.
     Service(Service),
     /// The postmaster, which nobody but its owner starts again.
@@ -42,7 +42,7 @@ pub(super) enum Victim {
     Everything,
 }
 
-impl Victim {
+impl Target {
     pub(super) fn word(self) -> &'static str {
         match self {
             Self::Service(service) => service.word(),
@@ -54,7 +54,7 @@ impl Victim {
 }
 
 // In the order of dropping: a server ends before its folder goes.
-pub(super) struct Rig {
+pub(super) struct Harness {
     services: Vec<(Plan, Option<Running>)>,
     pub(super) world: World,
     cluster: Option<Cluster>,
@@ -73,7 +73,7 @@ fn plan(world: &World, service: Service, poll_seconds: &str) -> Plan {
     Plan { program: PathBuf::from(NEXROLE), service, env, listen, log: Some(log) }
 }
 
-impl Rig {
+impl Harness {
     /// Everything up, one price mapped to one role.
     pub(super) async fn start(name: &str) -> Self {
         Self::start_polling(name, "0.1").await
@@ -96,12 +96,12 @@ impl Rig {
         let services = [Service::Gateway, Service::Bot]
             .map(|service| (plan(&world, service, poll_seconds), None))
             .into();
-        let mut rig = Self { services, world, cluster: Some(cluster), _scratch: scratch };
-        let webhook = format!("http://{}/webhooks/stripe", rig.services[0].0.listen);
-        rig.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
-        rig.world.gateway_url = format!("http://{}", rig.services[0].0.listen);
-        rig.mend().await;
-        rig
+        let mut harness = Self { services, world, cluster: Some(cluster), _scratch: scratch };
+        let webhook = format!("http://{}/webhooks/stripe", harness.services[0].0.listen);
+        harness.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
+        harness.world.gateway_url = format!("http://{}", harness.services[0].0.listen);
+        harness.mend().await;
+        harness
     }
 
     pub(super) fn url(&self) -> String {
@@ -119,45 +119,45 @@ impl Rig {
     }
 
     /// Kills, and brings everything back. How long until database, gateway and bot say that they are ready.
-    pub(super) async fn kill_and_mend(&mut self, victim: Victim) -> Duration {
+    pub(super) async fn kill_and_mend(&mut self, target: Target) -> Duration {
         let began = Instant::now();
-        self.kill(victim).await;
+        self.kill(target).await;
         self.mend().await;
         began.elapsed()
     }
 
     /// Returns when they are dead; after the death of a session, when Postgres has thrown everybody out.
-    pub(super) async fn kill(&mut self, victim: Victim) {
-        match victim {
-            Victim::Service(service) => {
+    pub(super) async fn kill(&mut self, target: Target) {
+        match target {
+            Target::Service(service) => {
                 let (_, running) = &mut self.services[usize::from(service == Service::Bot)];
                 running.take().expect("it runs").kill().await.expect("killed");
             }
-            Victim::Postgres => {
+            Target::Postgres => {
                 let cluster = self.cluster.as_ref().expect("it runs");
                 signal(cluster.pid(), Signal::KILL);
                 self.world.until("it has ended", async || cluster.exit_status().is_some()).await;
             }
-            Victim::Session(given) => {
-                let mut canary = PgConnection::connect(&self.url()).await.expect("Postgres answers");
+            Target::Session(given) => {
+                let mut connection = PgConnection::connect(&self.url()).await.expect("Postgres answers");
                 let any = "SELECT pid FROM pg_stat_activity WHERE backend_type = 'client backend'
                              AND application_name = 'nexrole' AND pid <> pg_backend_pid() ORDER BY random() LIMIT 1";
                 let any: i32 =
-                    sqlx::query_scalar(any).fetch_one(&mut canary).await.expect("somebody is there");
+                    sqlx::query_scalar(any).fetch_one(&mut connection).await.expect("somebody is there");
                 let session = given.unwrap_or_else(|| any.unsigned_abs());
                 signal(session, Signal::KILL);
                 let began = Instant::now();
-                while sqlx::query("SELECT 1").execute(&mut canary).await.is_ok() {
+                while sqlx::query("SELECT 1").execute(&mut connection).await.is_ok() {
                     assert!(began.elapsed() < PATIENCE, "Postgres did not notice");
                     tokio::time::sleep(LOOK_EVERY).await;
                 }
                 assert!(has_ended(session));
             }
-            Victim::Everything => {
+            Target::Everything => {
                 for (_, running) in &mut self.services {
                     running.take().expect("it runs").kill().await.expect("killed");
                 }
-                Box::pin(self.kill(Victim::Postgres)).await;
+                Box::pin(self.kill(Target::Postgres)).await;
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The stage: database, sandboxes and services, set up before the story and struck after it.
+//! Database, sandboxes and services, started before the steps and stopped after them.
 
 use std::{
     fs,
@@ -24,15 +24,15 @@ use crate::{
     database::{Server, data_folder},
 };
 
-/// Short, so that the story does not wait for a dead bot's lease to run out.
+/// Short, so that no step waits for a dead bot's lease to run out.
 const LEASE_SECONDS: &str = "3";
 const POLL_SECONDS: &str = "0.2";
 /// A step that waits longer has failed.
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(10);
 
-/// Everything the story plays on.
-pub(super) struct Stage {
+/// Everything the steps run on.
+pub(super) struct Setup {
     pub(super) discord: discord::Control,
     pub(super) stripe: stripe::Control,
     pub(super) http: reqwest::Client,
@@ -41,7 +41,7 @@ pub(super) struct Stage {
     pub(super) guild: u64,
     pub(super) vip: u64,
     pub(super) price: String,
-    first_fan: OnceLock<u64>,
+    first_member: OnceLock<u64>,
     bot: Mutex<Option<Running>>,
     bot_plan: Plan,
     gateway: Running,
@@ -57,14 +57,14 @@ struct Database {
 }
 
 /// Somebody with a Discord account and a Stripe customer that names it.
-pub(super) struct Fan {
+pub(super) struct Member {
     pub(super) name: &'static str,
     pub(super) user: u64,
     pub(super) customer: String,
 }
 
-impl Stage {
-    pub(super) async fn set(env: &Env, report: &Report) -> anyhow::Result<Self> {
+impl Setup {
+    pub(super) async fn start(env: &Env, report: &Report) -> anyhow::Result<Self> {
         let folder = data_folder(env).join("demo");
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
@@ -88,7 +88,7 @@ impl Stage {
         let (discord, stripe) =
             (discord::Control::new(&discord_server.url), stripe::Control::new(&stripe_server.url));
 
-        // Discord's real window is 10 s; a shorter one keeps the story short, and is still obeyed.
+        // Discord's real window is 10 s; a shorter one keeps the demo short, and is still obeyed.
         let limits = Limits { role_window_ms: 1000, member_get_limit: 0, ..Limits::default() };
         discord.set_limits(limits).await?;
         let guild = discord.create_guild(None, "Ana's studio").await?;
@@ -129,7 +129,7 @@ impl Stage {
         report.say(&format!("  gateway    {webhook_url}"));
         report.say(&format!("  bot        http://{}/readyz", bot_plan.listen));
 
-        let stage = Self {
+        let setup = Self {
             discord,
             stripe,
             http: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
@@ -138,7 +138,7 @@ impl Stage {
             guild,
             vip,
             price,
-            first_fan: OnceLock::new(),
+            first_member: OnceLock::new(),
             bot: Mutex::new(Some(bot)),
             bot_plan,
             gateway,
@@ -147,11 +147,11 @@ impl Stage {
             _sandboxes: (discord_server, stripe_server),
         };
         let role = vip.to_string();
-        stage
-            .nexrole(&["map", "add", "--guild", &guild_id, "--price", &stage.price, "--role", &role])
+        setup
+            .nexrole(&["map", "add", "--guild", &guild_id, "--price", &setup.price, "--role", &role])
             .await?;
-        report.say(&format!("  mapping    {} → role VIP of server {guild_id}", stage.price));
-        Ok(stage)
+        report.say(&format!("  mapping    {} → role VIP of server {guild_id}", setup.price));
+        Ok(setup)
     }
 
     /// Runs one of this program's own commands, as an operator would.
@@ -160,12 +160,12 @@ impl Stage {
     }
 
     /// Somebody joins the server, and Stripe gets a customer whose metadata names them.
-    pub(super) async fn fan(&self, name: &'static str) -> anyhow::Result<Fan> {
+    pub(super) async fn member(&self, name: &'static str) -> anyhow::Result<Member> {
         let user = self.discord.join(self.guild, name).await?;
-        self.first_fan.get_or_init(|| user);
+        self.first_member.get_or_init(|| user);
         let id = user.to_string();
         let customer = self.stripe.create_customer(None, &[("discord_user_id", &id)]).await?;
-        Ok(Fan { name, user, customer })
+        Ok(Member { name, user, customer })
     }
 
     /// Waits until `held` says so; fails with what was waited for.
@@ -184,51 +184,51 @@ impl Stage {
         bail!("waited {} s in vain until {what}", PATIENCE.as_secs())
     }
 
-    pub(super) async fn has_vip(&self, fan: &Fan) -> anyhow::Result<bool> {
-        let roles = self.discord.member_roles(self.guild, fan.user).await?;
+    pub(super) async fn has_vip(&self, member: &Member) -> anyhow::Result<bool> {
+        let roles = self.discord.member_roles(self.guild, member.user).await?;
         Ok(roles.is_some_and(|roles| roles.contains(&self.vip)))
     }
 
     /// Waits for the role on Discord *and* for the bot's books to say so.
-    pub(super) async fn until_vip(&self, fan: &Fan) -> anyhow::Result<Duration> {
-        let name = fan.name;
-        let took = self.until(&format!("{name} has VIP"), async || self.has_vip(fan).await).await?;
-        self.until_settled(fan).await?;
+    pub(super) async fn until_vip(&self, member: &Member) -> anyhow::Result<Duration> {
+        let name = member.name;
+        let took = self.until(&format!("{name} has VIP"), async || self.has_vip(member).await).await?;
+        self.until_settled(member).await?;
         Ok(took)
     }
 
-    pub(super) async fn until_no_vip(&self, fan: &Fan) -> anyhow::Result<Duration> {
-        let name = fan.name;
+    pub(super) async fn until_no_vip(&self, member: &Member) -> anyhow::Result<Duration> {
+        let name = member.name;
         let took =
-            self.until(&format!("{name} has lost VIP"), async || Ok(!self.has_vip(fan).await?)).await?;
-        self.until_settled(fan).await?;
+            self.until(&format!("{name} has lost VIP"), async || Ok(!self.has_vip(member).await?)).await?;
+        self.until_settled(member).await?;
         Ok(took)
     }
 
     /// Nothing waits any more for this member: every object is read, every job is done.
-    pub(super) async fn until_settled(&self, fan: &Fan) -> anyhow::Result<()> {
-        let what = format!("nothing is waiting for {}", fan.name);
+    pub(super) async fn until_settled(&self, member: &Member) -> anyhow::Result<()> {
+        let what = format!("nothing is waiting for {}", member.name);
         self.until(&what, async || {
             let open = "SELECT (SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'pending')
                              + (SELECT count(*) FROM stripe_sync
                                  WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()))";
-            Ok(self.count(open, fan).await? == 0)
+            Ok(self.count(open, member).await? == 0)
         })
         .await?;
         Ok(())
     }
 
     /// A number from the database; `$1` is the member.
-    pub(super) async fn count(&self, query: &'static str, fan: &Fan) -> anyhow::Result<i64> {
-        let user = i64::try_from(fan.user)?;
+    pub(super) async fn count(&self, query: &'static str, member: &Member) -> anyhow::Result<i64> {
+        let user = i64::try_from(member.user)?;
         Ok(sqlx::query_scalar(query).bind(user).fetch_one(&self.db).await?)
     }
 
     /// Audit entries about changes of the member's roles, oldest first.
-    pub(super) async fn role_history(&self, fan: &Fan) -> anyhow::Result<Vec<String>> {
+    pub(super) async fn role_history(&self, member: &Member) -> anyhow::Result<Vec<String>> {
         let query =
             "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id";
-        Ok(sqlx::query_scalar(query).bind(i64::try_from(fan.user)?).fetch_all(&self.db).await?)
+        Ok(sqlx::query_scalar(query).bind(i64::try_from(member.user)?).fetch_all(&self.db).await?)
     }
 
     /// `kill -9` of the bot's process.
@@ -256,7 +256,7 @@ impl Stage {
              curl -s {}/events         what Stripe sent\n  logs: {}",
             self.database.url,
             self.guild,
-            self.first_fan.get().unwrap_or(&0),
+            self.first_member.get().unwrap_or(&0),
             self.database.url,
             self._sandboxes.0.control,
             self._sandboxes.1.control,
@@ -265,7 +265,7 @@ impl Stage {
     }
 
     /// Stops everything, in the order of dependence.
-    pub(super) async fn strike(self) -> anyhow::Result<()> {
+    pub(super) async fn stop(self) -> anyhow::Result<()> {
         if let Some(bot) = self.bot.into_inner() {
             bot.stop().await?;
         }

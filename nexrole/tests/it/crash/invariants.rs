@@ -37,7 +37,7 @@ async fn access(world: &World, wrong: &mut Vec<String>) {
 }
 
 /// Per member the audited transitions are granted, revoked, granted, …, and add up to what Discord's own log adds up to.
-/// A removal whose answer died with the bot may be written as a loss, if the member pays again before the next look; the two
+/// A removal whose answer died with the bot may be written as a loss, if the member pays again before the next check; the two
 /// changes of such a gap may even be missing both. What was never done is never written.
 async fn roles(world: &World, wrong: &mut Vec<String>) {
     let mut ours: BTreeMap<u64, Tally> = BTreeMap::new();

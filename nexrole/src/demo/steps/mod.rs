@@ -1,8 +1,8 @@
-//! The story, step by step. Each step makes something happen at Stripe or Discord, and checks what came of it.
+//! What the demo shows. Each step makes something happen at Stripe or Discord, and checks what came of it.
 
 use futures::future::LocalBoxFuture;
 
-use super::stage::Stage;
+use super::setup::Setup;
 
 mod delivery;
 mod discord_side;
@@ -14,17 +14,17 @@ pub(super) struct Step {
     pub(super) name: &'static str,
     /// For people.
     pub(super) title: &'static str,
-    /// Plays it; the answer says what was checked.
-    pub(super) play: for<'a> fn(&'a Stage) -> LocalBoxFuture<'a, anyhow::Result<String>>,
+    /// Runs it; the answer says what was checked.
+    pub(super) run: for<'a> fn(&'a Setup) -> LocalBoxFuture<'a, anyhow::Result<String>>,
 }
 
 macro_rules! steps {
-    ($($name:literal $title:literal $play:path;)*) => {
-        &[$(Step { name: $name, title: $title, play: |stage| Box::pin($play(stage)) },)*]
+    ($($name:literal $title:literal $run:path;)*) => {
+        &[$(Step { name: $name, title: $title, run: |setup| Box::pin($run(setup)) },)*]
     };
 }
 
-/// In the order of the telling.
+/// In this order.
 pub(super) const STEPS: &[Step] = steps! {
     "paid" "Ana pays, and gets her role" paying::paid;
     "duplicate" "Stripe sends Ben's event 100 times at once" delivery::duplicate;
