@@ -15,7 +15,6 @@ use shared::{
 
 use crate::discord::client::{NoTime, RoleClient};
 
-/// By then.
 pub async fn answer(discord: &RoleClient, guild: GuildId, question: Question, until: Instant) -> Answer {
     match question {
         Question::MemberPermissions { user } => member_permissions(discord, guild, user, until).await,

@@ -127,7 +127,6 @@ impl Cluster {
         &self.layout.socket
     }
 
-    /// The server's process id.
     pub fn pid(&self) -> u32 {
         self.server.pid()
     }

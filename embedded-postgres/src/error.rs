@@ -77,10 +77,7 @@ pub enum StartError {
          Remove that folder to fetch them anew",
         .folder.display()
     )]
-    DoesNotRun {
-        /// The unpacked package.
-        folder: PathBuf,
-    },
+    DoesNotRun { folder: PathBuf },
 
     /// Only binaries that are too old.
     #[error(
@@ -105,7 +102,6 @@ pub enum StartError {
         needed: u32,
         /// The versions that are here.
         found: String,
-        /// The data folder.
         data: PathBuf,
     },
 
@@ -115,10 +111,7 @@ pub enum StartError {
          backup, or move that folder away to start with an empty database",
         .data.display()
     )]
-    NotACluster {
-        /// The data folder.
-        data: PathBuf,
-    },
+    NotACluster { data: PathBuf },
 
     /// Another process owns the folder.
     #[error(
@@ -129,7 +122,6 @@ pub enum StartError {
     InUse {
         /// The owner, when its lock file says so.
         pid: Option<u32>,
-        /// The contested folder.
         folder: PathBuf,
     },
 
@@ -142,7 +134,6 @@ pub enum StartError {
     StillRunning {
         /// Its process id; absent when only its sessions are left.
         pid: Option<u32>,
-        /// The data folder.
         data: PathBuf,
     },
 
@@ -158,7 +149,6 @@ pub enum StartError {
     /// The server ended on its own.
     #[error("Postgres ended ({status}). The end of its log, {}:\n{last_lines}", .log_file.display())]
     Exited {
-        /// How it ended.
         status: ExitStatus,
         log_file: PathBuf,
         /// The last lines of the log.

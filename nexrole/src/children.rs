@@ -85,7 +85,6 @@ impl Service {
 pub struct Plan {
     /// This program.
     pub program: PathBuf,
-    /// Which.
     pub service: Service,
     /// What it is told; filtered by its allow-list.
     pub env: Env,
@@ -95,7 +94,6 @@ pub struct Plan {
     pub log: Option<PathBuf>,
 }
 
-/// A running service.
 pub struct Running {
     child: Child,
     service: Service,
@@ -113,7 +111,6 @@ impl Plan {
         Ok(running)
     }
 
-    /// Starts it.
     pub fn start(&self) -> anyhow::Result<Running> {
         let word = self.service.word();
         let log = match &self.log {

@@ -152,7 +152,6 @@ fn with_database(url: &str, name: &str) -> Option<String> {
     Some(format!("{scheme}://{authority}/{name}{query}"))
 }
 
-/// Applies the migrations.
 pub async fn migrate(pool: &PgPool) -> anyhow::Result<()> {
     migrate::migrate(pool).await.context("the schema could not be brought up to date")
 }

@@ -136,7 +136,6 @@ impl FaultProxy {
     }
 }
 
-/// Cuts the connection.
 fn lost(line: &Line) -> Response {
     line.cut();
     (StatusCode::INTERNAL_SERVER_ERROR, Extension(Lost)).into_response()

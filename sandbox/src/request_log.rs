@@ -43,7 +43,6 @@ pub struct Transcript {
     pub user_agent: Option<String>,
     /// The `Content-Type` of what was sent.
     pub sent_type: Option<String>,
-    /// What was sent.
     pub sent: String,
     /// The `Content-Type` of the answer.
     pub answered_type: Option<String>,

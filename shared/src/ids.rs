@@ -107,9 +107,7 @@ macro_rules! stripe_id {
 snowflake! {
     /// A Discord server: the tenant.
     GuildId;
-    /// A Discord user.
     UserId;
-    /// A Discord role.
     RoleId;
     /// A row of `stripe_connections`.
     ConnectionId;

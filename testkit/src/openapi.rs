@@ -29,7 +29,6 @@ const BITS_AS_TEXT: [(&str, &str); 1] =
     // https://discord.com/developers/docs/interactions/application-commands#application-command-object
     [("PUT /applications/{application_id}/commands", "/default_member_permissions")];
 
-/// One vendor's description.
 pub struct Description {
     document: Value,
     /// The path in front of every route, such as `/api/v10`.

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 
-/// Prints a line.
 pub fn say(text: &str) {
     let mut out = std::io::stdout().lock();
     out.write_all(format!("{text}\n").as_bytes()).expect("stdout is open");

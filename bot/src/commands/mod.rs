@@ -30,7 +30,6 @@ const REGISTER_AGAIN: Schedule =
 /// How long a call may wait for its turn and for Discord.
 const PATIENCE: Duration = Duration::from_secs(10);
 
-/// Every command.
 pub fn all() -> Vec<poise::Command<Data, anyhow::Error>> {
     vec![status::status()]
 }

@@ -27,7 +27,6 @@ struct ErrorBody {
     global: Option<bool>,
 }
 
-/// Reads an answer.
 pub fn classify(status: u16, headers: &HeaderMap, body: &[u8]) -> CallOutcome {
     if (200..300).contains(&status) {
         return CallOutcome::Done;

@@ -59,7 +59,6 @@ pub enum RoleCall {
 
 #[derive(Debug)]
 pub struct Answer {
-    /// The outcome.
     pub outcome: CallOutcome,
     /// The guild must wait so long before the next call of this kind.
     pub bucket_wait: Option<Duration>,
@@ -78,9 +77,7 @@ pub struct MemberAnswer {
 /// How to connect to the Gateway.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GatewayAdvice {
-    /// A WebSocket's address.
     pub url: String,
-    /// How many connections.
     pub shards: u32,
     /// What is left of the day's sessions, if Discord says so.
     pub budget: Option<Budget>,

@@ -46,7 +46,7 @@ const MEMBERS_INTENT: u64 = 1 << 14 | 1 << 15;
 /// An answer, and the clock of whoever gave it.
 #[derive(Debug)]
 pub struct Seen<T> {
-    /// What was asked for.
+    /// The parsed body.
     pub value: T,
     /// The `Date` header.
     pub date: Option<String>,
@@ -62,10 +62,9 @@ pub struct Myself {
     pub username: String,
 }
 
-/// The bot's application.
 #[derive(Debug, Deserialize)]
 pub struct Application {
-    /// For an invitation.
+    /// The client id of its invitation link.
     pub id: String,
     flags: u64,
 }

@@ -31,7 +31,6 @@ pub enum Bucket {
     Change(GuildId),
     /// Reading a guild's roles.
     Roles(GuildId),
-    /// Reading a server.
     Server(GuildId),
     /// Counting who holds them.
     Holders(GuildId),
@@ -57,9 +56,7 @@ struct State {
 /// The call may not go out yet.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct NotBefore {
-    /// For so long.
     pub after: Duration,
-    /// Nor may what.
     pub scope: LimitScope,
 }
 

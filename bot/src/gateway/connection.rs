@@ -111,7 +111,6 @@ impl Connection {
         }
     }
 
-    /// Says a frame.
     pub(super) async fn say(&mut self, frame: &Value) -> Result<(), End> {
         let said = timeout(SAY_WITHIN, self.socket.send(Message::text(frame.to_string()))).await;
         match said {

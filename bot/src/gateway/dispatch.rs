@@ -26,10 +26,8 @@ use crate::{
 
 const REST_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// What the connection needs.
 pub struct Gateway {
     pub pool: Pool,
-    /// The bot token.
     pub token: SecretString,
     /// Scheme and host.
     pub api_url: String,
@@ -52,7 +50,6 @@ pub(super) struct Dispatch {
     members_intent: AtomicBool,
     bot: OnceLock<serenity::all::UserId>,
     registering: AtomicBool,
-    /// The last IDENTIFY.
     pub(super) identified: tokio::sync::Mutex<Option<Instant>>,
 }
 

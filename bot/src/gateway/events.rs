@@ -53,7 +53,6 @@ pub struct Heard {
 }
 
 impl Events {
-    /// Into this database.
     pub fn new(pool: Pool) -> Self {
         Self {
             pool,

@@ -34,7 +34,6 @@ const DAY: Duration = Duration::from_secs(86_400);
 pub(super) enum Way {
     /// The session goes on.
     Resume,
-    /// A new session.
     Identify,
 }
 

@@ -60,7 +60,6 @@ pub(super) struct Shard<'a> {
 
 /// Why a shard is not connected any more.
 pub(super) enum Ended {
-    /// The service stops.
     Stopped,
     /// The number of shards is not right any more.
     Reshard,

@@ -40,7 +40,6 @@ const LAST_LEASES: Duration = Duration::from_secs(1);
 /// At the end, for turns: settling takes milliseconds, unless the database is silent.
 const LAST_TURNS: Duration = Duration::from_secs(2);
 
-/// What the worker needs.
 pub struct Worker {
     pub pool: Pool,
     pub discord: Arc<RoleClient>,

@@ -100,7 +100,6 @@ pub enum Command {
     },
 }
 
-/// Runs a command.
 pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
     let url = settings::database_url(env)?;
     let pool = pool::pool(&url, 2, Login::Operator).context("DATABASE_URL is malformed")?;

@@ -24,7 +24,6 @@ pub struct Arguments {
     json: bool,
 }
 
-/// Runs it.
 pub async fn run(env: &Env, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     let mut report = Report::new(arguments.json);
     let setup = Setup::start(env, &report).await?;

@@ -4,7 +4,6 @@ use std::{io::IsTerminal, time::Duration};
 
 use serde_json::json;
 
-/// Collects and prints.
 pub(super) struct Report {
     json: bool,
     terminal: bool,

@@ -15,7 +15,6 @@ macro_rules! checks {
         pub enum Check { $($(#[doc = $what])* $check,)* }
 
         impl Check {
-            /// All of them.
             pub const ALL: &[Self] = &[$(Self::$check,)*];
 
             /// `group.name`, as in JSON and in `security/controls.toml`.
@@ -117,7 +116,6 @@ pub enum State {
     Ok,
     /// It works, and should not stay so.
     Warn,
-    /// It is wrong.
     Fail,
     /// It cannot be seen from here: a person has to answer.
     Ask,
@@ -134,7 +132,6 @@ impl State {
     }
 }
 
-/// One line.
 #[derive(Debug, Clone, Serialize)]
 struct Finding {
     check: &'static str,
@@ -153,7 +150,6 @@ impl Finding {
     }
 }
 
-/// Everything that was found.
 #[derive(Debug, Default)]
 pub(super) struct Findings(Vec<Finding>);
 
@@ -218,7 +214,7 @@ impl Findings {
         Ok(lines?.join("\n"))
     }
 
-    /// For people.
+    /// What a terminal shows.
     pub(super) fn document(&self) -> Document {
         findings::document(&self.0.iter().map(Finding::checked).collect::<Vec<_>>())
     }

@@ -14,7 +14,6 @@ pub(super) const NEEDED: [Check; 3] = [Check::DatabaseReachable, Check::Database
 /// Named; the rest is counted.
 const NAMED: usize = 5;
 
-/// Checks each server.
 pub(super) async fn check(
     findings: &mut Findings,
     db: &mut PgConnection,

@@ -14,7 +14,6 @@ use super::findings::{Check, Findings};
 /// Named, of each server; the rest is counted.
 const NAMED: usize = 5;
 
-/// Checks each server.
 pub(super) async fn check(
     findings: &mut Findings,
     db: &mut PgConnection,

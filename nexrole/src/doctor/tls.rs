@@ -19,12 +19,11 @@ const SERVER_HELLO: u8 = 2;
 const HANDSHAKE_FAILURE: u8 = 40;
 const PROTOCOL_VERSION: u8 = 70;
 
-/// How it answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Answer {
     /// By an alert that says so.
     Refused,
-    /// By agreeing.
+    /// TLS was agreed on.
     Spoken,
     /// By hanging up: because of the version, or of anything else.
     HungUp,

@@ -28,7 +28,6 @@ pub enum Command {
     Rotate,
 }
 
-/// Runs a command.
 pub async fn run(env: &Env, command: &Command) -> anyhow::Result<ExitCode> {
     if let Command::Generate = command {
         let keyring = keyring(env)?;

@@ -49,7 +49,6 @@ impl Control {
         self.0.tell(Method::PATCH, &format!("/guilds/{guild}/roles/{role}"), &change).await
     }
 
-    /// Deletes a role.
     pub async fn delete_role(&self, guild: u64, role: u64) -> anyhow::Result<()> {
         self.0.tell(Method::DELETE, &format!("/guilds/{guild}/roles/{role}"), &Value::Null).await
     }

@@ -52,7 +52,6 @@ pub(crate) struct Member {
 }
 
 impl Guild {
-    /// The bot's roles.
     fn of_bot(&self) -> impl Iterator<Item = &Role> {
         let held = self.members.get(&BOT_ID).into_iter().flat_map(|bot| &bot.roles);
         held.filter_map(|id| self.roles.get(id))

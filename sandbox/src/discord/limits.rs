@@ -26,7 +26,6 @@ struct Window {
     used: u32,
 }
 
-/// The open windows.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     limits: Limits,
@@ -65,7 +64,6 @@ impl Meter {
         &self.limits
     }
 
-    /// Counts a call.
     pub(crate) fn count(&mut self, bucket: Bucket, now: Instant) -> Pass {
         let (limit, window_ms) = match bucket {
             Bucket::Roles(_) => (self.limits.role_limit, self.limits.role_window_ms),

@@ -28,7 +28,6 @@ struct Posted {
 }
 
 impl Messages {
-    /// Writes a message.
     pub(crate) fn post(&mut self, mint: &mut Mint, channel: u64, author: &Value, sent: &Value) -> u64 {
         let id = mint.next();
         let mut shape = wire::message(id, channel, author);
@@ -61,7 +60,6 @@ impl Messages {
         self.0.get(&id).map(|posted| (posted.channel, posted.author))
     }
 
-    /// Changes a message.
     pub(crate) fn edit(&mut self, id: u64, sent: &Value) -> Result<Value, No> {
         let posted = self.0.get_mut(&id).ok_or(No::UnknownMessage)?;
         apply(&mut posted.shape, sent);

@@ -32,7 +32,6 @@ pub struct AuditEntry {
     pub at: String,
     /// Who did it.
     pub actor: Actor,
-    /// What was done.
     pub action: Action,
     #[serde(with = "snowflake")]
     pub user_id: u64,
@@ -98,9 +97,7 @@ impl Limits {
 pub struct Message {
     pub id: String,
     pub content: String,
-    /// Embeds as sent.
     pub embeds: Vec<Value>,
-    /// Components as sent.
     pub components: Vec<Value>,
     /// Message flags; 64 is ephemeral.
     pub flags: u64,

@@ -10,7 +10,6 @@ use serde_json::{Value, json};
 pub(crate) enum No {
     /// No token, or not the bot's.
     Unauthorized,
-    /// No such route.
     NotFound,
     /// The route exists, but not with this method.
     MethodNotAllowed,

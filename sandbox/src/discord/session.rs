@@ -30,7 +30,6 @@ pub(crate) enum Frame {
     Deafen,
 }
 
-/// An open websocket.
 #[derive(Clone)]
 pub(crate) struct Connection {
     /// Unique in this sandbox.

@@ -60,7 +60,6 @@ pub(crate) fn role(role: &Role) -> Value {
     shape
 }
 
-/// A guild member.
 pub(crate) fn member(id: u64, member: &Member) -> Value {
     json!({
         "user": user(id, &member.username), "nick": null, "avatar": null, "banner": null,
@@ -123,7 +122,6 @@ pub(crate) fn command(id: u64, version: u64, guild: Option<u64>, sent: &Value) -
     shape
 }
 
-/// An empty message.
 pub(crate) fn message(id: u64, channel: u64, author: &Value) -> Value {
     json!({
         "id": id.to_string(), "channel_id": channel.to_string(), "type": 0, "author": author, "content": "",

@@ -210,7 +210,6 @@ impl World {
         Ok(id)
     }
 
-    /// Changes a role.
     pub(crate) fn set_role(&mut self, guild: u64, id: u64, change: impl FnOnce(&mut Role)) -> Result<(), No> {
         let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
         let role = place.roles.get_mut(&id).ok_or(No::UnknownRole)?;

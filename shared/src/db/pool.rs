@@ -143,7 +143,6 @@ impl Pool {
             .connect_lazy_with((*self.connections.connect_options()).clone())
     }
 
-    /// Closes every connection.
     pub async fn close(&self) {
         self.connections.close().await;
     }

@@ -143,7 +143,6 @@ impl Change {
         self
     }
 
-    /// Whether nothing changed.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
@@ -155,7 +154,7 @@ pub struct AuditEntry {
     /// Who did it.
     pub actor: Actor,
     pub action: AuditAction,
-    /// Whom it concerns.
+    /// The member whose access, link or role it is about.
     pub user: Option<UserId>,
     pub role: Option<RoleId>,
     /// Why, in words without personal data.
@@ -173,7 +172,7 @@ impl AuditEntry {
         Self { actor, action, user: None, role: None, cause, address: None, change }
     }
 
-    /// Whom it concerns.
+    /// The member whose access, link or role it is about.
     #[must_use]
     pub fn about(self, user: UserId) -> Self {
         Self { user: Some(user), ..self }

@@ -72,14 +72,11 @@ impl JobState {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ClaimedJob {
     pub id: JobId,
-    /// Whom it concerns.
+    /// The guild's member.
     pub user: UserId,
     pub role: RoleId,
-    /// Why it exists.
     pub action: JobAction,
-    /// Where it comes from.
     pub origin: JobOrigin,
-    /// Failures so far.
     pub attempts: u32,
     /// How long ago it was made.
     pub age: Duration,

@@ -3,7 +3,6 @@
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{clock::Timestamp, domain::activity::ActivityEntry, ids::UserId};
 
-/// Writes one line.
 pub async fn record(tenant: &mut Tenant, entry: impl Into<ActivityEntry>) -> Result<(), sqlx::Error> {
     let entry = entry.into();
     sqlx::query(

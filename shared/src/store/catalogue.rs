@@ -65,17 +65,17 @@ pub async fn replace(
 pub struct Offer {
     /// `prod_…`
     pub product_id: String,
-    /// The owner's words.
+    /// As the owner named it at Stripe.
     pub product_name: Option<String>,
     /// `price_…`
     pub price_id: String,
-    /// Three letters.
+    /// ISO 4217, lower-case.
     pub currency: Option<String>,
     /// In the smallest unit.
     pub unit_amount: Option<i64>,
     /// `None`: paid once.
     pub interval: Option<String>,
-    /// Every so many.
+    /// A payment every so many `interval`s.
     pub interval_count: Option<i32>,
     /// The mapped role; one line per role.
     pub role_id: Option<RoleId>,
@@ -100,7 +100,6 @@ pub async fn offers(tenant: &mut Tenant) -> Result<Vec<Offer>, sqlx::Error> {
     .await
 }
 
-/// A payment link.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Link {
     /// Where buyers are sent to.

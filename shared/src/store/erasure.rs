@@ -31,7 +31,6 @@ pub struct Ties {
 }
 
 impl Ties {
-    /// Whether nothing is open.
     pub fn is_none(&self) -> bool {
         *self == Self::default()
     }

@@ -14,7 +14,6 @@ pub struct Line {
     pub at: Timestamp,
     pub actor: String,
     pub action: String,
-    /// Whom it concerns.
     pub user_id: Option<UserId>,
     pub role_id: Option<RoleId>,
     pub cause: String,
@@ -24,7 +23,6 @@ pub struct Line {
     pub change: Option<serde_json::Value>,
 }
 
-/// Lines per page.
 pub const PAGE: i64 = 1000;
 
 /// The page behind `after` (0: the first).

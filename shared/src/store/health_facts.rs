@@ -59,7 +59,6 @@ pub struct Server {
     pub at: Timestamp,
 }
 
-/// Checks the server.
 pub async fn server(db: &mut PgConnection) -> Result<Server, sqlx::Error> {
     sqlx::query_as(
         "SELECT current_setting('server_version') AS version,

@@ -19,7 +19,6 @@ pub enum Column {
 }
 
 impl Column {
-    /// All of them.
     pub const ALL: [Self; 2] = [Self::ApiKey, Self::WebhookSecrets];
 
     /// As in the schema, and in the place that a value is bound to.
@@ -35,12 +34,10 @@ impl Column {
     }
 }
 
-/// One sealed value.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Sealed {
     pub connection: Connection,
     pub column: Column,
-    /// What is stored.
     pub bytes: Vec<u8>,
 }
 

@@ -88,7 +88,6 @@ pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cur
     }))
 }
 
-/// The poll went through.
 pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now()

@@ -18,7 +18,6 @@ use crate::{clock::Timestamp, domain::job::JobOrigin, ids::ConnectionId};
 #[derive(Debug, Clone)]
 pub struct Leased {
     pub connection: Connection,
-    /// What to read.
     pub object: Object,
     pub origin: JobOrigin,
     /// The hint that the read answers.

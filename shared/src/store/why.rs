@@ -34,7 +34,6 @@ pub struct Source {
     pub given_until: Option<Timestamp>,
     /// `live` or `ended`.
     pub state: String,
-    /// What was read.
     pub evidence: String,
     pub changed_at: Timestamp,
     /// Whether the role follows payments; `None`: it is not mapped (any more).
@@ -54,7 +53,6 @@ pub struct Source {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Held {
     pub role_id: RoleId,
-    /// How far it is.
     pub state: GrantState,
     /// When Discord confirmed it.
     pub confirmed_at: Option<Timestamp>,
@@ -73,11 +71,8 @@ pub struct OpenJob {
     pub action: String,
     /// `pending` or `parked`.
     pub state: String,
-    /// What happened last.
     pub outcome: Option<String>,
-    /// When it is tried.
     pub due_at: Timestamp,
-    /// Failures so far.
     pub attempts: i32,
     /// When one call finds out whether Discord lets us manage the role; `None`: it does, as far as we know.
     pub probe_at: Option<Timestamp>,
@@ -85,7 +80,6 @@ pub struct OpenJob {
     pub code: Option<i32>,
 }
 
-/// A line of history.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
     pub at: Timestamp,
@@ -110,13 +104,11 @@ pub struct MemberReport {
     pub closed: Option<Closed>,
     /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
     pub deleted: Vec<RoleId>,
-    /// Jobs not done.
     pub jobs: Vec<OpenJob>,
     /// The last 50 lines, newest first.
     pub history: Vec<Event>,
 }
 
-/// Collects it.
 pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberReport, sqlx::Error> {
     let customers = sqlx::query_as(
         "SELECT customer_id, l.user_id AS holder, c.named_user_id AS named

@@ -72,7 +72,7 @@ fn statement(line: &Line) -> String {
     said
 }
 
-/// A message alone.
+/// One message in English, ids as code.
 pub fn text(message: &Message) -> String {
     words::text(message, &show)
 }

@@ -31,7 +31,6 @@ pub enum Tone {
     Good,
     /// Somebody should look at something.
     Warning,
-    /// Something is wrong.
     Bad,
     /// A person has to answer.
     Question,
@@ -87,7 +86,6 @@ pub struct Line {
     pub notes: Vec<Message>,
     /// What to do about it; follows the text.
     pub fix: Option<Message>,
-    /// Stand under it.
     pub details: Vec<Message>,
 }
 

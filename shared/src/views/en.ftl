@@ -167,6 +167,9 @@ policy-rule = { $state }  { $rule }
 policy-default = default
 policy-not-default = the default is { $default }
 
+policy-unchanged = It was so already.
+policy-set = Set. { $concerned } known subscription(s) are being read again.
+
 # nexrole map preview
 preview-deleted = Role { $role } { $deleted }.
 preview-gain = Pay or were given it, and would have role { $role } (who has it by hand already keeps it)
@@ -185,7 +188,7 @@ mapped = Mapped. { $concerned } known subscription(s) are being read again.
 mapped-already = It was mapped already.
 mapped-everyone = role { $role } is @everyone, which every member has; give the id of another role
 mapped-at-first = If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild { $guild }`.
-role-dangerous = role { $role } must not be given to whoever pays: { $danger }. { $remedy }
+role-dangerous = role { $role } must not be given: { $danger }. { $remedy }
 not-mapped = role { $role } is not mapped; `nexrole map list --guild { $guild }` shows those that are
 not-mapped-by = { $sold } does not give role { $role }; `nexrole map list --guild { $guild }` shows what gives which
 enforced = Role { $role } follows payments. { $members } member(s) are being checked.
@@ -197,6 +200,29 @@ unmap-observed = Role { $role } is only observed: nothing is taken while it is. 
 unmap-keep = Have it from Nexrole, and keep it: something else gives it, too
 unmapped = Removed. { $members } member(s) lose role { $role }, as soon as the bot has taken it.
 unmapped-observed = Removed. Role { $role } is only observed: nobody loses it, unless `nexrole map enforce` turns it on.
+
+# nexrole grant, revoke, import
+given = Given { $end }.
+given-changed = It was given already; now { $end }.
+given-already = It was given so already.
+given-over = that end has passed; nothing was changed
+given-on = The bot gives the role if the member does not have it.
+given-unseen = The bot first checks who holds the role, as with every role that was just mapped.
+given-observed = Role { $role } is only observed: nothing is changed until `nexrole map enforce --guild { $guild } --role { $role }` turns it on.
+given-not-mapped = role { $role } is not mapped, so nobody checked yet who holds it and what it may do: first map what it is sold by, `nexrole map add --guild { $guild } --role { $role } …`
+until = until { $until }
+without-end = without an end
+not-given = role { $role } was not given to member { $member } by hand
+not-given-but-kept = role { $role } was not given to member { $member } by hand; they have it because { $sources }
+taken-back = Taken back. Member { $member } loses role { $role } as soon as the bot has taken it; if they had it from somebody else, they keep it.
+taken-back-kept = Taken back. Member { $member } keeps role { $role }: { $sources }.
+taken-back-observed = Taken back. Role { $role } is only observed: nobody loses it, unless `nexrole map enforce` turns it on.
+imported = Imported: { $begun } new, { $changed } with another end than before, { $same } as they were.
+imported-reason = It is a reason to have role { $role } { $end }.
+imported-kept = Who has it now has it from somebody else, and keeps it whatever ends: Nexrole takes only what it gave.
+imported-over = that day has passed; nothing was changed
+import-bad = { $count } line(s) are no Discord id; nothing was changed
+import-bad-line = line { $number }: { $text }
 
 # nexrole link add, link remove, give-back
 linked = Linked. What { $customer } pays for is being read from Stripe.

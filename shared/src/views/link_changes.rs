@@ -134,6 +134,6 @@ mod tests {
         insta::assert_snapshot!(given_back(GivenBack::NotMapped), @"error: role 5 is not mapped; `nexrole map list --guild 1` shows those that are");
         insta::assert_snapshot!(given_back(GivenBack::NotDue), @"error: nothing gives role 5 to member 11 now; `nexrole why --guild 1 --member 11` says what did");
         insta::assert_snapshot!(given_back(GivenBack::Observed), @"error: role 5 is only observed: nothing is changed until `nexrole map enforce --guild 1 --role 5` turns it on");
-        insta::assert_snapshot!(given_back(GivenBack::Dangerous("it gives Ban Members".to_owned())), @"error: role 5 must not be given to whoever pays: it gives Ban Members. Take those permissions from it in Discord (Server Settings, Roles), or map another role");
+        insta::assert_snapshot!(given_back(GivenBack::Dangerous("it gives Ban Members".to_owned())), @"error: role 5 must not be given: it gives Ban Members. Take those permissions from it in Discord (Server Settings, Roles), or map another role");
     }
 }

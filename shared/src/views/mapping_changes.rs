@@ -117,7 +117,7 @@ mod tests {
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::Everyone), @"error: role 5 is @everyone, which every member has; give the id of another role");
-        insta::assert_snapshot!(mapped(Mapped::Dangerous("it gives Ban Members".to_owned())), @"error: role 5 must not be given to whoever pays: it gives Ban Members. Take those permissions from it in Discord (Server Settings, Roles), or map another role");
+        insta::assert_snapshot!(mapped(Mapped::Dangerous("it gives Ban Members".to_owned())), @"error: role 5 must not be given: it gives Ban Members. Take those permissions from it in Discord (Server Settings, Roles), or map another role");
     }
 
     #[test]

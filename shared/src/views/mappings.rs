@@ -19,7 +19,7 @@ use crate::{
 #[derive(Debug, Clone, Default)]
 pub struct Mappings {
     pub roles: Vec<MappedRole>,
-    /// Deleted in Discord.
+    /// Mapped roles that no longer exist in Discord.
     pub deleted: Vec<RoleId>,
     /// Of the deleted, those whose prices and products give no other role.
     pub unreplaced: Vec<RoleId>,

@@ -1,6 +1,7 @@
 //! What people are shown. In: rows. Out: a small document of messages, without a word or a layout in it; then, by a renderer,
 //! text for a terminal, or an embed for Discord. Pure: a command, a page and the command line cannot say different things.
 
+pub mod access_given;
 pub mod account_changes;
 pub mod activity;
 pub mod catalogue;

@@ -1,9 +1,13 @@
 //! What each state of a subscription is worth. In: a mapping's policy. Out: a list of all states, with the words that set them.
 
-use super::document::{Document, Line, Section, Value, message};
+use super::{
+    document::{Document, Line, Message, Section, Value, message},
+    mapping_changes::not_mapped_by,
+};
 use crate::{
+    actions::set_policy::PolicySet,
     domain::entitlement::{mapping::Sold, policy::Policy},
-    ids::RoleId,
+    ids::{GuildId, RoleId},
 };
 
 /// Of a state's word.
@@ -24,6 +28,18 @@ pub fn document(sold: &Sold, role: RoleId, policy: Policy) -> Document {
     });
     let title = message("policy-of").with("sold", Value::code(sold)).with("role", role);
     Document { sections: vec![Section::titled(title, lines.collect())], ..Document::default() }
+}
+
+/// The policy after it was set, and what follows.
+pub fn set(guild: GuildId, sold: &Sold, role: RoleId, outcome: &PolicySet) -> Result<Document, Message> {
+    let (policy, said) = match outcome {
+        PolicySet::NotMapped => return Err(not_mapped_by(guild, sold, role)),
+        PolicySet::AlreadySo(policy) => (*policy, message("policy-unchanged")),
+        PolicySet::Set(policy, concerned) => (*policy, message("policy-set").with("concerned", *concerned)),
+    };
+    let mut document = document(sold, role, policy);
+    document.sections.push(Section::untitled(vec![said.into()]));
+    Ok(document)
 }
 
 #[cfg(test)]

@@ -98,7 +98,7 @@ fn statement(line: &Line) -> String {
     said
 }
 
-/// A message alone.
+/// One message in English, without a layout.
 pub fn text(message: &Message) -> String {
     words::text(message, &show)
 }

@@ -128,7 +128,6 @@ impl Admission {
         }
     }
 
-    /// See [`RateLimit::prune`].
     pub fn prune_rate_limits(&self) {
         self.public.prune();
         self.probes.prune();

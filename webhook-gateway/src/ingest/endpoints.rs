@@ -53,7 +53,6 @@ pub struct Unavailable;
 /// Why nobody can say what is at an address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FindError {
-    /// See [`Unavailable`].
     Unavailable,
     /// The caller asked for too many addresses that do not exist, and is blocked for so long.
     Blocked(Duration),
@@ -142,7 +141,6 @@ impl Endpoints {
         }
     }
 
-    /// See [`RateLimit::prune`].
     pub fn prune_rate_limits(&self) {
         self.miss_limit.prune();
     }

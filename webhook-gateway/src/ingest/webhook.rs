@@ -124,7 +124,6 @@ impl Webhook {
         Self { endpoints, recorder, trusted_proxy_hops, bad_signatures, large_bodies }
     }
 
-    /// See [`RateLimit::prune`].
     pub fn prune_rate_limits(&self) {
         self.bad_signatures.prune();
         self.endpoints.prune_rate_limits();
@@ -200,7 +199,6 @@ pub async fn receive(
     .await
 }
 
-/// One tenant's endpoint.
 pub async fn receive_for(
     State(webhook): State<Arc<Webhook>>,
     endpoint_id: Result<Path<String>, PathRejection>,

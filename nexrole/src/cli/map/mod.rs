@@ -99,7 +99,6 @@ pub enum MapCommand {
     },
 }
 
-/// Runs a command.
 pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
     match command {
         MapCommand::Add { guild, price, product, role } => {

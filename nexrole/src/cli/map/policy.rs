@@ -1,19 +1,19 @@
 //! `nexrole map policy`.
 
-use anyhow::{anyhow, bail};
+use anyhow::anyhow;
 use shared::{
-    actions::set_policy::{PolicySet, set_policy},
+    actions::set_policy::set_policy,
     db::{authorized::Authorized, pool::Pool},
-    domain::entitlement::{
-        mapping::Sold,
-        policy::{Policy, words::Choices},
-    },
+    domain::entitlement::{mapping::Sold, policy::words::Choices},
     ids::{GuildId, RoleId},
     store::role_mappings,
     views::{mapping_changes::not_mapped_by, policy, terminal},
 };
 
-use crate::cli::guild::{failed, known};
+use crate::cli::{
+    guild::{failed, known},
+    text::say,
+};
 
 /// Shows the policy, or changes what `choices` names of it first.
 pub(super) async fn run(
@@ -23,28 +23,14 @@ pub(super) async fn run(
     role: RoleId,
     choices: &[String],
 ) -> anyhow::Result<()> {
-    let not_mapped = || terminal::text(&not_mapped_by(guild, sold, role));
     if choices.is_empty() {
         let found = role_mappings::policy(&mut known(pool, guild).await?, sold, role).await?;
-        show(sold, role, found.ok_or_else(|| anyhow!(not_mapped()))?);
+        let not_mapped = || anyhow!(terminal::text(&not_mapped_by(guild, sold, role)));
+        println!("{}", terminal::render(&policy::document(sold, role, found.ok_or_else(not_mapped)?)));
         return Ok(());
     }
     let choices = Choices::parse(choices).map_err(|bad| anyhow!("{bad}\nNothing was changed."))?;
     let by = Authorized::operator(pool, guild)?;
-    match set_policy(pool, &by, sold, role, &choices).await.map_err(|error| failed(guild, error))? {
-        PolicySet::NotMapped => bail!(not_mapped()),
-        PolicySet::AlreadySo(policy) => {
-            show(sold, role, policy);
-            println!("\nIt was so already.");
-        }
-        PolicySet::Set(policy, concerned) => {
-            show(sold, role, policy);
-            println!("\nSet. {concerned} known subscription(s) are being read again.");
-        }
-    }
-    Ok(())
-}
-
-fn show(sold: &Sold, role: RoleId, found: Policy) {
-    println!("{}", terminal::render(&policy::document(sold, role, found)));
+    let outcome = set_policy(pool, &by, sold, role, &choices).await.map_err(|error| failed(guild, error))?;
+    say(policy::set(guild, sold, role, &outcome))
 }

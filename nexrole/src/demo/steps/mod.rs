@@ -8,11 +8,10 @@ mod delivery;
 mod discord_side;
 mod paying;
 
-/// A step.
 pub(super) struct Step {
-    /// For machines.
+    /// In `--json`.
     pub(super) name: &'static str,
-    /// For people.
+    /// On a terminal.
     pub(super) title: &'static str,
     /// Runs it; the answer says what was checked.
     pub(super) run: for<'a> fn(&'a Setup) -> LocalBoxFuture<'a, anyhow::Result<String>>,
@@ -24,7 +23,6 @@ macro_rules! steps {
     };
 }
 
-/// In this order.
 pub(super) const STEPS: &[Step] = steps! {
     "paid" "Ana pays, and gets her role" paying::paid;
     "duplicate" "Stripe sends Ben's event 100 times at once" delivery::duplicate;

@@ -80,7 +80,7 @@ async fn what_is_bought_and_what_is_given_end_each_alone() {
     let said = world.revoke(&ana).await.unwrap();
     assert!(said.contains(&format!("keeps role {}: {hers} is active.", world.vip)), "{said}");
     let again = world.revoke(&ana).await.unwrap_err();
-    assert!(again.contains(&format!("they have it since {hers} is active")), "{again}");
+    assert!(again.contains(&format!("they have it because {hers} is active")), "{again}");
     world.stripe.cancel(&his).await.unwrap();
     world.heard().await;
     assert!(world.has(&ana, world.vip).await && world.has(&ben, world.vip).await);

@@ -111,12 +111,10 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
             .await
             .unwrap();
         let polled = async || {
-            // Again: a poll under way sets the time of the next.
-            world.polls_are_due().await;
             let requests = world.stripe.requests().await.unwrap();
             requests.iter().any(|request| request.path.contains("/v1/events"))
         };
-        world.until("the poll was answered so", polled).await;
+        world.until_polled("the poll was answered so", polled).await;
         world.settle().await;
         assert!(world.has(&ana, world.vip).await, "{body}");
     }
@@ -132,11 +130,8 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
         .await
         .unwrap();
     world.list_again().await;
-    let listed = async || {
-        world.polls_are_due().await;
-        world.cursors_where(|cursor| cursor.was_listed).await
-    };
-    world.until("the list was read", async || listed().await == 1).await;
+    let listed = async || world.cursors_where(|cursor| cursor.was_listed).await;
+    world.until_polled("the list was read", async || listed().await == 1).await;
     world.settle().await;
     assert!(world.has(&ana, world.vip).await);
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);

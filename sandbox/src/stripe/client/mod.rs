@@ -93,7 +93,6 @@ impl Control {
         self.0.tell(Method::POST, &format!("/subscriptions/{id}/resume"), &order).await
     }
 
-    /// The sandbox's time.
     pub async fn now(&self) -> anyhow::Result<i64> {
         let clock: Value = self.0.get("/clock").await?;
         clock["now"].as_i64().context("a clock without time")

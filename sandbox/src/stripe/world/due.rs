@@ -32,7 +32,6 @@ pub(crate) struct Move {
     stopped: Option<bool>,
 }
 
-/// What falls due.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Due {
     TrialWillEnd,

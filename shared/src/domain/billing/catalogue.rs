@@ -16,9 +16,8 @@ pub struct Price {
     pub id: PriceId,
     /// What it is a price of.
     pub product: ProductId,
-    /// The product's name.
     pub product_name: Option<String>,
-    /// Three letters, lower-case.
+    /// ISO 4217, lower-case.
     pub currency: Option<String>,
     /// In the currency's smallest unit.
     pub unit_amount: Option<i64>,

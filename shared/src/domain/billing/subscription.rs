@@ -39,7 +39,6 @@ pub struct SubscriptionFact {
     pub unpaid_since: Option<Timestamp>,
     /// The first period that is not free is the one that was not paid.
     pub never_paid: bool,
-    /// What is bought.
     pub items: Items,
     /// The latest end of a paid period among the items.
     pub current_period_end: Option<Timestamp>,
@@ -49,7 +48,6 @@ pub struct SubscriptionFact {
     pub discord_user: Option<UserId>,
 }
 
-/// A subscription's items.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Items {
     /// All of them, at least one.
@@ -67,7 +65,6 @@ impl Items {
     }
 }
 
-/// One bought price.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Item {
     pub price: PriceId,
@@ -82,20 +79,19 @@ pub struct Item {
 pub enum PauseCause {
     /// A renewal failed once, and the account pauses at that.
     FirstPaymentFailure,
-    /// All retries failed.
+    /// Stripe's last retry of the invoice failed.
     FinalPaymentFailure,
     /// The trial ended, and there is no card.
     TrialEndWithoutPaymentMethod,
     /// The customer or the owner asked for it.
     PauseRequested,
-    /// Stripe itself.
     System,
     /// A cause that this release does not know.
     Unknown(String),
 }
 
 impl PauseCause {
-    /// From Stripe's word.
+    /// Stripe's word; one that we do not know becomes the unknown variant, never an error.
     pub fn parse(word: &str) -> Self {
         match word {
             "first_payment_failure" => Self::FirstPaymentFailure,
@@ -131,7 +127,7 @@ pub enum CollectionPause {
 }
 
 impl CollectionPause {
-    /// From Stripe's word.
+    /// Stripe's word; one that we do not know becomes the unknown variant, never an error.
     pub fn parse(word: &str) -> Self {
         match word {
             "keep_as_draft" => Self::KeepAsDraft,
@@ -169,7 +165,6 @@ impl SubscriptionFact {
 /// Stripe's subscription status.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum SubscriptionStatus {
-    /// In a trial.
     Trialing,
     /// The latest payment went through.
     Active,
@@ -201,7 +196,7 @@ impl SubscriptionStatus {
         Self::Paused,
     ];
 
-    /// From Stripe's word.
+    /// Stripe's word; one that we do not know becomes the unknown variant, never an error.
     pub fn parse(word: &str) -> Self {
         match word {
             "trialing" => Self::Trialing,

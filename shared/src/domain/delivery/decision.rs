@@ -118,7 +118,6 @@ fn guild(outcome: &CallOutcome, bucket_wait: Option<Duration>) -> GuildGate {
 /// What had to be read before anything could be planned, or done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Unread {
-    /// The member's roles.
     Member,
     /// What the server's roles may do.
     Roles,

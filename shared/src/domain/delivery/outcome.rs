@@ -9,7 +9,6 @@ pub enum CallOutcome {
     Done,
     /// Told to wait; nothing was changed.
     RateLimited {
-        /// For how long.
         after: Duration,
         /// What has to wait.
         scope: LimitScope,
@@ -62,7 +61,7 @@ impl CallOutcome {
 /// What has to wait after a 429.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum LimitScope {
-    /// This guild's bucket.
+    /// Calls of this kind in this guild.
     Guild,
     /// Every call of this bot.
     Everything,
@@ -75,10 +74,11 @@ pub enum Transient {
     Status(u16),
     /// No answer in time.
     TimedOut,
-    /// The connection failed.
     Connection,
     /// Never Discord's answer: the member was heard to join, and is not known yet. They are asked for again after `wait`.
-    NotYetKnown { wait: Duration },
+    NotYetKnown {
+        wait: Duration,
+    },
 }
 
 impl std::fmt::Display for Transient {

@@ -33,7 +33,6 @@ pub struct GrantChange {
     pub role: RoleId,
     /// As it was; another row is not touched.
     pub from: Option<GrantState>,
-    /// As it is now.
     pub to: Option<Grant>,
     /// What the audit log is told of it.
     pub entries: &'static [AuditAction],
@@ -90,7 +89,6 @@ pub struct Decision {
     pub guild: GuildGate,
 }
 
-/// A turn's result.
 #[derive(Debug, Clone)]
 pub struct Settlement {
     /// The lease's token: a turn that lost its lease writes nothing.

@@ -22,7 +22,6 @@ pub enum State {
     Unchanged,
 }
 
-/// Why.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
     /// By the policy of a mapping, for the subscription's status.

@@ -66,7 +66,6 @@ impl LastDay {
         Date::parse(text, format_description!("[year]-[month]-[day]")).map(Self).map_err(|_| InvalidDay)
     }
 
-    /// Its end.
     pub fn end(self) -> Timestamp {
         self.0.next_day().unwrap_or(Date::MAX).with_time(Time::MIDNIGHT).assume_utc()
     }

@@ -33,7 +33,6 @@ pub enum GrantState {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Grant {
-    /// How far it is.
     pub state: GrantState,
     /// When Discord confirmed it; of one that was never confirmed, when it was intended.
     pub since: Timestamp,

@@ -39,7 +39,7 @@ pub struct RoleView {
     pub role: RoleId,
     /// What is wanted of it.
     pub wanted: Wanted,
-    /// What we gave.
+    /// Our row about the role, if we ever gave it.
     pub grant: Option<Grant>,
 }
 

@@ -33,7 +33,6 @@ pub enum Read {
     Missing,
 }
 
-/// The outcome of applying.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// Committed; so many role jobs were made.

@@ -13,7 +13,6 @@ use sqlx::{FromRow, postgres::PgRow};
 
 use super::{Member, World};
 
-/// A role job.
 #[derive(Debug, FromRow)]
 pub(crate) struct Job {
     state: String,
@@ -150,7 +149,6 @@ pub(crate) struct Read {
 }
 
 impl Read {
-    /// To be read.
     pub(crate) fn is_dirty(&self) -> bool {
         self.due_in.is_some()
     }
@@ -592,12 +590,16 @@ impl World {
         self.number("SELECT count(*) FROM subscriptions WHERE ends_at IS NOT NULL").await
     }
 
-    /// Jobs that are to be done, and objects that are to be read.
-    pub(super) async fn is_settled(&self) -> bool {
-        let open = "SELECT (SELECT count(*) FROM role_jobs WHERE state = 'pending')
-                         + (SELECT count(*) FROM stripe_sync
-                                 WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()))";
-        self.number(open).await == 0
+    /// Jobs that are to be done, and objects that are to be read, each with when and why.
+    pub(super) async fn unsettled(&self) -> Vec<String> {
+        let open = "SELECT format('%s of member %s due in %s s: %s', action, user_id,
+                                  extract(epoch FROM due_at - now())::int, outcome)
+                      FROM role_jobs WHERE state = 'pending'
+                     UNION ALL
+                    SELECT format('read of %s due in %s s after %s failures: %s', object_id,
+                                  extract(epoch FROM next_at - now())::int, attempts, last_error)
+                      FROM stripe_sync WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())";
+        sqlx::query_scalar(open).fetch_all(self.db()).await.expect("the query is good")
     }
 }
 

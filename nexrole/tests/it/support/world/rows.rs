@@ -14,7 +14,6 @@ pub(crate) struct Payment {
     pub(crate) role: u64,
     /// When the job is due, as an interval from now.
     pub(crate) due_in: &'static str,
-    /// Failures so far.
     pub(crate) attempts: i32,
 }
 

@@ -119,6 +119,15 @@ impl World {
         self.change("UPDATE stripe_cursors SET next_poll_at = now()").await;
     }
 
+    /// Waits for what a poll of Stripe's list brings: one is due at every try, since a poll under way sets the time of the next.
+    pub(crate) async fn until_polled<F: Future<Output = bool>>(&self, what: &str, held: impl Fn() -> F) {
+        self.until(what, async || {
+            self.polls_are_due().await;
+            held().await
+        })
+        .await;
+    }
+
     /// Events were received so many days earlier.
     pub(crate) async fn events_age(&self, days: i32) {
         let statement = "UPDATE stripe_events SET received_at = received_at - make_interval(days => $1)";
