@@ -93,7 +93,7 @@ async fn random_kills_under_load_lose_and_double_nothing() {
         // At any moment of what that set going.
         tokio::time::sleep(Duration::from_millis(dice.roll(60))).await;
         let target = dice.target();
-        let took = harness.kill_and_mend(target).await;
+        let took = harness.kill_and_restart(target).await;
         let (count, slowest) = tally.entry(target.word()).or_default();
         (*count, *slowest) = (*count + 1, took.max(*slowest));
         findings.extend(invariants::lost(&harness.world, &load.acknowledged_lately()).await);

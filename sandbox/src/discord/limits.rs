@@ -32,7 +32,7 @@ pub(crate) struct Meter {
     windows: HashMap<Bucket, Window>,
 }
 
-/// What one call learnt about its bucket.
+/// What one call says of its bucket.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BucketState {
     bucket: Bucket,

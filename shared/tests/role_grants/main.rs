@@ -3,7 +3,7 @@
 //! and [`grant::settle`]; only the world around them is modelled here.
 //!
 //! What must hold:
-//! - **A person's role stays**: a role whose last giver is a person is not taken, unless it was given inside a named [`Window`]. A call
+//! - **A person's role stays**: a role whose last grant is a person's is not taken, unless it was given inside a named [`Window`]. A call
 //!   that was refused opens none.
 //! - **The audit log tells the truth**: granted takes turns with revoked and lost, and its last word is what the row says.
 //! - **It comes right**: from every state, once nothing more happens and Discord tells the truth, the checks come to an end within a

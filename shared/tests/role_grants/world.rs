@@ -32,7 +32,7 @@ pub(super) enum Window {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Giver {
+enum GivenBy {
     Us,
     Person,
 }
@@ -72,7 +72,7 @@ enum Answer {
 pub(super) struct State {
     here: bool,
     /// Who gave the role that they have.
-    held: Option<Giver>,
+    held: Option<GivenBy>,
     /// A person took it while the member stayed, and nobody asked since.
     took: bool,
     /// Inside which window a person gave it.
@@ -248,7 +248,7 @@ impl State {
             let window = self.window();
             next.push((
                 "a person gives the role",
-                Self { held: Some(Giver::Person), took: false, window, ..acted },
+                Self { held: Some(GivenBy::Person), took: false, window, ..acted },
             ));
         }
         let left = Self { here: false, held: None, took: false, window: None, young: false, ..acted };
@@ -367,11 +367,11 @@ impl State {
         }
         if step == Step::Grant {
             if self.held.is_none() {
-                (self.held, self.took) = (Some(Giver::Us), false);
+                (self.held, self.took) = (Some(GivenBy::Us), false);
             }
             return self;
         }
-        if self.held == Some(Giver::Person) {
+        if self.held == Some(GivenBy::Person) {
             match self.window {
                 Some(window) => drop(taken.insert(window)),
                 None => self.wrong = Some(PERSON),
@@ -477,7 +477,7 @@ impl State {
         if self.here && self.pays && self.held.is_none() && !self.took {
             return Some(PAYER);
         }
-        let keeps = self.here && !self.pays && self.held == Some(Giver::Us);
+        let keeps = self.here && !self.pays && self.held == Some(GivenBy::Us);
         keeps.then_some(EX_PAYER)
     }
 

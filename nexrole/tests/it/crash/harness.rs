@@ -100,7 +100,7 @@ impl Harness {
         let webhook = format!("http://{}/webhooks/stripe", harness.services[0].0.listen);
         harness.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
         harness.world.gateway_url = format!("http://{}", harness.services[0].0.listen);
-        harness.mend().await;
+        harness.restart().await;
         harness
     }
 
@@ -119,10 +119,10 @@ impl Harness {
     }
 
     /// Kills, and brings everything back. How long until database, gateway and bot say that they are ready.
-    pub(super) async fn kill_and_mend(&mut self, target: Target) -> Duration {
+    pub(super) async fn kill_and_restart(&mut self, target: Target) -> Duration {
         let began = Instant::now();
         self.kill(target).await;
-        self.mend().await;
+        self.restart().await;
         began.elapsed()
     }
 
@@ -163,8 +163,8 @@ impl Harness {
     }
 
     /// Starts what is dead, and waits until all are ready.
-    pub(super) async fn mend(&mut self) {
-        self.mend_postgres().await;
+    pub(super) async fn restart(&mut self) {
+        self.restart_postgres().await;
         for (plan, running) in &mut self.services {
             if running.is_none() {
                 *running = Some(plan.start_ready().await.expect("it starts again"));
@@ -179,7 +179,7 @@ impl Harness {
     }
 
     /// Postgres alone.
-    pub(super) async fn mend_postgres(&mut self) {
+    pub(super) async fn restart_postgres(&mut self) {
         let mut cluster = self.cluster.take().expect("it is only away while it starts");
         let restarting = tokio::task::spawn_blocking(move || {
             cluster.restart().expect("Postgres starts again");

@@ -47,8 +47,8 @@ impl Load {
     /// Events about one subscription that never gives access: they keep the gateway writing and reading.
     pub(super) async fn start(world: &World) -> Self {
         let member = world.member().await;
-        let wish = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
-        let subscription = world.stripe.subscribe_with(wish).await.expect("subscribes");
+        let params = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
+        let subscription = world.stripe.subscribe_with(params).await.expect("subscribes");
         let (told, stop, mut senders) = (Arc::default(), CancellationToken::new(), JoinSet::new());
         for number in 0..SENDERS {
             let sender = Sender {

@@ -63,8 +63,8 @@ impl Payer {
     /// Subscribed, not paid yet, and everybody knows.
     pub(super) async fn new(world: &World) -> Self {
         let member = world.member().await;
-        let wish = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
-        let subscription = world.stripe.subscribe_with(wish).await.expect("subscribes");
+        let params = json!({ "customer": member.customer, "prices": [world.price], "status": "incomplete" });
+        let subscription = world.stripe.subscribe_with(params).await.expect("subscribes");
         world.heard().await;
         Self { member, subscription }
     }
@@ -213,11 +213,11 @@ async fn one_case(harness: &mut Harness, point: Point, target: Target) {
     let target = if let Target::Session(_) = target { Target::Session(session) } else { target };
     let began = Instant::now();
     harness.kill(target).await;
-    harness.mend_postgres().await;
+    harness.restart_postgres().await;
     hold.release().await;
     harness.world.stripe.clear_faults().await.expect("Stripe answers");
     harness.world.discord.clear_faults().await.expect("Discord answers");
-    harness.mend().await;
+    harness.restart().await;
     let ready = began.elapsed();
     let world = &harness.world;
     world.until("they have their role", async || world.has(&payer.member, world.vip).await).await;

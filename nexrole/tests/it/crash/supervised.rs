@@ -101,7 +101,7 @@ async fn up_brings_back_its_postgres_and_the_services_stay() {
     signal(session, Signal::KILL);
     let took = pays().await;
     println!("a session of Postgres killed: {:.2} s", took.as_secs_f64());
-    assert!(took < SECONDS && child(us, "-D") == Some(postmaster), "{took:?}: it mends itself");
+    assert!(took < SECONDS && child(us, "-D") == Some(postmaster), "{took:?}: it restarts by itself");
     assert_eq!(services(), before, "the services waited and reconnected");
     assert_ne!(first, postmaster);
 

@@ -26,10 +26,10 @@ async fn bots_are_woken_again_after_postgres_was_away() {
     pays(&harness, "woken").await;
     let bot = harness.pid(Service::Bot);
     // A restart under live services.
-    harness.kill_and_mend(Target::Postgres).await;
+    harness.kill_and_restart(Target::Postgres).await;
     pays(&harness, "after a restart of Postgres, found when the bot connects again").await;
     pays(&harness, "after a restart of Postgres, woken").await;
-    harness.kill_and_mend(Target::Session(None)).await;
+    harness.kill_and_restart(Target::Session(None)).await;
     pays(&harness, "after a crash of Postgres, found when the bot connects again").await;
     pays(&harness, "after a crash of Postgres, woken").await;
     assert!(harness.world.database().hang_up_on_services().await > 0);

@@ -22,7 +22,7 @@ fn object(members: &[(&str, &str)]) -> String {
 }
 
 /// Each with the id that it should have if it is read.
-fn tricks() -> Vec<(String, Vec<u8>, Verdict)> {
+fn ambiguous() -> Vec<(String, Vec<u8>, Verdict)> {
     let mut all: Vec<(String, Vec<u8>, Verdict)> = Vec::new();
     let mut add = |name: String, body: Vec<u8>, verdict| all.push((name, body, verdict));
     // `evt_ID` becomes the trick's own.
@@ -269,9 +269,9 @@ fn tricks() -> Vec<(String, Vec<u8>, Verdict)> {
 async fn json_that_two_readers_read_differently_is_refused_or_read_in_the_one_way() {
     let mut world = World::without_services().await;
     world.start_gateway().await;
-    let tricks = tricks();
+    let ambiguous = ambiguous();
     let mut read = 0;
-    for (n, (name, body, verdict)) in tricks.iter().enumerate() {
+    for (n, (name, body, verdict)) in ambiguous.iter().enumerate() {
         let id = format!("evt_trick_{n}");
         // In what is no text there is no place for it, and no need.
         let body = match std::str::from_utf8(body) {
@@ -294,8 +294,8 @@ async fn json_that_two_readers_read_differently_is_refused_or_read_in_the_one_wa
             }
         }
     }
-    println!("{} bodies: {read} read, {} refused", tricks.len(), tricks.len() - read);
-    assert!(tricks.len() >= 200, "{}", tricks.len());
+    println!("{} bodies: {read} read, {} refused", ambiguous.len(), ambiguous.len() - read);
+    assert!(ambiguous.len() >= 200, "{}", ambiguous.len());
     assert_eq!(world.events().await, read, "and nothing else is written");
     world.close().await;
 }

@@ -32,7 +32,7 @@ const EMAIL: &str = "canary.person@example.test";
 const NO_ID: &str = "canary.person@example.test\n";
 const NAME: &str = "Canary Personname";
 const CARD: &str = "4242424242424242";
-const ADDRESS: &str = "17 Canary Bucket";
+const ADDRESS: &str = "17 Canary Lane";
 
 /// A value that must not be found, and its other spellings.
 fn spellings(value: &str) -> Vec<String> {

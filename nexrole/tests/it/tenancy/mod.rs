@@ -1,4 +1,4 @@
-//! Walls in the database: what each role may do, and what a tenant's transaction can reach. On a real Postgres, as the services'
+//! Row-level security and grants: what each role may do, and what a tenant's transaction can reach. On a real Postgres, as the services'
 //! own roles.
 
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use super::{full, guild, ids::furnish};
 use crate::support::cluster::Database;
 
-/// What the walls cost: the same statements by a superuser, for whom there are none, and by the services, in turns.
+/// What the policies cost: the same statements by a superuser, to whom none applies, and by the services, in turns.
 #[tokio::test]
 async fn row_level_security_costs_ingest_and_settling_little() {
     let rounds = if full() { 400 } else { 20 };
