@@ -17,6 +17,10 @@ all:
 it *FILTERS:
     cargo test --test it -- {{FILTERS}}
 
+# Gateway, bot and Postgres killed, at random and at named points: `just crash points::`
+crash *FILTERS:
+    cargo test --test crash -- {{FILTERS}}
+
 # The story with the real services against sandboxes of Stripe and Discord
 demo:
     cargo run -- demo --once

@@ -3,11 +3,11 @@
 
 mod billing;
 mod cli;
-mod crash;
 mod discord;
 mod http;
 mod linking;
 mod ops;
 mod store;
+#[path = "../support/mod.rs"]
 mod support;
 mod tenancy;

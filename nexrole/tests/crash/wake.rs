@@ -6,9 +6,17 @@ use std::time::{Duration, Instant};
 use nexrole::children::Service;
 
 use super::harness::{Harness, Target};
+use crate::support::world::World;
 
 /// Far beyond the world's patience.
 const POLL_SECONDS: &str = "600";
+
+/// Ends every session of our programs. Out: how many.
+async fn hang_up_on_services(world: &World) -> i64 {
+    let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE application_name = 'nexrole' AND pid <> pg_backend_pid() AND datname = current_database()";
+    sqlx::query_scalar(statement).fetch_one(world.db()).await.expect("they are ended")
+}
 
 async fn pays(harness: &Harness, what: &str) -> Duration {
     let world = &harness.world;
@@ -32,7 +40,7 @@ async fn bots_are_woken_again_after_postgres_was_away() {
     harness.kill_and_restart(Target::Session(None)).await;
     pays(&harness, "after a crash of Postgres, found when the bot connects again").await;
     pays(&harness, "after a crash of Postgres, woken").await;
-    assert!(harness.world.database().hang_up_on_services().await > 0);
+    assert!(hang_up_on_services(&harness.world).await > 0);
     pays(&harness, "after every session was ended by hand, found when the bot connects again").await;
     pays(&harness, "after every session was ended by hand, woken").await;
     assert_eq!(harness.pid(Service::Bot), bot, "the same bot all the time");

@@ -7,6 +7,7 @@
 
 #![cfg(target_os = "linux")]
 
+mod audit_log;
 mod harness;
 mod hold;
 mod invariants;
@@ -14,6 +15,9 @@ mod load;
 mod points;
 mod stalled;
 mod supervised;
+#[expect(dead_code, unused_imports, reason = "`it` uses the rest")]
+#[path = "../support/mod.rs"]
+mod support;
 mod wake;
 
 use std::{collections::BTreeMap, time::Duration};

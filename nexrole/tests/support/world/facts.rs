@@ -18,7 +18,6 @@ pub(crate) struct Job {
     state: String,
     pub(crate) origin: JobOrigin,
     pub(crate) attempts: i32,
-    pub(crate) cause: String,
     /// What happened last, in words.
     pub(crate) outcome: String,
     due_in: f64,
@@ -248,7 +247,7 @@ impl World {
 
     pub(crate) async fn all_jobs(&self) -> Vec<Job> {
         self.all(
-            "SELECT state, origin, attempts, cause, coalesce(outcome, '') AS outcome,
+            "SELECT state, origin, attempts, coalesce(outcome, '') AS outcome,
                     extract(epoch FROM due_at - now())::float8 AS due_in FROM role_jobs",
         )
         .await
@@ -534,29 +533,6 @@ impl World {
         .fetch_all(self.db())
         .await
         .expect("the query is good")
-    }
-
-    /// What a purchase began or ended more than once: the action, the purchase, and how often.
-    pub(crate) async fn repeated_access_changes(&self) -> Vec<(String, String, i64)> {
-        sqlx::query_as(
-            "SELECT action, split_part(cause, ' ', 1), count(*) FROM audit_log WHERE action LIKE 'access.%'
-              GROUP BY 1, 2 HAVING count(*) > 1",
-        )
-        .fetch_all(self.db())
-        .await
-        .expect("the query is good")
-    }
-
-    /// Every role that was given, taken or lost, oldest first: the member, and whether it was given.
-    pub(crate) async fn role_transitions(&self) -> Vec<(u64, bool)> {
-        let rows: Vec<(i64, bool)> = sqlx::query_as(
-            "SELECT user_id, action = 'role.granted' FROM audit_log
-              WHERE action IN ('role.granted', 'role.revoked', 'role.lost') ORDER BY audit_id",
-        )
-        .fetch_all(self.db())
-        .await
-        .expect("the query is good");
-        rows.iter().map(|(user, granted)| (user.unsigned_abs(), *granted)).collect()
     }
 
     /// Member, role and `add` or `remove`, as the audit log has it.

@@ -13,7 +13,7 @@ use nexrole::{
     database::Server,
 };
 use rustix::process::Signal;
-use shared::config::Env;
+use shared::{config::Env, db::migrate};
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
     process::{has_ended, signal},
@@ -21,7 +21,7 @@ use testkit::{
 };
 
 use crate::support::{
-    cluster::Database,
+    cluster::{Database, owner},
     own_server::{NEXROLE, options},
     world::{SECRET, World},
 };
@@ -61,6 +61,14 @@ pub(super) struct Harness {
     _scratch: Scratch,
 }
 
+/// An empty, migrated database on this server.
+async fn database_on(server: &Server) -> Database {
+    let url = server.ensure("nexrole_test").await.expect("a database is made");
+    let pool = owner(&url, 6).expect("the address is good");
+    migrate::migrate(&pool).await.expect("the migrations apply");
+    Database { url, pool, name: None }
+}
+
 /// How to start a service of this world; its port is its own.
 fn plan(world: &World, service: Service, poll_seconds: &str) -> Plan {
     let values = world.variables();
@@ -84,7 +92,7 @@ impl Harness {
         let options = options(&scratch.0, Durability::Durable);
         let starting = tokio::task::spawn_blocking(move || embedded_postgres::start(&options));
         let server = Server::Embedded(starting.await.expect("no panic").expect("Postgres starts"));
-        let database = Database::on(&server).await;
+        let database = database_on(&server).await;
         let Server::Embedded(cluster) = server else { unreachable!("it was put in above") };
         for setting in ["fsync", "full_page_writes", "synchronous_commit"] {
             let query = sqlx::query_scalar("SELECT current_setting($1)").bind(setting);

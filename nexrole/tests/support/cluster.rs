@@ -37,7 +37,7 @@ pub(crate) struct Database {
     pub(crate) url: String,
     pub(crate) pool: PgPool,
     /// On the shared server; `None`: it goes with the test's own.
-    name: Option<String>,
+    pub(crate) name: Option<String>,
 }
 
 impl Database {
@@ -48,14 +48,6 @@ impl Database {
         let url = shared.server.create(&name, Some(&shared.template)).await.expect("a database is made");
         let pool = owner(&url, 6).expect("the address is good");
         Self { url, pool, name: Some(name) }
-    }
-
-    /// An empty, migrated database on a server that the test made, and may kill.
-    pub(crate) async fn on(server: &Server) -> Self {
-        let url = server.ensure("nexrole_test").await.expect("a database is made");
-        let pool = owner(&url, 6).expect("the address is good");
-        migrate::migrate(&pool).await.expect("the migrations apply");
-        Self { url, pool, name: None }
     }
 
     /// Connections as a service has them.
@@ -85,13 +77,6 @@ impl Database {
         let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
                           WHERE datname = current_database() AND pid <> pg_backend_pid()";
         sqlx::query(statement).execute(&mut db).await.expect("they are ended");
-    }
-
-    /// Ends every session of our programs. Out: how many.
-    pub(crate) async fn hang_up_on_services(&self) -> i64 {
-        let statement = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
-            WHERE application_name = 'nexrole' AND pid <> pg_backend_pid() AND datname = current_database()";
-        sqlx::query_scalar(statement).fetch_one(&self.pool).await.expect("they are ended")
     }
 
     /// Connections that sit inside a transaction and do nothing.
@@ -126,7 +111,7 @@ impl Database {
 }
 
 /// Sees and changes everything, like whoever made the cluster: for what a test prepares and reads.
-fn owner(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
+pub(crate) fn owner(url: &str, connections: u32) -> Result<PgPool, sqlx::Error> {
     Ok(PgPoolOptions::new().max_connections(connections).connect_lazy_with(url.parse()?))
 }
 

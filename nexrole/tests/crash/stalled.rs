@@ -6,7 +6,12 @@ use sandbox::Fault;
 use testkit::process::Stopped;
 
 use super::{harness::Harness, hold::Hold, invariants, points::Payer};
-use crate::support::world::Job;
+use crate::support::world::World;
+
+async fn jobs_of_lost_leases(world: &World) -> i64 {
+    let query = "SELECT count(*) FROM role_jobs WHERE cause = 'a worker lost its lease'";
+    sqlx::query_scalar(query).fetch_one(world.db()).await.expect("the query is good")
+}
 
 #[tokio::test]
 async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
@@ -30,12 +35,11 @@ async fn a_turn_that_stood_still_beyond_its_lease_writes_nothing() {
     world.settle().await;
 
     drop(asleep);
-    let fenced = |job: &Job| job.cause == "a worker lost its lease";
     hold.until_free("UPDATE guild_gates").await;
     world.settle().await;
     let doubled = invariants::doubled(world).await;
     assert!(doubled.is_empty(), "{doubled:#?}");
-    world.until("the sleeper asks for another look", async || world.jobs_where(fenced).await == 1).await;
+    world.until("the sleeper asks for another look", async || jobs_of_lost_leases(world).await == 1).await;
     world.settle().await;
     assert_eq!(history().await, ["role.granted", "role.revoked"]);
     assert!(!world.has(&payer.member, world.vip).await);
