@@ -128,6 +128,8 @@ async fn a_source_has_a_connection_if_and_only_if_it_is_of_stripe() {
     connection(&database).await;
     for (kind, connection, object, is_good) in [
         ("stripe", "1", "'subscription'", true),
+        ("stripe", "2", "'checkout_session'", true),
+        ("manual", "NULL", "'checkout_session'", false),
         ("stripe", "NULL", "'subscription'", false),
         ("stripe", "1", "NULL", false),
         ("stripe", "1", "'invented'", false),
