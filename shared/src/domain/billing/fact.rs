@@ -6,7 +6,6 @@ use super::{
     subscription::{CustomerFact, SubscriptionFact},
 };
 
-/// Something that was read from Stripe.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum BillingFact {
     /// A customer, and that what it bought may have changed.

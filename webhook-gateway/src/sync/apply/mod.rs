@@ -38,8 +38,6 @@ pub enum Read {
     Missing,
 }
 
-<<<<<<< HEAD
-=======
 impl Read {
     /// What is to be read after it.
     fn leads_to(&self) -> &[Object] {
@@ -51,8 +49,6 @@ impl Read {
     }
 }
 
-/// The outcome of applying.
->>>>>>> 2a228b0 (worker: One-time purchases give roles; refunds and disputes take and give them back, by policy)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Applied {
     /// Committed; so many role jobs were made.
