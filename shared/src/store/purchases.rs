@@ -97,3 +97,25 @@ pub async fn naming(
     .fetch_all(tenant.db())
     .await
 }
+
+/// Forgets whom a customer's purchases named themselves, and answers it, after the same of subscriptions.
+pub async fn forget_named(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+) -> Result<Vec<(String, UserId)>, sqlx::Error> {
+    sqlx::query_as(
+        "WITH named AS (
+             SELECT session_id, user_id FROM purchases
+              WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 AND user_id IS NOT NULL
+              ORDER BY session_id COLLATE \"C\" FOR NO KEY UPDATE)
+         UPDATE purchases p SET user_id = NULL FROM named
+          WHERE p.guild_id = $1 AND p.connection_id = $2 AND p.session_id = named.session_id
+         RETURNING p.session_id, named.user_id",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(customer)
+    .fetch_all(tenant.db())
+    .await
+}

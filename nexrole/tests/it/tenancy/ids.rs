@@ -152,11 +152,11 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 94;
+const CALLS: u32 = 95;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 36] = [
+const OWNERS: [u32; 37] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
 const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
@@ -356,6 +356,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             said!(payment_reversals::record(tenant, connection, &fact))
         }
         93 => said!(payment_reversals::of_subscription(tenant, connection, &subscription, None)),
+        94 => said!(purchases::forget_named(tenant, connection, &customer)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
