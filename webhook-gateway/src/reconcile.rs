@@ -18,7 +18,7 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        access_sources,
+        access_sources, purchases,
         stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed},
         stripe_sync,
@@ -150,6 +150,18 @@ impl Reconcile {
         let catalogue = [CATALOGUE.to_owned()];
         stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
             .await?;
+        // What was bought once is read again where it gives access: a refund may have been missed.
+        let sessions = purchases::live(&mut tenant, connection).await?;
+        for chunk in sessions.chunks(CHUNK) {
+            stripe_sync::mark_dirty_slowly(
+                &mut tenant,
+                connection,
+                ObjectKind::CheckoutSession,
+                chunk,
+                SPACING,
+            )
+            .await?;
+        }
         ids.extend(access_sources::live_subscriptions(&mut tenant, connection).await?);
         ids.sort_unstable();
         ids.dedup();

@@ -14,7 +14,7 @@ use crate::{
 /// What came of a mapping.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Mapped {
-    /// It is there now, and concerns so many known subscriptions, which are read again.
+    /// It is there now, and concerns so many known subscriptions and purchases, which are read again.
     Added(usize),
     AlreadySo,
     /// The role is @everyone; nothing is written.

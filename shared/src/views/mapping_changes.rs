@@ -109,7 +109,7 @@ mod tests {
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::Added(1234)), @r"
-        Mapped. 1234 known subscription(s) are being read again.
+        Mapped. 1234 known subscription(s) or purchase(s) are being read again.
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::AlreadySo), @r"

@@ -337,6 +337,11 @@ impl World {
     }
 
     /// How many mappings have a policy of their own.
+    /// One-time purchases, and whom they name themselves.
+    pub(crate) async fn purchases(&self) -> Vec<(String, Option<i64>)> {
+        self.all("SELECT session_id, user_id FROM purchases ORDER BY synced_at").await
+    }
+
     pub(crate) async fn policies_set(&self) -> i64 {
         self.number("SELECT count(*) FROM role_mappings WHERE policy IS NOT NULL").await
     }

@@ -2,10 +2,19 @@
 
 use crate::{
     clock::Timestamp,
-    domain::billing::subscription::{
-        CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    domain::billing::{
+        reversal::Reversal,
+        subscription::{CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus},
     },
 };
+
+/// What went back of the payment of an invoice after which none was paid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReversedInvoice {
+    pub reversal: Reversal,
+    /// Stripe sells in its own name, and refunds on its own (<https://docs.stripe.com/payments/managed-payments>).
+    pub is_managed: bool,
+}
 
 /// What was read of a subscription, as far as it decides.
 #[derive(Debug, Clone, Copy)]
@@ -20,6 +29,8 @@ pub struct Facts<'a> {
     pub never_paid: bool,
     /// When the period ends that was paid last; `None`: unknown.
     pub period_end: Option<Timestamp>,
+    /// What went back of what was paid last, as far as Stripe ever told.
+    pub reversals: &'a [ReversedInvoice],
 }
 
 impl<'a> Facts<'a> {
@@ -34,11 +45,16 @@ impl<'a> Facts<'a> {
             unpaid_since: None,
             never_paid: false,
             period_end: None,
+            reversals: &[],
         }
     }
 
     /// `unpaid_since`: what was remembered of it, which no read moves on.
-    pub fn read(fact: &'a SubscriptionFact, unpaid_since: Option<Timestamp>) -> Self {
+    pub fn read(
+        fact: &'a SubscriptionFact,
+        unpaid_since: Option<Timestamp>,
+        reversals: &'a [ReversedInvoice],
+    ) -> Self {
         Self {
             status: &fact.status,
             pause: fact.pause.as_ref(),
@@ -47,6 +63,7 @@ impl<'a> Facts<'a> {
             unpaid_since,
             never_paid: fact.never_paid,
             period_end: fact.current_period_end,
+            reversals,
         }
     }
 }

@@ -31,10 +31,28 @@ states![
     collection_uncollectible,
     collection_void,
     quantity_zero,
+    invoice_refunded,
+    invoice_refunded_managed,
+    one_time,
+    refund_full,
+    refund_partial,
+    dispute_open,
+    dispute_lost,
 ];
 
-/// Those in which a payment is due, and since when is known: days are counted from there. In any other they would have no end.
-const WITH_DAYS: [&str; 2] = ["past_due", "past_due_after_trial"];
+/// Those of a payment whose time is known: days are counted from there. In any other they would have no end.
+const WITH_DAYS: [&str; 3] = ["past_due", "past_due_after_trial", "one_time"];
+
+/// Those of a payment, not of a subscription with its paid period.
+const WITHOUT_PERIOD: [&str; 7] = [
+    "invoice_refunded",
+    "invoice_refunded_managed",
+    "one_time",
+    "refund_full",
+    "refund_partial",
+    "dispute_open",
+    "dispute_lost",
+];
 
 const RULES: &str =
     "keep, remove, period_end (to the end of the paid period), a number of days as 7d, default";
@@ -80,6 +98,9 @@ fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
         "default" => None,
         "keep" => Some(Rule::Keep),
         "remove" => Some(Rule::Remove),
+        "period_end" if WITHOUT_PERIOD.contains(state) => {
+            return Err(BadChoice::PeriodOfNothing(word.to_owned()));
+        }
         "period_end" => Some(Rule::KeepToPeriodEnd),
         days => match Days::parse(days) {
             Ok(days) if WITH_DAYS.contains(state) => Some(Rule::KeepDays(days.get())),
@@ -99,8 +120,10 @@ pub enum BadChoice {
     UnknownState(String),
     #[error("{0}: there is no such rule")]
     UnknownRule(String),
-    #[error("{0}: days are counted from a payment that failed, so only {with_days} have them", with_days = WITH_DAYS.join(" and "))]
+    #[error("{0}: days are counted from a payment, so only {with_days} have them", with_days = WITH_DAYS.join(", "))]
     DaysOfNothing(String),
+    #[error("{0}: a payment has no period to keep the role to the end of; keep and remove are possible")]
+    PeriodOfNothing(String),
     #[error("{0} is there twice")]
     Twice(&'static str),
 }
@@ -201,6 +224,8 @@ mod tests {
             "canceled=7d",
             "unpaid=keep",
             "unpaid=remove",
+            "dispute_open=period_end",
+            "refund_full=30d",
             "=",
             "",
         ];
@@ -209,11 +234,13 @@ mod tests {
         late=keep: there is no such state
         active=maybe: there is no such rule
         past_due=0d: there is no such rule
-        canceled=7d: days are counted from a payment that failed, so only past_due and past_due_after_trial have them
+        canceled=7d: days are counted from a payment, so only past_due, past_due_after_trial, one_time have them
         unpaid is there twice
+        dispute_open=period_end: a payment has no period to keep the role to the end of; keep and remove are possible
+        refund_full=30d: days are counted from a payment, so only past_due, past_due_after_trial, one_time have them
         =: there is no such state
         : a choice is STATE=RULE
-        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero.
+        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero, invoice_refunded, invoice_refunded_managed, one_time, refund_full, refund_partial, dispute_open, dispute_lost.
         Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default.
         ");
     }
