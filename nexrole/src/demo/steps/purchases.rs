@@ -3,7 +3,10 @@
 use anyhow::{Context, ensure};
 use serde_json::{Value, json};
 
-use crate::demo::setup::{Member, Setup};
+use crate::{
+    demo::setup::Setup,
+    scenario::{Member, until},
+};
 
 /// A price that is paid once, mapped to the role.
 async fn sell_once(setup: &Setup) -> anyhow::Result<String> {
@@ -31,7 +34,7 @@ pub(super) async fn bought_once(setup: &Setup) -> anyhow::Result<String> {
     let read =
         "SELECT count(*) FROM purchases p JOIN member_links l USING (guild_id, connection_id, customer_id)
                  WHERE l.user_id = $1 AND p.status = 'not_paid'";
-    setup.until("the purchase is read", async || Ok(setup.count(read, &kim).await? == 1)).await?;
+    until("the purchase is read", async || Ok(setup.count(read, &kim).await? == 1)).await?;
     ensure!(!setup.has_vip(&kim).await?, "Kim has the role although the bank has not answered");
     setup.stripe.settle_session(&session, true).await?;
     let took = setup.until_vip(&kim).await?;
@@ -48,8 +51,8 @@ pub(super) async fn refunded(setup: &Setup) -> anyhow::Result<String> {
     setup.stripe.refund(json!({ "payment_intent": payment, "amount": 900 })).await?;
     let read = "SELECT count(*) FROM stripe_events
                  WHERE type = 'charge.refunded' AND state = 'processed' AND $1::bigint IS NOT NULL";
-    setup.until("the refund is read", async || Ok(setup.count(read, &lou).await? == 1)).await?;
-    setup.until_settled(&lou).await?;
+    until("the refund is read", async || Ok(setup.count(read, &lou).await? == 1)).await?;
+    setup.settle().await?;
     ensure!(setup.has_vip(&lou).await?, "Lou lost the role by a refund of a part");
     let rest = setup.stripe.refund(json!({ "payment_intent": payment, "status": "pending" })).await?;
     setup.until_no_vip(&lou).await?;
@@ -73,8 +76,8 @@ pub(super) async fn disputed(setup: &Setup) -> anyhow::Result<String> {
     setup.stripe.close_dispute(&lost, "lost").await?;
     let read = "SELECT count(*) FROM stripe_events
                  WHERE type = 'charge.dispute.closed' AND state = 'processed' AND $1::bigint IS NOT NULL";
-    setup.until("the end of the second is read", async || Ok(setup.count(read, &mia).await? == 2)).await?;
-    setup.until_settled(&mia).await?;
+    until("the end of the second is read", async || Ok(setup.count(read, &mia).await? == 2)).await?;
+    setup.settle().await?;
     ensure!(!setup.has_vip(&mia).await?, "Mia has the role again although the dispute was lost");
     Ok("open: no VIP; won: VIP again; another one, lost: no VIP".to_owned())
 }
