@@ -1,5 +1,6 @@
 -- What was bought once gives a role, too; and what goes back of a payment, by a refund or a dispute, may take it.
-LOCK TABLE access_sources, stripe_sync, subscriptions IN ACCESS EXCLUSIVE MODE;
+-- stripe_connections, since the new tables refer to it.
+LOCK TABLE access_sources, stripe_sync, stripe_connections, subscriptions IN ACCESS EXCLUSIVE MODE;
 
 ALTER TABLE access_sources DROP CONSTRAINT access_sources_stripe_object_check;
 ALTER TABLE access_sources ADD CONSTRAINT access_sources_stripe_object_check

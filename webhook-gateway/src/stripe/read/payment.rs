@@ -1,6 +1,7 @@
 //! Payments and what goes back of them: payment intents with their charge, disputes, and what leads to a payment.
 
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
     domain::{
@@ -139,8 +140,9 @@ impl WireListedSession {
 /// An invoice payment on a list, with its invoice expanded.
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireInvoicePayment {
-    #[serde(default, deserialize_with = "lenient")]
-    invoice: Option<WirePaidInvoice>,
+    /// Read twice: for itself, and for the subscription that it bills.
+    #[serde(default)]
+    invoice: Option<Box<RawValue>>,
 }
 
 #[derive(Deserialize)]
@@ -148,17 +150,17 @@ struct WirePaidInvoice {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     created: Option<i64>,
-    #[serde(flatten)]
-    object: WireObject,
 }
 
 impl WireInvoicePayment {
     /// The invoice, if it is a subscription's.
     pub(in crate::stripe) fn paid_invoice(&self) -> Option<PaidInvoice> {
-        let invoice = self.invoice.as_ref()?;
+        let body = self.invoice.as_ref()?.get();
+        let invoice: WirePaidInvoice = serde_json::from_str(body).ok()?;
+        let object: WireObject = serde_json::from_str(body).ok()?;
         Some(PaidInvoice {
             id: invoice.id.parse().ok()?,
-            subscription: invoice.object.subscription_id()?.parse().ok()?,
+            subscription: object.subscription_id()?.parse().ok()?,
             created: invoice.created.and_then(timestamp)?,
         })
     }
