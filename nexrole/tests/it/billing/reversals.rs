@@ -5,6 +5,15 @@ use serde_json::json;
 use crate::support::world::{Member, World};
 
 impl World {
+    /// A subscription that begins at checkout, as Stripe tells of each step; the role is there.
+    async fn subscribes_at_checkout(&self, member: &Member) -> String {
+        let params = json!({ "prices": [self.price], "customer": member.customer });
+        let session = self.stripe.open_session(params).await.expect("a session");
+        let done = self.stripe.complete_session(&session, json!({})).await.expect("it is completed");
+        self.until_vip(member).await;
+        done["subscription"].as_str().expect("a subscription").to_owned()
+    }
+
     /// The latest payment of a member's customer.
     async fn last_payment(&self, member: &Member) -> String {
         let events = self.stripe.events().await.expect("Stripe answers");
@@ -25,8 +34,7 @@ impl World {
 async fn a_refund_of_a_subscriptions_invoice_changes_nothing() {
     let world = World::start().await;
     let ana = world.member().await;
-    world.subscribes(&ana).await;
-    world.until_vip(&ana).await;
+    world.subscribes_at_checkout(&ana).await;
     let payment = world.last_payment(&ana).await;
     world.stripe.refund(json!({ "payment_intent": payment })).await.unwrap();
     world.heard().await;
@@ -46,8 +54,7 @@ async fn a_refund_of_a_subscriptions_invoice_changes_nothing() {
 async fn where_stripe_sells_in_its_own_name_a_refund_ends_access_and_the_next_payment_gives_it_back() {
     let world = World::start().await;
     let ana = world.member().await;
-    let subscription = world.subscribes(&ana).await;
-    world.until_vip(&ana).await;
+    let subscription = world.subscribes_at_checkout(&ana).await;
     let managed = json!({ "managed_payments": { "enabled": true } });
     world.stripe.set_subscription(&subscription, managed).await.unwrap();
     let payment = world.last_payment(&ana).await;
@@ -66,8 +73,7 @@ async fn where_stripe_sells_in_its_own_name_a_refund_ends_access_and_the_next_pa
 async fn a_disputed_payment_takes_the_role_of_its_subscription_until_it_is_won() {
     let world = World::start().await;
     let ana = world.member().await;
-    world.subscribes(&ana).await;
-    world.until_vip(&ana).await;
+    world.subscribes_at_checkout(&ana).await;
     let payment = world.last_payment(&ana).await;
     let dispute = world.stripe.dispute(json!({ "payment_intent": payment })).await.unwrap();
     world.until_no_vip(&ana).await;
@@ -85,8 +91,7 @@ async fn what_a_lost_dispute_took_only_a_later_paid_invoice_or_a_won_appeal_give
     let mut disputes = Vec::new();
     let mut subscriptions = Vec::new();
     for member in [&ana, &ben] {
-        subscriptions.push(world.subscribes(member).await);
-        world.until_vip(member).await;
+        subscriptions.push(world.subscribes_at_checkout(member).await);
         let payment = world.last_payment(member).await;
         let dispute = world.stripe.dispute(json!({ "payment_intent": payment })).await.unwrap();
         world.until_no_vip(member).await;

@@ -101,8 +101,8 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     assert_eq!(swept, 0, "each has a job already");
     let operator = database.login(Login::Operator);
     let preview = super::in_guild(&operator, 1, async |t| mapped_roles::preview(t, role(7)).await).await;
-    assert_eq!((preview.gain.len(), preview.unbacked.len()), (4, 0));
-    let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(2)).await).await;
+    assert_eq!((preview.gain.len(), preview.unbacked.len()), (5, 0));
+    let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(3)).await).await;
     assert!(report.sources[0].is_active && report.sources[0].source_id == "same", "{report:?}");
     sqlx::raw_sql(
         "UPDATE role_jobs SET state = 'applied', finished_at = now();
@@ -112,7 +112,7 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     .await
     .unwrap();
     let mut across = bot.across().await.unwrap();
-    assert_eq!(members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(), 4);
+    assert_eq!(members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(), 5);
     assert_eq!(
         members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(),
         0,
