@@ -186,6 +186,7 @@ preview-others = Everybody else who has the role keeps it: Nexrole takes only wh
 mapped-nobody = Mapped. Nobody is known to pay for it yet.
 mapped = Mapped. { $concerned } known subscription(s) or purchase(s) are being read again.
 mapped-already = It was mapped already.
+mapped-other-policy = it is mapped already, and its states have other rules; nothing was changed: `nexrole map policy` shows and changes them
 mapped-everyone = role { $role } is @everyone, which every member has; give the id of another role
 mapped-at-first = If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild { $guild }`.
 role-dangerous = role { $role } must not be given: { $danger }. { $remedy }

@@ -19,6 +19,7 @@ pub fn mapped(guild: GuildId, role: RoleId, outcome: &Mapped) -> Result<Document
         Mapped::Added(0) => message("mapped-nobody"),
         Mapped::Added(concerned) => message("mapped").with("concerned", *concerned),
         Mapped::AlreadySo => message("mapped-already"),
+        Mapped::OtherPolicy => return Err(message("mapped-other-policy")),
         Mapped::Everyone => return Err(message("mapped-everyone").with("role", role)),
         Mapped::Dangerous(danger) => return Err(dangerous(role, danger)),
     };

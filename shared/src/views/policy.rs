@@ -69,6 +69,7 @@ mod tests {
           collection_uncollectible        keep  (default)
           collection_void                 keep  (default)
           quantity_zero                   remove  (default)
+          paid_for                        keep  (default)
           invoice_refunded                keep  (default)
           invoice_refunded_managed        remove  (default)
           one_time                        keep  (default)

@@ -124,7 +124,7 @@ pub(super) async fn status(setup: &Setup) -> anyhow::Result<String> {
     );
     let text = answer.text();
     ensure!(
-        text.contains("Nexrole in this server") && text.contains("1 price or product"),
+        text.contains("Nexrole in this server") && text.contains("Mapped to roles: "),
         "the answer was {text:?}"
     );
     Ok(text.replace('\n', " · "))

@@ -7,6 +7,7 @@ mod given;
 mod grace;
 mod import;
 mod legacy_ids;
+mod other_roles;
 mod payments;
 mod policies;
 mod purchases;

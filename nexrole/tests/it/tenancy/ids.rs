@@ -365,6 +365,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 pause: None,
                 collection: None,
                 unpaid_since: None,
+                paid_since: None,
                 never_paid: false,
                 items: Items::All(vec![item]),
                 paid_invoice_at: None,

@@ -336,12 +336,20 @@ impl World {
         self.number("SELECT count(*) FROM role_mappings").await
     }
 
-    /// How many mappings have a policy of their own.
     /// One-time purchases, and whom they name themselves.
     pub(crate) async fn purchases(&self) -> Vec<(String, Option<i64>)> {
         self.all("SELECT session_id, user_id FROM purchases ORDER BY synced_at").await
     }
 
+    /// Objects that are to be read again in a day, give or take an hour.
+    pub(crate) async fn reads_tomorrow(&self) -> i64 {
+        self.number(
+            "SELECT count(*) FROM stripe_sync WHERE next_at BETWEEN now() + interval '23 h' AND now() + interval '25 h'",
+        )
+        .await
+    }
+
+    /// How many mappings have a policy of their own.
     pub(crate) async fn policies_set(&self) -> i64 {
         self.number("SELECT count(*) FROM role_mappings WHERE policy IS NOT NULL").await
     }

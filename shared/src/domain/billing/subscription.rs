@@ -28,6 +28,8 @@ pub struct SubscriptionFact {
     pub collection: Option<CollectionPause>,
     /// Since when its latest invoice is to be paid; `None`: it is paid, or Stripe did not say.
     pub unpaid_since: Option<Timestamp>,
+    /// Since when it is paid for: its start, or the end of its trial, which may be ahead; `None`: Stripe did not say.
+    pub paid_since: Option<Timestamp>,
     /// The first period that is not free is the one that was not paid.
     pub never_paid: bool,
     pub items: Items,

@@ -1,6 +1,6 @@
 //! What something that was bought is worth. In: what was read of it, a policy, the time. Out: a [`Worth`], or that nobody knows.
 
-use std::time::Duration;
+use std::{cmp::Reverse, time::Duration};
 
 use super::{
     facts::Facts,
@@ -21,6 +21,8 @@ pub enum Worth {
     Nothing,
     /// It was worth something for a time that is over.
     Over,
+    /// It is not due before that.
+    NotBefore(Reverse<Timestamp>),
     DueUntil(Timestamp),
     Due,
 }
@@ -33,6 +35,28 @@ impl Worth {
             Some(end) if now < end => Self::DueUntil(end),
             Some(_) => Self::Over,
         }
+    }
+
+    /// The same, within the time that a rule counts from the first payment; `None`: that is unknown.
+    fn within(self, rule: Rule, paid_since: Option<Timestamp>, now: Timestamp) -> Option<Self> {
+        let end = match self {
+            Self::Nothing | Self::Over | Self::NotBefore(_) => return Some(self),
+            Self::DueUntil(end) => Some(end),
+            Self::Due => None,
+        };
+        let (from, to) = match rule {
+            Rule::AfterDays(days) => (days_after(Some(paid_since?), days), None),
+            Rule::FirstDays(days) => (paid_since, Some(days_after(Some(paid_since?), days))),
+            Rule::Keep | Rule::KeepDays(_) | Rule::KeepToPeriodEnd => return Some(self),
+            Rule::Remove => return Some(Self::Nothing),
+        };
+        Some(match (from, to.flatten()) {
+            (Some(from), _) if now < from => Self::NotBefore(Reverse(from)),
+            // So long after a payment that the calendar has no day for it.
+            (None, _) => Self::Nothing,
+            (Some(_), Some(to)) => Self::until(Some(end.map_or(to, |end| end.min(to))), now),
+            (Some(_), None) => self,
+        })
     }
 
     /// The same, if nothing that went back of its payment makes it less; `None`: nobody knows whether it does.
@@ -79,11 +103,19 @@ impl Bought for Facts<'_> {
             Rule::Keep => Worth::Due,
             Rule::KeepDays(days) => Worth::until(days_after(self.unpaid_since, days), now),
             Rule::KeepToPeriodEnd => Worth::until(self.period_end, now),
+            Rule::AfterDays(_) | Rule::FirstDays(_) => {
+                // Nobody knows since when: nothing is said to be over.
+                Worth::Due.within(rule, self.paid_since, now).unwrap_or(Worth::Due)
+            }
         }
     }
 
     fn worth(&self, policy: &Policy, now: Timestamp) -> Option<Worth> {
-        let by_status = self.worth_by(policy.rule(self)?, now);
+        let by_status = match self.worth_by(policy.rule(self)?, now) {
+            // What a trial's end did not bring was never paid for.
+            _ if self.is_unpaid_trial() && policy.paid_for != Rule::Keep => Worth::Nothing,
+            worth => worth.within(policy.paid_for, self.paid_since, now)?,
+        };
         let rules = self.reversals.iter().flat_map(|of_invoice| {
             let refund = match of_invoice.reversal.refund {
                 Refund::Full if of_invoice.is_managed => policy.invoice_refunded_managed,
@@ -113,12 +145,17 @@ impl Bought for &PurchaseFact {
             // It has no period.
             Rule::Keep | Rule::KeepToPeriodEnd => Worth::Due,
             Rule::KeepDays(days) => Worth::until(days_after(self.paid_at, days), now),
+            Rule::AfterDays(_) | Rule::FirstDays(_) => {
+                Worth::Due.within(rule, self.paid_at, now).unwrap_or(Worth::Due)
+            }
         }
     }
 
     fn worth(&self, policy: &Policy, now: Timestamp) -> Option<Worth> {
         let by_status = match self.status {
-            PurchaseStatus::Paid => self.worth_by(policy.one_time, now),
+            PurchaseStatus::Paid => {
+                self.worth_by(policy.one_time, now).within(policy.paid_for, self.paid_at, now)?
+            }
             PurchaseStatus::NotPaid => Worth::Nothing,
             PurchaseStatus::Unknown(_) => return None,
         };

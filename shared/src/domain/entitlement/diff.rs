@@ -30,6 +30,7 @@ impl Evaluation {
         };
         match ended.map(|role| role.reason) {
             Some(Reason::TimeIsOver) => format!("{read}, for longer than the role is kept"),
+            Some(Reason::NotYet) => format!("{read}, not for long enough"),
             Some(Reason::NotSold) => format!("{read}, without what gives the role"),
             _ => read.to_owned(),
         }

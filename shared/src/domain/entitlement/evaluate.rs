@@ -4,7 +4,7 @@
 //! A role ends by what was read, and by nothing that is missing: an item that Stripe did not send, or a status that nobody knows,
 //! leaves it as it was.
 
-use std::collections::BTreeMap;
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
     bought::{Bought, Worth},
@@ -29,6 +29,8 @@ pub enum Reason {
     Status,
     /// The time that the policy gives to this status is over.
     TimeIsOver,
+    /// It has not been paid for long enough.
+    NotYet,
     /// Nothing that is in it is mapped to the role.
     NotSold,
     /// Stripe did not send all that is in it, and the rest may be mapped to the role.
@@ -41,7 +43,7 @@ pub enum Reason {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleState {
     pub state: State,
-    /// When it is to be evaluated again, since it may end then; `None`: nothing ends it by time alone.
+    /// When it is to be evaluated again, since it may end or begin then; `None`: nothing changes it by time alone.
     pub until: Option<Timestamp>,
     pub reason: Reason,
 }
@@ -90,9 +92,12 @@ fn of_one_role(bought: &impl Bought, mappings: &[&Mapping], now: Timestamp) -> R
     match (best, items) {
         (Some(Worth::Due), _) => return state(State::Due, None, Reason::Status),
         (Some(Worth::DueUntil(end)), _) => return state(State::Due, Some(end), Reason::Status),
+        (Some(Worth::NotBefore(Reverse(from))), Items::All(_)) => {
+            return state(State::Ended, Some(from), Reason::NotYet);
+        }
         _ if found.contains(&None) => return state(State::Unchanged, None, Reason::UnknownState),
         (None, Items::All(_)) => return state(State::Ended, None, Reason::NotSold),
-        (Some(Worth::Over | Worth::Nothing), Items::All(_)) | (_, Items::Some(_)) => {}
+        (Some(_), Items::All(_)) | (_, Items::Some(_)) => {}
     }
     // What was not sent may be what gives it. A role that nothing is mapped to any more has the default policy.
     let policies = mappings.iter().map(|mapping| &mapping.policy);

@@ -27,6 +27,8 @@ pub struct Facts<'a> {
     pub unpaid_since: Option<Timestamp>,
     /// Nothing was ever paid.
     pub never_paid: bool,
+    /// Since when it is paid for: its start, or the end of its trial; `None`: unknown.
+    pub paid_since: Option<Timestamp>,
     /// When the period ends that was paid last; `None`: unknown.
     pub period_end: Option<Timestamp>,
     /// What went back of what was paid last, as far as Stripe ever told.
@@ -44,9 +46,16 @@ impl<'a> Facts<'a> {
             items: &NOTHING,
             unpaid_since: None,
             never_paid: false,
+            paid_since: None,
             period_end: None,
             reversals: &[],
         }
+    }
+
+    /// The payment that followed a trial failed.
+    pub fn is_unpaid_trial(&self) -> bool {
+        // The period that was paid for first begins there, too.
+        self.never_paid && matches!(self.status, SubscriptionStatus::PastDue | SubscriptionStatus::Paused)
     }
 
     /// `unpaid_since`: what was remembered of it, which no read moves on.
@@ -62,6 +71,7 @@ impl<'a> Facts<'a> {
             items: &fact.items,
             unpaid_since,
             never_paid: fact.never_paid,
+            paid_since: fact.paid_since,
             period_end: fact.current_period_end,
             reversals,
         }

@@ -19,6 +19,10 @@ pub enum Rule {
     KeepDays(u16),
     /// It is due to the end of the period that was paid.
     KeepToPeriodEnd,
+    /// It is due once it has been paid for so many days.
+    AfterDays(u16),
+    /// It is due for the first so many days from the first payment.
+    FirstDays(u16),
     /// It is not due.
     Remove,
 }
@@ -51,6 +55,8 @@ pub struct Policy {
     pub collection_void: Rule,
     /// None of it is bought: its quantity is 0.
     pub quantity_zero: Rule,
+    /// Whatever the state: how long it must have been paid for, or for how long it is due from the first payment on.
+    pub paid_for: Rule,
     /// The latest payment of a subscription was refunded, all of it.
     pub invoice_refunded: Rule,
     /// The same where Stripe sells in its own name, and refunds on its own.
@@ -99,6 +105,7 @@ impl Policy {
         collection_uncollectible: Rule::Keep,
         collection_void: Rule::Keep,
         quantity_zero: Rule::Remove,
+        paid_for: Rule::Keep,
         // The status decides; but where Stripe refunds on its own, it does not end the subscription.
         invoice_refunded: Rule::Keep,
         invoice_refunded_managed: Rule::Remove,

@@ -44,6 +44,8 @@ pub(in crate::stripe) struct WireSubscription {
     #[serde(default, deserialize_with = "lenient")]
     trial_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
+    start_date: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
     #[serde(default, deserialize_with = "lenient")]
     managed_payments: Option<WireManaged>,
@@ -156,6 +158,10 @@ impl WireSubscription {
                 .latest_invoice
                 .as_ref()
                 .and_then(WireInvoice::unpaid_since)
+                .and_then(timestamp),
+            paid_since: self
+                .start_date
+                .map(|start| self.trial_end.unwrap_or(start).max(start))
                 .and_then(timestamp),
             never_paid: self.trial_end.is_some() && began().or(self.current_period_start) == self.trial_end,
             items: self.items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
@@ -273,6 +279,22 @@ mod tests {
         for not in [r#"{"enabled":false}"#, "{}", "null", "7"] {
             assert!(!managed(not), "{not}");
         }
+    }
+
+    #[test]
+    fn what_is_paid_is_so_since_it_began_or_its_trial_ended() {
+        let since = |fields: &str| {
+            let fact = read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":"active",{fields}}}"#));
+            fact.paid_since.map(|at| at.unix_timestamp())
+        };
+        assert_eq!(since(r#""start_date":500"#), Some(500));
+        assert_eq!(since(r#""start_date":500,"trial_end":900"#), Some(900));
+        assert_eq!(
+            since(r#""start_date":500,"trial_end":400"#),
+            Some(500),
+            "a trial of an earlier subscription"
+        );
+        assert_eq!(since(r#""trial_end":900"#), None, "Stripe did not say when it began");
     }
 
     #[test]
