@@ -196,20 +196,9 @@ impl Sync {
         if !fact.deleted {
             let subscriptions = self.stripe.subscriptions_of(key, id).await?;
             bought.extend(subscriptions.into_iter().map(subscription));
-            bought.extend(self.purchases(key, id).await?.into_iter().map(checkout_session));
+            bought.extend(self.stripe.purchases(key, Some(id)).await?.into_iter().map(checkout_session));
         }
         Ok(Read::Fact(BillingFact::Customer(fact), bought))
-    }
-
-    /// What a customer bought once. A key that may not read it was made for subscriptions.
-    async fn purchases(&self, key: &SecretString, customer: &str) -> Result<Vec<String>, ReadError> {
-        match self.stripe.purchases_of(key, customer).await {
-            Err(ReadError::Refused(403)) => {
-                tracing::warn!("the key lacks Read on Checkout Sessions: one-time purchases are not known");
-                Ok(Vec::new())
-            }
-            read => read,
-        }
     }
 
     async fn checkout(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {

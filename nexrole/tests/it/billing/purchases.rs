@@ -290,6 +290,23 @@ async fn what_was_bought_before_the_customer_was_linked_or_the_price_mapped_give
 }
 
 #[tokio::test]
+async fn what_was_bought_before_there_was_a_connection_is_found_at_first_contact() {
+    let mut world = World::without_services().await;
+    let ana = world.member().await;
+    let price = world.sells_once().await;
+    let bought = world.checks_out(&ana, &price, json!({})).await;
+    let refunded = world.checks_out(&world.member().await, &price, json!({})).await;
+    world.stripe.refund(json!({ "payment_intent": refunded.payment })).await.unwrap();
+    world.start_gateway().await;
+    world.start_bot().await;
+    world.until_vip(&ana).await;
+    let why = world.why(&ana).await;
+    assert!(why.contains(&format!("{} is paid", bought.session)), "{why}");
+    assert_eq!(world.role_calls().await.len(), 1, "what was refunded gives nothing");
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_guest_gets_nothing_unless_the_session_names_them() {
     let world = World::start().await;
     let ana = world.member().await;

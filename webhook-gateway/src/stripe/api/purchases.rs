@@ -55,7 +55,8 @@ struct OfIntent<'a> {
 
 #[derive(Serialize)]
 struct Completed<'a> {
-    customer: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    customer: Option<&'a str>,
     status: &'static str,
 }
 
@@ -136,12 +137,25 @@ impl ReadClient {
         Ok(wire.leads_to())
     }
 
-    /// The ids of the sessions in which a customer bought something once.
-    pub async fn purchases_of(&self, key: &SecretString, customer: &str) -> Result<Vec<String>, ReadError> {
+    /// The ids of the sessions in which a customer, or anybody, bought something once; the latest of very many. A key that may not
+    /// read them was made for subscriptions, and finds none.
+    pub async fn purchases(
+        &self,
+        key: &SecretString,
+        customer: Option<&str>,
+    ) -> Result<Vec<String>, ReadError> {
         let completed = Completed { customer, status: "complete" };
         let session = |session: &WireListedSession| Some(session.id().clone());
-        let sessions = self.pages(key, "/checkout/sessions", &completed, session).await?;
-        Ok(sessions.iter().filter_map(|session| Some(session.purchase()?.to_string())).collect())
+        match self.pages(key, "/checkout/sessions", &completed, session).await {
+            Ok(sessions) => {
+                Ok(sessions.iter().filter_map(|session| Some(session.purchase()?.to_string())).collect())
+            }
+            Err(ReadError::Refused(403)) => {
+                tracing::warn!("the key lacks Read on Checkout Sessions: one-time purchases are not known");
+                Ok(Vec::new())
+            }
+            Err(error) => Err(error),
+        }
     }
 
     async fn reversal(

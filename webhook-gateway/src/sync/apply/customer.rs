@@ -19,9 +19,8 @@ pub(super) async fn apply(
     context: Context<'_>,
     fact: &CustomerFact,
 ) -> Result<(), sqlx::Error> {
-    let Context { connection, metadata, .. } = context;
-    let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    stripe_mirror::customer(tenant, connection, fact, named).await?;
+    record(tenant, context, fact).await?;
+    let (connection, named) = (context.connection, named(context, fact));
     if let (Some(holder), Some(named)) = (claim(tenant, connection, &fact.id, named).await?, named)
         && member_links::may_follow(tenant, connection, &fact.id, holder).await?
     {
@@ -31,22 +30,34 @@ pub(super) async fn apply(
     Ok(())
 }
 
-/// Writes the customer of something that was bought, and links it as the metadata says. Answers the customer if its link is to follow
-/// the metadata, which its own read does: all that it pays for changes hands with it, and is to be marked before.
-pub(super) async fn of_bought(
+/// Writes the customer of something that was bought, before that itself is written.
+pub(super) async fn record(
+    tenant: &mut Tenant,
+    context: Context<'_>,
+    fact: &CustomerFact,
+) -> Result<(), sqlx::Error> {
+    stripe_mirror::customer(tenant, context.connection, fact, named(context, fact)).await
+}
+
+/// Links it as the metadata says, after what was bought is written. Answers the customer if its link is to follow the metadata, which its
+/// own read does: all that it pays for changes hands with it, and is to be marked before.
+pub(super) async fn link(
     tenant: &mut Tenant,
     context: Context<'_>,
     fact: &CustomerFact,
 ) -> Result<Option<CustomerId>, sqlx::Error> {
-    let Context { connection, metadata, .. } = context;
-    let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    stripe_mirror::customer(tenant, connection, fact, named).await?;
-    Ok(match claim(tenant, connection, &fact.id, named).await? {
+    let connection = context.connection;
+    Ok(match claim(tenant, connection, &fact.id, named(context, fact)).await? {
         Some(holder) if member_links::may_follow(tenant, connection, &fact.id, holder).await? => {
             Some(fact.id.clone())
         }
         _ => None,
     })
+}
+
+/// Whom the customer's metadata names, if it is believed.
+fn named(context: Context<'_>, fact: &CustomerFact) -> Option<UserId> {
+    fact.discord_user.filter(|_| context.metadata == MetadataLinks::On)
 }
 
 /// Links the customer as the owner's metadata says, if it is nobody's. Answers who has it instead of whom the metadata names.

@@ -30,16 +30,18 @@ pub(super) async fn apply(
         tracing::error!(guild.id = %tenant.guild(), state = fact.in_words(),
             "a purchase is in a state that this release does not know; its roles stay as they are");
     }
-    let to_correct = match &fact.customer {
-        Some(customer) => customer::of_bought(tenant, context, customer).await?,
-        None => None,
-    };
+    if let Some(customer) = &fact.customer {
+        customer::record(tenant, context, customer).await?;
+    }
     let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    let user = match (purchases::record(tenant, connection, fact, named).await?, &fact.customer) {
-        (Some(user), _) => Some(user),
-        (None, Some(customer)) => member_links::linked_user(tenant, connection, &customer.id).await?,
-        (None, None) => None,
-    };
+    let mut user = purchases::record(tenant, connection, fact, named).await?;
+    let mut to_correct = None;
+    if let Some(customer) = &fact.customer {
+        to_correct = customer::link(tenant, context, customer).await?;
+        if user.is_none() {
+            user = member_links::linked_user(tenant, connection, &customer.id).await?;
+        }
+    }
     let key = SourceRef::Purchase { connection, id: fact.id.clone() };
     let source = Source { key, in_words: &fact.in_words(), user, to_correct };
     access::apply(tenant, context, source, fact, now).await

@@ -29,9 +29,10 @@ pub(super) async fn apply(
         tracing::error!(guild.id = %tenant.guild(), state = fact.in_words(),
             "a subscription is in a state that this release does not know; its roles stay as they are");
     }
-    let to_correct = customer::of_bought(tenant, context, &fact.customer).await?;
+    customer::record(tenant, context, &fact.customer).await?;
     let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
     let kept = stripe_mirror::subscription(tenant, connection, fact, named, now).await?;
+    let to_correct = customer::link(tenant, context, &fact.customer).await?;
     // What the subscription says of itself is nearer: one customer may pay for several people.
     let user = match kept.user_id {
         Some(user) => Some(user),
