@@ -13,7 +13,7 @@ use shared::{
 use super::context::Context;
 use crate::stripe::credentials::MetadataLinks;
 
-/// A changed customer: link it. What it bought is read again by then.
+/// A changed customer: link it. What it bought was marked before, to be read again.
 pub(super) async fn apply(
     tenant: &mut Tenant,
     context: Context<'_>,
