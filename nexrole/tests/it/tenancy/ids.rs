@@ -337,7 +337,11 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 reversal: Reversal::NONE,
                 discord_user: None,
             };
-            said!(purchases::record(tenant, connection, &fact, Some(user)))
+            // Whom it is told, it answers.
+            said!(async {
+                let named = purchases::record(tenant, connection, &fact, Some(user)).await?;
+                Ok::<_, sqlx::Error>(named.is_some())
+            })
         }
         88 => said!(purchases::missing(tenant, connection, session.as_str())),
         89 => said!(purchases::of_customer(tenant, connection, &customer)),
