@@ -130,7 +130,7 @@ impl Bought for Facts<'_> {
 }
 
 /// A one-time purchase.
-impl Bought for &PurchaseFact {
+impl Bought for PurchaseFact {
     fn items(&self) -> &Items {
         &self.items
     }

@@ -66,7 +66,7 @@ impl Evaluation {
 /// Evaluates `mappings` and the roles that it gave so far, `held`. `mappings` are all those of the roles in question: those of what is
 /// in it, and those of the roles that it gave.
 pub fn evaluate(
-    bought: impl Bought,
+    bought: &impl Bought,
     mappings: &[Mapping],
     held: impl IntoIterator<Item = RoleId>,
     now: Timestamp,
@@ -75,7 +75,7 @@ pub fn evaluate(
     let roles = held.into_iter().chain(mappings.iter().map(|mapping| mapping.role));
     let roles = roles.map(|role| {
         let of_role: Vec<&Mapping> = mappings.iter().filter(|mapping| mapping.role == role).collect();
-        (role, of_one_role(&bought, &of_role, now))
+        (role, of_one_role(bought, &of_role, now))
     });
     Evaluation { roles: roles.collect(), is_whole }
 }

@@ -186,7 +186,7 @@ fn of_subscription(status: &str, reversals: &[(Refund, &str, bool)], policy: Pol
         .collect();
     let (status, items) = (SubscriptionStatus::parse(status), items());
     let facts = Facts { items: &items, reversals: &reversals, ..Facts::of(&status) };
-    state(&evaluate(facts, &[mapping(policy)], [given().role], at(1)))
+    state(&evaluate(&facts, &[mapping(policy)], [given().role], at(1)))
 }
 
 #[test]

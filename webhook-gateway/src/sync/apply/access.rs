@@ -39,7 +39,7 @@ pub(super) async fn apply(
     tenant: &mut Tenant,
     context: Context<'_>,
     source: Source<'_>,
-    bought: impl Bought,
+    bought: &impl Bought,
     now: Timestamp,
 ) -> Result<Outcome, sqlx::Error> {
     let Context { origin, event, .. } = context;

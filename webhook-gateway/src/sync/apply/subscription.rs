@@ -50,5 +50,6 @@ pub(super) async fn apply(
     }
     let key = SourceRef::Subscription { connection, id: fact.id.clone() };
     let source = Source { key, in_words: &in_words, user, to_correct };
-    access::apply(tenant, context, source, Facts::read(fact, kept.unpaid_since, &reversals), now).await
+    let facts = Facts::read(fact, kept.unpaid_since, &reversals);
+    access::apply(tenant, context, source, &facts, now).await
 }
