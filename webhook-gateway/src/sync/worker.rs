@@ -158,7 +158,7 @@ impl Sync {
             match leased.object.kind {
                 ObjectKind::Subscription => {
                     let fact = self.stripe.subscription(&key, id).await?;
-                    Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
+                    Ok(Read::Fact(Box::new(BillingFact::Subscription(fact)), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
                 ObjectKind::CheckoutSession => self.checkout(&key, id).await,
@@ -198,13 +198,13 @@ impl Sync {
             bought.extend(subscriptions.into_iter().map(subscription));
             bought.extend(self.stripe.purchases(key, Some(id)).await?.into_iter().map(checkout_session));
         }
-        Ok(Read::Fact(BillingFact::Customer(fact), bought))
+        Ok(Read::Fact(Box::new(BillingFact::Customer(fact)), bought))
     }
 
     async fn checkout(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
         Ok(match self.stripe.checkout(key, id).await? {
             Checkout::Subscription(id) => Read::About(Some(subscription(id))),
-            Checkout::Purchase(fact) => Read::Fact(BillingFact::Purchase(*fact), Vec::new()),
+            Checkout::Purchase(fact) => Read::Fact(Box::new(BillingFact::Purchase(*fact)), Vec::new()),
             Checkout::Nothing => Read::About(None),
         })
     }
@@ -215,7 +215,7 @@ impl Sync {
         let subscriptions =
             fact.invoices.iter().map(|invoice| subscription(invoice.subscription.to_string()));
         let paid = sessions.chain(subscriptions).collect();
-        Ok(Read::Fact(BillingFact::Payment(fact), paid))
+        Ok(Read::Fact(Box::new(BillingFact::Payment(fact)), paid))
     }
 
     /// It is only shown: a key that may not read it is no fault.

@@ -3,12 +3,16 @@
 use std::collections::BTreeSet;
 
 use shared::{
-    db::{pool::Pool, tenant},
+    db::{
+        pool::Pool,
+        tenant::{self, Tenant},
+    },
     domain::{
-        billing::{catalogue::Catalogue, fact::BillingFact},
+        billing::{catalogue::Catalogue, fact::BillingFact, payment::PaymentFact},
         job::JobOrigin,
         stripe_object::{Object, ObjectKind},
     },
+    ids::ConnectionId,
     store::{
         catalogue, payment_reversals, purchases, role_mappings, stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
@@ -29,7 +33,7 @@ use context::{Context, Outcome};
 #[derive(Debug)]
 pub enum Read {
     /// And what is to be read after it, as Stripe lists it: what a customer bought, what a payment paid.
-    Fact(BillingFact, Vec<Object>),
+    Fact(Box<BillingFact>, Vec<Object>),
     /// All that the account sells; `None`: the key may not read it, and what was known stays.
     Catalogue(Option<Catalogue>),
     /// What it is about, which is read then; `None`: nothing that we read.
@@ -75,13 +79,18 @@ pub async fn apply(
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
     let context = Context { connection, metadata, origin, event: event.as_deref() };
     let mut others: BTreeSet<Object> = read.leads_to().iter().cloned().collect();
-    if let Read::Fact(BillingFact::Customer(fact), _) = read {
+    if let Read::Fact(fact, _) = read
+        && let BillingFact::Customer(fact) = &**fact
+    {
         let known = |kind, ids: Vec<String>| ids.into_iter().map(move |id| Object { kind, id });
         let sessions = purchases::of_customer(&mut tx, connection, &fact.id).await?;
         others.extend(known(ObjectKind::CheckoutSession, sessions));
         let subscriptions = stripe_mirror::subscriptions_of(&mut tx, connection, &fact.id).await?;
         others.extend(known(ObjectKind::Subscription, subscriptions));
     }
+    // It was read just now.
+    others.remove(&leased.object);
+    // Rows are locked in the order of objects, and its own is one of them.
     let (before, after) = others.iter().partition::<BTreeSet<&Object>, _>(|other| **other < leased.object);
     stripe_sync::mark_each_dirty(&mut tx, connection, &before, origin).await?;
     let settled = stripe_sync::settle(&mut tx, leased).await?;
@@ -96,22 +105,18 @@ pub async fn apply(
             catalogue::replace(&mut tx, connection, read).await?;
             Outcome::default()
         }
-        Read::Fact(BillingFact::Subscription(fact), _) => {
-            subscription::apply(&mut tx, context, fact, now).await?
-        }
-        Read::Fact(BillingFact::Purchase(fact), _) => purchase::apply(&mut tx, context, fact, now).await?,
-        Read::Fact(BillingFact::Payment(fact), _) => {
-            if fact.reversal.is_unknown() {
-                tracing::error!(guild.id = %tx.guild(), payment = %fact.id, reversal = %fact.reversal,
-                    "of a payment it is not known what went back; the roles that it paid for stay as they are");
+        Read::Fact(fact, _) => match &**fact {
+            BillingFact::Subscription(fact) => subscription::apply(&mut tx, context, fact, now).await?,
+            BillingFact::Purchase(fact) => purchase::apply(&mut tx, context, fact, now).await?,
+            BillingFact::Payment(fact) => {
+                payment(&mut tx, connection, fact).await?;
+                Outcome::default()
             }
-            payment_reversals::record(&mut tx, connection, fact).await?;
-            Outcome::default()
-        }
-        Read::Fact(BillingFact::Customer(fact), _) => {
-            customer::apply(&mut tx, context, fact).await?;
-            Outcome::default()
-        }
+            BillingFact::Customer(fact) => {
+                customer::apply(&mut tx, context, fact).await?;
+                Outcome::default()
+            }
+        },
     };
     if let Some(until) = outcome.good_until {
         stripe_sync::read_again_at(&mut tx, leased, until).await?;
@@ -128,4 +133,17 @@ pub async fn apply(
         tx.commit().await?;
     }
     Ok(Applied::Committed(outcome.jobs))
+}
+
+/// What went back of a payment; what it paid for was marked, and is read with that.
+async fn payment(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    fact: &PaymentFact,
+) -> Result<(), sqlx::Error> {
+    if fact.reversal.is_unknown() {
+        tracing::error!(guild.id = %tenant.guild(), payment = %fact.id, reversal = %fact.reversal,
+            "of a payment it is not known what went back; the roles that it paid for stay as they are");
+    }
+    payment_reversals::record(tenant, connection, fact).await
 }
