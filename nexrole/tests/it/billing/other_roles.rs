@@ -23,7 +23,7 @@ impl World {
     }
 
     async fn until_roles(&self, member: &Member, held: &[(u64, bool)]) {
-        self.until("the roles are as they should be", async || {
+        self.until(&format!("{} has {held:?}", member.user), async || {
             for &(role, expected) in held {
                 if self.has(member, role).await != expected {
                     return false;
@@ -98,7 +98,7 @@ async fn a_welcome_is_for_the_first_days_after_the_first_payment_and_not_for_a_t
     let hers = world.subscribes(&ana).await;
     world.until_roles(&ana, &[(world.vip, true), (welcome, true)]).await;
     let (day, now) = (24 * 3600, world.stripe.now().await.unwrap());
-    let trial = json!({ "customer": ben.customer, "prices": [world.price], "trial_period_days": 14 });
+    let trial = json!({ "customer": ben.customer, "prices": [world.price], "status": "trialing" });
     let his = world.stripe.subscribe_with(trial).await.unwrap();
     world.until_roles(&ben, &[(world.vip, true), (welcome, false)]).await;
     world
