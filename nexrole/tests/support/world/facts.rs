@@ -567,7 +567,7 @@ impl World {
     }
 
     /// Jobs that are to be done, and objects that are to be read, each with when and why.
-    pub(super) async fn unsettled(&self) -> Vec<String> {
+    pub(crate) async fn unsettled(&self) -> Vec<String> {
         let open = "SELECT format('%s of member %s due in %s s: %s', action, user_id,
                                   extract(epoch FROM due_at - now())::int, outcome)
                       FROM role_jobs WHERE state = 'pending'

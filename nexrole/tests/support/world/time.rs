@@ -109,6 +109,15 @@ impl World {
         self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at IS NOT NULL").await;
     }
 
+    /// Everything is settled, without waiting for what failed to be read to be tried again.
+    pub(crate) async fn until_settled_at_once(&self) {
+        self.until("everything is settled", async || {
+            self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at > now() AND dirty_seq > 0").await;
+            self.unsettled().await.is_empty()
+        })
+        .await;
+    }
+
     /// Stripe has said for days that it has none such, and is asked once more.
     pub(crate) async fn missing_for_days(&self) {
         self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;
