@@ -1,6 +1,5 @@
 //! What each state of a subscription is worth by default, as a story of its own where no other file has one.
 
-use sandbox::stripe;
 use serde_json::json;
 
 use crate::support::world::{Member, World};
@@ -19,7 +18,9 @@ impl World {
     /// `nexrole map policy` for the mapping of the world.
     async fn chooses(&self, choice: &str) {
         let role = self.vip.to_string();
-        self.of_guild(&["map", "policy", "--price", &self.price, "--role", &role, choice]).await.expect("set");
+        self.of_guild(&["map", "policy", "--price", &self.price, "--role", &role, choice])
+            .await
+            .expect("set");
     }
 
     async fn time_passes(&self, days: i64) {
@@ -208,14 +209,13 @@ async fn a_downgrade_at_the_end_of_the_period_takes_the_role_then() {
     let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
-    world.time_passes(20).await;
-    assert!(world.has(&ana, world.vip).await);
-    // A schedule changes the items as the next period begins, without a word of its own.
-    world.stripe.delivery(stripe::Mode::Hold).await.unwrap();
-    world.stripe.set_subscription(&subscription, json!({ "prices": [plain] })).await.unwrap();
-    world.stripe.delivery(stripe::Mode::Live).await.unwrap();
-    world.time_passes(12).await;
+    // What tells of the renewal is all that tells of the other price.
+    let change = json!({ "prices": [plain], "silent": true });
+    world.stripe.set_subscription(&subscription, change).await.unwrap();
+    world.heard().await;
+    assert!(world.has(&ana, world.vip).await, "nobody has told us");
+    world.time_passes(32).await;
     world.until_no_vip(&ana).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
-    world.close().await;
+    world.finish().await;
 }

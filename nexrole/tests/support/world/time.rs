@@ -112,7 +112,8 @@ impl World {
     /// Everything is settled, without waiting for what failed to be read to be tried again.
     pub(crate) async fn until_settled_at_once(&self) {
         self.until("everything is settled", async || {
-            self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at > now() AND dirty_seq > 0").await;
+            self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at > now() AND dirty_seq > 0")
+                .await;
             self.unsettled().await.is_empty()
         })
         .await;

@@ -139,6 +139,10 @@ struct WirePrice {
 }
 
 impl WireSubscription {
+    pub(in crate::stripe) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether Stripe embedded only the first of its items.
     pub(in crate::stripe) fn has_more_items(&self) -> bool {
         self.items.as_ref().and_then(|items| items.has_more).unwrap_or(false)
@@ -210,8 +214,9 @@ impl WireItem {
     }
 }
 
+/// Zero is how a time is written that nobody knows.
 fn timestamp(seconds: i64) -> Option<Timestamp> {
-    OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|time| time.year() > 0)
+    OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|_| seconds > 0)
 }
 
 #[cfg(test)]
