@@ -1,7 +1,9 @@
 //! In whatever order Stripe's events come, often more than once, some of them thin, while the subscription goes on: what Stripe has at
 //! the end decides, and nobody loses a role before a state that takes it.
 
-use futures::future::join_all;
+use std::collections::BTreeMap;
+
+use futures::{StreamExt as _, future::join_all, stream};
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use sandbox::stripe::Mode;
 use serde_json::{Value, json};
@@ -15,7 +17,9 @@ use crate::support::{
 /// Events of a life that count.
 const MOMENTS: usize = 7;
 /// Members that live in one world at the same time.
-const AT_ONCE: usize = 120;
+const AT_ONCE: usize = 60;
+/// Webhooks that are on their way at the same time.
+const POSTS: usize = 16;
 
 /// What happens to a subscription at Stripe.
 #[derive(Debug, Clone, Copy)]
@@ -121,17 +125,12 @@ impl Lived {
     }
 
     /// Tells of one moment: a snapshot or a thin event, once or twice.
-    async fn tell(&mut self, world: &World, events: &[Value], told: usize) {
-        let own = |event: &&Value| {
-            let object = &event["data"]["object"];
-            let of = [&object["id"], &object["parent"]["subscription_details"]["subscription"]];
-            TOLD.iter().any(|kind| event["type"] == *kind) && of.iter().any(|id| **id == *self.subscription)
-        };
-        let mine: Vec<&Value> = events.iter().filter(own).collect();
+    async fn tell(&mut self, world: &World, events: &Told, told: usize) {
+        let mine = &events[&self.subscription];
         let kinds: Vec<&str> = mine.iter().filter_map(|event| event["type"].as_str()).collect();
         let expected = self.life[..self.steps].iter().flat_map(|(_, tells, _)| tells.iter().copied());
         assert_eq!(kinds, expected.collect::<Vec<_>>(), "what Stripe tells of it");
-        let event = mine[self.order[told]];
+        let event = &mine[self.order[told]];
         let thin = self.random.random_bool(0.3);
         let body = if thin { thin_event(event) } else { event.clone() }.to_string();
         for _ in 0..self.random.random_range(1..=2) {
@@ -163,6 +162,21 @@ impl std::fmt::Display for Lived {
         let acts: Vec<Act> = self.life[..self.steps].iter().map(|(act, ..)| *act).collect();
         write!(f, "{} in the order {:?}: {acts:?}", self.subscription, self.order)
     }
+}
+
+/// By subscription: what Stripe told of it so far.
+type Told = BTreeMap<String, Vec<Value>>;
+
+async fn told_so_far(world: &World) -> Told {
+    let mut told = Told::new();
+    let all = world.stripe.events().await.expect("Stripe answers");
+    for event in all.into_iter().filter(|event| TOLD.iter().any(|kind| event["type"] == *kind)) {
+        let object = &event["data"]["object"];
+        let of_invoice = &object["parent"]["subscription_details"]["subscription"];
+        let subscription = of_invoice.as_str().or(object["id"].as_str()).expect("an id").to_owned();
+        told.entry(subscription).or_default().push(event);
+    }
+    told
 }
 
 /// The same as an event destination is told it: the object's name instead of the object.
@@ -203,8 +217,9 @@ async fn lived_in(orders: &[usize], random: &mut StdRng) {
     }
     for told in 0..MOMENTS {
         join_all(all.iter_mut().map(|lived| lived.go_on(&world, told))).await;
-        let events = world.stripe.events().await.expect("Stripe answers");
-        join_all(all.iter_mut().map(|lived| lived.tell(&world, &events, told))).await;
+        let events = told_so_far(&world).await;
+        let posts = stream::iter(all.iter_mut()).map(|lived| lived.tell(&world, &events, told));
+        posts.buffer_unordered(POSTS).for_each(async |()| {}).await;
         // Either each is read in the state it has now, or reads and changes overtake each other.
         if told + 1 < MOMENTS && random.random_bool(0.5) {
             continue;
