@@ -41,7 +41,8 @@ pub fn run(folder: &Path) -> anyhow::Result<()> {
          3. Your server: right-click its name, Copy Server ID -> GUILD_ID. Server Settings, Roles: move the bot's role above\n   \
             those that it is to give.\n\
          4. Stripe, Developers, API keys: a restricted key with Read on Customers, Subscriptions, Invoices,\n   \
-            Checkout Sessions, Events -> STRIPE_SECRET_KEY.\n\
+            Checkout Sessions, Events; and for one-time purchases, refunds and disputes on PaymentIntents,\n   \
+            Charges and Refunds, Disputes -> STRIPE_SECRET_KEY.\n\
          5. nexrole up\n\n\
          For roles within a second, instead of ten minutes: Stripe, Workbench, Webhooks, an endpoint at\n\
          https://YOUR.HOST/webhooks/stripe, and its signing secret -> STRIPE_WEBHOOK_SECRET.",

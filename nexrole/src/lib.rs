@@ -14,5 +14,6 @@ pub mod demo;
 pub mod doctor;
 pub mod init;
 pub mod keys;
+pub mod scenario;
 mod settings;
 pub mod up;

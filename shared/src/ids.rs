@@ -125,6 +125,14 @@ stripe_id! {
     InvoiceId;
     /// `cs_…`
     CheckoutSessionId;
+    /// `pi_…`
+    PaymentIntentId;
+    /// `ch_…`
+    ChargeId;
+    /// `re_…`
+    RefundId;
+    /// `dp_…`
+    DisputeId;
     /// `plink_…`
     PaymentLinkId;
 }

@@ -1,6 +1,6 @@
 //! What webhooks did not bring. In: Stripe's list of events, and of subscriptions. Out: recorded events, dirty objects.
 //!
-//! First contact: all running subscriptions are read once. Then the list of events is read on from where we were, every few
+//! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from where we were, every few
 //! minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even needed. If we were
 //! away for longer, the whole state is read again.
 
@@ -18,7 +18,7 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        access_sources,
+        access_sources, purchases,
         stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed},
         stripe_sync,
@@ -135,31 +135,40 @@ impl Reconcile {
         self.list(cursor, &key).await
     }
 
-    /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more.
+    /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more. What was
+    /// bought once too, unless events told of it without a gap: it does not renew, and there may be very much of it.
     async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        let listed = self.stripe.running_subscriptions(&key.key).await?;
-        let subscriptions = within(self.mark(cursor.connection, listed)).await?;
+        let subscriptions = self.stripe.running_subscriptions(&key.key).await?;
+        let sessions = match cursor.listed {
+            Listed::Never => Some(self.stripe.purchases(&key.key, None).await?),
+            Listed::Lately | Listed::LongAgo => None,
+        };
+        let subscriptions = within(self.mark(cursor.connection, subscriptions, sessions)).await?;
         self.dirty.notify_one();
         tracing::info!(guild.id = %cursor.connection.guild, subscriptions, "Stripe's subscriptions are being read");
         Ok(())
     }
 
-    async fn mark(&self, connection: Connection, mut ids: Vec<String>) -> Result<usize, sqlx::Error> {
+    async fn mark(
+        &self,
+        connection: Connection,
+        mut subscriptions: Vec<String>,
+        sessions: Option<Vec<String>>,
+    ) -> Result<usize, sqlx::Error> {
         let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
         let connection = connection.id;
         let catalogue = [CATALOGUE.to_owned()];
         stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
             .await?;
-        ids.extend(access_sources::live_subscriptions(&mut tenant, connection).await?);
-        ids.sort_unstable();
-        ids.dedup();
-        for chunk in ids.chunks(CHUNK) {
-            stripe_sync::mark_dirty_slowly(&mut tenant, connection, ObjectKind::Subscription, chunk, SPACING)
-                .await?;
+        if let Some(mut sessions) = sessions {
+            sessions.extend(purchases::live(&mut tenant, connection).await?);
+            mark(&mut tenant, connection, ObjectKind::CheckoutSession, sessions).await?;
         }
+        subscriptions.extend(access_sources::live_subscriptions(&mut tenant, connection).await?);
+        let marked = mark(&mut tenant, connection, ObjectKind::Subscription, subscriptions).await?;
         stripe_cursors::listed(&mut tenant, connection).await?;
         tenant.commit().await?;
-        Ok(ids.len())
+        Ok(marked)
     }
 
     /// Records the events after the cursor, page by page.
@@ -237,4 +246,19 @@ impl Reconcile {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }
     }
+}
+
+/// Marks each of them once, in the order of their ids. Answers how many.
+async fn mark(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    mut ids: Vec<String>,
+) -> Result<usize, sqlx::Error> {
+    ids.sort_unstable();
+    ids.dedup();
+    for chunk in ids.chunks(CHUNK) {
+        stripe_sync::mark_dirty_slowly(tenant, connection, kind, chunk, SPACING).await?;
+    }
+    Ok(ids.len())
 }

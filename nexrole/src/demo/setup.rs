@@ -1,66 +1,43 @@
 //! Database, sandboxes and services, started before the steps and stopped after them.
 
-use std::{
-    fs,
-    net::SocketAddr,
-    path::PathBuf,
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::{fs, ops::Deref, path::PathBuf, sync::OnceLock, time::Instant};
 
 use anyhow::{Context, bail};
 use embedded_postgres::Durability;
-use sandbox::{
-    discord::{self, Limits},
-    stripe,
-};
+use sandbox::discord::Limits;
 use shared::{config::Env, db::migrate};
-use sqlx::PgPool;
 use tokio::{process::Command, sync::Mutex};
 
 use super::report::Report;
 use crate::{
-    children::{Plan, Running, Service, free_port},
+    children::{Plan, Running, Service},
     database::{Server, data_folder},
+    scenario::{Member, Scenario},
 };
 
-/// Short, so that no step waits for a dead bot's lease to run out.
-const LEASE_SECONDS: &str = "3";
-const POLL_SECONDS: &str = "0.2";
-/// A step that waits longer has failed.
-const PATIENCE: Duration = Duration::from_secs(20);
-const LOOK_EVERY: Duration = Duration::from_millis(10);
-
-/// Everything the steps run on.
+/// Everything the steps run on: a scenario, with services as processes.
 pub(super) struct Setup {
-    pub(super) discord: discord::Control,
-    pub(super) stripe: stripe::Control,
-    pub(super) http: reqwest::Client,
-    pub(super) db: PgPool,
-    pub(super) webhook_url: String,
-    pub(super) guild: u64,
-    pub(super) vip: u64,
-    pub(super) price: String,
+    scenario: Scenario,
     first_member: OnceLock<u64>,
     bot: Mutex<Option<Running>>,
     bot_plan: Plan,
     gateway: Running,
     logs: String,
     database: Database,
-    _sandboxes: (sandbox::Running, sandbox::Running),
+}
+
+impl Deref for Setup {
+    type Target = Scenario;
+
+    fn deref(&self) -> &Scenario {
+        &self.scenario
+    }
 }
 
 struct Database {
     server: Server,
     name: String,
     url: String,
-}
-
-/// Somebody with a Discord account and a Stripe customer that names it.
-pub(super) struct Member {
-    pub(super) name: &'static str,
-    pub(super) user: u64,
-    pub(super) customer: String,
 }
 
 impl Setup {
@@ -74,83 +51,35 @@ impl Setup {
 
         let program = embedded_postgres::this_program()?;
         let secret = format!("whsec_{}", uuid::Uuid::new_v4().simple());
-        let gateway_port = free_port()?;
-        let webhook_url = format!("http://127.0.0.1:{gateway_port}/webhooks/stripe");
-        let discord_server = discord::serve(discord::Options::default()).await?;
-        let stripe_options = stripe::Options {
-            port: 0,
-            webhook_url: Some(webhook_url.clone()),
-            webhook_secret: Some(secret.clone()),
-        };
-        let stripe_server = stripe::serve(stripe_options).await?;
-        report.say(&format!("  Stripe     {}   (sandbox)", stripe_server.url));
-        report.say(&format!("  Discord    {}   (sandbox)", discord_server.url));
-        let (discord, stripe) =
-            (discord::Control::new(&discord_server.url), stripe::Control::new(&stripe_server.url));
-
         // Discord's real window is 10 s; a shorter one keeps the demo short, and is still obeyed.
         let limits = Limits { role_window_ms: 1000, member_get_limit: 0, ..Limits::default() };
-        discord.set_limits(limits).await?;
-        let guild = discord.create_guild(None, "Ana's studio").await?;
-        let vip = discord.create_role(guild, "VIP").await?;
-        let product = stripe.create_product("VIP membership").await?;
-        let price = stripe.create_price(&product, 900).await?;
+        let db = migrate::migration_pool(&database.url)?;
+        let scenario = Scenario::start(&database.url, db, &secret, limits).await?;
+        report.say(&format!("  Stripe     {}   (sandbox)", scenario.stripe_server().url));
+        report.say(&format!("  Discord    {}   (sandbox)", scenario.discord_server().url));
 
-        let guild_id = guild.to_string();
-        let settings = [
-            ("DATABASE_URL", database.url.as_str()),
-            ("GUILD_ID", &guild_id),
-            ("STRIPE_SECRET_KEY", stripe::KEY),
-            ("STRIPE_WEBHOOK_SECRET", &secret),
-            ("STRIPE_API_URL", &stripe_server.url),
-            ("DISCORD_TOKEN", "a-token-that-the-sandbox-accepts"),
-            ("DISCORD_API_URL", &discord_server.url),
-            ("LEASE_SECONDS", LEASE_SECONDS),
-            ("POLL_SECONDS", POLL_SECONDS),
-            ("METRICS_BIND", "127.0.0.1:0"),
-        ];
-        let service_env = Env::of(settings);
-        let plan = |service, port, log: &str| Plan {
-            program: program.clone(),
-            service,
-            env: service_env.clone(),
-            listen: SocketAddr::from(([127, 0, 0, 1], port)),
-            log: Some(folder.join(log)),
-        };
-        let (gateway_plan, bot_plan) = (
-            plan(Service::Gateway, gateway_port, "gateway.log"),
-            plan(Service::Bot, free_port()?, "bot.log"),
-        );
         let (gateway_log, bot_log) = (folder.join("gateway.log"), folder.join("bot.log"));
         for log in [&gateway_log, &bot_log] {
             fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
         }
+        let gateway_plan = scenario.plan(Service::Gateway, program.clone(), gateway_log.clone());
+        let bot_plan = scenario.plan(Service::Bot, program, bot_log.clone());
         let (gateway, bot) = (gateway_plan.start_ready().await?, bot_plan.start_ready().await?);
-        report.say(&format!("  gateway    {webhook_url}"));
+        report.say(&format!("  gateway    {}", scenario.webhook_url()));
         report.say(&format!("  bot        http://{}/readyz", bot_plan.listen));
 
         let setup = Self {
-            discord,
-            stripe,
-            http: reqwest::Client::builder().timeout(PATIENCE).no_proxy().build()?,
-            db: migrate::migration_pool(&database.url)?,
-            webhook_url,
-            guild,
-            vip,
-            price,
+            scenario,
             first_member: OnceLock::new(),
             bot: Mutex::new(Some(bot)),
             bot_plan,
             gateway,
             logs: format!("{} and {}", gateway_log.display(), bot_log.display()),
             database,
-            _sandboxes: (discord_server, stripe_server),
         };
-        let role = vip.to_string();
-        setup
-            .nexrole(&["map", "add", "--guild", &guild_id, "--price", &setup.price, "--role", &role])
-            .await?;
-        report.say(&format!("  mapping    {} → role VIP of server {guild_id}", setup.price));
+        let (guild, role) = (setup.guild.to_string(), setup.vip.to_string());
+        setup.nexrole(&["map", "add", "--guild", &guild, "--price", &setup.price, "--role", &role]).await?;
+        report.say(&format!("  mapping    {} → role VIP of server {guild}", setup.price));
         Ok(setup)
     }
 
@@ -159,76 +88,16 @@ impl Setup {
         self.database.nexrole(arguments).await
     }
 
-    /// Somebody joins the server, and Stripe gets a customer whose metadata names them.
-    pub(super) async fn member(&self, name: &'static str) -> anyhow::Result<Member> {
-        let user = self.discord.join(self.guild, name).await?;
-        self.first_member.get_or_init(|| user);
-        let id = user.to_string();
-        let customer = self.stripe.create_customer(None, &[("discord_user_id", &id)]).await?;
-        Ok(Member { name, user, customer })
-    }
-
-    /// Waits until `held` says so; fails with what was waited for.
-    pub(super) async fn until(
-        &self,
-        what: &str,
-        held: impl AsyncFn() -> anyhow::Result<bool>,
-    ) -> anyhow::Result<Duration> {
-        let began = Instant::now();
-        while began.elapsed() < PATIENCE {
-            if held().await? {
-                return Ok(began.elapsed());
-            }
-            tokio::time::sleep(LOOK_EVERY).await;
-        }
-        bail!("waited {} s in vain until {what}", PATIENCE.as_secs())
-    }
-
-    pub(super) async fn has_vip(&self, member: &Member) -> anyhow::Result<bool> {
-        let roles = self.discord.member_roles(self.guild, member.user).await?;
-        Ok(roles.is_some_and(|roles| roles.contains(&self.vip)))
-    }
-
-    /// Waits for the role on Discord *and* for the bot's books to say so.
-    pub(super) async fn until_vip(&self, member: &Member) -> anyhow::Result<Duration> {
-        let name = member.name;
-        let took = self.until(&format!("{name} has VIP"), async || self.has_vip(member).await).await?;
-        self.until_settled(member).await?;
-        Ok(took)
-    }
-
-    pub(super) async fn until_no_vip(&self, member: &Member) -> anyhow::Result<Duration> {
-        let name = member.name;
-        let took =
-            self.until(&format!("{name} has lost VIP"), async || Ok(!self.has_vip(member).await?)).await?;
-        self.until_settled(member).await?;
-        Ok(took)
-    }
-
-    /// Nothing waits any more for this member: every object is read, every job is done.
-    pub(super) async fn until_settled(&self, member: &Member) -> anyhow::Result<()> {
-        let what = format!("nothing is waiting for {}", member.name);
-        self.until(&what, async || {
-            let open = "SELECT (SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'pending')
-                             + (SELECT count(*) FROM stripe_sync
-                                 WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()))";
-            Ok(self.count(open, member).await? == 0)
-        })
-        .await?;
-        Ok(())
+    pub(super) async fn member(&self, name: &str) -> anyhow::Result<Member> {
+        let member = self.scenario.member(name).await?;
+        self.first_member.get_or_init(|| member.user);
+        Ok(member)
     }
 
     /// A number from the database; `$1` is the member.
     pub(super) async fn count(&self, query: &'static str, member: &Member) -> anyhow::Result<i64> {
         let user = i64::try_from(member.user)?;
         Ok(sqlx::query_scalar(query).bind(user).fetch_one(&self.db).await?)
-    }
-
-    /// Audit entries about changes of the member's roles, oldest first.
-    pub(super) async fn role_history(&self, member: &Member) -> anyhow::Result<Vec<String>> {
-        let query =
-            "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id";
-        Ok(sqlx::query_scalar(query).bind(i64::try_from(member.user)?).fetch_all(&self.db).await?)
     }
 
     /// `kill -9` of the bot's process.
@@ -258,8 +127,8 @@ impl Setup {
             self.guild,
             self.first_member.get().unwrap_or(&0),
             self.database.url,
-            self._sandboxes.0.control,
-            self._sandboxes.1.control,
+            self.discord_server().control,
+            self.stripe_server().control,
             self.logs()
         )
     }
@@ -270,7 +139,7 @@ impl Setup {
             bot.stop().await?;
         }
         self.gateway.stop().await?;
-        self.db.close().await;
+        self.scenario.stop().await;
         self.database.stop().await
     }
 }

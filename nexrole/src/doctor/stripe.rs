@@ -12,7 +12,7 @@ use webhook_gateway::{
     config::{self, Config},
     stripe::api::{
         ReadClient, ReadError,
-        probe::{FOR_THIN_EVENTS, NEEDED, Permission, WANTED},
+        probe::{FOR_PAYMENTS, FOR_THIN_EVENTS, NEEDED, Permission, WANTED},
     },
 };
 
@@ -132,7 +132,7 @@ async fn check_account(findings: &mut Findings, client: &ReadClient, account: &A
         Ok(_) => {}
     }
     let mut refused: Vec<&str> = Vec::new();
-    for permission in NEEDED.iter().chain(&WANTED).chain(&FOR_THIN_EVENTS) {
+    for permission in NEEDED.iter().chain(&WANTED).chain(&FOR_THIN_EVENTS).chain(&FOR_PAYMENTS) {
         match client.probe(key, *permission).await {
             Ok(date) => {
                 clocks::judge_header(findings, Check::ClockStripe, "Stripe's", date.as_deref());
@@ -161,6 +161,7 @@ async fn check_account(findings: &mut Findings, client: &ReadClient, account: &A
     for (list, follows) in [
         (&WANTED[..], "what is sold is not listed"),
         (&FOR_THIN_EVENTS, "thin events about them are not acted on"),
+        (&FOR_PAYMENTS, "one-time purchases give nothing, refunds and disputes change nothing"),
     ] {
         if let Some(names) = lacking(list) {
             let detail = format!("{name}: the key may not read {names}: {follows}");

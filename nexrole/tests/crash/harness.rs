@@ -2,18 +2,17 @@
 //! took. Started again by us, with what `nexrole up` calls; `supervised.rs` shows that `up` does.
 
 use std::{
-    net::SocketAddr,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
 use embedded_postgres::{Cluster, Durability};
 use nexrole::{
-    children::{Plan, Running, Service, free_port},
+    children::{Plan, Running, Service},
     database::Server,
 };
 use rustix::process::Signal;
-use shared::{config::Env, db::migrate};
+use shared::db::migrate;
 use sqlx::{Connection as _, PgConnection};
 use testkit::{
     process::{has_ended, signal},
@@ -23,7 +22,7 @@ use testkit::{
 use crate::support::{
     cluster::{Database, owner},
     own_server::{NEXROLE, options},
-    world::{SECRET, World},
+    world::World,
 };
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -69,16 +68,13 @@ async fn database_on(server: &Server) -> Database {
     Database { url, pool, name: None }
 }
 
-/// How to start a service of this world; its port is its own.
+/// How to start a service of this world.
 fn plan(world: &World, service: Service, poll_seconds: &str) -> Plan {
-    let values = world.variables();
-    let env = Env::from_pairs(values.iter().map(|(name, value)| (*name, value.as_str())));
-    // Short leases, so that what a dead process held is soon free.
-    let env = env.with("LEASE_SECONDS", "3").with("POLL_SECONDS", poll_seconds);
-    let port = free_port().expect("a port");
+    let port = world.address(service).port();
     let log = std::env::temp_dir().join(format!("nexrole-crash-{}-{port}.log", std::process::id()));
-    let listen = SocketAddr::from(([127, 0, 0, 1], port));
-    Plan { program: PathBuf::from(NEXROLE), service, env, listen, log: Some(log) }
+    let mut plan = world.plan(service, PathBuf::from(NEXROLE), log);
+    plan.env = plan.env.with("POLL_SECONDS", poll_seconds);
+    plan
 }
 
 impl Harness {
@@ -105,9 +101,6 @@ impl Harness {
             .map(|service| (plan(&world, service, poll_seconds), None))
             .into();
         let mut harness = Self { services, world, cluster: Some(cluster), _scratch: scratch };
-        let webhook = format!("http://{}/webhooks/stripe", harness.services[0].0.listen);
-        harness.world.stripe.set_webhook(&webhook, SECRET).await.expect("Stripe answers");
-        harness.world.gateway_url = format!("http://{}", harness.services[0].0.listen);
         harness.restart().await;
         harness
     }

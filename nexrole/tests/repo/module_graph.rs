@@ -80,6 +80,7 @@ fn the_domain_does_no_io() {
         "serde::",
         "sqlx::Type",
         "std::borrow::Cow",
+        "std::cmp::",
         "std::collections::",
         "std::fmt",
         "std::net::IpAddr",

@@ -12,7 +12,7 @@ use crate::{
     ids::{CustomerId, UserId},
     store::{
         erasure::{self, Ties},
-        member_links, stripe_sync,
+        member_links, purchases, stripe_sync,
     },
 };
 
@@ -45,7 +45,7 @@ pub enum Progress {
     Waits(Ties),
 }
 
-/// Unlinks a member from every customer and subscription, and has those read again. Returns the customers that were theirs.
+/// Unlinks a member from every customer, subscription and purchase, and has those read again. Returns the customers that were theirs.
 pub async fn unlink(
     pool: &Pool,
     by: &Authorized,
@@ -54,14 +54,16 @@ pub async fn unlink(
     let mut tenant = begin_known(pool, by).await?;
     let theirs = member_links::of_member(&mut tenant, member).await?;
     let presents = member_links::naming(&mut tenant, member).await?;
-    // First the objects' rows, customers before subscriptions, then the mirror and the links: as the gateway locks them.
+    let purchases = purchases::naming(&mut tenant, member).await?;
+    // First the objects' rows, sessions before customers before subscriptions, then the mirror and the links: as the gateway locks them.
     let claims = member_links::claims(&mut tenant, member).await?;
     let customers: BTreeSet<_> = theirs.iter().chain(&claims).collect();
     let customers =
         customers.into_iter().map(|(id, customer)| (*id, ObjectKind::Customer, customer.to_string()));
     let subscriptions =
         presents.iter().map(|(id, object, _)| (*id, ObjectKind::Subscription, object.clone()));
-    for (connection, kind, object) in customers.chain(subscriptions) {
+    let sessions = purchases.iter().map(|(id, object, _)| (*id, ObjectKind::CheckoutSession, object.clone()));
+    for (connection, kind, object) in sessions.chain(customers).chain(subscriptions) {
         stripe_sync::mark_dirty(&mut tenant, connection, kind, &[object], JobOrigin::Command).await?;
     }
     member_links::forget_naming(&mut tenant, member).await?;
@@ -70,6 +72,7 @@ pub async fn unlink(
     }
     tenant.commit().await?;
     let payers = presents.into_iter().map(|(_, _, customer)| customer);
+    let payers = payers.chain(purchases.into_iter().filter_map(|(_, _, customer)| customer));
     Ok(theirs.into_iter().chain(claims).map(|(_, customer)| customer).chain(payers).collect())
 }
 

@@ -57,14 +57,17 @@ async fn begin_known(pool: &Pool, by: &Authorized) -> Result<Tenant, ActionError
     Ok(tenant)
 }
 
-/// Has every known subscription with this among its items read again. Answers how many. The caller has locked the mappings.
+/// Has every known purchase and subscription with this among its items read again. Answers how many. The caller has locked the mappings.
 async fn read_buyers_again(tenant: &mut Tenant, sold: &Sold) -> Result<usize, sqlx::Error> {
     let mut concerned = 0;
-    // Connections in order, and ids in order within each: like everybody who marks objects.
-    for (connection, subscriptions) in role_mappings::buyers(tenant, sold).await? {
-        concerned += subscriptions.len();
-        let kind = ObjectKind::Subscription;
-        stripe_sync::mark_dirty_slowly(tenant, connection, kind, &subscriptions, SPACING).await?;
+    // Connections in order, kinds in order, and ids in order within each: like everybody who marks objects.
+    for (connection, sessions, subscriptions) in role_mappings::buyers(tenant, sold).await? {
+        concerned += sessions.len() + subscriptions.len();
+        for (kind, ids) in
+            [(ObjectKind::CheckoutSession, sessions), (ObjectKind::Subscription, subscriptions)]
+        {
+            stripe_sync::mark_dirty_slowly(tenant, connection, kind, &ids, SPACING).await?;
+        }
     }
     Ok(concerned)
 }

@@ -19,7 +19,7 @@ use crate::{
 pub enum PolicySet {
     NotMapped,
     AlreadySo(Policy),
-    /// It is so now; so many known subscriptions are read again, so that it applies to who has bought before.
+    /// It is so now; so many known subscriptions and purchases are read again, so that it applies to who has bought before.
     Set(Policy, usize),
 }
 

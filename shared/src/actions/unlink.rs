@@ -6,8 +6,8 @@ use super::{ActionError, begin_known};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
     domain::{job::JobOrigin, stripe_object::ObjectKind},
-    ids::{CustomerId, SubscriptionId, UserId},
-    store::{access_sources, member_links, stripe_sync},
+    ids::{CustomerId, UserId},
+    store::{access_sources, member_links, purchases, stripe_sync},
 };
 
 /// What was removed; all of it empty if the customer was nobody's.
@@ -15,8 +15,8 @@ use crate::{
 pub struct Unlinked {
     /// To whom the customer was linked. Metadata at Stripe may link it again.
     pub holders: BTreeSet<UserId>,
-    /// Subscriptions that named somebody themselves.
-    pub named: Vec<(SubscriptionId, UserId)>,
+    /// Ids of subscriptions and purchases that named somebody themselves.
+    pub named: Vec<(String, UserId)>,
     /// Reasons for a role that ended: they came from an account, or mode, that is not connected any more.
     pub ended: usize,
 }
@@ -33,7 +33,9 @@ pub async fn unlink(pool: &Pool, by: &Authorized, customer: &CustomerId) -> Resu
     }
     let (mut holders, mut named) = (BTreeSet::new(), Vec::new());
     for (connection, _) in &known {
-        named.extend(member_links::forget_named(&mut tenant, *connection, customer).await?);
+        let subscriptions = member_links::forget_named(&mut tenant, *connection, customer).await?;
+        named.extend(subscriptions.into_iter().map(|(id, member)| (id.to_string(), member)));
+        named.extend(purchases::forget_named(&mut tenant, *connection, customer).await?);
         holders.extend(member_links::unlink(&mut tenant, *connection, customer, by.actor()).await?);
     }
     let ended = access_sources::end_unbacked(&mut tenant, customer, by.actor()).await?;

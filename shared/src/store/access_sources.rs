@@ -13,7 +13,7 @@ use crate::{
         },
         job::{JobAction, JobOrigin},
     },
-    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    ids::{ConnectionId, CustomerId, RoleId, UserId},
 };
 
 /// One role that a source gives now, as our rows have it.
@@ -24,20 +24,17 @@ pub struct Live {
     pub until: Option<Timestamp>,
 }
 
-/// What a subscription gives now.
-pub async fn live(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    subscription: &SubscriptionId,
-) -> Result<Vec<Live>, sqlx::Error> {
+/// What a source at Stripe gives now.
+pub async fn live(tenant: &mut Tenant, source: &SourceRef) -> Result<Vec<Live>, sqlx::Error> {
     let rows: Vec<(UserId, RoleId, Option<Timestamp>)> = sqlx::query_as(
         "SELECT user_id, role_id, valid_until FROM access_sources
           WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND kind = 'stripe'
-            AND stripe_object = 'subscription' AND state = 'live'",
+            AND stripe_object = $4 AND state = 'live'",
     )
     .bind(tenant.guild())
-    .bind(connection)
-    .bind(subscription)
+    .bind(source.connection())
+    .bind(source.id())
+    .bind(source.stripe_object())
     .fetch_all(tenant.db())
     .await?;
     Ok(rows
@@ -148,7 +145,10 @@ pub struct Unbacked {
 /// All such customers of a guild. One statement for the bot and the doctor.
 pub(super) const UNBACKED: &str = "SELECT s.customer_id, count(*) AS sources
        FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
-       JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id) = (a.guild_id, a.connection_id, a.source_id)
+       JOIN (SELECT guild_id, connection_id, subscription_id AS id, customer_id, missing_since FROM subscriptions
+             UNION ALL
+             SELECT guild_id, connection_id, session_id, customer_id, missing_since FROM purchases WHERE customer_id IS NOT NULL) s
+         ON (s.guild_id, s.connection_id, s.id) = (a.guild_id, a.connection_id, a.source_id)
       WHERE a.guild_id = $1 AND a.kind = 'stripe' AND a.state = 'live' AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
       GROUP BY s.customer_id ORDER BY s.customer_id";
 
@@ -166,9 +166,12 @@ pub async fn end_unbacked(
     let cause = format!("{customer} was unlinked, and paid on an account that is not connected");
     let ended: Vec<(UserId, RoleId)> = sqlx::query_as(
         "UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now()
-           FROM subscriptions s JOIN stripe_connections c USING (guild_id, connection_id)
-          WHERE a.guild_id = $1 AND a.kind = 'stripe' AND a.state = 'live' AND s.guild_id = $1 AND s.customer_id = $2
-            AND (s.connection_id, s.subscription_id) = (a.connection_id, a.source_id)
+           FROM (SELECT connection_id, subscription_id AS id, missing_since FROM subscriptions WHERE guild_id = $1 AND customer_id = $2
+                 UNION ALL
+                 SELECT connection_id, session_id, missing_since FROM purchases WHERE guild_id = $1 AND customer_id = $2) s
+           JOIN stripe_connections c ON c.guild_id = $1 AND c.connection_id = s.connection_id
+          WHERE a.guild_id = $1 AND a.kind = 'stripe' AND a.state = 'live'
+            AND (s.connection_id, s.id) = (a.connection_id, a.source_id)
             AND (c.state <> 'active' OR s.missing_since IS NOT NULL)
          RETURNING a.user_id, a.role_id",
     )
@@ -188,8 +191,8 @@ pub async fn end_unbacked(
     Ok(ended.len())
 }
 
-/// Ends what a mapping that was just removed alone gave: nothing else that is mapped to the role is in the same subscription, as far
-/// as it was read. Returns whose that was.
+/// Ends what a mapping that was just removed alone gave: nothing else that is mapped to the role is in the same subscription or
+/// purchase, as far as it was read. Returns whose that was.
 pub async fn end_unmapped(
     tenant: &mut Tenant,
     sold: &Sold,
@@ -202,9 +205,11 @@ pub async fn end_unmapped(
               WHERE a.guild_id = $1 AND a.role_id = $4 AND a.kind = 'stripe' AND a.state = 'live'
                 -- Without any mapping nothing that was bought gives the role, whatever the subscription's last read lacked.
                 AND (NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $4)
-                     OR EXISTS (SELECT FROM subscriptions s
-                                 WHERE (s.guild_id, s.connection_id, s.subscription_id)
-                                     = (a.guild_id, a.connection_id, a.source_id)
+                     OR EXISTS (SELECT FROM (SELECT guild_id, connection_id, subscription_id AS id, price_ids, product_ids
+                                               FROM subscriptions
+                                             UNION ALL
+                                             SELECT guild_id, connection_id, session_id, price_ids, product_ids FROM purchases) s
+                                 WHERE (s.guild_id, s.connection_id, s.id) = (a.guild_id, a.connection_id, a.source_id)
                                    AND $3 = ANY (CASE $2 WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
                                    AND NOT EXISTS (SELECT FROM role_mappings m
                                                     WHERE m.guild_id = $1 AND m.role_id = $4

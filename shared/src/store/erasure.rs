@@ -18,7 +18,7 @@ const UNLINKED: &str = "the customer is not theirs any more";
 /// What is open about a member; nothing of it may be forgotten.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, sqlx::FromRow)]
 pub struct Ties {
-    /// Stripe customers that are this member, and customers and subscriptions whose metadata names them.
+    /// Stripe customers that are this member, and customers, subscriptions and purchases whose metadata names them.
     pub links: i64,
     /// Of the customers that were theirs: still to be read from Stripe.
     pub unread: i64,
@@ -48,7 +48,8 @@ pub async fn ties(
                      AND NOT EXISTS (SELECT FROM member_links l
                                       WHERE (l.guild_id, l.connection_id, l.customer_id, l.user_id)
                                           = (c.guild_id, c.connection_id, c.customer_id, $2)))
-                + (SELECT count(*) FROM subscriptions WHERE guild_id = $1 AND user_id = $2) AS links,
+                + (SELECT count(*) FROM subscriptions WHERE guild_id = $1 AND user_id = $2)
+                + (SELECT count(*) FROM purchases WHERE guild_id = $1 AND user_id = $2) AS links,
                 -- Without a list, whatever is due: they may have been unlinked by an earlier try.
                 (SELECT count(*) FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
                   WHERE s.guild_id = $1 AND c.state = 'active' AND c.metadata_links AND s.object_kind <> 'catalogue'
@@ -56,6 +57,9 @@ pub async fn ties(
                              ELSE s.next_at IS NOT NULL AND (s.dirty_seq > 0 OR s.next_at <= now())
                                   AND (s.object_id = ANY ($3)
                                        OR s.object_id IN (SELECT subscription_id FROM subscriptions
+                                                           WHERE guild_id = $1 AND customer_id = ANY ($3)
+                                                          UNION ALL
+                                                          SELECT session_id FROM purchases
                                                            WHERE guild_id = $1 AND customer_id = ANY ($3))) END) AS unread,
                 (SELECT count(*) FROM access_sources
                   WHERE guild_id = $1 AND user_id = $2 AND state = 'live') AS sources,

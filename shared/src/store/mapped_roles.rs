@@ -201,10 +201,11 @@ pub struct Preview {
 /// Computes the preview of a role.
 pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx::Error> {
     let would_have: Vec<(UserId, bool)> = sqlx::query_as(
-        "SELECT a.user_id, bool_or(a.kind <> 'stripe' OR c.state = 'active' AND p.missing_since IS NULL) AS pays
+        "SELECT a.user_id, bool_or(a.kind <> 'stripe' OR c.state = 'active' AND p.missing_since IS NULL AND o.missing_since IS NULL) AS pays
            FROM access_sources a LEFT JOIN stripe_connections c USING (guild_id, connection_id)
            LEFT JOIN subscriptions p ON (p.guild_id, p.connection_id, p.subscription_id)
                                       = (a.guild_id, a.connection_id, a.source_id)
+           LEFT JOIN purchases o ON (o.guild_id, o.connection_id, o.session_id) = (a.guild_id, a.connection_id, a.source_id)
           WHERE a.guild_id = $1 AND a.role_id = $2 AND a.state = 'live'
             AND NOT EXISTS (SELECT FROM role_grants g
                              WHERE (g.guild_id, g.user_id, g.role_id) = (a.guild_id, a.user_id, a.role_id)
@@ -231,9 +232,15 @@ pub async fn preview(tenant: &mut Tenant, role: RoleId) -> Result<Preview, sqlx:
     .fetch_all(tenant.db())
     .await?;
     let unlinked = sqlx::query_scalar(
-        "SELECT DISTINCT s.customer_id FROM subscriptions s JOIN role_mappings m USING (guild_id)
+        "SELECT DISTINCT s.customer_id
+           FROM (SELECT guild_id, connection_id, customer_id, user_id, missing_since, price_ids, product_ids, status = ANY ($3) AS pays
+                   FROM subscriptions
+                 UNION ALL
+                 SELECT guild_id, connection_id, customer_id, user_id, missing_since, price_ids, product_ids, status = 'paid'
+                   FROM purchases WHERE customer_id IS NOT NULL) s
+           JOIN role_mappings m USING (guild_id)
            JOIN stripe_connections c USING (guild_id, connection_id)
-          WHERE s.guild_id = $1 AND c.state = 'active' AND s.missing_since IS NULL AND m.role_id = $2 AND s.status = ANY ($3) AND s.user_id IS NULL
+          WHERE s.guild_id = $1 AND c.state = 'active' AND s.missing_since IS NULL AND m.role_id = $2 AND s.pays AND s.user_id IS NULL
             AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN s.price_ids ELSE s.product_ids END)
             AND NOT EXISTS (SELECT FROM member_links l
                              WHERE (l.guild_id, l.connection_id, l.customer_id)

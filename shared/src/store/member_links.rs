@@ -196,11 +196,12 @@ pub async fn forget_named(
     .await
 }
 
-/// Forgets that customers' and subscriptions' metadata named this member.
+/// Forgets that metadata of customers, subscriptions and purchases named this member.
 pub async fn forget_naming(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx::Error> {
     for statement in [
         "UPDATE customers SET named_user_id = NULL WHERE guild_id = $1 AND named_user_id = $2",
         "UPDATE subscriptions SET user_id = NULL WHERE guild_id = $1 AND user_id = $2",
+        "UPDATE purchases SET user_id = NULL WHERE guild_id = $1 AND user_id = $2",
     ] {
         sqlx::query(statement).bind(tenant.guild()).bind(member).execute(tenant.db()).await?;
     }

@@ -18,6 +18,8 @@ pub mod health_facts;
 pub mod mapped_roles;
 pub mod member_links;
 pub mod members;
+pub mod payment_reversals;
+pub mod purchases;
 pub mod queue_depth;
 pub mod retention;
 pub mod role_grants;

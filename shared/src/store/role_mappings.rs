@@ -103,15 +103,21 @@ pub async fn set_policy(
     Ok(())
 }
 
-/// The known subscriptions that have it among their items, by connection, in the order in which objects are locked.
-pub async fn buyers(
-    tenant: &mut Tenant,
-    sold: &Sold,
-) -> Result<Vec<(ConnectionId, Vec<String>)>, sqlx::Error> {
+/// What was bought on one connection: ids of checkout sessions, then of subscriptions.
+pub type Bought = (ConnectionId, Vec<String>, Vec<String>);
+
+/// The known purchases and subscriptions that have it among their items, by connection, in the order in which objects are locked.
+pub async fn buyers(tenant: &mut Tenant, sold: &Sold) -> Result<Vec<Bought>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT connection_id, array_agg(subscription_id) FROM subscriptions
-          WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]
-          GROUP BY connection_id ORDER BY connection_id",
+        "WITH bought AS (
+             SELECT connection_id, session_id, NULL AS subscription_id FROM purchases
+              WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3]
+             UNION ALL
+             SELECT connection_id, NULL, subscription_id FROM subscriptions
+              WHERE guild_id = $1 AND CASE $2 WHEN 'price' THEN price_ids ELSE product_ids END @> ARRAY[$3])
+         SELECT connection_id, coalesce(array_agg(session_id) FILTER (WHERE session_id IS NOT NULL), '{}'),
+                coalesce(array_agg(subscription_id) FILTER (WHERE subscription_id IS NOT NULL), '{}')
+           FROM bought GROUP BY connection_id ORDER BY connection_id",
     )
     .bind(tenant.guild())
     .bind(sold.kind())

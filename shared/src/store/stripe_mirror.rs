@@ -37,6 +37,8 @@ pub struct Kept {
     pub user_id: Option<UserId>,
     /// Since when a payment is due. No later read moves it on: not a retry, not the next invoice, not a pause.
     pub unpaid_since: Option<Timestamp>,
+    /// When the latest invoice was made that was ever seen paid.
+    pub paid_invoice_at: Option<Timestamp>,
 }
 
 /// Writes a subscription as read. `named`: whom its own metadata names, if it is believed. `now`: since when a payment is due of which
@@ -53,16 +55,17 @@ pub async fn subscription(
     sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
                                     product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
-                                    pause_cause)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13)
+                                    pause_cause, paid_invoice_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
              cancel_at_period_end = excluded.cancel_at_period_end,
              user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now(),
              unpaid_since = CASE WHEN NOT $11 THEN least(subscriptions.unpaid_since, excluded.unpaid_since) END,
-             ends_at = excluded.ends_at, pause_cause = excluded.pause_cause
-         RETURNING user_id, unpaid_since",
+             ends_at = excluded.ends_at, pause_cause = excluded.pause_cause,
+             paid_invoice_at = greatest(subscriptions.paid_invoice_at, excluded.paid_invoice_at)
+         RETURNING user_id, unpaid_since, paid_invoice_at",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -77,6 +80,7 @@ pub async fn subscription(
     .bind(fact.is_paid())
     .bind(fact.ends_at)
     .bind(fact.pause.as_ref().map(PauseCause::as_str))
+    .bind(fact.paid_invoice_at)
     .fetch_one(tenant.db())
     .await
 }

@@ -5,7 +5,7 @@
 //! So an object is *unread* if `next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())`: what failed, or is spaced out, is
 //! unread too, though it is tried later.
 
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 
 use uuid::Uuid;
 
@@ -242,5 +242,20 @@ pub async fn mark_dirty(
     .bind(origin)
     .execute(tenant.db())
     .await?;
+    Ok(())
+}
+
+/// Marks objects of several kinds dirty, in the order in which their rows are locked: the caller has locked none that comes after.
+pub async fn mark_each_dirty(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    objects: &BTreeSet<&Object>,
+    origin: JobOrigin,
+) -> Result<(), sqlx::Error> {
+    let objects: Vec<&Object> = objects.iter().copied().collect();
+    for of_one_kind in objects.chunk_by(|a, b| a.kind == b.kind) {
+        let ids: Vec<String> = of_one_kind.iter().map(|object| object.id.clone()).collect();
+        mark_dirty(tenant, connection, of_one_kind[0].kind, &ids, origin).await?;
+    }
     Ok(())
 }

@@ -26,7 +26,7 @@ pub struct Customer {
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Source {
     pub role_id: RoleId,
-    /// `sub_…`, or the id of what somebody said.
+    /// `sub_…`, `cs_…`, or the id of what somebody said.
     pub source_id: String,
     /// Why it was given, in the owner's words; `None`: it was bought, or was before us.
     pub reason: Option<String>,
@@ -45,7 +45,7 @@ pub struct Source {
     pub is_active: bool,
     /// Live or test.
     pub livemode: bool,
-    /// Since when the connected account has no such subscription.
+    /// Since when the connected account has no such subscription or purchase.
     pub missing_since: Option<Timestamp>,
 }
 
@@ -141,13 +141,15 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .fetch_all(tenant.db())
     .await?;
     let sources = sqlx::query_as(
-        "SELECT role_id, source_id, a.reason, CASE WHEN a.kind <> 'stripe' THEN a.valid_until END AS given_until, a.state, evidence, changed_at, enforcement, danger, customer_id,
-                a.kind <> 'stripe' OR c.state = 'active' AS is_active, coalesce(livemode, true) AS livemode, missing_since
+        "SELECT role_id, source_id, a.reason, CASE WHEN a.kind <> 'stripe' THEN a.valid_until END AS given_until, a.state, evidence, changed_at, enforcement, danger, coalesce(s.customer_id, p.customer_id) AS customer_id,
+                a.kind <> 'stripe' OR c.state = 'active' AS is_active, coalesce(livemode, true) AS livemode,
+                coalesce(s.missing_since, p.missing_since) AS missing_since
            FROM access_sources a LEFT JOIN mapped_roles USING (guild_id, role_id)
            LEFT JOIN guild_roles USING (guild_id, role_id)
            LEFT JOIN stripe_connections c USING (guild_id, connection_id)
            LEFT JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id)
                                       = (a.guild_id, a.connection_id, a.source_id)
+           LEFT JOIN purchases p ON (p.guild_id, p.connection_id, p.session_id) = (a.guild_id, a.connection_id, a.source_id)
           WHERE a.guild_id = $1 AND a.user_id = $2 ORDER BY role_id, changed_at DESC",
     )
     .bind(tenant.guild())

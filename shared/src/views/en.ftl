@@ -162,13 +162,13 @@ mapping-probe-due = as soon as the bot runs
 mapping-sold = { $sold }
 
 # nexrole map policy
-policy-of = { $sold } gives role { $role } while the subscription is
+policy-of = { $sold } gives role { $role } while what was bought is
 policy-rule = { $state }  { $rule }
 policy-default = default
 policy-not-default = the default is { $default }
 
 policy-unchanged = It was so already.
-policy-set = Set. { $concerned } known subscription(s) are being read again.
+policy-set = Set. { $concerned } known subscription(s) or purchase(s) are being read again.
 
 # nexrole map preview
 preview-deleted = Role { $role } { $deleted }.
@@ -184,8 +184,9 @@ preview-others = Everybody else who has the role keeps it: Nexrole takes only wh
 
 # nexrole map add, map remove, map enforce
 mapped-nobody = Mapped. Nobody is known to pay for it yet.
-mapped = Mapped. { $concerned } known subscription(s) are being read again.
+mapped = Mapped. { $concerned } known subscription(s) or purchase(s) are being read again.
 mapped-already = It was mapped already.
+mapped-other-policy = it is mapped already, and its states have other rules; nothing was changed: `nexrole map policy` shows and changes them
 mapped-everyone = role { $role } is @everyone, which every member has; give the id of another role
 mapped-at-first = If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild { $guild }`.
 role-dangerous = role { $role } must not be given: { $danger }. { $remedy }

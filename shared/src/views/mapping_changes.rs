@@ -19,6 +19,7 @@ pub fn mapped(guild: GuildId, role: RoleId, outcome: &Mapped) -> Result<Document
         Mapped::Added(0) => message("mapped-nobody"),
         Mapped::Added(concerned) => message("mapped").with("concerned", *concerned),
         Mapped::AlreadySo => message("mapped-already"),
+        Mapped::OtherPolicy => return Err(message("mapped-other-policy")),
         Mapped::Everyone => return Err(message("mapped-everyone").with("role", role)),
         Mapped::Dangerous(danger) => return Err(dangerous(role, danger)),
     };
@@ -109,7 +110,7 @@ mod tests {
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::Added(1234)), @r"
-        Mapped. 1234 known subscription(s) are being read again.
+        Mapped. 1234 known subscription(s) or purchase(s) are being read again.
         If members hold the role already, it is only observed at first; if it gives power over the server, it is suspended: `nexrole map list --guild 1`.
         ");
         insta::assert_snapshot!(mapped(Mapped::AlreadySo), @r"

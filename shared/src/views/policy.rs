@@ -1,4 +1,4 @@
-//! What each state of a subscription is worth. In: a mapping's policy. Out: a list of all states, with the words that set them.
+//! What each state of a subscription or a purchase is worth. In: a mapping's policy. Out: a list of all states, with the words that set them.
 
 use super::{
     document::{Document, Line, Message, Section, Value, message},
@@ -52,7 +52,7 @@ mod tests {
         let sold = Sold::parse("price", "price_1").unwrap();
         let policy = Policy { past_due: Rule::KeepDays(7), trialing: Rule::Remove, ..Policy::DEFAULT };
         insta::assert_snapshot!(terminal::render(&document(&sold, RoleId::from_u64(7).unwrap(), policy)), @r"
-        price price_1 gives role 7 while the subscription is
+        price price_1 gives role 7 while what was bought is
           trialing                        remove  (the default is keep)
           active                          keep  (default)
           past_due                        7d  (the default is 14d)
@@ -69,6 +69,14 @@ mod tests {
           collection_uncollectible        keep  (default)
           collection_void                 keep  (default)
           quantity_zero                   remove  (default)
+          paid_for                        keep  (default)
+          invoice_refunded                keep  (default)
+          invoice_refunded_managed        remove  (default)
+          one_time                        keep  (default)
+          refund_full                     remove  (default)
+          refund_partial                  keep  (default)
+          dispute_open                    remove  (default)
+          dispute_lost                    remove  (default)
         ");
     }
 }

@@ -26,12 +26,16 @@ use super::{
     read::{
         catalogue::{WireOffer, WirePage, WirePaymentLink},
         customer::WireCustomer,
+        items::WireItem,
         lists::{WireEvents, WireList},
-        subscription::{WireItem, WireSubscription},
+        subscription::WireSubscription,
     },
 };
 
 pub mod probe;
+mod purchases;
+
+pub use purchases::Checkout;
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -48,7 +52,7 @@ pub enum ReadError {
     Missing,
     /// 401 or 403: the key was revoked, or lacks a read permission.
     #[error(
-        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers, Subscriptions or Events, or, for thin events, on Invoices or Checkout Sessions"
+        "Stripe refused the key with status {0}: it was revoked, or lacks Read on Customers, Subscriptions or Events, or, for one-time purchases, refunds, disputes and thin events, on Checkout Sessions, Invoices, PaymentIntents, Charges and Refunds, or Disputes"
     )]
     Refused(u16),
     /// 429.
@@ -94,22 +98,6 @@ struct ListQuery<'a> {
     expand: [&'a str; 1],
     #[serde(skip_serializing_if = "Option::is_none")]
     starting_after: Option<String>,
-}
-
-/// What is read only to know which subscription it is about.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum About {
-    Invoice,
-    CheckoutSession,
-}
-
-impl About {
-    fn path(self) -> &'static str {
-        match self {
-            Self::Invoice => "/invoices",
-            Self::CheckoutSession => "/checkout/sessions",
-        }
-    }
 }
 
 /// A client without any method that writes.
@@ -170,14 +158,13 @@ impl ReadClient {
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
     }
 
-    /// The subscription that an invoice bills, or that a checkout session began; `None`: it is about none.
+    /// The subscription that an invoice bills; `None`: it bills none.
     pub async fn subscription_of(
         &self,
         key: &SecretString,
-        kind: About,
-        id: &str,
+        invoice: &str,
     ) -> Result<Option<String>, ReadError> {
-        let request = RequestBuilder::new(StripeMethod::Get, format!("{}/{}", kind.path(), segment(id)?));
+        let request = RequestBuilder::new(StripeMethod::Get, format!("/invoices/{}", segment(invoice)?));
         let wire: WireObject = self.get(key, &request).await?;
         Ok(wire.subscription_id().map(ToOwned::to_owned))
     }

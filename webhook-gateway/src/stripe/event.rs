@@ -9,14 +9,23 @@ use serde_json::value::RawValue;
 use shared::domain::stripe_object::{CATALOGUE, Object, ObjectKind};
 use shared::{
     clock::Timestamp,
-    ids::{CheckoutSessionId, CustomerId, EventId, InvoiceId, SubscriptionId},
+    ids::{
+        ChargeId, CheckoutSessionId, CustomerId, DisputeId, EventId, InvoiceId, PaymentIntentId, RefundId,
+        SubscriptionId,
+    },
 };
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::signature::VerifiedPayload;
 
-/// The events that we act on, for Stripe's list of events; it takes 20 at most. Webhooks may bring others too.
+/// The events that are polled, from Stripe's list, which takes 20 at most. Webhooks may bring others that we act on too: those about
+/// what is only shown come with them alone, and with the reading of everything each week.
 pub const HINTS: [&str; 20] = [
+    "charge.dispute.closed",
+    "charge.dispute.created",
+    "charge.dispute.updated",
+    "charge.refunded",
+    "checkout.session.async_payment_succeeded",
     "checkout.session.completed",
     "customer.created",
     "customer.deleted",
@@ -29,14 +38,9 @@ pub const HINTS: [&str; 20] = [
     "invoice.paid",
     "invoice.payment_failed",
     "invoice.voided",
-    "payment_link.created",
-    "payment_link.updated",
     "price.created",
-    "price.deleted",
-    "price.updated",
-    "product.created",
-    "product.deleted",
-    "product.updated",
+    "refund.failed",
+    "refund.updated",
 ];
 
 /// An event that really came from the endpoint's owner.
@@ -118,16 +122,33 @@ fn hint(wire: &Wire) -> Option<Object> {
         (None, Some(id)) => Some((kind, id)),
         (None, None) => None,
     };
+    // What goes back goes back of a payment, and several events tell of one: they lead to one object where they name it.
+    let of_payment = |kind| match object.and_then(WireObject::payment_intent_id) {
+        Some(id) => Some((ObjectKind::PaymentIntent, id)),
+        None => Some((kind, own_id()?)),
+    };
     let (kind, id) = match event_type.split('.').collect::<Vec<_>>()[..] {
         ["customer", "subscription", ..] => (ObjectKind::Subscription, own_id()?),
         ["customer", "created" | "updated" | "deleted"] => (ObjectKind::Customer, own_id()?),
         ["invoice", ..] => of_subscription(ObjectKind::Invoice)?,
-        ["checkout", "session", ..] => of_subscription(ObjectKind::CheckoutSession)?,
+        // Nothing was bought.
+        ["checkout", "session", "expired"] => return None,
+        ["checkout", "session", ..] => match subscription() {
+            Some(id) => (ObjectKind::Subscription, id),
+            None => (ObjectKind::CheckoutSession, own_id()?),
+        },
+        ["charge", "refunded"] => of_payment(ObjectKind::Charge)?,
+        ["charge", "dispute", ..] => of_payment(ObjectKind::Dispute)?,
+        ["charge", "refund", ..] | ["refund", ..] => of_payment(ObjectKind::Refund)?,
         ["product" | "price" | "payment_link", ..] => (ObjectKind::Catalogue, CATALOGUE),
         _ => return None,
     };
     let is_id = match kind {
+        ObjectKind::Charge => id.parse::<ChargeId>().is_ok(),
         ObjectKind::Customer => id.parse::<CustomerId>().is_ok(),
+        ObjectKind::Dispute => id.parse::<DisputeId>().is_ok(),
+        ObjectKind::PaymentIntent => id.parse::<PaymentIntentId>().is_ok(),
+        ObjectKind::Refund => id.parse::<RefundId>().is_ok(),
         ObjectKind::Subscription => id.parse::<SubscriptionId>().is_ok(),
         ObjectKind::Invoice => id.parse::<InvoiceId>().is_ok(),
         ObjectKind::CheckoutSession => id.parse::<CheckoutSessionId>().is_ok(),
@@ -189,9 +210,16 @@ pub(super) struct WireObject {
     subscription: Option<Reference>,
     #[serde(default, deserialize_with = "no_list")]
     parent: Option<WireParent>,
+    /// Of a charge, a refund or a dispute.
+    #[serde(default, deserialize_with = "no_list")]
+    payment_intent: Option<Reference>,
 }
 
 impl WireObject {
+    fn payment_intent_id(&self) -> Option<&str> {
+        self.payment_intent.as_ref().map(Reference::id)
+    }
+
     /// An invoice names its subscription in `parent` since 2025-03-31.basil, directly before.
     pub(super) fn subscription_id(&self) -> Option<&str> {
         let in_parent = self.parent.as_ref().and_then(|parent| parent.subscription_details.as_ref());

@@ -39,6 +39,30 @@ fn which_object_is_read_again() {
     check("invoice.paid", r#"{"id":"in_1","subscription":null,"parent":null}"#, "-");
     check("checkout.session.completed", r#"{"id":"cs_1","subscription":"sub_1"}"#, "subscription:sub_1");
     check("price.updated", r#"{"id":"price_1"}"#, "catalogue:catalogue");
+    for done in ["completed", "async_payment_succeeded", "async_payment_failed"] {
+        let session = r#"{"id":"cs_1","mode":"payment","subscription":null,"payment_intent":"pi_1"}"#;
+        check(&format!("checkout.session.{done}"), session, "checkout_session:cs_1");
+    }
+    check("checkout.session.expired", r#"{"id":"cs_1","subscription":null}"#, "-");
+    // Whatever goes back of a payment leads to it; of old there were charges without.
+    for (event_type, id) in [
+        ("charge.refunded", "ch_1"),
+        ("charge.dispute.closed", "dp_1"),
+        ("refund.failed", "re_1"),
+        ("charge.refund.updated", "re_1"),
+    ] {
+        for intent in [r#""pi_1""#, r#"{"id":"pi_1"}"#] {
+            check(
+                event_type,
+                &format!(r#"{{"id":"{id}","payment_intent":{intent}}}"#),
+                "payment_intent:pi_1",
+            );
+        }
+    }
+    check("charge.refunded", r#"{"id":"ch_1","payment_intent":null}"#, "charge:ch_1");
+    check("charge.dispute.created", r#"{"id":"dp_1"}"#, "dispute:dp_1");
+    check("refund.updated", r#"{"id":"re_1","payment_intent":7}"#, "refund:re_1");
+    check("charge.succeeded", r#"{"id":"ch_1","payment_intent":"pi_1"}"#, "-");
     check("a.type.invented.tomorrow", r#"{"id":"new_1"}"#, "-");
 }
 
@@ -51,6 +75,9 @@ fn every_type_that_we_act_on_is_a_hint_as_a_thin_event_too() {
             "customer" => ("cus_1", "customer:cus_1"),
             "invoice" => ("in_1", "invoice:in_1"),
             "checkout" => ("cs_1", "checkout_session:cs_1"),
+            "charge" if event_type.contains("dispute") => ("dp_1", "dispute:dp_1"),
+            "charge" => ("ch_1", "charge:ch_1"),
+            "refund" => ("re_1", "refund:re_1"),
             _ => ("x_1", "catalogue:catalogue"),
         };
         let body = format!(

@@ -93,6 +93,8 @@ pub fn event_body(data: &[u8]) {
         "/data/object/id",
         "/data/object/subscription",
         "/data/object/subscription/id",
+        "/data/object/payment_intent",
+        "/data/object/payment_intent/id",
         "/data/object/parent/subscription_details/subscription",
         "/data/object/parent/subscription_details/subscription/id",
     ];

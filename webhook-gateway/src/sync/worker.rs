@@ -4,16 +4,16 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::SecretString;
 use shared::db::pool::Pool;
-use shared::domain::stripe_object::ObjectKind;
+use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     db::{
         pool::{took_too_long, within},
         tenant,
     },
-    domain::{billing::subscription::BillingFact, delivery::backoff::Schedule},
+    domain::{billing::fact::BillingFact, delivery::backoff::Schedule},
     metrics::STRIPE_READS,
     store::{
-        stripe_mirror,
+        purchases, stripe_mirror,
         stripe_sync::{self, Failure, Leased},
     },
 };
@@ -24,7 +24,7 @@ use uuid::Uuid;
 
 use super::apply::{Applied, Read, apply};
 use crate::stripe::{
-    api::{About, ReadClient, ReadError},
+    api::{Checkout, ReadClient, ReadError},
     credentials::{Key, Keys, NoKey},
 };
 
@@ -158,11 +158,17 @@ impl Sync {
             match leased.object.kind {
                 ObjectKind::Subscription => {
                     let fact = self.stripe.subscription(&key, id).await?;
-                    Ok(Read::Fact(BillingFact::Subscription(fact), Vec::new()))
+                    Ok(Read::Fact(Box::new(BillingFact::Subscription(fact)), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
-                ObjectKind::Invoice => self.about(&key, About::Invoice, id).await,
-                ObjectKind::CheckoutSession => self.about(&key, About::CheckoutSession, id).await,
+                ObjectKind::CheckoutSession => self.checkout(&key, id).await,
+                ObjectKind::PaymentIntent => self.payment(&key, id).await,
+                ObjectKind::Charge | ObjectKind::Refund | ObjectKind::Dispute => {
+                    Ok(Read::About(self.stripe.of_payment(&key, &leased.object).await?))
+                }
+                ObjectKind::Invoice => {
+                    Ok(Read::About(self.stripe.subscription_of(&key, id).await?.map(subscription)))
+                }
                 ObjectKind::Catalogue => self.catalogue(&key).await,
             }
         };
@@ -185,14 +191,31 @@ impl Sync {
 
     async fn customer(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
         let fact = self.stripe.customer(key, id).await?;
-        // A deleted customer has no list; its subscriptions that we know are read one by one.
-        let subscriptions =
-            if fact.deleted { Vec::new() } else { self.stripe.subscriptions_of(key, id).await? };
-        Ok(Read::Fact(BillingFact::Customer(fact), subscriptions))
+        let mut bought = Vec::new();
+        // A deleted customer has no list; what we know of it is read one by one.
+        if !fact.deleted {
+            let subscriptions = self.stripe.subscriptions_of(key, id).await?;
+            bought.extend(subscriptions.into_iter().map(subscription));
+            bought.extend(self.stripe.purchases(key, Some(id)).await?.into_iter().map(checkout_session));
+        }
+        Ok(Read::Fact(Box::new(BillingFact::Customer(fact)), bought))
     }
 
-    async fn about(&self, key: &SecretString, kind: About, id: &str) -> Result<Read, ReadError> {
-        Ok(Read::About(self.stripe.subscription_of(key, kind, id).await?))
+    async fn checkout(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+        Ok(match self.stripe.checkout(key, id).await? {
+            Checkout::Subscription(id) => Read::About(Some(subscription(id))),
+            Checkout::Purchase(fact) => Read::Fact(Box::new(BillingFact::Purchase(*fact)), Vec::new()),
+            Checkout::Nothing => Read::About(None),
+        })
+    }
+
+    async fn payment(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+        let fact = self.stripe.payment(key, id).await?;
+        let sessions = fact.sessions.iter().map(|id| checkout_session(id.to_string()));
+        let subscriptions =
+            fact.invoices.iter().map(|invoice| subscription(invoice.subscription.to_string()));
+        let paid = sessions.chain(subscriptions).collect();
+        Ok(Read::Fact(Box::new(BillingFact::Payment(fact)), paid))
     }
 
     /// It is only shown: a key that may not read it is no fault.
@@ -227,8 +250,15 @@ impl Sync {
         let put = async {
             let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
             stripe_sync::retry(&mut tenant, leased, failure, wait, &error.to_string()).await?;
-            if failure == Failure::Missing && leased.object.kind == ObjectKind::Subscription {
-                stripe_mirror::missing(&mut tenant, leased.connection.id, &leased.object.id).await?;
+            let (connection, id) = (leased.connection.id, leased.object.id.as_str());
+            match (failure, leased.object.kind) {
+                (Failure::Missing, ObjectKind::Subscription) => {
+                    stripe_mirror::missing(&mut tenant, connection, id).await?;
+                }
+                (Failure::Missing, ObjectKind::CheckoutSession) => {
+                    purchases::missing(&mut tenant, connection, id).await?;
+                }
+                _ => {}
             }
             tenant.commit().await
         };
@@ -236,6 +266,14 @@ impl Sync {
             tracing::warn!(%error, "the lease could not be given back; it runs out by itself");
         }
     }
+}
+
+fn subscription(id: String) -> Object {
+    Object { kind: ObjectKind::Subscription, id }
+}
+
+fn checkout_session(id: String) -> Object {
+    Object { kind: ObjectKind::CheckoutSession, id }
 }
 
 /// One word, for counting.

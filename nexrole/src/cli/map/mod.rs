@@ -33,6 +33,9 @@ pub enum MapCommand {
         /// The role's id
         #[arg(long)]
         role: RoleId,
+        /// What differs from the default, as in only=grace or paid_for=after_180d; `map policy` shows all states
+        #[arg(value_name = "STATE=RULE")]
+        choices: Vec<String>,
     },
     /// Remove a mapping; shows first who would lose the role by it, and asks
     Remove {
@@ -101,8 +104,8 @@ pub enum MapCommand {
 
 pub(super) async fn run(pool: &Pool, command: MapCommand) -> anyhow::Result<()> {
     match command {
-        MapCommand::Add { guild, price, product, role } => {
-            add::run(pool, guild, &sold(price, product)?, role).await
+        MapCommand::Add { guild, price, product, role, choices } => {
+            add::run(pool, guild, &sold(price, product)?, role, &choices).await
         }
         MapCommand::Remove { guild, price, product, role, yes } => {
             remove::run(pool, guild, &sold(price, product)?, role, yes).await

@@ -4,12 +4,15 @@ use anyhow::{Context, ensure};
 use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 
-use crate::demo::setup::{Member, Setup};
+use crate::{
+    demo::setup::Setup,
+    scenario::{Member, until},
+};
 
 pub(super) async fn duplicate(setup: &Setup) -> anyhow::Result<String> {
     const COPIES: usize = 100;
     let ben = setup.member("Ben").await?;
-    setup.until_settled(&ben).await?;
+    setup.settle().await?;
     setup.stripe.delivery(Mode::Hold).await?;
     setup.stripe.subscribe(&ben.customer, &setup.price).await?;
     let event = event_about(setup, &ben, "customer.subscription.created").await?;
@@ -26,7 +29,7 @@ pub(super) async fn duplicate(setup: &Setup) -> anyhow::Result<String> {
     ensure!((recorded, jobs) == (1, 1), "{recorded} events recorded, {jobs} jobs made");
     setup.stripe.delivery(Mode::Live).await?;
     setup.stripe.release(&[]).await?;
-    setup.until_settled(&ben).await?;
+    setup.settle().await?;
     Ok(format!("{COPIES} × 200, one of them new: one event recorded, one job, one role"))
 }
 
@@ -43,7 +46,7 @@ pub(super) async fn forged(setup: &Setup) -> anyhow::Result<String> {
     let stolen = setup.stripe.sign(b"another body").await?;
     let mut answers = Vec::new();
     for signature in [None, Some("t=1,v1=nonsense"), Some(wrong.as_str()), Some(stolen.as_str())] {
-        let mut request = setup.http.post(&setup.webhook_url).body(body.clone());
+        let mut request = setup.http.post(setup.webhook_url()).body(body.clone());
         if let Some(signature) = signature {
             request = request.header("Stripe-Signature", signature);
         }
@@ -59,7 +62,7 @@ pub(super) async fn forged(setup: &Setup) -> anyhow::Result<String> {
 
 pub(super) async fn out_of_order(setup: &Setup) -> anyhow::Result<String> {
     let (cleo, carl) = (setup.member("Cleo").await?, setup.member("Carl").await?);
-    setup.until_settled(&cleo).await?;
+    setup.settle().await?;
     setup.stripe.delivery(Mode::Hold).await?;
     let before = setup.stripe.events().await?.len();
     // Cleo subscribes and cancels; Carl's payment fails, and recovers.
@@ -77,7 +80,6 @@ pub(super) async fn out_of_order(setup: &Setup) -> anyhow::Result<String> {
     let released = setup.stripe.release(&backwards).await?;
     ensure!(released.iter().all(|event| event.status == Some(200)), "not every event was accepted");
     setup.until_vip(&carl).await?;
-    setup.until_settled(&cleo).await?;
     ensure!(!setup.has_vip(&cleo).await?, "Cleo has VIP, though she cancelled");
     let history = setup.role_history(&carl).await?;
     ensure!(history == ["role.granted"], "the audit log says {history:?} of Carl");
@@ -94,7 +96,7 @@ pub(super) async fn stripe_down(setup: &Setup) -> anyhow::Result<String> {
     setup.stripe.fault(Fault::status(500).on("GET", "/v1/subscriptions").times(1)).await?;
     setup.stripe.cancel(&subscription).await?;
     let failed = "SELECT count(*) FROM stripe_sync WHERE attempts > 0 AND $1 > 0";
-    setup.until("a read has failed", async || Ok(setup.count(failed, &dan).await? == 1)).await?;
+    until("a read has failed", async || Ok(setup.count(failed, &dan).await? == 1)).await?;
     ensure!(setup.has_vip(&dan).await?, "Dan lost his role because of an error");
     let took = setup.until_no_vip(&dan).await?;
     setup.stripe.clear_faults().await?;

@@ -6,17 +6,17 @@ use anyhow::ensure;
 use sandbox::discord::Fault;
 use serde_json::json;
 
-use crate::demo::setup::Setup;
+use crate::{demo::setup::Setup, scenario::until};
 
 pub(super) async fn humans_role(setup: &Setup) -> anyhow::Result<String> {
     let gus = setup.member("Gus").await?;
     setup.discord.give_role(setup.guild, gus.user, setup.vip).await?;
     let subscription = setup.stripe.subscribe(&gus.customer, &setup.price).await?;
     let ended = "SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'noop'";
-    setup.until("his payment is looked at", async || Ok(setup.count(ended, &gus).await? == 1)).await?;
+    until("his payment is looked at", async || Ok(setup.count(ended, &gus).await? == 1)).await?;
     setup.stripe.cancel(&subscription).await?;
-    setup.until("his cancellation is looked at", async || Ok(setup.count(ended, &gus).await? == 2)).await?;
-    setup.until_settled(&gus).await?;
+    until("his cancellation is looked at", async || Ok(setup.count(ended, &gus).await? == 2)).await?;
+    setup.settle().await?;
     ensure!(setup.has_vip(&gus).await?, "the role that a moderator gave was taken");
     let calls = calls_about(setup, gus.user).await?;
     ensure!(calls == 0, "{calls} calls were made for a role that is not ours");
@@ -50,7 +50,7 @@ pub(super) async fn rejoin(setup: &Setup) -> anyhow::Result<String> {
     setup.until_vip(&ida).await?;
     setup.discord.leave(setup.guild, ida.user).await?;
     let waiting = "SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'parked'";
-    setup.until("her leaving is noticed", async || Ok(setup.count(waiting, &ida).await? == 1)).await?;
+    until("her leaving is noticed", async || Ok(setup.count(waiting, &ida).await? == 1)).await?;
     setup.discord.rejoin(setup.guild, ida.user).await?;
     let took = setup.until_vip(&ida).await?;
     let history = setup.role_history(&ida).await?;
@@ -63,7 +63,7 @@ pub(super) async fn not_joined(setup: &Setup) -> anyhow::Result<String> {
     setup.discord.leave(setup.guild, jo.user).await?;
     setup.stripe.subscribe(&jo.customer, &setup.price).await?;
     let waiting = "SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'parked'";
-    setup.until("the payment waits for Jo", async || Ok(setup.count(waiting, &jo).await? == 1)).await?;
+    until("the payment waits for Jo", async || Ok(setup.count(waiting, &jo).await? == 1)).await?;
     setup.discord.rejoin(setup.guild, jo.user).await?;
     let took = setup.until_vip(&jo).await?;
     Ok(format!("the job waited; VIP {} ms after joining", took.as_millis()))
@@ -74,9 +74,9 @@ pub(super) async fn role_order(setup: &Setup) -> anyhow::Result<String> {
     setup.discord.set_role(setup.guild, setup.vip, json!({ "position": 90 })).await?;
     setup.stripe.subscribe(&kim.customer, &setup.price).await?;
     let waiting = "SELECT count(*) FROM role_jobs WHERE user_id = $1 AND state = 'parked'";
-    setup.until("Kim's job is parked", async || Ok(setup.count(waiting, &kim).await? == 1)).await?;
+    until("Kim's job is parked", async || Ok(setup.count(waiting, &kim).await? == 1)).await?;
     setup.stripe.subscribe(&lee.customer, &setup.price).await?;
-    setup.until("Lee's job is parked", async || Ok(setup.count(waiting, &lee).await? == 1)).await?;
+    until("Lee's job is parked", async || Ok(setup.count(waiting, &lee).await? == 1)).await?;
     let calls = calls_about(setup, kim.user).await? + calls_about(setup, lee.user).await?;
     ensure!(calls == 1, "{calls} calls for a role that Discord refuses; one finds out");
     setup.discord.set_role(setup.guild, setup.vip, json!({ "position": 1 })).await?;
@@ -90,7 +90,7 @@ pub(super) async fn crash(setup: &Setup) -> anyhow::Result<String> {
     let silent = Fault::apply_then_hang().on("PUT", &format!("/members/{}/roles/", mia.user)).times(1);
     setup.discord.fault(silent).await?;
     setup.stripe.subscribe(&mia.customer, &setup.price).await?;
-    setup.until("Discord has acted", async || setup.has_vip(&mia).await).await?;
+    until("Discord has acted", async || setup.has_vip(&mia).await).await?;
     let unheard = setup
         .count("SELECT count(*) FROM role_grants WHERE user_id = $1 AND state = 'confirmed'", &mia)
         .await?;
@@ -124,7 +124,7 @@ pub(super) async fn status(setup: &Setup) -> anyhow::Result<String> {
     );
     let text = answer.text();
     ensure!(
-        text.contains("Nexrole in this server") && text.contains("1 price or product"),
+        text.contains("Nexrole in this server") && text.contains("Mapped to roles: "),
         "the answer was {text:?}"
     );
     Ok(text.replace('\n', " · "))

@@ -7,6 +7,7 @@ use super::setup::Setup;
 mod delivery;
 mod discord_side;
 mod paying;
+mod purchases;
 
 pub(super) struct Step {
     /// In `--json`.
@@ -32,6 +33,9 @@ pub(super) const STEPS: &[Step] = steps! {
     "stripe-down" "Stripe's API fails while an event is being read" delivery::stripe_down;
     "cancelled" "Eve cancels" paying::cancelled;
     "two-subscriptions" "Fay has two subscriptions and cancels one" paying::two_subscriptions;
+    "bought-once" "Kim buys for ever, and her bank is slow" purchases::bought_once;
+    "refunded" "Lou gets his money back, and then he does not" purchases::refunded;
+    "disputed" "Mia disputes her payment, twice" purchases::disputed;
     "humans-role" "Gus got his role from a moderator" discord_side::humans_role;
     "rate-limit" "Discord says: too many requests" discord_side::rate_limit;
     "rejoin" "Ida leaves the server, and comes back" discord_side::rejoin;

@@ -3,7 +3,7 @@
 use anyhow::{Context, ensure};
 use serde_json::json;
 
-use crate::demo::setup::Setup;
+use crate::{demo::setup::Setup, scenario::until};
 
 pub(super) async fn paid(setup: &Setup) -> anyhow::Result<String> {
     let ana = setup.member("Ana").await?;
@@ -28,10 +28,9 @@ pub(super) async fn card_fails(setup: &Setup) -> anyhow::Result<String> {
         let mirrored = "SELECT count(*) FROM subscriptions s JOIN member_links l USING (guild_id, connection_id, customer_id)
                          WHERE l.user_id = $1 AND s.status = 'past_due'";
         let expected = i64::from(status == "past_due");
-        setup
-            .until(&format!("{status} is read"), async || Ok(setup.count(mirrored, &dora).await? == expected))
+        until(&format!("{status} is read"), async || Ok(setup.count(mirrored, &dora).await? == expected))
             .await?;
-        setup.until_settled(&dora).await?;
+        setup.settle().await?;
         ensure!(setup.has_vip(&dora).await?, "Dora lost her role while her card was {status}");
     }
     let history = setup.role_history(&dora).await?;
@@ -46,8 +45,8 @@ pub(super) async fn cancelled(setup: &Setup) -> anyhow::Result<String> {
     setup.stripe.set_subscription(&subscription, json!({ "cancel_at_period_end": true })).await?;
     let announced = "SELECT count(*) FROM subscriptions s JOIN member_links l USING (guild_id, connection_id, customer_id)
                       WHERE l.user_id = $1 AND s.cancel_at_period_end";
-    setup.until("the announced end is read", async || Ok(setup.count(announced, &eve).await? == 1)).await?;
-    setup.until_settled(&eve).await?;
+    until("the announced end is read", async || Ok(setup.count(announced, &eve).await? == 1)).await?;
+    setup.settle().await?;
     ensure!(setup.has_vip(&eve).await?, "Eve lost her role before the end of the period she paid for");
     setup.stripe.cancel(&subscription).await?;
     let took = setup.until_no_vip(&eve).await?;
@@ -63,8 +62,8 @@ pub(super) async fn two_subscriptions(setup: &Setup) -> anyhow::Result<String> {
     setup.until_vip(&fay).await?;
     setup.stripe.cancel(&first).await?;
     let ended = "SELECT count(*) FROM access_sources WHERE user_id = $1 AND state = 'ended'";
-    setup.until("the first is read as canceled", async || Ok(setup.count(ended, &fay).await? == 1)).await?;
-    setup.until_settled(&fay).await?;
+    until("the first is read as canceled", async || Ok(setup.count(ended, &fay).await? == 1)).await?;
+    setup.settle().await?;
     ensure!(setup.has_vip(&fay).await?, "Fay lost her role although she still pays for it");
     setup.stripe.cancel(&second).await?;
     setup.until_no_vip(&fay).await?;

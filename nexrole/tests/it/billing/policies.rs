@@ -31,7 +31,7 @@ async fn where_a_failed_payment_is_worth_nothing_it_takes_the_role_at_once() {
     // Hers has failed before: it applies to her, too.
     let said = world.policy(&["past_due=remove"]).await.unwrap();
     assert!(said.contains("remove  (the default is 14d)"), "{said}");
-    assert!(said.contains("Set. 2 known subscription(s) are being read again."), "{said}");
+    assert!(said.contains("Set. 2 known subscription(s) or purchase(s) are being read again."), "{said}");
     world.until_no_vip(&ana).await;
     assert!(world.has(&ben, world.vip).await, "his is paid");
     world.stripe.set_subscription(&his, past_due()).await.unwrap();
@@ -76,8 +76,8 @@ async fn a_longer_grace_is_counted_from_the_same_failure() {
 async fn a_policy_is_shown_and_a_choice_that_is_none_changes_nothing() {
     let world = World::start().await;
     let shown = world.policy(&[]).await.unwrap();
-    assert!(shown.contains("while the subscription is\n  trialing"), "{shown}");
-    assert_eq!((shown.lines().count(), shown.matches("(default)").count()), (17, 16), "{shown}");
+    assert!(shown.contains("while what was bought is\n  trialing"), "{shown}");
+    assert_eq!((shown.lines().count(), shown.matches("(default)").count()), (25, 24), "{shown}");
     let refused = world.policy(&["past_due=7d", "late=keep", "canceled=30d"]).await.unwrap_err();
     for said in [
         "late=keep: there is no such state",

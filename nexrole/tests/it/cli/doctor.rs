@@ -216,6 +216,8 @@ async fn what_is_wrong_with_stripes_key_is_said() {
     assert!(said.text.contains("may not read Payment Links: what is sold is not listed"), "{}", said.text);
     let thin = "may not read Invoices, Checkout Sessions: thin events about them are not acted on";
     assert!(said.text.contains(thin), "{}", said.text);
+    let once = "may not read PaymentIntents, Charges and Refunds, Disputes: one-time purchases give nothing";
+    assert!(said.text.contains(once), "{}", said.text);
     assert_eq!(said.state("web.address"), "ok", "nobody needs to reach us\n{}", said.text);
     world.stripe.change_key(&key, json!({ "state": "revoked" })).await.unwrap();
     stripe(&key).await.fails(&["stripe.key"], "does not know the key", "restricted");

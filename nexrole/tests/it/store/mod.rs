@@ -21,7 +21,7 @@ use shared::{
             outcome::CallOutcome,
             update::{Decision, GrantChange, GuildGate, JobUpdate, Settlement},
         },
-        entitlement::mapping::Sold,
+        entitlement::{mapping::Sold, policy::Policy},
         job::{JobAction, JobOrigin, JobState},
         roles::grant::{Grant, GrantState, Known, Seen, Step, Wanted, check, settle as settled_by},
     },
@@ -451,7 +451,7 @@ async fn mapping_and_ingest_mark_objects_in_one_order() {
         for n in 101..=160 {
             let sold = Sold::Price("price_1".parse().unwrap());
             let by = Authorized::operator(&pool, guild(1)).unwrap();
-            assert_eq!(map(&pool, &by, &sold, role(n)).await.unwrap(), Mapped::Added(200));
+            assert_eq!(map(&pool, &by, &sold, role(n), Policy::DEFAULT).await.unwrap(), Mapped::Added(200));
         }
     };
     let writers = [ingest(1), ingest(2)];

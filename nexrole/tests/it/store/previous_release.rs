@@ -2,6 +2,7 @@
 
 use shared::{
     db::pg_roles::Login,
+    domain::entitlement::source::SourceRef,
     store::{access_sources, queue_depth, stripe_events, stripe_sync},
 };
 use uuid::Uuid;
@@ -22,8 +23,8 @@ async fn it_writes_sources_that_we_read_and_finds_those_that_are_there() {
         let query = sqlx::query(its_apply).bind(guild(1)).bind(user(1)).bind(role(7)).bind(at.id);
         query.bind("sub_1").bind(state).bind("x").execute(tenant.unguarded()).await.unwrap();
     }
-    let subscription = "sub_1".parse().unwrap();
-    assert_eq!(access_sources::live(&mut tenant, at.id, &subscription).await.unwrap().len(), 1);
+    let subscription = SourceRef::Subscription { connection: at.id, id: "sub_1".parse().unwrap() };
+    assert_eq!(access_sources::live(&mut tenant, &subscription).await.unwrap().len(), 1);
     assert_eq!(access_sources::live_subscriptions(&mut tenant, at.id).await.unwrap(), ["sub_1"]);
     drop(tenant);
     database.remove().await;

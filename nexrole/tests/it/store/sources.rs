@@ -28,10 +28,11 @@ use super::{LEASE, connection, event, guild, role, text, user};
 use crate::support::cluster::Database;
 
 /// One of each kind.
-fn every_kind(connection: ConnectionId) -> [SourceRef; 4] {
+fn every_kind(connection: ConnectionId) -> [SourceRef; 5] {
     let id = || "same".to_owned();
     [
         SourceRef::Subscription { connection, id: "sub_1".parse().unwrap() },
+        SourceRef::Purchase { connection, id: "cs_1".parse().unwrap() },
         SourceRef::Manual { id: id() },
         SourceRef::Import { id: id() },
         SourceRef::Seat { id: id() },
@@ -47,8 +48,8 @@ async fn apply(tenant: &mut Tenant, source: &SourceRef, change: Transition) {
 
 /// Whether a source gives member 1 role 7 now.
 async fn is_live(tenant: &mut Tenant, source: &SourceRef) -> bool {
-    if let SourceRef::Subscription { connection, id } = source {
-        let live = access_sources::live(tenant, *connection, id).await.unwrap();
+    if source.connection().is_some() {
+        let live = access_sources::live(tenant, source).await.unwrap();
         return live.iter().any(|live| live.given == GIVEN());
     }
     let live = access_given::lock_live(tenant, &[user(1)], role(7), source).await.unwrap();
@@ -67,7 +68,7 @@ async fn each_source_ends_alone_and_the_role_is_due_until_the_last_one_has() {
         apply(&mut tenant, source, Transition::Begin(GIVEN())).await;
     }
     tenant.commit().await.unwrap();
-    assert_eq!(text(&database.pool, "SELECT count(*)::text FROM access_sources").await, "4");
+    assert_eq!(text(&database.pool, "SELECT count(*)::text FROM access_sources").await, "5");
     let mut tenant = database.tenant(guild(1)).await;
     assert_eq!(
         access_sources::live_subscriptions(&mut tenant, at.id).await.unwrap(),
@@ -100,8 +101,8 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     assert_eq!(swept, 0, "each has a job already");
     let operator = database.login(Login::Operator);
     let preview = super::in_guild(&operator, 1, async |t| mapped_roles::preview(t, role(7)).await).await;
-    assert_eq!((preview.gain.len(), preview.unbacked.len()), (4, 0));
-    let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(2)).await).await;
+    assert_eq!((preview.gain.len(), preview.unbacked.len()), (5, 0));
+    let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(3)).await).await;
     assert!(report.sources[0].is_active && report.sources[0].source_id == "same", "{report:?}");
     sqlx::raw_sql(
         "UPDATE role_jobs SET state = 'applied', finished_at = now();
@@ -111,7 +112,7 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     .await
     .unwrap();
     let mut across = bot.across().await.unwrap();
-    assert_eq!(members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(), 4);
+    assert_eq!(members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(), 5);
     assert_eq!(
         members::sweep_all(&mut across, Duration::from_secs(60), 100).await.unwrap(),
         0,
@@ -127,6 +128,8 @@ async fn a_source_has_a_connection_if_and_only_if_it_is_of_stripe() {
     connection(&database).await;
     for (kind, connection, object, is_good) in [
         ("stripe", "1", "'subscription'", true),
+        ("stripe", "2", "'checkout_session'", true),
+        ("manual", "NULL", "'checkout_session'", false),
         ("stripe", "NULL", "'subscription'", false),
         ("stripe", "1", "NULL", false),
         ("stripe", "1", "'invented'", false),

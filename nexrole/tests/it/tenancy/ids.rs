@@ -16,6 +16,9 @@ use shared::{
         audit::{Actor, AuditAction, AuditEntry},
         billing::{
             catalogue::Catalogue,
+            payment::{PaidInvoice, PaymentFact},
+            purchase::{PurchaseFact, PurchaseStatus},
+            reversal::Reversal,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
         delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
@@ -30,12 +33,12 @@ use shared::{
         roles::{enforcement::Enforcement, grant::GrantState},
         service_request::Service,
     },
-    ids::{ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    ids::{CheckoutSessionId, ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
         access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
         guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
-        members, role_grants, role_health, role_jobs, role_mappings, sealed,
+        members, payment_reversals, purchases, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
@@ -98,6 +101,12 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO customers (guild_id, connection_id, customer_id) VALUES ($1, $2, $3)",
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids, product_ids,
              cancel_at_period_end) SELECT $1, $2, $4, $3, 'active', '{price_1}', '{prod_1}', false",
+        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, user_id)
+         SELECT $1, $2, replace($4, 'sub', 'cs'), $3, 'paid', '{price_1}', '{prod_1}', $5",
+        "INSERT INTO payment_reversals (guild_id, connection_id, payment_intent_id, invoice_id, subscription_id, invoiced_at, refund,
+             dispute, is_managed) SELECT $1, $2, 'pi_1', 'in_1', $4, now(), 'full', 'none', false",
+        "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object)
+         SELECT $1, $5, $6, 'stripe', $2, replace($4, 'sub', 'cs'), 'live', 'x', 'checkout_session'",
         "INSERT INTO member_links (guild_id, connection_id, customer_id, user_id, proof) SELECT $1, $2, $3, $5, 'owner'",
         "INSERT INTO role_mappings (guild_id, source_kind, source_id, role_id) SELECT $1, 'price', 'price_1', $6",
         "INSERT INTO mapped_roles (guild_id, role_id, enforcement) SELECT $1, $6, 'on'",
@@ -143,11 +152,11 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 87;
+const CALLS: u32 = 95;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 35] = [
+const OWNERS: [u32; 37] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
 const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
@@ -178,13 +187,14 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         owner: fence,
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
+    let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
     let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
         1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
         2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
-        3 => said!(access_sources::live(tenant, connection, &subscription)),
+        3 => said!(access_sources::live(tenant, &source)),
         4 => said!(access_sources::live_subscriptions(tenant, connection)),
         5 => said!(stripe_mirror::subscriptions_of(tenant, connection, &customer)),
         6 => said!(stripe_events::latest_open(tenant, connection, subscription.as_str())),
@@ -317,6 +327,40 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             let strict = Policy { trialing: Rule::Remove, ..Policy::DEFAULT };
             said!(role_mappings::set_policy(tenant, &Sold::Price(item.price), role, strict))
         }
+        87 => {
+            let fact = PurchaseFact {
+                id: session,
+                customer: None,
+                status: PurchaseStatus::Paid,
+                items: Items::All(vec![item]),
+                paid_at: None,
+                reversal: Reversal::NONE,
+                discord_user: None,
+            };
+            // Whom it is told, it answers.
+            said!(async {
+                let named = purchases::record(tenant, connection, &fact, Some(user)).await?;
+                Ok::<_, sqlx::Error>(named.is_some())
+            })
+        }
+        88 => said!(purchases::missing(tenant, connection, session.as_str())),
+        89 => said!(purchases::of_customer(tenant, connection, &customer)),
+        90 => said!(purchases::live(tenant, connection)),
+        91 => said!(purchases::naming(tenant, user)),
+        92 => {
+            let created = shared::clock::Timestamp::UNIX_EPOCH;
+            let id = "in_1".parse().unwrap();
+            let fact = PaymentFact {
+                id: "pi_1".parse().unwrap(),
+                reversal: Reversal::NONE,
+                is_managed: false,
+                sessions: Vec::new(),
+                invoices: vec![PaidInvoice { id, subscription, created }],
+            };
+            said!(payment_reversals::record(tenant, connection, &fact))
+        }
+        93 => said!(payment_reversals::of_subscription(tenant, connection, &subscription, None)),
+        94 => said!(purchases::forget_named(tenant, connection, &customer)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -325,8 +369,11 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 pause: None,
                 collection: None,
                 unpaid_since: None,
+                paid_since: None,
                 never_paid: false,
                 items: Items::All(vec![item]),
+                paid_invoice_at: None,
+                is_managed: false,
                 current_period_end: None,
                 ends_at: None,
                 discord_user: None,

@@ -9,7 +9,7 @@ use serde_json::Value;
 use shared::{
     actions::map::{Mapped, map},
     db::{authorized::Authorized, pg_roles::Login},
-    domain::entitlement::mapping::Sold,
+    domain::entitlement::{mapping::Sold, policy::Policy},
     ids::{GuildId, RoleId},
 };
 use tokio::{io::AsyncWriteExt as _, process::Command};
@@ -66,7 +66,7 @@ impl World {
         let role = RoleId::from_u64(role).expect("a snowflake");
         let pool = self.login(Login::Operator);
         let by = Authorized::operator(&pool, guild).expect("the operator's login");
-        let mapped = map(&pool, &by, &sold, role).await.expect("the database answers");
+        let mapped = map(&pool, &by, &sold, role, Policy::DEFAULT).await.expect("the database answers");
         assert!(matches!(mapped, Mapped::Added(_) | Mapped::AlreadySo), "it is mapped: {mapped:?}");
         pool.close().await;
     }

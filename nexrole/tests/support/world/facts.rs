@@ -336,6 +336,19 @@ impl World {
         self.number("SELECT count(*) FROM role_mappings").await
     }
 
+    /// One-time purchases, and whom they name themselves.
+    pub(crate) async fn purchases(&self) -> Vec<(String, Option<i64>)> {
+        self.all("SELECT session_id, user_id FROM purchases ORDER BY synced_at").await
+    }
+
+    /// Objects that are to be read again in a day, give or take an hour.
+    pub(crate) async fn reads_tomorrow(&self) -> i64 {
+        self.number(
+            "SELECT count(*) FROM stripe_sync WHERE next_at BETWEEN now() + interval '23 h' AND now() + interval '25 h'",
+        )
+        .await
+    }
+
     /// How many mappings have a policy of their own.
     pub(crate) async fn policies_set(&self) -> i64 {
         self.number("SELECT count(*) FROM role_mappings WHERE policy IS NOT NULL").await
@@ -524,17 +537,6 @@ impl World {
         self.activity_where(|line| line.is(of)).await
     }
 
-    /// What the audit log says of a member's roles, oldest first.
-    pub(crate) async fn role_history(&self, member: &Member) -> Vec<String> {
-        sqlx::query_scalar(
-            "SELECT action FROM audit_log WHERE user_id = $1 AND action LIKE 'role.%' ORDER BY audit_id",
-        )
-        .bind(id(member.user))
-        .fetch_all(self.db())
-        .await
-        .expect("the query is good")
-    }
-
     /// Member, role and `add` or `remove`, as the audit log has it.
     pub(super) async fn audited_changes(&self) -> Vec<(u64, u64, &'static str)> {
         let rows: Vec<(i64, i64, String)> = sqlx::query_as(
@@ -564,18 +566,6 @@ impl World {
     /// Subscriptions of which it is known when they end by themselves.
     pub(crate) async fn scheduled_ends(&self) -> i64 {
         self.number("SELECT count(*) FROM subscriptions WHERE ends_at IS NOT NULL").await
-    }
-
-    /// Jobs that are to be done, and objects that are to be read, each with when and why.
-    pub(crate) async fn unsettled(&self) -> Vec<String> {
-        let open = "SELECT format('%s of member %s due in %s s: %s', action, user_id,
-                                  extract(epoch FROM due_at - now())::int, outcome)
-                      FROM role_jobs WHERE state = 'pending'
-                     UNION ALL
-                    SELECT format('read of %s due in %s s after %s failures: %s', object_id,
-                                  extract(epoch FROM next_at - now())::int, attempts, last_error)
-                      FROM stripe_sync WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())";
-        sqlx::query_scalar(open).fetch_all(self.db()).await.expect("the query is good")
     }
 }
 

@@ -10,19 +10,22 @@ mod rows;
 mod time;
 
 pub(crate) use facts::{Active, Audited, Event, Gate, Grant, Job, MappedRole, Read, RoleList};
+pub(crate) use nexrole::scenario::Member;
 pub(crate) use rows::{AuditLine, Payment, Write};
 
 use std::{
     future::Future,
-    time::{Duration, Instant},
+    ops::{Deref, DerefMut},
 };
 
 use bot::discord::{ROUTES, inspect};
-use nexrole::children::free_port;
+use nexrole::{
+    children,
+    scenario::{self, Scenario},
+};
 use sandbox::{
-    Request, Running,
-    discord::{self, Action, Actor, Limits},
-    stripe,
+    Request,
+    discord::{Action, Actor, Limits},
 };
 use shared::{
     config::Env,
@@ -37,8 +40,6 @@ use tokio_util::sync::CancellationToken;
 use crate::support::cluster::Database;
 
 pub(crate) const SECRET: &str = "whsec_of_the_world";
-const PATIENCE: Duration = Duration::from_secs(30);
-const POLL_EVERY: Duration = Duration::from_millis(10);
 
 /// A service that runs in this process.
 struct Service {
@@ -53,14 +54,9 @@ impl Service {
     }
 }
 
+/// A scenario, and what is done and checked around it.
 pub(crate) struct World {
-    pub(crate) discord: discord::Control,
-    pub(crate) stripe: stripe::Control,
-    pub(crate) http: reqwest::Client,
-    pub(crate) guild: u64,
-    pub(crate) vip: u64,
-    pub(crate) price: String,
-    pub(crate) product: String,
+    scenario: Scenario,
     pub(crate) gateway_url: String,
     /// Where the bot's health is.
     pub(crate) bot_url: String,
@@ -68,13 +64,20 @@ pub(crate) struct World {
     env: Env,
     gateway: Option<Service>,
     bot: Option<Service>,
-    sandboxes: (Running, Running),
 }
 
-/// A Discord member, and a Stripe customer whose metadata names them.
-pub(crate) struct Member {
-    pub(crate) user: u64,
-    pub(crate) customer: String,
+impl Deref for World {
+    type Target = Scenario;
+
+    fn deref(&self) -> &Scenario {
+        &self.scenario
+    }
+}
+
+impl DerefMut for World {
+    fn deref_mut(&mut self) -> &mut Scenario {
+        &mut self.scenario
+    }
 }
 
 impl World {
@@ -99,71 +102,22 @@ impl World {
         if Env::from_process().get("RUST_LOG").is_some() {
             shared::telemetry::init(&Env::from_process());
         }
-        let port = free_port().expect("a port");
-        let gateway_url = format!("http://127.0.0.1:{port}");
-        let bot_url = format!("http://127.0.0.1:{}", free_port().expect("a port"));
-        let webhook_url = Some(format!("{gateway_url}/webhooks/stripe"));
-        let options = stripe::Options { port: 0, webhook_url, webhook_secret: Some(SECRET.to_owned()) };
-        let stripe_server = stripe::serve(options).await.expect("the Stripe sandbox starts");
-        let discord_server =
-            discord::serve(discord::Options::default()).await.expect("the Discord sandbox starts");
-        let (stripe, discord) =
-            (stripe::Control::new(&stripe_server.url), discord::Control::new(&discord_server.url));
-        discord.set_limits(Limits::none()).await.expect("limits are set");
-        let guild = discord.create_guild(None, "A server").await.expect("a guild");
-        let vip = discord.create_role(guild, "VIP").await.expect("a role");
-        // What the shop is made of is nobody's news.
-        stripe.delivery(stripe::Mode::Drop).await.expect("Stripe answers");
-        let product = stripe.create_product("VIP").await.expect("a product");
-        let price = stripe.create_price(&product, 900).await.expect("a price");
-        stripe.delivery(stripe::Mode::Live).await.expect("Stripe answers");
-        let env = Env::of([
-            ("DATABASE_URL", database.url.as_str()),
-            ("BIND", &format!("127.0.0.1:{port}")),
-            ("GUILD_ID", &guild.to_string()),
-            ("STRIPE_SECRET_KEY", stripe::KEY),
-            ("STRIPE_WEBHOOK_SECRET", SECRET),
-            ("STRIPE_API_URL", &stripe_server.url),
-            ("ENCRYPTION_KEYS", crate::support::tenants::ENCRYPTION_KEYS),
-            ("DISCORD_TOKEN", "any-token"),
-            ("DISCORD_API_URL", &discord_server.url),
-            ("LEASE_SECONDS", "3"),
-            ("POLL_SECONDS", "0.1"),
-            ("METRICS_BIND", "127.0.0.1:0"),
-        ]);
-        let http = reqwest::Client::builder().timeout(PATIENCE).no_proxy().build().expect("a client");
-        let sandboxes = (discord_server, stripe_server);
+        let (url, pool) = (database.url.as_str(), database.pool.clone());
+        let scenario = Scenario::start(url, pool, SECRET, Limits::none()).await.expect("a scenario");
+        let env = scenario
+            .service_env()
+            .with("BIND", &scenario.address(children::Service::Gateway).to_string())
+            .with("ENCRYPTION_KEYS", crate::support::tenants::ENCRYPTION_KEYS);
+        let gateway_url = format!("http://{}", scenario.address(children::Service::Gateway));
+        let bot_url = format!("http://{}", scenario.address(children::Service::Bot));
         let (gateway, bot) = (None, None);
-        Self {
-            discord,
-            stripe,
-            http,
-            guild,
-            vip,
-            price,
-            product,
-            gateway_url,
-            bot_url,
-            database,
-            env,
-            gateway,
-            bot,
-            sandboxes,
-        }
+        Self { scenario, gateway_url, bot_url, database, env, gateway, bot }
     }
 
     /// What services outside this process are told; where they listen and how patient they are is theirs.
     pub(crate) fn variables(&self) -> Vec<(&'static str, String)> {
-        let names = [
-            "DATABASE_URL",
-            "GUILD_ID",
-            "STRIPE_SECRET_KEY",
-            "STRIPE_WEBHOOK_SECRET",
-            "STRIPE_API_URL",
-            "DISCORD_TOKEN",
-            "DISCORD_API_URL",
-        ];
-        names.into_iter().map(|name| (name, self.env.get(name).expect("it is set"))).collect()
+        let given = self.scenario.variables().map(|(name, _)| (name, self.env.get(name)));
+        given.into_iter().map(|(name, value)| (name, value.expect("it is set"))).collect()
     }
 
     /// Changes the services' environment, before they start.
@@ -260,11 +214,7 @@ impl World {
     }
 
     pub(crate) async fn member(&self) -> Member {
-        let user = self.discord.join(self.guild, "member").await.expect("joins");
-        let id = user.to_string();
-        let customer =
-            self.stripe.create_customer(None, &[("discord_user_id", &id)]).await.expect("a customer");
-        Member { user, customer }
+        self.scenario.member("member").await.expect("they join")
     }
 
     pub(crate) async fn subscribes(&self, member: &Member) -> String {
@@ -272,39 +222,35 @@ impl World {
     }
 
     pub(crate) async fn until<F: Future<Output = bool>>(&self, what: &str, held: impl Fn() -> F) {
-        let began = Instant::now();
-        while !held().await {
-            assert!(began.elapsed() < PATIENCE, "waited in vain until {what}");
-            tokio::time::sleep(POLL_EVERY).await;
+        let holds = || {
+            let held = held();
+            async { Ok(held.await) }
+        };
+        if let Err(error) = scenario::until(what, holds).await {
+            panic!("{error:#}");
         }
     }
 
     pub(crate) async fn has(&self, member: &Member, role: u64) -> bool {
-        let roles = self.discord.member_roles(self.guild, member.user).await.expect("Discord answers");
-        roles.is_some_and(|roles| roles.contains(&role))
+        self.scenario.has(member, role).await.expect("Discord answers")
     }
 
     pub(crate) async fn until_vip(&self, member: &Member) {
-        self.until("they have VIP", async || self.has(member, self.vip).await).await;
-        self.settle().await;
+        self.scenario.until_vip(member).await.expect("they are given it");
     }
 
     pub(crate) async fn until_no_vip(&self, member: &Member) {
-        self.until("they have lost VIP", async || !self.has(member, self.vip).await).await;
-        self.settle().await;
+        self.scenario.until_no_vip(member).await.expect("it is taken");
     }
 
     /// Every accepted event is answered by a read, every job is done or parked.
     pub(crate) async fn settle(&self) {
-        let began = Instant::now();
-        loop {
-            let unsettled = self.unsettled().await;
-            if unsettled.is_empty() {
-                return;
-            }
-            assert!(began.elapsed() < PATIENCE, "not settled: {unsettled:#?}");
-            tokio::time::sleep(POLL_EVERY).await;
-        }
+        self.scenario.settle().await.expect("it comes to rest");
+    }
+
+    /// What the audit log says of a member's roles, oldest first.
+    pub(crate) async fn role_history(&self, member: &Member) -> Vec<String> {
+        self.scenario.role_history(member).await.expect("the query is good")
     }
 
     /// Waits until the gateway has heard everything that Stripe had to say so far, and all of it is settled.
@@ -398,8 +344,7 @@ impl World {
             let unknown: Vec<_> = checked.routes.keys().filter(|route| !known(route)).collect();
             assert!(unknown.is_empty(), "routes that bot::discord::ROUTES does not name: {unknown:?}");
         }
-        self.sandboxes.0.stop().await;
-        self.sandboxes.1.stop().await;
+        self.scenario.stop().await;
         self.database.remove().await;
     }
 }

@@ -1,4 +1,8 @@
 //! What Stripe said, in our words.
 
 pub mod catalogue;
+pub mod fact;
+pub mod payment;
+pub mod purchase;
+pub mod reversal;
 pub mod subscription;

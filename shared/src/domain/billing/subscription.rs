@@ -5,15 +5,6 @@ use crate::{
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
 };
 
-/// Something that was read from Stripe.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum BillingFact {
-    /// A customer, and that its subscriptions may have changed.
-    Customer(CustomerFact),
-    /// A subscription with its customer.
-    Subscription(SubscriptionFact),
-}
-
 /// A customer as read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CustomerFact {
@@ -37,9 +28,15 @@ pub struct SubscriptionFact {
     pub collection: Option<CollectionPause>,
     /// Since when its latest invoice is to be paid; `None`: it is paid, or Stripe did not say.
     pub unpaid_since: Option<Timestamp>,
+    /// Since when it is paid for: its start, or the end of its trial, which may be ahead; `None`: Stripe did not say.
+    pub paid_since: Option<Timestamp>,
     /// The first period that is not free is the one that was not paid.
     pub never_paid: bool,
     pub items: Items,
+    /// When its latest invoice was made, if that was paid, with money.
+    pub paid_invoice_at: Option<Timestamp>,
+    /// Stripe sells it in its own name, and refunds on its own.
+    pub is_managed: bool,
     /// The latest end of a paid period among the items.
     pub current_period_end: Option<Timestamp>,
     /// When it ends by itself; until then it gives access.

@@ -1,4 +1,4 @@
-//! What a read subscription changes. In: whom it gave what so far, what it says now, whose it is. Out: begins and ends.
+//! What a read subscription or purchase changes. In: whom it gave what so far, what it says now, whose it is. Out: begins and ends.
 
 use std::collections::BTreeSet;
 
@@ -22,16 +22,17 @@ pub enum Transition {
 }
 
 impl Evaluation {
-    /// What is written down of a change: the state of the subscription, and why a role ends though it goes on.
-    pub fn evidence(&self, subscription: &str, change: Transition) -> String {
+    /// What is written down of a change: what was read, in words, and why a role ends though it goes on.
+    pub fn evidence(&self, read: &str, change: Transition) -> String {
         let ended = match change {
             Transition::Begin(_) => None,
             Transition::End(it) => self.roles.get(&it.role).filter(|role| role.state == State::Ended),
         };
         match ended.map(|role| role.reason) {
-            Some(Reason::TimeIsOver) => format!("{subscription}, for longer than the role is kept"),
-            Some(Reason::NotSold) => format!("{subscription}, without what gives the role"),
-            _ => subscription.to_owned(),
+            Some(Reason::TimeIsOver) => format!("{read}, for longer than the role is kept"),
+            Some(Reason::NotYet) => format!("{read}, not for long enough"),
+            Some(Reason::NotSold) => format!("{read}, without what gives the role"),
+            _ => read.to_owned(),
         }
     }
 }

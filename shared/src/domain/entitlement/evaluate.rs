@@ -1,14 +1,15 @@
-//! Which roles does a subscription give? In: what was read, the mappings with their policies, the time. Out: a state per role.
+//! Which roles does a subscription or a purchase give? In: what was read, the mappings with their policies, the time. Out: a state
+//! per role.
 //!
 //! A role ends by what was read, and by nothing that is missing: an item that Stripe did not send, or a status that nobody knows,
 //! leaves it as it was.
 
-use std::{collections::BTreeMap, time::Duration};
+use std::{cmp::Reverse, collections::BTreeMap};
 
 use super::{
-    facts::Facts,
+    bought::{Bought, Worth},
     mapping::Mapping,
-    policy::{Policy, Rule},
+    policy::Policy,
 };
 use crate::{clock::Timestamp, domain::billing::subscription::Items, ids::RoleId};
 
@@ -24,28 +25,30 @@ pub enum State {
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Reason {
-    /// By the policy of a mapping, for the subscription's status.
+    /// By the policy of a mapping, for its status, and for what went back of its payment.
     Status,
     /// The time that the policy gives to this status is over.
     TimeIsOver,
-    /// Nothing that is in the subscription is mapped to the role.
+    /// It has not been paid for long enough.
+    NotYet,
+    /// Nothing that is in it is mapped to the role.
     NotSold,
     /// Stripe did not send all that is in it, and the rest may be mapped to the role.
     ItemsMissing,
-    /// Its status, or the cause of its pause, is none that this release knows.
+    /// Its status, the cause of its pause, or a refund or dispute of its payment is none that this release knows.
     UnknownState,
 }
 
-/// What a subscription says of one role.
+/// What a subscription or a purchase says of one role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleState {
     pub state: State,
-    /// When it is to be evaluated again, since it may end then; `None`: nothing ends it by time alone.
+    /// When it is to be evaluated again, since it may end or begin then; `None`: nothing changes it by time alone.
     pub until: Option<Timestamp>,
     pub reason: Reason,
 }
 
-/// What a subscription says of the roles that it gave or that anything in it is mapped to.
+/// What a subscription or a purchase says of the roles that it gave or that anything in it is mapped to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Evaluation {
     pub roles: BTreeMap<RoleId, RoleState>,
@@ -61,81 +64,63 @@ impl Evaluation {
 }
 
 /// Evaluates `mappings` and the roles that it gave so far, `held`. `mappings` are all those of the roles in question: those of what is
-/// in the subscription, and those of the roles that it gave.
+/// in it, and those of the roles that it gave.
 pub fn evaluate(
-    facts: Facts<'_>,
+    bought: &impl Bought,
     mappings: &[Mapping],
     held: impl IntoIterator<Item = RoleId>,
     now: Timestamp,
 ) -> Evaluation {
-    let is_whole = matches!(facts.items, Items::All(_));
+    let is_whole = matches!(bought.items(), Items::All(_));
     let roles = held.into_iter().chain(mappings.iter().map(|mapping| mapping.role));
     let roles = roles.map(|role| {
         let of_role: Vec<&Mapping> = mappings.iter().filter(|mapping| mapping.role == role).collect();
-        (role, of_one_role(facts, &of_role, now))
+        (role, of_one_role(bought, &of_role, now))
     });
     Evaluation { roles: roles.collect(), is_whole }
 }
 
-fn of_one_role(facts: Facts<'_>, mappings: &[&Mapping], now: Timestamp) -> RoleState {
+fn of_one_role(bought: &impl Bought, mappings: &[&Mapping], now: Timestamp) -> RoleState {
     let state = |state, until, reason| RoleState { state, until, reason };
-    // Whether a state is known is no matter of policy.
-    if Policy::DEFAULT.rule(&facts).is_none() {
+    if !bought.is_known() {
         return state(State::Unchanged, None, Reason::UnknownState);
     }
-    let by_status = |policy: &Policy| Some(worth(policy.rule(&facts)?, facts, now));
-    let bought = mappings.iter().filter_map(|mapping| {
-        let items = facts.items.as_slice().iter().filter(|item| mapping.sold.is_in(item));
-        items
-            .filter_map(|item| {
-                let by_status = by_status(&mapping.policy)?;
-                // Of none of it the stricter rule counts.
-                let of_none = || worth(mapping.policy.quantity_zero, facts, now);
-                Some(if item.quantity == Some(0) { by_status.min(of_none()) } else { by_status })
-            })
-            .max()
-    });
-    let best = bought.max();
-    match (best, facts.items) {
+    let items = bought.items();
+    let found: Vec<Option<Worth>> =
+        mappings.iter().flat_map(|mapping| of_items(bought, mapping, now)).collect();
+    let best = found.iter().flatten().max().copied();
+    match (best, items) {
         (Some(Worth::Due), _) => return state(State::Due, None, Reason::Status),
         (Some(Worth::DueUntil(end)), _) => return state(State::Due, Some(end), Reason::Status),
+        (Some(Worth::NotBefore(Reverse(from))), Items::All(_)) => {
+            return state(State::Ended, Some(from), Reason::NotYet);
+        }
+        _ if found.contains(&None) => return state(State::Unchanged, None, Reason::UnknownState),
         (None, Items::All(_)) => return state(State::Ended, None, Reason::NotSold),
-        (Some(Worth::Over | Worth::Nothing), Items::All(_)) | (_, Items::Some(_)) => {}
+        (Some(_), Items::All(_)) | (_, Items::Some(_)) => {}
     }
     // What was not sent may be what gives it. A role that nothing is mapped to any more has the default policy.
     let policies = mappings.iter().map(|mapping| &mapping.policy);
-    let unseen = policies.filter_map(by_status).max().or_else(|| by_status(&Policy::DEFAULT));
-    if !matches!(facts.items, Items::All(_)) && matches!(unseen, Some(Worth::Due | Worth::DueUntil(_))) {
+    let mut unseen: Vec<Option<Worth>> = policies.map(|policy| bought.worth(policy, now)).collect();
+    if unseen.is_empty() {
+        unseen.push(bought.worth(&Policy::DEFAULT, now));
+    }
+    let may_be_due = unseen.iter().any(|worth| !matches!(worth, Some(Worth::Nothing | Worth::Over)));
+    if !matches!(items, Items::All(_)) && may_be_due {
         return state(State::Unchanged, None, Reason::ItemsMissing);
     }
-    let over = best.or(unseen) == Some(Worth::Over);
+    let over = best.or(unseen.into_iter().flatten().max()) == Some(Worth::Over);
     state(State::Ended, None, if over { Reason::TimeIsOver } else { Reason::Status })
 }
 
-/// What a rule comes to now; more is greater.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Worth {
-    Nothing,
-    Over,
-    DueUntil(Timestamp),
-    Due,
-}
-
-fn worth(rule: Rule, facts: Facts<'_>, now: Timestamp) -> Worth {
-    let end = match rule {
-        Rule::Remove => return Worth::Nothing,
-        Rule::Keep => None,
-        Rule::KeepDays(days) => {
-            let time = Duration::from_secs(u64::from(days) * 24 * 3600);
-            // A time beyond the calendar never comes.
-            facts.unpaid_since.and_then(|since| since.checked_add(time.try_into().ok()?))
-        }
-        Rule::KeepToPeriodEnd => facts.period_end,
-    };
-    match end {
-        // As long as the time is unknown, nothing says that it is over.
-        None => Worth::Due,
-        Some(end) if now < end => Worth::DueUntil(end),
-        Some(_) => Worth::Over,
-    }
+/// What each item that a mapping sells is worth by it.
+fn of_items(bought: &impl Bought, mapping: &Mapping, now: Timestamp) -> Vec<Option<Worth>> {
+    let sold = bought.items().as_slice().iter().filter(|item| mapping.sold.is_in(item));
+    sold.map(|item| {
+        let worth = bought.worth(&mapping.policy, now)?;
+        // Of none of it the stricter rule counts.
+        let of_none = || bought.worth_by(mapping.policy.quantity_zero, now);
+        Some(if item.quantity == Some(0) { worth.min(of_none()) } else { worth })
+    })
+    .collect()
 }

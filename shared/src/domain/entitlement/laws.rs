@@ -132,7 +132,7 @@ fn the_default_policy_does_what_one_rule_did() {
         let roles = mappings.iter().filter(|m| items.as_slice().iter().any(|item| m.sold.is_in(item)));
         let roles: BTreeSet<RoleId> = roles.map(|m| m.role).collect();
         let facts = facts(status, items);
-        let evaluation = evaluate(facts, mappings, live.iter().map(|it| it.role), at(0));
+        let evaluation = evaluate(&facts, mappings, live.iter().map(|it| it.role), at(0));
         let found = transitions(live, &evaluation, user);
         let expected = by_one_rule(live, status, items, user, &roles);
         assert_eq!(found, expected, "{status:?} {items:?} {user:?} {mappings:?} {live:?}");
@@ -147,14 +147,14 @@ fn applying_twice_changes_nothing() {
         let facts = facts(status, items);
         let mut after = live.clone();
         for change in
-            transitions(live, &evaluate(facts, mappings, live.iter().map(|it| it.role), at(0)), user)
+            transitions(live, &evaluate(&facts, mappings, live.iter().map(|it| it.role), at(0)), user)
         {
             match change {
                 Transition::Begin(it) => assert!(after.insert(it)),
                 Transition::End(it) => assert!(after.remove(&it)),
             }
         }
-        let again = evaluate(facts, mappings, after.iter().map(|it| it.role), at(0));
+        let again = evaluate(&facts, mappings, after.iter().map(|it| it.role), at(0));
         assert!(transitions(&after, &again, user).is_empty(), "{status:?} {items:?} {user:?} {live:?}");
     });
 }
@@ -165,7 +165,7 @@ fn what_changes_by_example() {
         let (live, status) = (entitlements(live), SubscriptionStatus::parse(status));
         let facts = facts(&status, items);
         let mappings = [by_price(7, Policy::DEFAULT), by_price(8, Policy::DEFAULT)];
-        let evaluation = evaluate(facts, &mappings, live.iter().map(|it| it.role), at(0));
+        let evaluation = evaluate(&facts, &mappings, live.iter().map(|it| it.role), at(0));
         assert_eq!(words(&transitions(&live, &evaluation, linked.map(user))), expected);
     };
     let (seven, eight, nine) =
@@ -190,7 +190,7 @@ fn what_changes_by_example() {
 fn of(status: &str, since: Option<i64>, items: &Items, mappings: &[Mapping], now: i64) -> RoleState {
     let status = SubscriptionStatus::parse(status);
     let facts = Facts { unpaid_since: since.map(at), ..facts(&status, items) };
-    evaluate(facts, mappings, [role(7)], at(now)).roles[&role(7)]
+    evaluate(&facts, mappings, [role(7)], at(now)).roles[&role(7)]
 }
 
 #[test]
@@ -201,7 +201,7 @@ fn each_mapping_decides_by_its_own_policy() {
     let facts = facts(&status, &items);
     let mappings = [by_price(7, strict), by_price(8, Policy::DEFAULT)];
     let live = entitlements(&[(1, 7), (1, 8)]);
-    let evaluation = evaluate(facts, &mappings, live.iter().map(|it| it.role), at(0));
+    let evaluation = evaluate(&facts, &mappings, live.iter().map(|it| it.role), at(0));
     assert_eq!(words(&transitions(&live, &evaluation, Some(user(1)))), "-1.7");
     // The kindest of the mappings to one role decides.
     let both = [
@@ -258,7 +258,8 @@ fn of_a_quantity_of_nothing_the_stricter_of_two_rules_counts() {
     // To the end of the paid period, and no longer.
     let status = SubscriptionStatus::Active;
     let paid = Facts { period_end: Some(at(100)), ..facts(&status, &none) };
-    let at_time = |now: i64| evaluate(paid, &[by(Rule::KeepToPeriodEnd)], [role(7)], at(now)).roles[&role(7)];
+    let at_time =
+        |now: i64| evaluate(&paid, &[by(Rule::KeepToPeriodEnd)], [role(7)], at(now)).roles[&role(7)];
     let due = RoleState { state: State::Due, until: Some(at(100)), reason: Reason::Status };
     assert_eq!(at_time(99), due);
     assert_eq!(at_time(100).state, State::Ended);
@@ -272,7 +273,7 @@ fn evidence_says_why_a_role_ends_though_the_subscription_goes_on() {
     let said = |status: &str, sold: u64, now: i64| {
         let (status, items) = (SubscriptionStatus::parse(status), Items::All(vec![item(sold)]));
         let facts = Facts { unpaid_since: Some(at(0)), ..facts(&status, &items) };
-        let evaluation = evaluate(facts, &[by_price(7, Policy::DEFAULT)], [role(7)], at(now));
+        let evaluation = evaluate(&facts, &[by_price(7, Policy::DEFAULT)], [role(7)], at(now));
         let ended = entitlements(&[(1, 7)]);
         let changes = transitions(&ended, &evaluation, Some(user(1)));
         let text = format!("sub_1 is {}", status.as_str());

@@ -1,5 +1,6 @@
 //! Who is to have which role, by what they pay for: sources of access, what each is worth, and what changes.
 
+pub mod bought;
 pub mod diff;
 pub mod evaluate;
 pub mod facts;
@@ -11,3 +12,5 @@ pub mod source;
 
 #[cfg(test)]
 mod laws;
+#[cfg(test)]
+mod purchase_laws;

@@ -1,4 +1,4 @@
-//! What each state of a subscription is worth: data, one per mapping. Who reads it is [`super::evaluate`].
+//! What each state of a subscription or a purchase is worth: data, one per mapping. Who reads it is [`super::bought`].
 //!
 //! As JSON it has the states that differ from the default: `{"past_due": {"keep_days": 7}, "trialing": "remove"}`.
 
@@ -15,17 +15,21 @@ use crate::domain::billing::subscription::{CollectionPause, PauseCause, Subscrip
 pub enum Rule {
     /// It is due.
     Keep,
-    /// It is due for so many days after the payment became due.
+    /// It is due for so many days after the payment became due, or was made.
     KeepDays(u16),
     /// It is due to the end of the period that was paid.
     KeepToPeriodEnd,
+    /// It is due once it has been paid for so many days.
+    AfterDays(u16),
+    /// It is due for the first so many days from the first payment.
+    FirstDays(u16),
     /// It is not due.
     Remove,
 }
 
 /// A rule for each state: Stripe's statuses
-/// (<https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>), a pause by its cause, and what else Stripe
-/// says of a subscription that goes on.
+/// (<https://docs.stripe.com/billing/subscriptions/overview#subscription-statuses>), a pause by its cause, what else Stripe
+/// says of a subscription that goes on, one-time purchases, and what went back of a payment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Policy {
@@ -51,6 +55,22 @@ pub struct Policy {
     pub collection_void: Rule,
     /// None of it is bought: its quantity is 0.
     pub quantity_zero: Rule,
+    /// Whatever the state: how long it must have been paid for, or for how long it is due from the first payment on.
+    pub paid_for: Rule,
+    /// The latest payment of a subscription was refunded, all of it.
+    pub invoice_refunded: Rule,
+    /// The same where Stripe sells in its own name, and refunds on its own.
+    pub invoice_refunded_managed: Rule,
+    /// It was bought once, and paid.
+    pub one_time: Rule,
+    /// All that was paid for a one-time purchase was refunded.
+    pub refund_full: Rule,
+    /// A part of it was.
+    pub refund_partial: Rule,
+    /// The payment is disputed; of a subscription, the latest one.
+    pub dispute_open: Rule,
+    /// It was disputed, and the customer has the money.
+    pub dispute_lost: Rule,
 }
 
 /// Days of grace after a failed payment; Stripe's retries take two weeks by default.
@@ -85,9 +105,18 @@ impl Policy {
         collection_uncollectible: Rule::Keep,
         collection_void: Rule::Keep,
         quantity_zero: Rule::Remove,
+        paid_for: Rule::Keep,
+        // The status decides; but where Stripe refunds on its own, it does not end the subscription.
+        invoice_refunded: Rule::Keep,
+        invoice_refunded_managed: Rule::Remove,
+        one_time: Rule::Keep,
+        refund_full: Rule::Remove,
+        refund_partial: Rule::Keep,
+        dispute_open: Rule::Remove,
+        dispute_lost: Rule::Remove,
     };
 
-    /// The rule for what was read; `None`: nobody knows what it means, so whatever was before stays.
+    /// The rule for what was read of a subscription, but for what went back of its payments; `None`: nobody knows what it means, so whatever was before stays.
     pub fn rule(&self, facts: &Facts<'_>) -> Option<Rule> {
         let running = |rule: Rule| match facts.collection {
             None | Some(CollectionPause::Unknown) => rule,

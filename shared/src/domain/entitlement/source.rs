@@ -1,14 +1,16 @@
-//! What gives access: a subscription, or somebody's word. A member has a role as long as one source of it is live.
+//! What gives access: a subscription, a purchase, or somebody's word. A member has a role as long as one source of it is live.
 
 use std::fmt;
 
-use crate::ids::{ConnectionId, SubscriptionId};
+use crate::ids::{CheckoutSessionId, ConnectionId, SubscriptionId};
 
 /// One source of access, by its key in the table `access_sources`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum SourceRef {
     /// A subscription at a connected account.
     Subscription { connection: ConnectionId, id: SubscriptionId },
+    /// A one-time purchase at a connected account: its checkout session.
+    Purchase { connection: ConnectionId, id: CheckoutSessionId },
     /// Given by hand; the id is ours.
     Manual { id: String },
     /// Taken over from what was before us; the id names the import.
@@ -31,7 +33,7 @@ impl SourceRef {
     /// `stripe`, `manual`, `import` or `seat`.
     pub fn kind(&self) -> &'static str {
         match self {
-            Self::Subscription { .. } => "stripe",
+            Self::Subscription { .. } | Self::Purchase { .. } => "stripe",
             Self::Manual { .. } => "manual",
             Self::Import { .. } => "import",
             Self::Seat { .. } => "seat",
@@ -41,7 +43,7 @@ impl SourceRef {
     /// The account that the evidence came from; `None`: it did not come from Stripe.
     pub fn connection(&self) -> Option<ConnectionId> {
         match self {
-            Self::Subscription { connection, .. } => Some(*connection),
+            Self::Subscription { connection, .. } | Self::Purchase { connection, .. } => Some(*connection),
             Self::Manual { .. } | Self::Import { .. } | Self::Seat { .. } => None,
         }
     }
@@ -50,6 +52,7 @@ impl SourceRef {
     pub fn stripe_object(&self) -> Option<&'static str> {
         match self {
             Self::Subscription { .. } => Some("subscription"),
+            Self::Purchase { .. } => Some("checkout_session"),
             Self::Manual { .. } | Self::Import { .. } | Self::Seat { .. } => None,
         }
     }
@@ -57,16 +60,18 @@ impl SourceRef {
     pub fn id(&self) -> &str {
         match self {
             Self::Subscription { id, .. } => id.as_str(),
+            Self::Purchase { id, .. } => id.as_str(),
             Self::Manual { id } | Self::Import { id } | Self::Seat { id } => id,
         }
     }
 }
 
-/// As evidence names it: `sub_…`, `manual …`.
+/// As evidence names it: `sub_…`, `cs_…`, `manual …`.
 impl fmt::Display for SourceRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Subscription { id, .. } => write!(f, "{id}"),
+            Self::Purchase { id, .. } => write!(f, "{id}"),
             Self::Manual { id } | Self::Import { id } | Self::Seat { id } => {
                 write!(f, "{} {id}", self.kind())
             }

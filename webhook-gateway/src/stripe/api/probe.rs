@@ -33,6 +33,13 @@ pub const FOR_THIN_EVENTS: [Permission; 2] = [
     Permission { name: "Checkout Sessions", path: "/checkout/sessions" },
 ];
 
+/// Without these, nor without those, what was bought once gives nothing, and refunds and disputes change nothing.
+pub const FOR_PAYMENTS: [Permission; 3] = [
+    Permission { name: "PaymentIntents", path: "/payment_intents" },
+    Permission { name: "Charges and Refunds", path: "/charges" },
+    Permission { name: "Disputes", path: "/disputes" },
+];
+
 impl ReadClient {
     /// Reads one object of a kind, and forgets it. Out: the `Date` header.
     pub async fn probe(

@@ -1,17 +1,16 @@
 //! `GET /v1/subscriptions/{id}`, with what is bought in it.
 
 use serde::Deserialize;
-use shared::{
-    clock::Timestamp,
-    domain::billing::subscription::{
-        CollectionPause, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
-    },
+use shared::domain::billing::subscription::{
+    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
 };
-use time::OffsetDateTime;
 
 use super::{
     Unusable,
     customer::{CustomerOrId, WireMetadata},
+    items::{WireItem, WireItems},
+    payment::WireManaged,
+    timestamp,
 };
 use crate::stripe::event::{Reference, lenient};
 
@@ -45,7 +44,11 @@ pub(in crate::stripe) struct WireSubscription {
     #[serde(default, deserialize_with = "lenient")]
     trial_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
+    start_date: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
+    #[serde(default, deserialize_with = "lenient")]
+    managed_payments: Option<WireManaged>,
 }
 
 /// Since 2026-09-30: `{"paused": {"subscription": {"type": "pause_requested"}}}`.
@@ -85,6 +88,8 @@ struct WireInvoice {
     due_date: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     status_transitions: Option<WireTransitions>,
+    #[serde(default, deserialize_with = "lenient")]
+    amount_paid: Option<i64>,
 }
 
 #[derive(Deserialize)]
@@ -102,40 +107,12 @@ impl WireInvoice {
         let finalized = self.status_transitions.as_ref().and_then(|transitions| transitions.finalized_at);
         self.due_date.or(finalized).or(self.created)
     }
-}
 
-#[derive(Deserialize)]
-struct WireItems {
-    #[serde(default, deserialize_with = "lenient")]
-    data: Option<Vec<WireItem>>,
-    #[serde(default, deserialize_with = "lenient")]
-    has_more: Option<bool>,
-}
-
-/// An item of a subscription.
-#[derive(Deserialize)]
-pub(in crate::stripe) struct WireItem {
-    #[serde(default, deserialize_with = "lenient")]
-    id: Option<String>,
-    #[serde(default, deserialize_with = "lenient")]
-    price: Option<WirePrice>,
-    /// What items had before prices; the same ids.
-    #[serde(default, deserialize_with = "lenient")]
-    plan: Option<WirePrice>,
-    #[serde(default, deserialize_with = "lenient")]
-    quantity: Option<u64>,
-    /// Here since 2025-03-31.basil, on the subscription before; so is its start.
-    #[serde(default, deserialize_with = "lenient")]
-    current_period_end: Option<i64>,
-    #[serde(default, deserialize_with = "lenient")]
-    current_period_start: Option<i64>,
-}
-
-#[derive(Deserialize)]
-struct WirePrice {
-    id: String,
-    #[serde(default, deserialize_with = "lenient")]
-    product: Option<Reference>,
+    /// When it was made, if money came for it: a change of plan may make an invoice of nothing, which is paid at once.
+    fn paid_at(&self) -> Option<i64> {
+        let is_paid = self.status.as_deref() == Some("paid") && self.amount_paid != Some(0);
+        self.created.filter(|_| is_paid)
+    }
 }
 
 impl WireSubscription {
@@ -145,12 +122,12 @@ impl WireSubscription {
 
     /// Whether Stripe embedded only the first of its items.
     pub(in crate::stripe) fn has_more_items(&self) -> bool {
-        self.items.as_ref().and_then(|items| items.has_more).unwrap_or(false)
+        self.items.as_ref().is_some_and(WireItems::has_more)
     }
 
     /// Puts the whole list in the place of what was embedded.
     pub(in crate::stripe) fn set_items(&mut self, items: Vec<WireItem>) {
-        self.items = Some(WireItems { data: Some(items), has_more: Some(false) });
+        self.items = Some(WireItems::whole(items));
     }
 
     pub(in crate::stripe) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
@@ -159,8 +136,8 @@ impl WireSubscription {
             (None, Some(account)) => CustomerOrId::Id(account.id().to_owned()).fact()?,
             (None, None) => return Err(Unusable("customer")),
         };
-        let wire_items = self.items.as_ref().and_then(|items| items.data.as_deref()).unwrap_or_default();
-        let ends = || wire_items.iter().filter_map(|item| item.current_period_end);
+        let wire_items = self.items.as_ref().map(WireItems::as_slice).unwrap_or_default();
+        let ends = || wire_items.iter().filter_map(WireItem::current_period_end);
         let status = SubscriptionStatus::parse(self.status.as_deref().unwrap_or_default());
         // Of mixed intervals the first to end ends it all.
         let ends_at = match (self.cancel_at, self.cancel_at_period_end) {
@@ -170,7 +147,7 @@ impl WireSubscription {
         };
         let cause = self.status_details.as_ref().and_then(|details| details.paused.as_ref());
         let cause = cause.and_then(|paused| paused.subscription.as_ref()?.cause.as_deref());
-        let began = || wire_items.iter().filter_map(|item| item.current_period_start).min();
+        let began = || wire_items.iter().filter_map(WireItem::current_period_start).min();
         Ok(SubscriptionFact {
             id: self.id.parse().map_err(|_| Unusable("subscription id"))?,
             customer,
@@ -186,41 +163,25 @@ impl WireSubscription {
                 .as_ref()
                 .and_then(WireInvoice::unpaid_since)
                 .and_then(timestamp),
+            paid_since: self
+                .start_date
+                .map(|start| self.trial_end.unwrap_or(start).max(start))
+                .and_then(timestamp),
             never_paid: self.trial_end.is_some() && began().or(self.current_period_start) == self.trial_end,
-            items: self.items(wire_items),
+            items: self.items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
+            paid_invoice_at: self.latest_invoice.as_ref().and_then(WireInvoice::paid_at).and_then(timestamp),
+            is_managed: WireManaged::is_enabled(self.managed_payments.as_ref()),
             current_period_end: ends().max().or(self.current_period_end).and_then(timestamp),
             ends_at: ends_at.and_then(timestamp),
             discord_user: WireMetadata::user(self.metadata.as_ref()),
         })
     }
-
-    /// All items, or some: an item without price or product, a cut-off list and an empty one are no evidence of an end.
-    fn items(&self, wire_items: &[WireItem]) -> Items {
-        let read: Vec<Item> = wire_items.iter().filter_map(WireItem::item).collect();
-        let whole = read.len() == wire_items.len() && read.iter().all(|item| item.product.is_some());
-        if read.is_empty() || self.has_more_items() || !whole { Items::Some(read) } else { Items::All(read) }
-    }
-}
-
-impl WireItem {
-    pub(in crate::stripe) fn id(&self) -> Option<&str> {
-        self.id.as_deref()
-    }
-
-    fn item(&self) -> Option<Item> {
-        let price = self.price.as_ref().or(self.plan.as_ref())?;
-        let product = price.product.as_ref().and_then(|product| product.id().parse().ok());
-        Some(Item { price: price.id.parse().ok()?, product, quantity: self.quantity })
-    }
-}
-
-/// Zero is how a time is written that nobody knows.
-fn timestamp(seconds: i64) -> Option<Timestamp> {
-    OffsetDateTime::from_unix_timestamp(seconds).ok().filter(|_| seconds > 0)
 }
 
 #[cfg(test)]
 mod tests {
+    use shared::domain::billing::subscription::Item;
+
     use super::*;
 
     fn read(body: &str) -> SubscriptionFact {
@@ -287,6 +248,57 @@ mod tests {
         assert_eq!(invoice(r#""status":"paid","created":100"#), None);
         assert_eq!(invoice(r#""status":"draft","created":100"#), None);
         assert_eq!(behind(r#""latest_invoice":"in_1""#).0, None, "not expanded");
+    }
+
+    #[test]
+    fn an_invoice_that_money_came_for_was_paid() {
+        let paid = |invoice: &str| {
+            let body = format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","latest_invoice":{invoice}}}"#
+            );
+            read(&body).paid_invoice_at.map(|at| at.unix_timestamp())
+        };
+        assert_eq!(paid(r#"{"status":"paid","created":100,"amount_paid":500}"#), Some(100));
+        assert_eq!(paid(r#"{"status":"paid","created":100}"#), Some(100), "it is not said how much");
+        for none in [
+            r#"{"status":"paid","created":100,"amount_paid":0}"#,
+            r#"{"status":"open","created":100,"amount_paid":500}"#,
+            r#"{"status":"paid"}"#,
+            r#""in_1""#,
+            "null",
+        ] {
+            assert_eq!(paid(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn stripe_sells_in_its_own_name_where_it_says_so() {
+        let managed = |value: &str| {
+            let body = format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","managed_payments":{value}}}"#
+            );
+            read(&body).is_managed
+        };
+        assert!(managed(r#"{"enabled":true}"#));
+        for not in [r#"{"enabled":false}"#, "{}", "null", "7"] {
+            assert!(!managed(not), "{not}");
+        }
+    }
+
+    #[test]
+    fn what_is_paid_is_so_since_it_began_or_its_trial_ended() {
+        let since = |fields: &str| {
+            let fact = read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":"active",{fields}}}"#));
+            fact.paid_since.map(|at| at.unix_timestamp())
+        };
+        assert_eq!(since(r#""start_date":500"#), Some(500));
+        assert_eq!(since(r#""start_date":500,"trial_end":900"#), Some(900));
+        assert_eq!(
+            since(r#""start_date":500,"trial_end":400"#),
+            Some(500),
+            "a trial of an earlier subscription"
+        );
+        assert_eq!(since(r#""trial_end":900"#), None, "Stripe did not say when it began");
     }
 
     #[test]

@@ -1,31 +1,26 @@
-//! A customer as read: whom it is linked to, and which subscriptions are to be read again.
+//! A customer as read: whom it is linked to.
 
 use shared::{
     db::tenant::Tenant,
-    domain::{billing::subscription::CustomerFact, stripe_object::ObjectKind},
+    domain::billing::subscription::CustomerFact,
     ids::{ConnectionId, CustomerId, UserId},
     store::{
         member_links::{self, Linking, Proof},
-        stripe_mirror, stripe_sync,
+        stripe_mirror,
     },
 };
 
 use super::context::Context;
 use crate::stripe::credentials::MetadataLinks;
 
-/// A changed customer: link it, and have all its subscriptions read again, those we know and those Stripe lists.
+/// A changed customer: link it. What it bought was marked before, to be read again.
 pub(super) async fn apply(
     tenant: &mut Tenant,
     context: Context<'_>,
     fact: &CustomerFact,
-    at_stripe: &[String],
 ) -> Result<(), sqlx::Error> {
-    let Context { connection, metadata, origin, .. } = context;
-    let mut ids = stripe_mirror::subscriptions_of(tenant, connection, &fact.id).await?;
-    ids.extend_from_slice(at_stripe);
-    stripe_sync::mark_dirty(tenant, connection, ObjectKind::Subscription, &ids, origin).await?;
-    let named = fact.discord_user.filter(|_| metadata == MetadataLinks::On);
-    stripe_mirror::customer(tenant, connection, fact, named).await?;
+    record(tenant, context, fact).await?;
+    let (connection, named) = (context.connection, named(context, fact));
     if let (Some(holder), Some(named)) = (claim(tenant, connection, &fact.id, named).await?, named)
         && member_links::may_follow(tenant, connection, &fact.id, holder).await?
     {
@@ -35,8 +30,38 @@ pub(super) async fn apply(
     Ok(())
 }
 
+/// Writes the customer of something that was bought, before that itself is written.
+pub(super) async fn record(
+    tenant: &mut Tenant,
+    context: Context<'_>,
+    fact: &CustomerFact,
+) -> Result<(), sqlx::Error> {
+    stripe_mirror::customer(tenant, context.connection, fact, named(context, fact)).await
+}
+
+/// Links it as the metadata says, after what was bought is written. Answers the customer if its link is to follow the metadata, which its
+/// own read does: all that it pays for changes hands with it, and is to be marked before.
+pub(super) async fn link(
+    tenant: &mut Tenant,
+    context: Context<'_>,
+    fact: &CustomerFact,
+) -> Result<Option<CustomerId>, sqlx::Error> {
+    let connection = context.connection;
+    Ok(match claim(tenant, connection, &fact.id, named(context, fact)).await? {
+        Some(holder) if member_links::may_follow(tenant, connection, &fact.id, holder).await? => {
+            Some(fact.id.clone())
+        }
+        _ => None,
+    })
+}
+
+/// Whom the customer's metadata names, if it is believed.
+fn named(context: Context<'_>, fact: &CustomerFact) -> Option<UserId> {
+    fact.discord_user.filter(|_| context.metadata == MetadataLinks::On)
+}
+
 /// Links the customer as the owner's metadata says, if it is nobody's. Answers who has it instead of whom the metadata names.
-pub(super) async fn claim(
+async fn claim(
     tenant: &mut Tenant,
     connection: ConnectionId,
     customer: &CustomerId,

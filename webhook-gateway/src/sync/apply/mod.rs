@@ -1,36 +1,56 @@
 //! What a read means, written in one transaction: mirror, link, access sources, jobs, audit. In: a fact. Out: rows.
 
+use std::collections::BTreeSet;
+
 use shared::{
-    db::{pool::Pool, tenant},
-    domain::{
-        billing::{catalogue::Catalogue, subscription::BillingFact},
-        job::JobOrigin,
-        stripe_object::ObjectKind,
+    db::{
+        pool::Pool,
+        tenant::{self, Tenant},
     },
+    domain::{
+        billing::{catalogue::Catalogue, fact::BillingFact, payment::PaymentFact},
+        job::JobOrigin,
+        stripe_object::{Object, ObjectKind},
+    },
+    ids::ConnectionId,
     store::{
-        catalogue, role_mappings, stripe_events,
+        catalogue, payment_reversals, purchases, role_mappings, stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
     },
 };
 
 use crate::stripe::credentials::MetadataLinks;
 
+mod access;
 mod context;
 mod customer;
+mod purchase;
 mod subscription;
 
 use context::{Context, Outcome};
 
-/// What was read, and for a customer which subscriptions it has.
+/// What was read.
 #[derive(Debug)]
 pub enum Read {
-    Fact(BillingFact, Vec<String>),
+    /// And what is to be read after it, as Stripe lists it: what a customer bought, what a payment paid.
+    Fact(Box<BillingFact>, Vec<Object>),
     /// All that the account sells; `None`: the key may not read it, and what was known stays.
     Catalogue(Option<Catalogue>),
-    /// Which subscription an invoice or a session is about, which is read then; `None`: none.
-    About(Option<String>),
+    /// What it is about, which is read then; `None`: nothing that we read.
+    About(Option<Object>),
     /// Stripe does not know it: no evidence of anything, so nothing changes.
     Missing,
+}
+
+impl Read {
+    /// What is to be read after it.
+    fn leads_to(&self) -> &[Object] {
+        match self {
+            Self::Fact(_, objects) => objects,
+            Self::About(object) => object.as_slice(),
+            Self::Catalogue(_) | Self::Missing => &[],
+        }
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,8 +63,8 @@ pub enum Applied {
 
 /// Applies a read.
 ///
-/// Locks are taken in one order everywhere, so that no two transactions wait for each other: the guild's mapping lock,
-/// the object's own `stripe_sync` row, other `stripe_sync` rows by id, the customer, the rest.
+/// Locks are taken in one order everywhere, so that no two transactions wait for each other: the guild's mapping lock, the rows of
+/// `stripe_sync`, by kind and id, the customer, the rest.
 pub async fn apply(
     pool: &Pool,
     leased: &Leased,
@@ -54,32 +74,49 @@ pub async fn apply(
     let mut tx = tenant::begin(pool, leased.connection.guild).await?;
     let (connection, object_id) = (leased.connection.id, leased.object.id.as_str());
     role_mappings::hold(&mut tx).await?;
-    let settled = stripe_sync::settle(&mut tx, leased).await?;
-    if settled == Settled::LostLease {
-        return Ok(Applied::LostLease);
-    }
     let event = stripe_events::latest_open(&mut tx, connection, object_id).await?;
     // Somebody bought or cancelled, whatever else the object was to be read for.
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
     let context = Context { connection, metadata, origin, event: event.as_deref() };
+    let mut others: BTreeSet<Object> = read.leads_to().iter().cloned().collect();
+    if let Read::Fact(fact, _) = read
+        && let BillingFact::Customer(fact) = &**fact
+    {
+        let known = |kind, ids: Vec<String>| ids.into_iter().map(move |id| Object { kind, id });
+        let sessions = purchases::of_customer(&mut tx, connection, &fact.id).await?;
+        others.extend(known(ObjectKind::CheckoutSession, sessions));
+        let subscriptions = stripe_mirror::subscriptions_of(&mut tx, connection, &fact.id).await?;
+        others.extend(known(ObjectKind::Subscription, subscriptions));
+    }
+    // It was read just now.
+    others.remove(&leased.object);
+    // Rows are locked in the order of objects, and its own is one of them.
+    let (before, after) = others.iter().partition::<BTreeSet<&Object>, _>(|other| **other < leased.object);
+    stripe_sync::mark_each_dirty(&mut tx, connection, &before, origin).await?;
+    let settled = stripe_sync::settle(&mut tx, leased).await?;
+    if settled == Settled::LostLease {
+        return Ok(Applied::LostLease);
+    }
+    stripe_sync::mark_each_dirty(&mut tx, connection, &after, origin).await?;
+    let now = shared::clock::now();
     let outcome = match read {
-        Read::Missing | Read::Catalogue(None) | Read::About(None) => Outcome::default(),
-        Read::About(Some(subscription)) => {
-            let ids = std::slice::from_ref(subscription);
-            stripe_sync::mark_dirty(&mut tx, connection, ObjectKind::Subscription, ids, origin).await?;
-            Outcome::default()
-        }
+        Read::Missing | Read::Catalogue(None) | Read::About(_) => Outcome::default(),
         Read::Catalogue(Some(read)) => {
             catalogue::replace(&mut tx, connection, read).await?;
             Outcome::default()
         }
-        Read::Fact(BillingFact::Subscription(fact), _) => {
-            subscription::apply(&mut tx, context, fact, shared::clock::now()).await?
-        }
-        Read::Fact(BillingFact::Customer(fact), at_stripe) => {
-            customer::apply(&mut tx, context, fact, at_stripe).await?;
-            Outcome::default()
-        }
+        Read::Fact(fact, _) => match &**fact {
+            BillingFact::Subscription(fact) => subscription::apply(&mut tx, context, fact, now).await?,
+            BillingFact::Purchase(fact) => purchase::apply(&mut tx, context, fact, now).await?,
+            BillingFact::Payment(fact) => {
+                payment(&mut tx, connection, fact).await?;
+                Outcome::default()
+            }
+            BillingFact::Customer(fact) => {
+                customer::apply(&mut tx, context, fact).await?;
+                Outcome::default()
+            }
+        },
     };
     if let Some(until) = outcome.good_until {
         stripe_sync::read_again_at(&mut tx, leased, until).await?;
@@ -96,4 +133,17 @@ pub async fn apply(
         tx.commit().await?;
     }
     Ok(Applied::Committed(outcome.jobs))
+}
+
+/// What went back of a payment; what it paid for was marked, and is read with that.
+async fn payment(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    fact: &PaymentFact,
+) -> Result<(), sqlx::Error> {
+    if fact.reversal.is_unknown() {
+        tracing::error!(guild.id = %tenant.guild(), payment = %fact.id, reversal = %fact.reversal,
+            "of a payment it is not known what went back; the roles that it paid for stay as they are");
+    }
+    payment_reversals::record(tenant, connection, fact).await
 }

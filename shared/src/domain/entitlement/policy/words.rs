@@ -31,13 +31,49 @@ states![
     collection_uncollectible,
     collection_void,
     quantity_zero,
+    paid_for,
+    invoice_refunded,
+    invoice_refunded_managed,
+    one_time,
+    refund_full,
+    refund_partial,
+    dispute_open,
+    dispute_lost,
 ];
 
-/// Those in which a payment is due, and since when is known: days are counted from there. In any other they would have no end.
-const WITH_DAYS: [&str; 2] = ["past_due", "past_due_after_trial"];
+/// Those of a payment whose time is known: days are counted from there. In any other they would have no end.
+const WITH_DAYS: [&str; 3] = ["past_due", "past_due_after_trial", "one_time"];
 
-const RULES: &str =
-    "keep, remove, period_end (to the end of the paid period), a number of days as 7d, default";
+/// Those of a payment, not of a subscription with its paid period.
+const WITHOUT_PERIOD: [&str; 7] = [
+    "invoice_refunded",
+    "invoice_refunded_managed",
+    "one_time",
+    "refund_full",
+    "refund_partial",
+    "dispute_open",
+    "dispute_lost",
+];
+
+/// States by which a role is another one's substitute: for whoever is behind with a payment, or for whoever paid and does not any more.
+const ONLY: [(&str, &[&str]); 2] = [
+    ("grace", &["past_due", "past_due_after_trial"]),
+    (
+        "ended",
+        &[
+            "unpaid",
+            "canceled",
+            "paused_by_final_failure",
+            "paused_without_payment_method",
+            "pause_requested",
+            "paused_by_system",
+        ],
+    ),
+];
+
+const RULES: &str = "keep, remove, period_end (to the end of the paid period), a number of days as 7d, default; \
+    of paid_for after_180d (once it was paid for so long) and first_30d (for so long from the first payment); \
+    only=grace and only=ended set all states at once, for a role that takes another's place";
 
 /// As it is said: `keep`, `14d`, `period_end`, `remove`.
 impl fmt::Display for Rule {
@@ -46,6 +82,8 @@ impl fmt::Display for Rule {
             Self::Keep => f.write_str("keep"),
             Self::KeepDays(days) => write!(f, "{days}d"),
             Self::KeepToPeriodEnd => f.write_str("period_end"),
+            Self::AfterDays(days) => write!(f, "after_{days}d"),
+            Self::FirstDays(days) => write!(f, "first_{days}d"),
             Self::Remove => f.write_str("remove"),
         }
     }
@@ -56,18 +94,36 @@ impl fmt::Display for Rule {
 pub struct Choices(BTreeMap<&'static str, Option<Rule>>);
 
 impl Choices {
-    /// `words`: each a pair `STATE=RULE`.
+    /// `words`: each a pair `STATE=RULE`, or `only=…`.
     pub fn parse<T: AsRef<str>>(words: &[T]) -> Result<Self, BadChoices> {
-        let (mut choices, mut bad) = (BTreeMap::new(), Vec::new());
+        let (mut choices, mut presets, mut bad) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
         for word in words {
+            if let Some(only) = word.as_ref().strip_prefix("only=") {
+                match ONLY.iter().find(|(name, _)| *name == only) {
+                    Some((_, states)) => presets.extend(only_in(states)),
+                    None => bad.push(BadChoice::UnknownRule(word.as_ref().to_owned())),
+                }
+                continue;
+            }
             match pair(word.as_ref()) {
                 Ok((state, rule)) if choices.insert(state, rule).is_none() => {}
                 Ok((state, _)) => bad.push(BadChoice::Twice(state)),
                 Err(error) => bad.push(error),
             }
         }
-        if bad.is_empty() { Ok(Self(choices)) } else { Err(BadChoices(bad)) }
+        // What is said of one state counts more than what is said of all.
+        presets.extend(choices);
+        if bad.is_empty() { Ok(Self(presets)) } else { Err(BadChoices(bad)) }
     }
+}
+
+/// Keeps the role in these states of a subscription, as long as by default, and in no other; however long it was paid for.
+fn only_in(kept: &[&str]) -> impl Iterator<Item = (&'static str, Option<Rule>)> {
+    let by_default = Policy::DEFAULT.rules();
+    by_default.into_iter().filter(|(state, _)| *state != "paid_for").map(move |(state, rule)| {
+        let kept = kept.contains(&state).then_some(if rule == Rule::Remove { Rule::Keep } else { rule });
+        (state, Some(kept.unwrap_or(Rule::Remove)))
+    })
 }
 
 fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
@@ -79,7 +135,11 @@ fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
     let rule = match rule {
         "default" => None,
         "keep" => Some(Rule::Keep),
+        of_paid_time if *state == "paid_for" => Some(paid_time(of_paid_time, word)?),
         "remove" => Some(Rule::Remove),
+        "period_end" if WITHOUT_PERIOD.contains(state) => {
+            return Err(BadChoice::PeriodOfNothing(word.to_owned()));
+        }
         "period_end" => Some(Rule::KeepToPeriodEnd),
         days => match Days::parse(days) {
             Ok(days) if WITH_DAYS.contains(state) => Some(Rule::KeepDays(days.get())),
@@ -88,6 +148,17 @@ fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
         },
     };
     Ok((state, rule))
+}
+
+fn paid_time(rule: &str, word: &str) -> Result<Rule, BadChoice> {
+    let unknown = || BadChoice::UnknownPaidTime(word.to_owned());
+    let (kind, days) = rule.split_once('_').ok_or_else(unknown)?;
+    let days = Days::parse(days).map_err(|_| unknown())?.get();
+    match kind {
+        "after" => Ok(Rule::AfterDays(days)),
+        "first" => Ok(Rule::FirstDays(days)),
+        _ => Err(unknown()),
+    }
 }
 
 /// Why a word is no choice.
@@ -99,8 +170,12 @@ pub enum BadChoice {
     UnknownState(String),
     #[error("{0}: there is no such rule")]
     UnknownRule(String),
-    #[error("{0}: days are counted from a payment that failed, so only {with_days} have them", with_days = WITH_DAYS.join(" and "))]
+    #[error("{0}: days are counted from a payment, so only {with_days} have them", with_days = WITH_DAYS.join(", "))]
     DaysOfNothing(String),
+    #[error("{0}: a payment has no period to keep the role to the end of; keep and remove are possible")]
+    PeriodOfNothing(String),
+    #[error("{0}: after_180d, first_30d, keep and default are possible")]
+    UnknownPaidTime(String),
     #[error("{0} is there twice")]
     Twice(&'static str),
 }
@@ -183,6 +258,40 @@ mod tests {
     }
 
     #[test]
+    fn a_role_may_depend_on_how_long_it_was_paid_for() {
+        for (word, rule) in
+            [("after_180d", Rule::AfterDays(180)), ("first_30d", Rule::FirstDays(30)), ("keep", Rule::Keep)]
+        {
+            let choices = Choices::parse(&[format!("paid_for={word}")]).unwrap();
+            assert_eq!(Policy::DEFAULT.with(&choices).paid_for, rule);
+            assert_eq!(rule.to_string(), word);
+        }
+        for word in ["remove", "7d", "period_end", "after_", "after_0d", "since_3d", "after_3"] {
+            let refused = Choices::parse(&[format!("paid_for={word}")]).unwrap_err();
+            assert_eq!(refused.0, [BadChoice::UnknownPaidTime(format!("paid_for={word}"))]);
+        }
+        assert!(Choices::parse(&["active=after_3d"]).is_err(), "it is no matter of a state");
+    }
+
+    #[test]
+    fn a_substitute_is_given_where_the_other_role_is_not() {
+        let by = |words: &[&str]| Policy::DEFAULT.with(&Choices::parse(words).unwrap());
+        let grace = by(&["only=grace"]);
+        let given = |policy: Policy| {
+            let kept = policy.rules().into_iter().filter(|(_, rule)| *rule != Rule::Remove);
+            kept.map(|(state, rule)| format!("{state} {rule}")).collect::<Vec<_>>().join(", ")
+        };
+        assert_eq!(given(grace), "past_due 14d, past_due_after_trial 1d, paid_for keep");
+        assert_eq!(
+            given(by(&["only=ended"])),
+            "paused_by_final_failure keep, paused_without_payment_method keep, pause_requested keep, \
+             paused_by_system keep, unpaid keep, canceled keep, paid_for keep"
+        );
+        assert_eq!(by(&["only=grace", "past_due=30d"]), Policy { past_due: Rule::KeepDays(30), ..grace });
+        assert!(Choices::parse(&["only=trial"]).is_err());
+    }
+
+    #[test]
     fn the_column_has_what_differs_and_is_read_as_it_was_written() {
         assert!(Policy::DEFAULT.overrides().is_empty());
         let policy = Policy { past_due: Rule::KeepDays(7), trialing: Rule::Remove, ..Policy::DEFAULT };
@@ -201,6 +310,8 @@ mod tests {
             "canceled=7d",
             "unpaid=keep",
             "unpaid=remove",
+            "dispute_open=period_end",
+            "refund_full=30d",
             "=",
             "",
         ];
@@ -209,12 +320,14 @@ mod tests {
         late=keep: there is no such state
         active=maybe: there is no such rule
         past_due=0d: there is no such rule
-        canceled=7d: days are counted from a payment that failed, so only past_due and past_due_after_trial have them
+        canceled=7d: days are counted from a payment, so only past_due, past_due_after_trial, one_time have them
         unpaid is there twice
+        dispute_open=period_end: a payment has no period to keep the role to the end of; keep and remove are possible
+        refund_full=30d: days are counted from a payment, so only past_due, past_due_after_trial, one_time have them
         =: there is no such state
         : a choice is STATE=RULE
-        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero.
-        Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default.
+        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero, paid_for, invoice_refunded, invoice_refunded_managed, one_time, refund_full, refund_partial, dispute_open, dispute_lost.
+        Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default; of paid_for after_180d (once it was paid for so long) and first_30d (for so long from the first payment); only=grace and only=ended set all states at once, for a role that takes another's place.
         ");
     }
 }

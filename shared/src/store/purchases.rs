@@ -1,0 +1,121 @@
+//! The mirror of one-time purchases: only what we use.
+
+use crate::db::tenant::Tenant;
+use crate::{
+    domain::billing::purchase::PurchaseFact,
+    ids::{ConnectionId, CustomerId, UserId},
+};
+
+/// Writes a purchase as read. `named`: whom its own metadata names, if it is believed. Answers whom it is for by its own: whom it names,
+/// or named before. A name that is missing is no evidence that it is not theirs any more.
+pub async fn record(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    fact: &PurchaseFact,
+    named: Option<UserId>,
+) -> Result<Option<UserId>, sqlx::Error> {
+    let items = fact.items.as_slice();
+    sqlx::query_scalar(
+        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, paid_at, user_id)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+         ON CONFLICT (guild_id, connection_id, session_id) DO UPDATE SET
+             customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
+             product_ids = excluded.product_ids, paid_at = excluded.paid_at,
+             user_id = coalesce(excluded.user_id, purchases.user_id), missing_since = NULL, synced_at = now()
+         RETURNING user_id",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(&fact.id)
+    .bind(fact.customer.as_ref().map(|customer| &customer.id))
+    .bind(fact.status.as_str())
+    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
+    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(fact.paid_at)
+    .bind(named)
+    .fetch_one(tenant.db())
+    .await
+}
+
+/// Stripe says that the account has no such session: it may be the key of another account. Nothing ends by that.
+pub async fn missing(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    session: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE purchases SET missing_since = now()
+          WHERE guild_id = $1 AND connection_id = $2 AND session_id = $3 AND missing_since IS NULL",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(session)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The purchases that we know of a customer.
+pub async fn of_customer(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT session_id FROM purchases WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(customer)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// The purchases of a connection that give access as far as we know.
+pub async fn live(tenant: &mut Tenant, connection: ConnectionId) -> Result<Vec<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT DISTINCT source_id FROM access_sources
+          WHERE guild_id = $1 AND connection_id = $2 AND kind = 'stripe' AND stripe_object = 'checkout_session' AND state = 'live'",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// The purchases that named this member themselves, with their customers, in the order in which objects are locked.
+pub async fn naming(
+    tenant: &mut Tenant,
+    member: UserId,
+) -> Result<Vec<(ConnectionId, String, Option<CustomerId>)>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT connection_id, session_id, customer_id FROM purchases WHERE guild_id = $1 AND user_id = $2
+          ORDER BY connection_id, session_id COLLATE \"C\"",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// Forgets whom a customer's purchases named themselves, and answers it, after the same of subscriptions.
+pub async fn forget_named(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+) -> Result<Vec<(String, UserId)>, sqlx::Error> {
+    sqlx::query_as(
+        "WITH named AS (
+             SELECT session_id, user_id FROM purchases
+              WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3 AND user_id IS NOT NULL
+              ORDER BY session_id COLLATE \"C\" FOR NO KEY UPDATE)
+         UPDATE purchases p SET user_id = NULL FROM named
+          WHERE p.guild_id = $1 AND p.connection_id = $2 AND p.session_id = named.session_id
+         RETURNING p.session_id, named.user_id",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(customer)
+    .fetch_all(tenant.db())
+    .await
+}

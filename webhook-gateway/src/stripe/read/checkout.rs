@@ -1,0 +1,180 @@
+//! `GET /v1/checkout/sessions/{id}`: a subscription's, or a one-time purchase with what was bought in it.
+
+use serde::Deserialize;
+use shared::{
+    clock::Timestamp,
+    domain::billing::{
+        purchase::{PurchaseFact, PurchaseStatus},
+        reversal::Reversal,
+        subscription::Items,
+    },
+};
+
+use super::{
+    Unusable,
+    customer::{CustomerOrId, WireMetadata},
+    items::{WireItem, WireItems},
+    timestamp,
+};
+use crate::stripe::event::{Reference, lenient};
+
+/// `GET /v1/checkout/sessions/{id}?expand[]=line_items&expand[]=customer`
+#[derive(Deserialize)]
+pub(in crate::stripe) struct WireCheckout {
+    id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    mode: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    payment_status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    created: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    customer: Option<CustomerOrId>,
+    /// The customer as an Account (`acct_…`), where Stripe has no Customer for it.
+    #[serde(default, deserialize_with = "lenient")]
+    customer_account: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    subscription: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    payment_intent: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    line_items: Option<WireItems>,
+    #[serde(default, deserialize_with = "lenient")]
+    metadata: Option<WireMetadata>,
+}
+
+/// What a session is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::stripe) enum About<'a> {
+    Subscription(&'a str),
+    Purchase,
+    /// A card that was kept for later, or a mode that this release does not know.
+    Nothing,
+}
+
+impl WireCheckout {
+    pub(in crate::stripe) fn about(&self) -> About<'_> {
+        match (&self.subscription, self.mode.as_deref()) {
+            (Some(subscription), _) => About::Subscription(subscription.id()),
+            (None, Some("payment")) => About::Purchase,
+            (None, _) => About::Nothing,
+        }
+    }
+
+    /// Whether Stripe embedded only the first of its lines.
+    pub(in crate::stripe) fn has_more_lines(&self) -> bool {
+        self.line_items.as_ref().is_some_and(WireItems::has_more)
+    }
+
+    /// Puts the whole list in the place of what was embedded.
+    pub(in crate::stripe) fn set_lines(&mut self, lines: Vec<WireItem>) {
+        self.line_items = Some(WireItems::whole(lines));
+    }
+
+    /// The payment, if there was one.
+    pub(in crate::stripe) fn payment_intent(&self) -> Option<&str> {
+        self.payment_intent.as_ref().map(Reference::id)
+    }
+
+    pub(in crate::stripe) fn status(&self) -> PurchaseStatus {
+        PurchaseStatus::parse(
+            self.status.as_deref().unwrap_or_default(),
+            self.payment_status.as_deref().unwrap_or_default(),
+        )
+    }
+
+    /// `paid_at`: when the money came; of what cost nothing, the session's own time counts. `reversal`: what went back of it.
+    pub(in crate::stripe) fn purchase(
+        &self,
+        paid_at: Option<Timestamp>,
+        reversal: Reversal,
+    ) -> Result<PurchaseFact, Unusable> {
+        let customer = match (&self.customer, &self.customer_account) {
+            (Some(customer), _) => Some(customer.fact()?),
+            (None, Some(account)) => Some(CustomerOrId::Id(account.id().to_owned()).fact()?),
+            (None, None) => None,
+        };
+        let status = self.status();
+        let created = self.created.and_then(timestamp);
+        Ok(PurchaseFact {
+            id: self.id.parse().map_err(|_| Unusable("checkout session id"))?,
+            customer,
+            paid_at: paid_at.or(created).filter(|_| status == PurchaseStatus::Paid),
+            status,
+            items: self.line_items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
+            reversal,
+            discord_user: WireMetadata::user(self.metadata.as_ref()),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::domain::billing::subscription::Item;
+
+    use super::*;
+
+    fn read(fields: &str) -> WireCheckout {
+        serde_json::from_str(&format!(
+            r#"{{"id":"cs_1","object":"checkout.session","created":100,{fields}}}"#
+        ))
+        .unwrap()
+    }
+
+    #[test]
+    fn a_purchase_of_today() {
+        let wire = read(
+            r#""mode":"payment","status":"complete","payment_status":"paid","subscription":null,"payment_intent":"pi_1",
+               "customer":{"id":"cus_1","metadata":{"discord_user_id":"81384788765712384"}},"metadata":{"discord_user_id":"7"},
+               "line_items":{"has_more":false,"data":[{"id":"li_1","quantity":2,"price":{"id":"price_1","product":"prod_1"}}]}"#,
+        );
+        assert_eq!((wire.about(), wire.payment_intent()), (About::Purchase, Some("pi_1")));
+        let paid_at = timestamp(300);
+        let fact = wire.purchase(paid_at, Reversal::NONE).unwrap();
+        assert_eq!((fact.status, fact.paid_at), (PurchaseStatus::Paid, paid_at));
+        assert_eq!(fact.customer.unwrap().discord_user, "81384788765712384".parse().ok());
+        assert_eq!(fact.discord_user, "7".parse().ok());
+        let item =
+            Item { price: "price_1".parse().unwrap(), product: "prod_1".parse().ok(), quantity: Some(2) };
+        assert_eq!(fact.items, Items::All(vec![item]));
+    }
+
+    #[test]
+    fn what_cost_nothing_was_paid_when_it_was_bought_and_what_is_not_paid_was_not() {
+        let paid_at = |status: &str, payment: &str| {
+            let wire = read(&format!(r#""mode":"payment","status":"{status}","payment_status":"{payment}""#));
+            wire.purchase(None, Reversal::NONE).unwrap().paid_at
+        };
+        assert_eq!(paid_at("complete", "no_payment_required"), timestamp(100));
+        assert_eq!(paid_at("complete", "unpaid"), None);
+        assert_eq!(paid_at("open", "unpaid"), None);
+    }
+
+    #[test]
+    fn a_session_may_be_a_subscriptions_or_about_nothing() {
+        assert_eq!(
+            read(r#""mode":"subscription","subscription":"sub_1""#).about(),
+            About::Subscription("sub_1")
+        );
+        assert_eq!(read(r#""subscription":{"id":"sub_1"}"#).about(), About::Subscription("sub_1"));
+        for nothing in [
+            r#""mode":"setup""#,
+            r#""mode":"subscription","subscription":null"#,
+            r#""mode":"new""#,
+            r#""mode":7"#,
+        ] {
+            assert_eq!(read(nothing).about(), About::Nothing, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_guest_has_no_customer_and_missing_lines_are_no_evidence() {
+        let fact = |fields: &str| read(fields).purchase(None, Reversal::NONE).unwrap();
+        let guest = fact(r#""mode":"payment","status":"complete","payment_status":"paid","customer":null"#);
+        assert_eq!((guest.customer, guest.items), (None, Items::Some(Vec::new())));
+        assert_eq!(fact(r#""customer_account":"acct_1""#).customer.unwrap().id.as_str(), "acct_1");
+        assert_eq!(fact(r#""status":null"#).status, PurchaseStatus::Unknown(String::new()));
+    }
+}

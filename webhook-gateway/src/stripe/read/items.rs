@@ -1,0 +1,83 @@
+//! What is in a subscription, or in a checkout session: lines with a price.
+
+use serde::Deserialize;
+use shared::domain::billing::subscription::{Item, Items};
+
+use crate::stripe::event::{Reference, lenient};
+
+/// A list that Stripe embeds, or the first of it.
+#[derive(Deserialize)]
+pub(super) struct WireItems {
+    #[serde(default, deserialize_with = "lenient")]
+    data: Option<Vec<WireItem>>,
+    #[serde(default, deserialize_with = "lenient")]
+    has_more: Option<bool>,
+}
+
+impl WireItems {
+    /// Of a list that was read to its end.
+    pub(super) fn whole(items: Vec<WireItem>) -> Self {
+        Self { data: Some(items), has_more: Some(false) }
+    }
+
+    pub(super) fn as_slice(&self) -> &[WireItem] {
+        self.data.as_deref().unwrap_or_default()
+    }
+
+    pub(super) fn has_more(&self) -> bool {
+        self.has_more.unwrap_or(false)
+    }
+
+    /// All items, or some: an item without price or product, a cut-off list and an empty one are no evidence of an end.
+    pub(super) fn items(&self) -> Items {
+        let read: Vec<Item> = self.as_slice().iter().filter_map(WireItem::item).collect();
+        let whole = read.len() == self.as_slice().len() && read.iter().all(|item| item.product.is_some());
+        if read.is_empty() || self.has_more() || !whole { Items::Some(read) } else { Items::All(read) }
+    }
+}
+
+/// An item of a subscription, or a line of a checkout session.
+#[derive(Deserialize)]
+pub(in crate::stripe) struct WireItem {
+    #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    price: Option<WirePrice>,
+    /// What items had before prices; the same ids.
+    #[serde(default, deserialize_with = "lenient")]
+    plan: Option<WirePrice>,
+    #[serde(default, deserialize_with = "lenient")]
+    quantity: Option<u64>,
+    /// Here since 2025-03-31.basil, on the subscription before; so is its start.
+    #[serde(default, deserialize_with = "lenient")]
+    current_period_end: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    current_period_start: Option<i64>,
+}
+
+#[derive(Deserialize)]
+struct WirePrice {
+    id: String,
+    #[serde(default, deserialize_with = "lenient")]
+    product: Option<Reference>,
+}
+
+impl WireItem {
+    pub(in crate::stripe) fn id(&self) -> Option<&str> {
+        self.id.as_deref()
+    }
+
+    pub(super) fn current_period_end(&self) -> Option<i64> {
+        self.current_period_end
+    }
+
+    pub(super) fn current_period_start(&self) -> Option<i64> {
+        self.current_period_start
+    }
+
+    fn item(&self) -> Option<Item> {
+        let price = self.price.as_ref().or(self.plan.as_ref())?;
+        let product = price.product.as_ref().and_then(|product| product.id().parse().ok());
+        Some(Item { price: price.id.parse().ok()?, product, quantity: self.quantity })
+    }
+}

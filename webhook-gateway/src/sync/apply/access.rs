@@ -1,0 +1,76 @@
+//! What something that was bought gives now, against what it gave so far. In: what was read. Out: changed sources, jobs, audit.
+
+use std::collections::BTreeSet;
+
+use shared::{
+    clock::Timestamp,
+    db::tenant::Tenant,
+    domain::{
+        audit::Actor,
+        entitlement::{
+            bought::Bought,
+            diff::{RoleEntitlement, transitions},
+            evaluate::{Evaluation, State, evaluate},
+            source::SourceRef,
+        },
+    },
+    ids::{CustomerId, RoleId, UserId},
+    store::{
+        access_sources::{self, Because, Live},
+        role_mappings,
+    },
+};
+
+use super::context::{Context, Outcome};
+
+/// Something that was bought, as a source of access.
+pub(super) struct Source<'a> {
+    pub(super) key: SourceRef,
+    /// What was read, in words.
+    pub(super) in_words: &'a str,
+    /// Whose it is.
+    pub(super) user: Option<UserId>,
+    /// Passed on to the outcome.
+    pub(super) to_correct: Option<CustomerId>,
+}
+
+/// Begins and ends what it gives.
+pub(super) async fn apply(
+    tenant: &mut Tenant,
+    context: Context<'_>,
+    source: Source<'_>,
+    bought: &impl Bought,
+    now: Timestamp,
+) -> Result<Outcome, sqlx::Error> {
+    let Context { origin, event, .. } = context;
+    let Source { key, in_words, user, to_correct } = source;
+    let live = access_sources::live(tenant, &key).await?;
+    let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
+    let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
+    let evaluation = evaluate(bought, &mappings, held, now);
+    let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
+    for &change in &changes {
+        let evidence = evaluation.evidence(in_words, change);
+        let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
+        let because = Because { actor: Actor::Stripe, origin, evidence: &evidence, cause: &cause };
+        access_sources::apply(tenant, &key, change, because).await?;
+    }
+    let ends = changed_ends(&live, &evaluation, user);
+    access_sources::set_until(tenant, &key, &ends).await?;
+    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until() })
+}
+
+/// Of the roles that are due: those that end by themselves at another time than our rows say.
+fn changed_ends(
+    live: &[Live],
+    evaluation: &Evaluation,
+    user: Option<UserId>,
+) -> Vec<(RoleEntitlement, Option<Timestamp>)> {
+    let due = evaluation.roles.iter().filter(|(_, role)| role.state == State::Due);
+    due.filter_map(|(&role, state)| {
+        let given = RoleEntitlement { user: user?, role };
+        let known = live.iter().find(|live| live.given == given).and_then(|live| live.until);
+        (known != state.until).then_some((given, state.until))
+    })
+    .collect()
+}
