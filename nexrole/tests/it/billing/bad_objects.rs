@@ -186,6 +186,65 @@ async fn a_list_of_items_that_breaks_off_takes_no_role() {
 }
 
 #[tokio::test]
+async fn a_list_of_what_was_bought_once_that_breaks_off_takes_no_role() {
+    let world = World::start().await;
+    let ana = world.member().await;
+    let price = world.sells_once().await;
+    let session = world.buys(&ana, &price).await.session;
+    world.heard().await;
+    let other = world.stripe.create_price(&world.product, 100).await.unwrap();
+    let line = json!({ "id": "li_1", "object": "item", "price": { "id": other, "product": world.product } });
+    let cut = json!({ "object": "list", "has_more": true, "data": [line] });
+    let mut odd = object(&world, &format!("checkout/sessions/{session}?expand[]=customer")).await;
+    odd["line_items"] = cut.clone();
+    let lines = format!("/v1/checkout/sessions/{session}/line_items");
+    let one = Fault::status(200).on("GET", &lines).body(cut.clone());
+    let nothing = json!({ "object": "list", "has_more": true, "data": [] });
+    world.stripe.fault(one.times(1)).await.unwrap();
+    world.stripe.fault(Fault::status(200).on("GET", &lines).body(nothing).times(1_000)).await.unwrap();
+    let path = format!("/v1/checkout/sessions/{session}?");
+    world.stripe.fault(Fault::status(200).on("GET", &path).body(odd).times(1_000)).await.unwrap();
+    let failed = async || world.reads_where(|read| read.attempts > 0 && !read.is_leased).await;
+    thin_hint(&world, "v1.checkout.session.completed", &session).await;
+    world.until("it is not taken for a read", async || failed().await == 1).await;
+    assert!(world.has(&ana, world.vip).await);
+    recover(&world).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn an_answer_about_another_purchase_changes_neither() {
+    let world = World::start().await;
+    let (ana, ben) = (world.member().await, world.member().await);
+    let price = world.sells_once().await;
+    let (hers, his) = (world.buys(&ana, &price).await, world.buys(&ben, &price).await);
+    world.heard().await;
+    let about_his = object(&world, &format!("checkout/sessions/{}?expand[]=line_items", his.session)).await;
+    let mut unpaid = about_his.clone();
+    unpaid["payment_status"] = json!("unpaid");
+    let mut refunded =
+        object(&world, &format!("payment_intents/{}?expand[]=latest_charge", his.payment)).await;
+    refunded["latest_charge"]["refunded"] = json!(true);
+    for (path, answer) in [
+        (format!("/v1/checkout/sessions/{}", hers.session), unpaid),
+        (format!("/v1/payment_intents/{}", hers.payment), refunded),
+    ] {
+        world.stripe.clear_requests().await.unwrap();
+        world.stripe.fault(Fault::status(200).on("GET", &path).body(answer).times(1)).await.unwrap();
+        thin_hint(&world, "v1.checkout.session.completed", &hers.session).await;
+        let calls = async || world.stripe.requests().await.unwrap();
+        let answered = async || calls().await.iter().any(|call| call.fault.is_some());
+        world.until("it is answered so", answered).await;
+        recover(&world).await;
+    }
+    for member in [&ana, &ben] {
+        assert_eq!(world.role_history(member).await, ["role.granted"]);
+    }
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_list_that_does_not_go_on_is_not_asked_for_for_ever() {
     let world = World::start().await;
     let (ana, subscription) = payer(&world).await;

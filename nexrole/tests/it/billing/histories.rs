@@ -9,6 +9,7 @@ use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use sandbox::stripe::{Fault, KEY, Mode};
 use serde_json::{Value, json};
 
+use super::purchases::Bought;
 use crate::support::{
     scale::{scaled, seed},
     world::{Member, World},
@@ -20,7 +21,17 @@ const ACTS: usize = 120;
 /// Roles by member.
 type Roles = BTreeMap<u64, BTreeSet<u64>>;
 
-/// A subscription, a member, a role.
+/// Something that was bought once.
+struct Purchase {
+    session: String,
+    payment: String,
+    buyer: u64,
+    is_refunded: bool,
+    /// A dispute that was not won.
+    dispute: Option<String>,
+}
+
+/// A subscription or a purchase, a member, a role.
 type Gives = (String, u64, u64);
 
 /// An account with its customers, and what its states came to so far.
@@ -30,7 +41,10 @@ struct Account {
     members: Vec<Member>,
     /// Prices and the role that each gives.
     prices: Vec<(String, Option<u64>)>,
-    /// How often a subscription began or ceased to give a role, by member and role. Of one that nobody told us of we do not know that
+    /// What is sold once, and gives the world's role.
+    once: String,
+    purchases: Vec<Purchase>,
+    /// How often a subscription or a purchase began or ceased to give a role, by member and role. Of one that nobody told us of we do not know that
     /// it gives what another takes.
     changes: BTreeMap<(u64, u64), usize>,
     /// What each subscription gives now.
@@ -64,13 +78,15 @@ impl Account {
             prices.push((price, role));
         }
         world.until_every_mapped_role_is_seen().await;
+        let once = world.sells_once().await;
         let mut members = Vec::new();
         for _ in 0..CUSTOMERS {
             members.push(world.member().await);
         }
         let random = StdRng::seed_from_u64(seed);
-        let (changes, gives, told) = (BTreeMap::new(), BTreeSet::new(), Vec::new());
-        Self { world, random, members, prices, changes, gives, told }
+        let (purchases, changes) = (Vec::new(), BTreeMap::new());
+        let (gives, told) = (BTreeSet::new(), Vec::new());
+        Self { world, random, members, prices, once, purchases, changes, gives, told }
     }
 
     /// A page of Stripe's API, whatever faults there are.
@@ -105,6 +121,8 @@ impl Account {
             let roles = items.filter_map(|item| self.role_of(&item["price"]["id"]));
             gives.extend(roles.map(|role| (subscription["id"].to_string(), payer, role)));
         }
+        let kept = self.purchases.iter().filter(|one| !one.is_refunded && one.dispute.is_none());
+        gives.extend(kept.map(|one| (one.session.clone(), one.buyer, self.world.vip)));
         for (_, member, role) in gives.symmetric_difference(&self.gives) {
             *self.changes.entry((*member, *role)).or_default() += 1;
         }
@@ -231,6 +249,49 @@ impl Account {
         }
     }
 
+    /// Somebody buys once, or what was bought is refunded, disputed, or disputed no more.
+    async fn act_on_purchases(&mut self) {
+        let stripe = self.world.stripe.clone();
+        let which = self.random.random_range(0..self.purchases.len() + 1);
+        let (part, won) = (self.random.random_bool(0.5), self.random.random_bool(0.5));
+        let told = match self.purchases.get_mut(which) {
+            None => {
+                let member = &self.members[self.random.random_range(0..CUSTOMERS)];
+                let Bought { session, payment } = self.world.checks_out(member, &self.once, json!({})).await;
+                let told = format!("{} buys {session}", member.user);
+                let buyer = member.user;
+                self.purchases.push(Purchase { session, payment, buyer, is_refunded: false, dispute: None });
+                told
+            }
+            Some(one) if one.is_refunded => return,
+            Some(one) => match one.dispute.clone() {
+                None if part => {
+                    let some = json!({ "payment_intent": one.payment, "amount": 1 });
+                    stripe.refund(some).await.expect("it is refunded");
+                    format!("a part of {} is refunded", one.session)
+                }
+                None if won => {
+                    stripe.refund(json!({ "payment_intent": one.payment })).await.expect("it is refunded");
+                    one.is_refunded = true;
+                    format!("{} is refunded", one.session)
+                }
+                None => {
+                    let disputed = json!({ "payment_intent": one.payment });
+                    one.dispute = Some(stripe.dispute(disputed).await.expect("it is disputed"));
+                    format!("{} is disputed", one.session)
+                }
+                Some(dispute) if won => {
+                    stripe.close_dispute(&dispute, "won").await.expect("it is won");
+                    one.dispute = None;
+                    format!("the dispute of {} is won", one.session)
+                }
+                Some(_) => return,
+            },
+        };
+        self.told.push(told);
+        self.look().await;
+    }
+
     /// A read or two of Stripe's goes wrong.
     async fn fault(&mut self) {
         let faults = [
@@ -245,7 +306,8 @@ impl Account {
         ];
         let fault = faults[self.random.random_range(0..faults.len())].clone();
         // Not the test's own list of subscriptions.
-        let paths = ["/v1/subscriptions/", "/v1/customers/", "/v1/events", "/v1/invoices/"];
+        let paths =
+            ["/v1/subscriptions/", "/v1/customers/", "/v1/events", "/v1/checkout/", "/v1/payment_intents/"];
         let path = paths[self.random.random_range(0..paths.len())];
         let fault = fault.on("GET", path).times(self.random.random_range(1..=3));
         self.world.stripe.fault(fault).await.expect("Stripe answers");
@@ -291,7 +353,11 @@ async fn a_history(seed: u64) -> (usize, usize) {
         if account.random.random_bool(0.3) {
             account.fault().await;
         }
-        account.act().await;
+        if account.random.random_bool(0.2) {
+            account.act_on_purchases().await;
+        } else {
+            account.act().await;
+        }
         if account.random.random_bool(0.1) {
             account.world.until_settled_at_once().await;
         }
