@@ -125,10 +125,7 @@ impl ReadClient {
             .expand(["customer".to_owned(), "latest_invoice".to_owned()])
             .build();
         let mut wire: WireSubscription = self.get(key, &request).await?;
-        // What is said of another one is no evidence about this one, and the other has a reader of its own.
-        if wire.id() != id {
-            return Err(ReadError::Unreadable("it is another subscription".to_owned()));
-        }
+        is_about(wire.id(), id)?;
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
         }
@@ -343,6 +340,15 @@ fn segment(id: &str) -> Result<String, ReadError> {
     match id {
         "." | ".." => Err(ReadError::Missing),
         id => Ok(utf8_percent_encode(id, SEGMENT).to_string()),
+    }
+}
+
+/// What is said of another object is no evidence about the one that was asked for, and the other has a reader of its own.
+fn is_about(answered: &str, asked: &str) -> Result<(), ReadError> {
+    if answered == asked {
+        Ok(())
+    } else {
+        Err(ReadError::Unreadable("it is about another object".to_owned()))
     }
 }
 

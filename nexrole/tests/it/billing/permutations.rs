@@ -253,7 +253,7 @@ async fn in_whatever_order_events_come_stripes_state_decides_and_no_payer_loses_
     let orders: Vec<usize> = if is_full() {
         (0..count).collect()
     } else {
-        let drawn = (0..30).map(|_| random.random_range(0..count));
+        let drawn = (0..22).map(|_| random.random_range(0..count));
         [first, last].into_iter().chain(drawn).collect()
     };
     for (batch, orders) in orders.chunks(AT_ONCE).enumerate() {

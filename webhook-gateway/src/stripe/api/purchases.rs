@@ -14,7 +14,7 @@ use shared::domain::{
 };
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
-use super::{MAX_PAGES, PAGE, ReadClient, ReadError, goes_on, segment};
+use super::{MAX_PAGES, PAGE, ReadClient, ReadError, goes_on, is_about, segment};
 use crate::stripe::read::{
     Unusable,
     catalogue::WirePage,
@@ -82,6 +82,7 @@ impl ReadClient {
         let path = format!("/checkout/sessions/{}", segment(id)?);
         let request = RequestBuilder::new(StripeMethod::Get, &path).query(&expand);
         let mut wire: WireCheckout = self.get(key, &request).await?;
+        is_about(wire.id(), id)?;
         match wire.about() {
             About::Subscription(id) => return Ok(Checkout::Subscription(id.to_owned())),
             About::Nothing => return Ok(Checkout::Nothing),
@@ -167,6 +168,7 @@ impl ReadClient {
         let path = format!("/payment_intents/{}", segment(intent)?);
         let payment: WirePaymentIntent =
             self.get(key, &RequestBuilder::new(StripeMethod::Get, path).query(&expand)).await?;
+        is_about(payment.id(), intent)?;
         let dispute = if payment.was_never_disputed() {
             Dispute::None
         } else {
