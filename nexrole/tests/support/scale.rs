@@ -9,3 +9,11 @@ pub(crate) fn is_full() -> bool {
 pub(crate) fn scaled(normal: usize, full: usize) -> usize {
     if is_full() { full } else { normal }
 }
+
+/// Where generators begin: `NEXROLE_TEST_SEED`, to see again what failed, or another number each time. It is printed.
+pub(crate) fn seed() -> u64 {
+    let said = Env::from_process().get("NEXROLE_TEST_SEED");
+    let seed = said.map_or_else(rand::random, |seed| seed.parse().expect("NEXROLE_TEST_SEED is a number"));
+    println!("NEXROLE_TEST_SEED={seed}");
+    seed
+}

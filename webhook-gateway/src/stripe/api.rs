@@ -125,6 +125,7 @@ impl ReadClient {
             .expand(["customer".to_owned(), "latest_invoice".to_owned()])
             .build();
         let mut wire: WireSubscription = self.get(key, &request).await?;
+        is_about(wire.id(), id)?;
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
         }
@@ -134,15 +135,16 @@ impl ReadClient {
     /// All items of a subscription that has more than Stripe embeds.
     async fn items(&self, key: &SecretString, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
         let mut items: Vec<WireItem> = Vec::new();
+        let mut after: Option<String> = None;
         loop {
             let mut list = ListSubscriptionItem::new(subscription).limit(PAGE);
-            if let Some(last) = items.last().and_then(WireItem::id) {
-                list = list.starting_after(last);
+            if let Some(after) = &after {
+                list = list.starting_after(after.clone());
             }
             let page: WirePage<WireItem> = self.get(key, &list.build()).await?;
-            let more = page.has_more && page.data.last().is_some_and(|item| item.id().is_some());
+            after = goes_on(page.has_more, page.data.last().and_then(WireItem::id), after.as_deref())?;
             items.extend(page.data);
-            if !more {
+            if after.is_none() {
                 return Ok(items);
             }
         }
@@ -186,15 +188,17 @@ impl ReadClient {
     ) -> Result<Vec<String>, ReadError> {
         let list = list.limit(PAGE);
         let mut ids: Vec<String> = Vec::new();
+        let mut after: Option<String> = None;
         loop {
-            let page = match ids.last() {
-                Some(last) => list.clone().starting_after(last.clone()),
+            let page = match &after {
+                Some(after) => list.clone().starting_after(after.clone()),
                 None => list.clone(),
             };
             let page: WireList = self.get(key, &page.build()).await?;
-            let more = page.has_more && !page.data.is_empty();
+            let last = page.data.last().map(|subscription| subscription.id.as_str());
+            after = goes_on(page.has_more, last, after.as_deref())?;
             ids.extend(page.data.into_iter().map(|subscription| subscription.id));
-            if !more {
+            if after.is_none() {
                 return Ok(ids);
             }
         }
@@ -267,6 +271,9 @@ impl ReadClient {
                 }
             }
         }
+        // They are listed backwards: the first is where the next page ends.
+        let newest = events.first().map(|event| event.id.as_str());
+        goes_on(page.has_more && cursor.is_some(), newest, cursor)?;
         Ok(EventPage { events, has_more: page.has_more })
     }
 
@@ -333,6 +340,25 @@ fn segment(id: &str) -> Result<String, ReadError> {
     match id {
         "." | ".." => Err(ReadError::Missing),
         id => Ok(utf8_percent_encode(id, SEGMENT).to_string()),
+    }
+}
+
+/// What is said of another object is no evidence about the one that was asked for, and the other has a reader of its own.
+fn is_about(answered: &str, asked: &str) -> Result<(), ReadError> {
+    if answered == asked {
+        Ok(())
+    } else {
+        Err(ReadError::Unreadable("it is about another object".to_owned()))
+    }
+}
+
+/// After what the next page of a list begins; `None`: this was the last. A list that says that it goes on, and does not, was cut off,
+/// and what was read of it is not all.
+fn goes_on(has_more: bool, last: Option<&str>, after: Option<&str>) -> Result<Option<String>, ReadError> {
+    match last {
+        _ if !has_more => Ok(None),
+        Some(last) if after != Some(last) => Ok(Some(last.to_owned())),
+        _ => Err(ReadError::Unreadable("a list breaks off".to_owned())),
     }
 }
 

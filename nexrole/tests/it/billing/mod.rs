@@ -1,14 +1,18 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
+mod bad_objects;
+mod by_state;
 mod catalogue;
 mod disconnect;
 mod disconnected_accounts;
 mod given;
 mod grace;
+mod histories;
 mod import;
 mod legacy_ids;
 mod other_roles;
 mod payments;
+mod permutations;
 mod policies;
 mod purchases;
 mod reconcile;

@@ -109,6 +109,18 @@ impl World {
         self.change("UPDATE stripe_sync SET next_at = now() WHERE next_at IS NOT NULL").await;
     }
 
+    /// Everything is settled, without waiting for what failed to be read to be tried again.
+    pub(crate) async fn until_settled_at_once(&self) {
+        self.until("what was put off is read", async || {
+            let put_off = "UPDATE stripe_sync SET next_at = now() WHERE next_at > now() AND dirty_seq > 0";
+            self.change(put_off).await;
+            self.number("SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL AND dirty_seq > 0").await
+                == 0
+        })
+        .await;
+        self.settle().await;
+    }
+
     /// Stripe has said for days that it has none such, and is asked once more.
     pub(crate) async fn missing_for_days(&self) {
         self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;

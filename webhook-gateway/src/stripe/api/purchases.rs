@@ -14,7 +14,7 @@ use shared::domain::{
 };
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
-use super::{MAX_PAGES, PAGE, ReadClient, ReadError, segment};
+use super::{MAX_PAGES, PAGE, ReadClient, ReadError, goes_on, is_about, segment};
 use crate::stripe::read::{
     Unusable,
     catalogue::WirePage,
@@ -82,6 +82,7 @@ impl ReadClient {
         let path = format!("/checkout/sessions/{}", segment(id)?);
         let request = RequestBuilder::new(StripeMethod::Get, &path).query(&expand);
         let mut wire: WireCheckout = self.get(key, &request).await?;
+        is_about(wire.id(), id)?;
         match wire.about() {
             About::Subscription(id) => return Ok(Checkout::Subscription(id.to_owned())),
             About::Nothing => return Ok(Checkout::Nothing),
@@ -167,6 +168,7 @@ impl ReadClient {
         let path = format!("/payment_intents/{}", segment(intent)?);
         let payment: WirePaymentIntent =
             self.get(key, &RequestBuilder::new(StripeMethod::Get, path).query(&expand)).await?;
+        is_about(payment.id(), intent)?;
         let dispute = if payment.was_never_disputed() {
             Dispute::None
         } else {
@@ -188,13 +190,15 @@ impl ReadClient {
         id: impl Fn(&T) -> Option<String>,
     ) -> Result<Vec<T>, ReadError> {
         let mut listed: Vec<T> = Vec::new();
+        let mut after: Option<String> = None;
         for _ in 0..MAX_PAGES {
-            let page = Page { filter, limit: PAGE, starting_after: listed.last().and_then(&id) };
+            let page = Page { filter, limit: PAGE, starting_after: after.clone() };
             let request = RequestBuilder::new(StripeMethod::Get, path).query(&page);
             let page: WirePage<T> = self.get(key, &request).await?;
-            let more = page.has_more && page.data.last().is_some_and(|last| id(last).is_some());
+            let last = page.data.last().and_then(&id);
+            after = goes_on(page.has_more, last.as_deref(), after.as_deref())?;
             listed.extend(page.data);
-            if !more {
+            if after.is_none() {
                 return Ok(listed);
             }
         }

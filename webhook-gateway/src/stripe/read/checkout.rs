@@ -63,6 +63,10 @@ impl WireCheckout {
         }
     }
 
+    pub(in crate::stripe) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether Stripe embedded only the first of its lines.
     pub(in crate::stripe) fn has_more_lines(&self) -> bool {
         self.line_items.as_ref().is_some_and(WireItems::has_more)

@@ -33,6 +33,7 @@ impl WireManaged {
 /// `GET /v1/payment_intents/{id}?expand[]=latest_charge`
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WirePaymentIntent {
+    id: String,
     #[serde(default, deserialize_with = "lenient")]
     latest_charge: Option<WireCharge>,
     #[serde(default, deserialize_with = "lenient")]
@@ -53,6 +54,10 @@ struct WireCharge {
 }
 
 impl WirePaymentIntent {
+    pub(in crate::stripe) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// When the money came.
     pub(in crate::stripe) fn paid_at(&self) -> Option<Timestamp> {
         self.latest_charge.as_ref()?.created.and_then(timestamp)

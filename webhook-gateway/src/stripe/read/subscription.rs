@@ -116,6 +116,10 @@ impl WireInvoice {
 }
 
 impl WireSubscription {
+    pub(in crate::stripe) fn id(&self) -> &str {
+        &self.id
+    }
+
     /// Whether Stripe embedded only the first of its items.
     pub(in crate::stripe) fn has_more_items(&self) -> bool {
         self.items.as_ref().is_some_and(WireItems::has_more)
