@@ -21,7 +21,7 @@ it *FILTERS:
 crash *FILTERS:
     cargo test --test crash -- {{FILTERS}}
 
-# The story with the real services against sandboxes of Stripe and Discord
+# The demo: the real services against sandboxes of Stripe and Discord
 demo:
     cargo run -- demo --once
 
