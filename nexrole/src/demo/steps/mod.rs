@@ -6,6 +6,7 @@ use super::setup::Setup;
 
 mod delivery;
 mod discord_side;
+mod grace;
 mod paying;
 mod purchases;
 
@@ -30,6 +31,8 @@ pub(super) const STEPS: &[Step] = steps! {
     "forged" "Somebody forges an event" delivery::forged;
     "out-of-order" "Events arrive in the wrong order" delivery::out_of_order;
     "card-fails" "Dora's card fails, and recovers" paying::card_fails;
+    "paused-at-once" "Nia's card fails, and the account pauses at that" grace::paused_at_once;
+    "another-role" "Oz's card fails where another role stands in" grace::another_role;
     "stripe-down" "Stripe's API fails while an event is being read" delivery::stripe_down;
     "cancelled" "Eve cancels" paying::cancelled;
     "two-subscriptions" "Fay has two subscriptions and cancels one" paying::two_subscriptions;

@@ -1,5 +1,6 @@
 //! What refunds and disputes of a subscription's payments do to its role.
 
+use sandbox::Fault;
 use serde_json::json;
 
 use crate::support::world::{Member, World};
@@ -138,4 +139,30 @@ async fn by_thin_events_alone_refunds_and_disputes_are_known_too() {
     world.stripe.close_dispute(&dispute, "prevented").await.unwrap();
     world.until_vip(&ana).await;
     world.close().await;
+}
+
+#[tokio::test]
+async fn a_dispute_in_a_state_that_nobody_knows_changes_nothing() {
+    let world = World::start().await;
+    let (ana, ben) = (world.member().await, world.member().await);
+    let price = world.sells_once().await;
+    let hers = world.buys(&ana, &price).await.payment;
+    world.subscribes_at_checkout(&ben).await;
+    let his = world.last_payment(&ben).await;
+    let unknown = json!({ "object": "list", "has_more": false, "data": [{ "id": "dp_1", "status": "invented_tomorrow" }] });
+    let fault = Fault::status(200).body(unknown).on("GET", "/v1/disputes").times(1000);
+    world.stripe.fault(fault).await.unwrap();
+    let mut disputes = Vec::new();
+    for payment in [&hers, &his] {
+        disputes.push(world.stripe.dispute(json!({ "payment_intent": payment })).await.unwrap());
+    }
+    world.heard().await;
+    assert!(world.has(&ana, world.vip).await && world.has(&ben, world.vip).await);
+    world.stripe.clear_faults().await.unwrap();
+    for dispute in &disputes {
+        world.stripe.advance_dispute(dispute, "under_review").await.unwrap();
+    }
+    world.until_no_vip(&ana).await;
+    world.until_no_vip(&ben).await;
+    world.finish().await;
 }

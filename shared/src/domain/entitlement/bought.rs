@@ -178,3 +178,71 @@ impl Policy {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::domain::{billing::subscription::SubscriptionStatus, entitlement::policy::Rule};
+
+    const DAY: i64 = 24 * 3600;
+
+    fn at(seconds: i64) -> Timestamp {
+        Timestamp::from_unix_timestamp(seconds).unwrap()
+    }
+
+    /// By a rule for how long it was paid for, since day 0.
+    fn worth(status: &str, rule: Rule, never_paid: bool, now: i64) -> Option<Worth> {
+        let status = SubscriptionStatus::parse(status);
+        let facts =
+            Facts { paid_since: Some(at(0)), unpaid_since: Some(at(0)), never_paid, ..Facts::of(&status) };
+        facts.worth(&Policy { paid_for: rule, ..Policy::DEFAULT }, at(now))
+    }
+
+    #[test]
+    fn what_must_be_paid_for_long_is_due_from_that_day_on() {
+        let after = Rule::AfterDays(180);
+        let not_before = Some(Worth::NotBefore(Reverse(at(180 * DAY))));
+        assert_eq!(worth("active", after, false, 180 * DAY - 1), not_before);
+        assert_eq!(worth("active", after, false, 180 * DAY), Some(Worth::Due));
+        assert_eq!(worth("canceled", after, false, 200 * DAY), Some(Worth::Nothing));
+        assert_eq!(
+            worth("past_due", Rule::AfterDays(3), false, 5 * DAY),
+            Some(Worth::DueUntil(at(14 * DAY)))
+        );
+        assert!(
+            Worth::NotBefore(Reverse(at(1))) > Worth::NotBefore(Reverse(at(2))),
+            "the first of them counts"
+        );
+    }
+
+    #[test]
+    fn a_welcome_ends_by_itself_and_not_later_than_what_is_paid_for() {
+        let first = Rule::FirstDays(30);
+        assert_eq!(worth("active", first, false, 5 * DAY), Some(Worth::DueUntil(at(30 * DAY))));
+        assert_eq!(worth("active", first, false, 30 * DAY), Some(Worth::Over));
+        assert_eq!(worth("past_due", first, false, 5 * DAY), Some(Worth::DueUntil(at(14 * DAY))));
+        assert_eq!(worth("trialing", first, false, -DAY), Some(Worth::NotBefore(Reverse(at(0)))));
+    }
+
+    #[test]
+    fn a_trial_that_no_payment_followed_was_not_paid_for() {
+        for rule in [Rule::FirstDays(30), Rule::AfterDays(1)] {
+            assert_eq!(worth("past_due", rule, true, DAY / 2), Some(Worth::Nothing));
+            assert_ne!(
+                worth("active", rule, true, 2 * DAY),
+                Some(Worth::Nothing),
+                "its first period is paid"
+            );
+        }
+    }
+
+    #[test]
+    fn where_stripe_does_not_say_since_when_nothing_changes() {
+        let status = SubscriptionStatus::Active;
+        for rule in [Rule::FirstDays(30), Rule::AfterDays(1)] {
+            let policy = Policy { paid_for: rule, ..Policy::DEFAULT };
+            assert_eq!(Facts::of(&status).worth(&policy, at(0)), None);
+        }
+        assert_eq!(Facts::of(&status).worth(&Policy::DEFAULT, at(0)), Some(Worth::Due));
+    }
+}
