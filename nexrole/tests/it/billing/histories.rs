@@ -3,6 +3,8 @@
 //!
 //! What the states say is written down here a second time, so that the product's rules are not checked against themselves.
 
+#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
@@ -44,6 +46,8 @@ struct Account {
     /// What is sold once, and gives the world's role.
     once: String,
     purchases: Vec<Purchase>,
+    /// Members whose customers are deleted.
+    deleted: BTreeSet<u64>,
     /// How often a subscription or a purchase began or ceased to give a role, by member and role. Of one that nobody told us of we do not know that
     /// it gives what another takes.
     changes: BTreeMap<(u64, u64), usize>,
@@ -85,8 +89,8 @@ impl Account {
         }
         let random = StdRng::seed_from_u64(seed);
         let (purchases, changes) = (Vec::new(), BTreeMap::new());
-        let (gives, told) = (BTreeSet::new(), Vec::new());
-        Self { world, random, members, prices, once, purchases, changes, gives, told }
+        let (deleted, gives, told) = (BTreeSet::new(), BTreeSet::new(), Vec::new());
+        Self { world, random, members, prices, once, purchases, deleted, changes, gives, told }
     }
 
     /// A page of Stripe's API, whatever faults there are.
@@ -236,8 +240,8 @@ impl Account {
                     None => return,
                 }
             }
-            // Once for each; a subscription of a deleted customer cannot be made.
             _ if self.random.random_bool(0.3) => {
+                self.deleted.insert(user);
                 self.world.stripe.delete_customer(&customer).await.map(|()| "is deleted".to_owned())
             }
             _ => return,
@@ -257,6 +261,9 @@ impl Account {
         let told = match self.purchases.get_mut(which) {
             None => {
                 let member = &self.members[self.random.random_range(0..CUSTOMERS)];
+                if self.deleted.contains(&member.user) {
+                    return;
+                }
                 let Bought { session, payment } = self.world.checks_out(member, &self.once, json!({})).await;
                 let told = format!("{} buys {session}", member.user);
                 let buyer = member.user;
