@@ -103,13 +103,10 @@ pub async fn settle(tenant: &mut Tenant, leased: &Leased, spacing: Duration) -> 
     end(tenant, leased, spacing, true).await
 }
 
-/// The same where the hint asked for no read of this object: nothing shows that Stripe can be read.
-pub async fn settle_without_read(
-    tenant: &mut Tenant,
-    leased: &Leased,
-    spacing: Duration,
-) -> Result<Settled, sqlx::Error> {
-    end(tenant, leased, spacing, false).await
+/// The same where the hint asked for no read of this object: nothing shows that Stripe can be read, and the next hint has to wait for
+/// nothing.
+pub async fn settle_without_read(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
+    end(tenant, leased, Duration::ZERO, false).await
 }
 
 async fn end(
@@ -303,7 +300,10 @@ pub async fn is_answered_since(
 ) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT EXISTS (SELECT FROM stripe_sync WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3
-                           AND object_id = $4 AND not_before >= $5::timestamptz + make_interval(secs => $6))",
+                           AND object_id = $4
+                           -- A read moved it on by the spacing, an answer without one did not.
+                           AND CASE WHEN not_before = synced_at + make_interval(secs => $6) THEN synced_at
+                                    ELSE not_before END >= $5::timestamptz)",
     )
     .bind(tenant.guild())
     .bind(connection)

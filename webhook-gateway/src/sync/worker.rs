@@ -158,7 +158,7 @@ impl Sync {
         let Key { key, metadata, .. } = key?;
         let id = leased.object.id.as_str();
         if leased.object.kind == ObjectKind::Customer
-            && let Some(answered) = within(answer_hint(&self.pool, leased, self.spacing)).await?
+            && let Some(answered) = within(answer_hint(&self.pool, leased)).await?
         {
             return Ok(answered);
         }

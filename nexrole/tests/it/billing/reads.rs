@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 
-use crate::support::world::{Event, Member, SECRET, World};
+use crate::support::world::{Member, SECRET, World};
 
 /// As the gateway has it.
 const SPACING: Duration = Duration::from_secs(2);
@@ -210,27 +210,5 @@ async fn what_was_bought_once_follows_whom_its_customer_is_said_to_be_for() {
         world.stripe.update_customer(&ana.customer, named).await.unwrap();
         world.until_vip(&ana).await;
     }
-    world.finish().await;
-}
-
-/// Who links a customer waits for all that it bought, also for what no event told of.
-#[tokio::test]
-async fn a_link_has_the_customer_read_though_an_event_about_it_waits() {
-    let world = started(UNHURRIED).await;
-    let user = world.discord.join(world.guild, "member").await.unwrap();
-    let customer = world.stripe.create_customer(None, &[]).await.unwrap();
-    world.stripe.subscribe(&customer, &world.price).await.unwrap();
-    world.until("the subscription is known", async || world.subscriptions().await == 1).await;
-    // The first is answered at once, if it is the first that was heard of the customer; the second waits.
-    for name in ["Ana", "Anna"] {
-        world.stripe.update_customer(&customer, json!({ "name": name })).await.unwrap();
-    }
-    let waits = |event: &Event| event.kind == "customer.updated" && event.state == "recorded";
-    world.until("an event waits", async || world.events_where(waits).await > 0).await;
-    world.of_guild(&["link", "add", "--customer", &customer, "--user", &user.to_string()]).await.unwrap();
-    let ana = Member { user, customer };
-    world.until_vip(&ana).await;
-    let path = format!("/v1/customers/{}", ana.customer);
-    assert_eq!(reads(&world).await.iter().filter(|read| **read == path).count(), 1);
     world.finish().await;
 }

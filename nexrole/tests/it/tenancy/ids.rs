@@ -375,7 +375,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         98 => said!(stripe_mirror::known_customer(tenant, connection, &customer)),
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
-        101 => said!(stripe_sync::settle_without_read(tenant, &leased, Duration::ZERO)),
+        101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

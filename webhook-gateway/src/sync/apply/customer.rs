@@ -34,14 +34,10 @@ enum Answer {
 ///
 /// A subscription is read with its customer, so one read tells whom both are for. Of a customer that bought nothing, nothing can come:
 /// what they buy first tells of its customer too.
-pub async fn answer_hint(
-    pool: &Pool,
-    leased: &Leased,
-    spacing: Duration,
-) -> Result<Option<Applied>, sqlx::Error> {
+pub async fn answer_hint(pool: &Pool, leased: &Leased) -> Result<Option<Applied>, sqlx::Error> {
     let Ok(customer) = leased.object.id.parse::<CustomerId>() else { return Ok(None) };
     loop {
-        match try_answer(pool, leased, &customer, spacing).await? {
+        match try_answer(pool, leased, &customer).await? {
             Answer::Given(applied) => return Ok(Some(applied)),
             Answer::Read => return Ok(None),
             // At most as often as what one customer bought is read: it is known the next time.
@@ -50,15 +46,10 @@ pub async fn answer_hint(
     }
 }
 
-async fn try_answer(
-    pool: &Pool,
-    leased: &Leased,
-    customer: &CustomerId,
-    spacing: Duration,
-) -> Result<Answer, sqlx::Error> {
+async fn try_answer(pool: &Pool, leased: &Leased, customer: &CustomerId) -> Result<Answer, sqlx::Error> {
     let mut tx = tenant::begin(pool, leased.connection.guild).await?;
     let connection = leased.connection.id;
-    let settled = stripe_sync::settle_without_read(&mut tx, leased, spacing).await?;
+    let settled = stripe_sync::settle_without_read(&mut tx, leased).await?;
     if settled == Settled::LostLease {
         return Ok(Answer::Given(Applied::LostLease));
     }
