@@ -13,6 +13,7 @@ use shared::{
 use crate::http::security_txt;
 
 const CONNECTIONS: u32 = 14;
+const READ_SPACING: Duration = Duration::from_secs(2);
 
 /// Everything the gateway is told.
 #[derive(Debug, Clone)]
@@ -41,6 +42,9 @@ pub struct Config {
     pub events_poll: Duration,
     /// How often to look for work that no wake-up told of.
     pub poll: Duration,
+    /// Hints at what was read just now share one read after this time. No variable: longer, and who cancels keeps the role; shorter,
+    /// and a sign-up, whose events come within two seconds, costs more reads.
+    pub read_spacing: Duration,
 }
 
 /// One guild and its Stripe account, from variables.
@@ -86,6 +90,7 @@ impl Config {
                 lease,
                 events_poll,
                 poll,
+                read_spacing: READ_SPACING,
             })
         })();
         reader.finish(config)

@@ -3,6 +3,8 @@
 //! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from where we were, every few
 //! minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even needed. If we were
 //! away for longer, the whole state is read again.
+//!
+//! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often. Neither list waits for the other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -20,7 +22,7 @@ use shared::{
     store::{
         access_sources, purchases,
         stripe_connections::Connection,
-        stripe_cursors::{self, Cursor, Listed},
+        stripe_cursors::{self, Cursor, Listed, OtherCursor},
         stripe_sync,
     },
 };
@@ -32,6 +34,7 @@ use crate::{
     stripe::{
         api::{EventPage, PAGE, ReadClient, ReadError},
         credentials::{Key, Keys, NoKey},
+        event_types::EventList,
     },
 };
 
@@ -39,6 +42,8 @@ use crate::{
 const RETRY: Duration = Duration::from_secs(60);
 /// Events younger than this may still get neighbours that sort before them.
 const SETTLED: Duration = Duration::from_secs(60);
+/// The other events are polled each so many times: 720 reads a month more than the 4,320 for those that matter.
+const OTHER_EACH: u32 = 6;
 /// Ids that one statement marks.
 const CHUNK: usize = 500;
 /// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
@@ -77,6 +82,15 @@ impl From<NotStored> for Failed {
     }
 }
 
+/// How far a list of events was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum ReadOn {
+    /// Everything that it has is recorded.
+    ToTheEnd,
+    /// It does not reach back to where we were.
+    OutOfReach,
+}
+
 /// One word, for counting.
 fn word(caught_up: &Result<(), Failed>) -> &'static str {
     match caught_up {
@@ -98,10 +112,23 @@ pub async fn run(reconcile: Reconcile, stop: CancellationToken) {
 impl Reconcile {
     /// Brings one connection up to date, if one is due.
     pub async fn tick(&self) -> bool {
-        let taken = within(async { stripe_cursors::take(&mut self.pool.across().await?, self.every).await });
+        let other_every = self.every.saturating_mul(OTHER_EACH);
+        let taken = within(async {
+            stripe_cursors::take(&mut self.pool.across().await?, self.every, other_every).await
+        });
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
+                // First, for its cursor is to be older than the first reading of what is sold.
+                if let Some(other) = &cursor.other {
+                    let read = self.read_other(&cursor, other).await;
+                    metrics::counter!(EVENT_POLLS, "outcome" => word(&read)).increment(1);
+                    if let Err(error) = read {
+                        tracing::warn!(guild.id = %cursor.connection.guild, %error,
+                            "Stripe's events about what is sold cannot be polled");
+                        self.put_back_other(&cursor, &error).await;
+                    }
+                }
                 let caught_up = self.catch_up(&cursor).await;
                 metrics::counter!(EVENT_POLLS, "outcome" => word(&caught_up)).increment(1);
                 if let Err(error) = caught_up {
@@ -120,19 +147,61 @@ impl Reconcile {
     async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
         match cursor.listed {
-            Listed::Lately => return self.read_on(cursor, &key).await,
+            Listed::Lately => return self.read_access(cursor, &key).await,
             Listed::LongAgo => {
-                self.read_on(cursor, &key).await?;
+                self.read_access(cursor, &key).await?;
                 return self.list(cursor, &key).await;
             }
             Listed::Never => {}
         }
         // First the cursor, then the state: what happens in between is read again, never missed.
-        let newest = self.stripe.events(&key.key, None, 1).await?;
+        let newest = self.stripe.events(&key.key, EventList::Access, None, 1).await?;
         if let Some(event) = newest.events.first() {
-            self.advance(cursor, &event.id).await?;
+            self.advance(cursor, EventList::Access, &event.id).await?;
         }
         self.list(cursor, &key).await
+    }
+
+    async fn read_access(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
+        match self.read_on(cursor, EventList::Access, cursor.last_event.clone(), key).await? {
+            ReadOn::ToTheEnd => {
+                // Young events do not move the cursor, but it was a good poll.
+                Ok(self.write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await).await?)
+            }
+            ReadOn::OutOfReach => {
+                tracing::warn!(guild.id = %cursor.connection.guild,
+                    "Stripe's events do not reach back far enough; reading all subscriptions");
+                Ok(self.write(cursor, async |tenant, id| stripe_cursors::reset(tenant, id).await).await?)
+            }
+        }
+    }
+
+    /// The list of other events. Where it does not reach back to the cursor, and at first, what is sold is read as a whole; the rest of it
+    /// needs no catching up.
+    async fn read_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
+        let key = self.keys.of(cursor.connection).await?;
+        if other.last_event.is_some()
+            && self.read_on(cursor, EventList::Other, other.last_event.clone(), &key).await?
+                == ReadOn::ToTheEnd
+        {
+            return Ok(());
+        }
+        // First the cursor, as with the events that matter.
+        let newest = self.stripe.events(&key.key, EventList::Other, None, 1).await?.events.into_iter().next();
+        if newest.is_none() && other.last_event.is_none() {
+            return Ok(());
+        }
+        self.write(cursor, async |tenant, id| {
+            // At first contact the whole state is listed next.
+            if cursor.listed != Listed::Never {
+                let catalogue = [CATALOGUE.to_owned()];
+                stripe_sync::hint(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
+            }
+            stripe_cursors::set_other(tenant, id, newest.as_ref().map(|event| &event.id)).await
+        })
+        .await?;
+        self.dirty.notify_one();
+        Ok(())
     }
 
     /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more. What was
@@ -171,20 +240,23 @@ impl Reconcile {
         Ok(marked)
     }
 
-    /// Records the events after the cursor, page by page.
-    async fn read_on(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        let mut last = cursor.last_event.clone();
+    /// Records the events of a list after `last`, page by page.
+    async fn read_on(
+        &self,
+        cursor: &Cursor,
+        list: EventList,
+        mut last: Option<String>,
+        key: &Key,
+    ) -> Result<ReadOn, Failed> {
         loop {
-            let page = match self.stripe.events(&key.key, last.as_deref(), PAGE).await {
+            let page = match self.stripe.events(&key.key, list, last.as_deref(), PAGE).await {
                 // Older than the list reaches back.
-                Err(ReadError::Missing) if last.is_some() => return self.begin_again(cursor).await,
+                Err(ReadError::Missing) if last.is_some() => return Ok(ReadOn::OutOfReach),
                 page => page?,
             };
             let EventPage { events, has_more } = page;
             let Some(newest) = events.first().map(|event| event.id.clone()) else {
-                return Ok(self
-                    .write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await)
-                    .await?);
+                return Ok(ReadOn::ToTheEnd);
             };
             let settled_before = shared::clock::now() - SETTLED;
             let settled =
@@ -196,24 +268,25 @@ impl Reconcile {
             }
             // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
             if let Some(settled) = settled {
-                self.advance(cursor, &settled).await?;
+                self.advance(cursor, list, &settled).await?;
             }
             if !has_more {
-                // Young events do not move the cursor, but it was a good poll.
-                return Ok(self
-                    .write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await)
-                    .await?);
+                return Ok(ReadOn::ToTheEnd);
             }
             if last.is_none() {
                 // There was no event when we began; now there are more than a page, and the page has the newest only.
-                return self.begin_again(cursor).await;
+                return Ok(ReadOn::OutOfReach);
             }
             last = Some(newest.to_string());
         }
     }
 
-    async fn advance(&self, cursor: &Cursor, newest: &EventId) -> Result<(), sqlx::Error> {
-        self.write(cursor, async |tenant, id| stripe_cursors::advance(tenant, id, newest).await).await
+    async fn advance(&self, cursor: &Cursor, list: EventList, newest: &EventId) -> Result<(), sqlx::Error> {
+        self.write(cursor, async |tenant, id| match list {
+            EventList::Access => stripe_cursors::advance(tenant, id, newest).await,
+            EventList::Other => stripe_cursors::set_other(tenant, id, Some(newest)).await,
+        })
+        .await
     }
 
     /// One transaction of the cursor's tenant.
@@ -230,21 +303,27 @@ impl Reconcile {
         .await
     }
 
-    async fn begin_again(&self, cursor: &Cursor) -> Result<(), Failed> {
-        tracing::warn!(guild.id = %cursor.connection.guild, "Stripe's events do not reach back far enough; reading all subscriptions");
-        Ok(self.write(cursor, async |tenant, id| stripe_cursors::reset(tenant, id).await).await?)
-    }
-
     async fn put_back(&self, cursor: &Cursor, error: &Failed) {
-        let wait = match error {
-            Failed::Stripe(ReadError::Busy(after)) => *after,
-            _ => RETRY,
-        };
-        let why = error.to_string();
+        let (wait, why) = (wait(error), error.to_string());
         let put = self.write(cursor, async |tenant, id| stripe_cursors::retry(tenant, id, wait, &why).await);
         if let Err(error) = put.await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }
+    }
+
+    async fn put_back_other(&self, cursor: &Cursor, error: &Failed) {
+        let wait = wait(error);
+        let put = self.write(cursor, async |tenant, id| stripe_cursors::retry_other(tenant, id, wait).await);
+        if let Err(error) = put.await {
+            tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
+        }
+    }
+}
+
+fn wait(error: &Failed) -> Duration {
+    match error {
+        Failed::Stripe(ReadError::Busy(after)) => *after,
+        _ => RETRY,
     }
 }
 

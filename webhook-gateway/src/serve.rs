@@ -98,6 +98,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         keys: Arc::clone(&keys),
         lease: config.lease,
         poll: config.poll,
+        spacing: config.read_spacing,
         jobs_made: Arc::clone(&jobs_made),
     };
     let mut tasks = JoinSet::new();

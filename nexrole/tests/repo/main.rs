@@ -6,4 +6,5 @@ mod controls;
 mod fuzz;
 mod module_graph;
 mod policy;
+mod stripe_events;
 mod tidy;

@@ -50,10 +50,10 @@ pub async fn ties(
                                           = (c.guild_id, c.connection_id, c.customer_id, $2)))
                 + (SELECT count(*) FROM subscriptions WHERE guild_id = $1 AND user_id = $2)
                 + (SELECT count(*) FROM purchases WHERE guild_id = $1 AND user_id = $2) AS links,
-                -- Without a list, whatever is due: they may have been unlinked by an earlier try.
+                -- Without a list, whatever is due, or only shares its next read: they may have been unlinked by an earlier try.
                 (SELECT count(*) FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
                   WHERE s.guild_id = $1 AND c.state = 'active' AND c.metadata_links AND s.object_kind <> 'catalogue'
-                    AND CASE WHEN cardinality($3::text[]) = 0 THEN s.next_at <= now()
+                    AND CASE WHEN cardinality($3::text[]) = 0 THEN s.next_at <= greatest(now(), s.not_before)
                              ELSE s.next_at IS NOT NULL AND (s.dirty_seq > 0 OR s.next_at <= now())
                                   AND (s.object_id = ANY ($3)
                                        OR s.object_id IN (SELECT subscription_id FROM subscriptions

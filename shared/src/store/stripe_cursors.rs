@@ -14,6 +14,15 @@ pub struct Cursor {
     pub last_event: Option<String>,
     /// When all subscriptions were last listed.
     pub listed: Listed,
+    /// The list of events that are no matter of access, if its turn has come too.
+    pub other: Option<OtherCursor>,
+}
+
+/// How far the list of other events was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OtherCursor {
+    /// The newest event that was read; `None`: there was none, or none is known any more.
+    pub last_event: Option<String>,
 }
 
 /// When all subscriptions were last listed.
@@ -33,6 +42,8 @@ struct Row {
     connection: Connection,
     last_event_id: Option<String>,
     listed_lately: Option<bool>,
+    other_event_id: Option<String>,
+    other_is_due: bool,
 }
 
 /// Makes the cursor of a connection, due at once; idempotent.
@@ -51,7 +62,7 @@ pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(),
 /// the whole state is read again. Without a cursor that would show nothing, and there is little to read.
 pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET next_poll_at = now(),
+        "UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now(),
                 listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END
           WHERE guild_id = $1 AND connection_id = $2",
     )
@@ -62,19 +73,29 @@ pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), 
     Ok(())
 }
 
-/// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll.
-pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cursor>, sqlx::Error> {
+/// Takes one connection whose poll is due, and moves its next poll on by `every`: a poller that dies costs one poll. So too with the
+/// list of other events and `other_every`, which is looked at when the first is.
+pub async fn take(
+    crossing: &mut Crossing,
+    every: Duration,
+    other_every: Duration,
+) -> Result<Option<Cursor>, sqlx::Error> {
     let row: Option<Row> = sqlx::query_as(
         "WITH due AS (
-             SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
+             SELECT p.guild_id, p.connection_id, p.other_poll_at <= now() AS other_is_due
+               FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE p.next_poll_at <= now() AND s.state = 'active'
               ORDER BY p.next_poll_at LIMIT 1 FOR NO KEY UPDATE OF p SKIP LOCKED
          )
-         UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
+         UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1),
+                other_poll_at = CASE WHEN due.other_is_due THEN clock_timestamp() + make_interval(secs => $2)
+                                     ELSE c.other_poll_at END
            FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
-         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days' AS listed_lately",
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days' AS listed_lately,
+                   c.other_event_id, due.other_is_due",
     )
     .bind(every.as_secs_f64())
+    .bind(other_every.as_secs_f64())
     .fetch_optional(crossing.db())
     .await?;
     Ok(row.map(|row| Cursor {
@@ -85,6 +106,7 @@ pub async fn take(crossing: &mut Crossing, every: Duration) -> Result<Option<Cur
             Some(false) => Listed::LongAgo,
             Some(true) => Listed::Lately,
         },
+        other: row.other_is_due.then_some(OtherCursor { last_event: row.other_event_id }),
     }))
 }
 
@@ -160,6 +182,39 @@ pub async fn retry(
     .bind(connection)
     .bind(wait.as_secs_f64())
     .bind(error)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Of the other events, those up to this one are recorded; `None`: the list does not reach back to the cursor, and begins anew.
+pub async fn set_other(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    event: Option<&EventId>,
+) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE stripe_cursors SET other_event_id = $3 WHERE guild_id = $1 AND connection_id = $2")
+        .bind(tenant.guild())
+        .bind(connection)
+        .bind(event)
+        .execute(tenant.db())
+        .await?;
+    Ok(())
+}
+
+/// The poll of the other events failed; again after `wait`, with the next poll of those that matter.
+pub async fn retry_other(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    wait: Duration,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET other_poll_at = clock_timestamp() + make_interval(secs => $3)
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(wait.as_secs_f64())
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -63,7 +63,9 @@ pub async fn record(crossing: &mut Crossing, events: &[NewEvent]) -> Result<Vec<
               WHERE object_id IS NOT NULL
               ORDER BY guild_id, connection_id, object_kind, object_id
              ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
-                 SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(), origin = 'purchase'
+                 SET dirty_seq = stripe_sync.dirty_seq + 1, origin = 'purchase',
+                     -- As `stripe_sync::hint` does.
+                     next_at = least(stripe_sync.next_at, greatest(now(), stripe_sync.not_before))
          )
          SELECT guild_id, connection_id, event_id FROM recorded",
     )

@@ -3,7 +3,7 @@
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    domain::billing::subscription::{CustomerFact, PauseCause, SubscriptionFact},
+    domain::billing::subscription::{CustomerFact, PauseCause, SubscriptionFact, SubscriptionStatus},
     ids::{ConnectionId, CustomerId, UserId},
 };
 
@@ -101,6 +101,60 @@ pub async fn missing(
     .execute(tenant.db())
     .await?;
     Ok(())
+}
+
+/// Keeps others that ask for the same from changing what is known of a customer until the transaction ends. After the objects' rows,
+/// before the mirror: its row may not be there yet.
+pub async fn hold_customer(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+) -> Result<(), sqlx::Error> {
+    // Two numbers: a space of its own beside the guilds' mapping locks, which are one.
+    sqlx::query("SELECT pg_advisory_xact_lock(hashtext($1), hashtext($2))")
+        .bind(connection.to_string())
+        .bind(customer)
+        .execute(tenant.db())
+        .await?;
+    Ok(())
+}
+
+/// What is known of a customer without asking Stripe.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct KnownCustomer {
+    /// Whether it is somebody's, or its metadata named somebody.
+    pub is_named: bool,
+    /// Whether it bought something once.
+    pub has_purchases: bool,
+    /// Its subscriptions that have not ended.
+    pub running: Vec<String>,
+    /// Of those that have ended, the one that was read last.
+    pub ended: Option<String>,
+}
+
+/// As it is now; nobody changes it before the transaction ends if [`hold_customer`] was asked for.
+pub async fn known_customer(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+) -> Result<KnownCustomer, sqlx::Error> {
+    sqlx::query_as(
+        "WITH known AS MATERIALIZED (
+             SELECT subscription_id, synced_at, status = ANY ($4) AS has_ended FROM subscriptions
+              WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3)
+         SELECT EXISTS (SELECT FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3)
+                    OR EXISTS (SELECT FROM customers WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3
+                                  AND named_user_id IS NOT NULL) AS is_named,
+                EXISTS (SELECT FROM purchases WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3) AS has_purchases,
+                ARRAY (SELECT subscription_id FROM known WHERE NOT has_ended ORDER BY subscription_id) AS running,
+                (SELECT subscription_id FROM known WHERE has_ended ORDER BY synced_at DESC LIMIT 1) AS ended",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(customer)
+    .bind(SubscriptionStatus::ENDED.map(|status| status.as_str().to_owned()).to_vec())
+    .fetch_one(tenant.db())
+    .await
 }
 
 /// The subscriptions that we know of a customer.

@@ -4,6 +4,9 @@
 //! `dirty_seq` is 0 as long as every hint is answered; `next_at` may then be in the future, when what was read ceases to be good.
 //! So an object is *unread* if `next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())`: what failed, or is spaced out, is
 //! unread too, though it is tried later.
+//!
+//! A read costs, and events come in bursts. So each good read sets `not_before`: what is hinted at until then is read then, all of it
+//! by one read. The time does not move with the hints, so that a stream of them keeps nothing from being read.
 
 use std::{collections::BTreeSet, time::Duration};
 
@@ -27,6 +30,8 @@ pub struct Leased {
     /// How often Stripe said, since the last good read, that it has no such object.
     pub missing: u32,
     pub owner: Uuid,
+    /// When the lease began, by Postgres' clock: what is read is no older.
+    pub since: Timestamp,
 }
 
 /// How a lease ended.
@@ -50,6 +55,7 @@ struct Row {
     dirty_seq: i64,
     attempts: i32,
     missing: i32,
+    since: Timestamp,
 }
 
 /// Leases up to `limit` objects that are due.
@@ -69,7 +75,7 @@ pub async fn claim(
            FROM due WHERE (s.guild_id, s.connection_id, s.object_kind, s.object_id)
                         = (due.guild_id, due.connection_id, due.object_kind, due.object_id)
          RETURNING s.guild_id, s.connection_id, s.object_kind, s.object_id, s.origin, s.dirty_seq,
-                   s.attempts, s.missing",
+                   s.attempts, s.missing, now() AS since",
     )
     .bind(i64::try_from(limit).unwrap_or(i64::MAX))
     .bind(owner)
@@ -86,16 +92,34 @@ pub async fn claim(
             attempts: u32::try_from(row.attempts).unwrap_or(0),
             missing: u32::try_from(row.missing).unwrap_or(0),
             owner,
+            since: row.since,
         })
         .collect())
 }
 
 /// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that
-/// no hint can slip between the check and the commit.
-pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
+/// no hint can slip between the check and the commit. Hints of the time `spacing` from now share one read.
+pub async fn settle(tenant: &mut Tenant, leased: &Leased, spacing: Duration) -> Result<Settled, sqlx::Error> {
+    end(tenant, leased, spacing, true).await
+}
+
+/// The same where the hint asked for no read of this object: nothing shows that Stripe can be read, and the next hint has to wait for
+/// nothing.
+pub async fn settle_without_read(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sqlx::Error> {
+    end(tenant, leased, Duration::ZERO, false).await
+}
+
+async fn end(
+    tenant: &mut Tenant,
+    leased: &Leased,
+    spacing: Duration,
+    was_read: bool,
+) -> Result<Settled, sqlx::Error> {
     let clean: Option<bool> = sqlx::query_scalar(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
-                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END,
+                failing_since = NULL, synced_at = CASE WHEN $8 THEN now() ELSE synced_at END,
+                not_before = now() + make_interval(secs => $7),
+                next_at = CASE WHEN dirty_seq <> $6 THEN now() + make_interval(secs => $7) END,
                 dirty_seq = CASE WHEN dirty_seq = $6 THEN 0 ELSE dirty_seq END
           WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
          RETURNING dirty_seq = 0",
@@ -106,6 +130,8 @@ pub async fn settle(tenant: &mut Tenant, leased: &Leased) -> Result<Settled, sql
     .bind(&leased.object.id)
     .bind(leased.owner)
     .bind(leased.dirty_seq)
+    .bind(spacing.as_secs_f64())
+    .bind(was_read)
     .fetch_optional(tenant.db())
     .await?;
     Ok(match clean {
@@ -217,7 +243,79 @@ pub async fn mark_dirty_slowly(
     Ok(())
 }
 
-/// Marks objects dirty without an event: something of ours changed that the read feeds.
+/// Marks objects dirty as an event does that names them, or a read that leads to them: what was read just now is read again when its
+/// `not_before` has come.
+pub async fn hint(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    origin: JobOrigin,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin)
+         SELECT DISTINCT $1::bigint, $2::bigint, $3, id, $5 FROM unnest($4::text[]) AS ids (id) ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1,
+                 next_at = least(stripe_sync.next_at, greatest(now(), stripe_sync.not_before)),
+                 -- What waits for a better reason keeps it.
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 OR excluded.origin <> 'bulk'
+                                    THEN excluded.origin
+                               ELSE stripe_sync.origin END",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(kind.as_str())
+    .bind(ids)
+    .bind(origin)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// The same for objects of several kinds, in the order in which their rows are locked: the caller has locked none that comes after.
+pub async fn hint_each(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    objects: &BTreeSet<&Object>,
+    origin: JobOrigin,
+) -> Result<(), sqlx::Error> {
+    let objects: Vec<&Object> = objects.iter().copied().collect();
+    for of_one_kind in objects.chunk_by(|a, b| a.kind == b.kind) {
+        let ids: Vec<String> = of_one_kind.iter().map(|object| object.id.clone()).collect();
+        hint(tenant, connection, of_one_kind[0].kind, &ids, origin).await?;
+    }
+    Ok(())
+}
+
+/// Whether hints at an object were answered since then, by a read or without: whatever else shows it as it was before may be out of
+/// date. `spacing`: as they were settled with.
+pub async fn is_answered_since(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    id: &str,
+    since: Timestamp,
+    spacing: Duration,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM stripe_sync WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3
+                           AND object_id = $4
+                           -- A read moved it on by the spacing, an answer without one did not.
+                           AND CASE WHEN not_before = synced_at + make_interval(secs => $6) THEN synced_at
+                                    ELSE not_before END >= $5::timestamptz)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(kind.as_str())
+    .bind(id)
+    .bind(since)
+    .bind(spacing.as_secs_f64())
+    .fetch_one(tenant.db())
+    .await
+}
+
+/// Marks objects dirty without an event: something of ours changed that the read feeds, and somebody waits for it.
 pub async fn mark_dirty(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -242,20 +340,5 @@ pub async fn mark_dirty(
     .bind(origin)
     .execute(tenant.db())
     .await?;
-    Ok(())
-}
-
-/// Marks objects of several kinds dirty, in the order in which their rows are locked: the caller has locked none that comes after.
-pub async fn mark_each_dirty(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    objects: &BTreeSet<&Object>,
-    origin: JobOrigin,
-) -> Result<(), sqlx::Error> {
-    let objects: Vec<&Object> = objects.iter().copied().collect();
-    for of_one_kind in objects.chunk_by(|a, b| a.kind == b.kind) {
-        let ids: Vec<String> = of_one_kind.iter().map(|object| object.id.clone()).collect();
-        mark_dirty(tenant, connection, of_one_kind[0].kind, &ids, origin).await?;
-    }
     Ok(())
 }

@@ -23,6 +23,7 @@ use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
     event::{self, StripeEvent, WireObject},
+    event_types::EventList,
     read::{
         catalogue::{WireOffer, WirePage, WirePaymentLink},
         customer::WireCustomer,
@@ -247,14 +248,15 @@ impl ReadClient {
         Ok(listed)
     }
 
-    /// A page of Stripe's events that we act on, newest first: those right after `cursor`, or the newest of all.
+    /// A page of Stripe's events of one list, newest first: those right after `cursor`, or the newest of all.
     pub async fn events(
         &self,
         key: &SecretString,
+        which: EventList,
         cursor: Option<&str>,
         limit: i64,
     ) -> Result<EventPage, ReadError> {
-        let types: Vec<String> = event::HINTS.iter().map(|&name| name.to_owned()).collect();
+        let types: Vec<String> = which.types().iter().map(|&name| name.to_owned()).collect();
         let mut list = ListEvent::new().types(types).limit(limit);
         if let Some(cursor) = cursor {
             list = list.ending_before(cursor);

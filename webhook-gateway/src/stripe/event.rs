@@ -18,31 +18,6 @@ use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 
 use super::signature::VerifiedPayload;
 
-/// The events that are polled, from Stripe's list, which takes 20 at most. Webhooks may bring others that we act on too: those about
-/// what is only shown come with them alone, and with the reading of everything each week.
-pub const HINTS: [&str; 20] = [
-    "charge.dispute.closed",
-    "charge.dispute.created",
-    "charge.dispute.updated",
-    "charge.refunded",
-    "checkout.session.async_payment_succeeded",
-    "checkout.session.completed",
-    "customer.created",
-    "customer.deleted",
-    "customer.subscription.created",
-    "customer.subscription.deleted",
-    "customer.subscription.paused",
-    "customer.subscription.resumed",
-    "customer.subscription.updated",
-    "customer.updated",
-    "invoice.paid",
-    "invoice.payment_failed",
-    "invoice.voided",
-    "price.created",
-    "refund.failed",
-    "refund.updated",
-];
-
 /// An event that really came from the endpoint's owner.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct StripeEvent {

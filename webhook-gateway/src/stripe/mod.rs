@@ -3,6 +3,7 @@
 pub mod api;
 pub mod credentials;
 pub mod event;
+pub mod event_types;
 pub mod fuzz;
 pub mod read;
 pub mod signature;

@@ -22,7 +22,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::apply::{Applied, Read, apply};
+use super::apply::{Applied, Read, answer_hint, apply};
 use crate::stripe::{
     api::{Checkout, ReadClient, ReadError},
     credentials::{Key, Keys, NoKey},
@@ -63,6 +63,8 @@ pub struct Sync {
     pub lease: Duration,
     /// How often to check without being woken.
     pub poll: Duration,
+    /// What is hinted at within this time after a read shares the next.
+    pub spacing: Duration,
     /// Told when role jobs were made.
     pub jobs_made: Arc<Notify>,
 }
@@ -137,6 +139,7 @@ impl Sync {
                     self.jobs_made.notify_one();
                 }
             }
+            Ok(Applied::NotNeeded) => tracing::debug!("answered without a read"),
             Ok(Applied::LostLease) => {
                 tracing::warn!("the lease ran out while reading");
             }
@@ -154,6 +157,11 @@ impl Sync {
         let key = stop.run_until_cancelled(self.keys.of(leased.connection)).await.ok_or(NotRead::Stopping)?;
         let Key { key, metadata, .. } = key?;
         let id = leased.object.id.as_str();
+        if leased.object.kind == ObjectKind::Customer
+            && let Some(answered) = within(answer_hint(&self.pool, leased)).await?
+        {
+            return Ok(answered);
+        }
         let reading = async {
             match leased.object.kind {
                 ObjectKind::Subscription => {
@@ -186,7 +194,7 @@ impl Sync {
             }
             other => other?,
         };
-        Ok(within(apply(&self.pool, leased, metadata, &read)).await?)
+        Ok(within(apply(&self.pool, leased, metadata, &read, self.spacing)).await?)
     }
 
     async fn customer(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
@@ -280,6 +288,7 @@ fn checkout_session(id: String) -> Object {
 fn word(read: &Result<Applied, NotRead>) -> &'static str {
     match read {
         Ok(Applied::Committed(_)) => "applied",
+        Ok(Applied::NotNeeded) => "not_needed",
         Ok(Applied::LostLease) => "lost_lease",
         Err(NotRead::TooSlow) => "too_slow",
         Err(NotRead::Stopping) => "stopping",

@@ -15,6 +15,7 @@ mod payments;
 mod permutations;
 mod policies;
 mod purchases;
+mod reads;
 mod reconcile;
 mod reversals;
 mod stripe_faults;

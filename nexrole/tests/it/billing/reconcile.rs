@@ -55,6 +55,7 @@ async fn what_happened_while_we_were_away_is_read_in_pages() {
     world.until_vip(&ana).await;
     world.heard().await;
     world.stop_gateway().await;
+    world.the_cursor_follows().await;
     // More than a page of 100.
     for n in 0..120 {
         let change = json!({ "cancel_at_period_end": n % 2 == 0 });
@@ -135,5 +136,59 @@ async fn a_poll_that_fails_or_finds_nothing_revokes_nobody() {
     world.settle().await;
     assert!(world.has(&ana, world.vip).await);
     assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}
+
+/// How many events of this type are recorded.
+async fn recorded(world: &World, event_type: &str) -> usize {
+    world.events_where(|event| event.kind == event_type).await
+}
+
+#[tokio::test]
+async fn what_is_no_matter_of_access_is_polled_too_and_goes_on_where_it_was() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let begun = async || world.cursors_where(|cursor| cursor.other_event_id.is_some()).await;
+    world.until("the second list is begun", async || begun().await == 1).await;
+    world.stripe.update_product(&world.product, json!({ "name": "Gold" })).await.unwrap();
+    world.until("the change is recorded", async || recorded(&world, "product.updated").await == 1).await;
+    world.settle().await;
+    world.stop_gateway().await;
+    for name in ["Silver", "Bronze"] {
+        world.stripe.update_product(&world.product, json!({ "name": name })).await.unwrap();
+    }
+    world.start_gateway().await;
+    world.until("all of them are recorded", async || recorded(&world, "product.updated").await == 3).await;
+    world.finish().await;
+}
+
+#[tokio::test]
+async fn neither_list_of_events_waits_for_the_other() {
+    let mut world = key_only().await;
+    world.start_gateway().await;
+    world.start_bot().await;
+    let begun = async || world.cursors_where(|cursor| cursor.other_event_id.is_some()).await;
+    world.until("the second list is begun", async || begun().await == 1).await;
+    // As long as this one fails, the first is polled on.
+    world.stripe.fault(Fault::status(500).on("GET", "price.updated").times(1000)).await.unwrap();
+    let ana = world.member().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    assert_eq!(world.cursors_where(|cursor| cursor.is_failing).await, 0);
+    world.stripe.clear_faults().await.unwrap();
+    // And the other way round.
+    world.stripe.fault(Fault::status(500).on("GET", "invoice.paid").times(1000)).await.unwrap();
+    world.stripe.update_product(&world.product, json!({ "name": "Gold" })).await.unwrap();
+    let found = async || {
+        world.polls_are_due().await;
+        recorded(&world, "product.updated").await == 1
+    };
+    world.until("what the second list has is recorded", found).await;
+    assert_eq!(world.cursors_where(|cursor| cursor.is_failing).await, 1);
+    world.stripe.clear_faults().await.unwrap();
+    world.stripe.cancel(&subscription).await.unwrap();
+    world.polls_are_due().await;
+    world.until_no_vip(&ana).await;
     world.finish().await;
 }

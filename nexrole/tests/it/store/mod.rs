@@ -110,7 +110,7 @@ async fn connection(database: &Database) -> Connection {
 
 async fn settle_read(database: &Database, leased: &Leased) -> Settled {
     let mut tenant = database.tenant(guild(1)).await;
-    let settled = stripe_sync::settle(&mut tenant, leased).await.unwrap();
+    let settled = stripe_sync::settle(&mut tenant, leased, Duration::ZERO).await.unwrap();
     tenant.commit().await.unwrap();
     settled
 }

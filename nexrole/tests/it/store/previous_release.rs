@@ -3,7 +3,12 @@
 use shared::{
     db::pg_roles::Login,
     domain::entitlement::source::SourceRef,
-    store::{access_sources, queue_depth, stripe_events, stripe_sync},
+    store::{
+        access_sources, queue_depth,
+        stripe_cursors::{self, OtherCursor},
+        stripe_events,
+        stripe_sync::{self, Settled},
+    },
 };
 use uuid::Uuid;
 
@@ -59,5 +64,75 @@ async fn what_it_read_is_not_unread_to_us() {
     );
     assert_eq!(queue_depth::depth(&mut counts).await.unwrap().unread, 1);
     drop((across, counts));
+    database.remove().await;
+}
+
+/// It knows no `not_before`, and has all that it hears of read at once.
+#[tokio::test]
+async fn what_either_hears_of_while_the_other_reads_is_read_again() {
+    let database = Database::create().await;
+    let gateway = database.login(Login::Gateway);
+    let at = connection(&database).await;
+    let mut across = gateway.across().await.unwrap();
+    stripe_events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
+    let ours = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap();
+    let its_hint =
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+                 SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(), origin = 'purchase'";
+    let its_hint = || sqlx::query(its_hint).bind(guild(1)).bind(at.id).bind("subscription").bind("sub_1");
+    let due = "SELECT count(*)::text FROM stripe_sync WHERE next_at <= now()";
+    let mut tenant = database.tenant(guild(1)).await;
+    its_hint().execute(tenant.unguarded()).await.unwrap();
+    assert_eq!(stripe_sync::settle(&mut tenant, &ours, LEASE).await.unwrap(), Settled::StillDirty);
+    tenant.commit().await.unwrap();
+    assert_eq!(text(&database.pool, due).await, "0", "it shares the next read");
+    let mut tenant = database.tenant(guild(1)).await;
+    its_hint().execute(tenant.unguarded()).await.unwrap();
+    tenant.commit().await.unwrap();
+    assert_eq!(text(&database.pool, due).await, "1");
+    // Now it reads, and we hear of something.
+    let its = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap();
+    stripe_events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
+    let its_settle = "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
+                failing_since = NULL, synced_at = now(), next_at = CASE WHEN dirty_seq = $6 THEN NULL ELSE next_at END,
+                dirty_seq = CASE WHEN dirty_seq = $6 THEN 0 ELSE dirty_seq END
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 AND lease_owner = $5
+         RETURNING dirty_seq = 0";
+    let mut tenant = database.tenant(guild(1)).await;
+    let query = sqlx::query_scalar(its_settle).bind(guild(1)).bind(at.id).bind("subscription").bind("sub_1");
+    let clean: bool = query.bind(its.owner).bind(its.dirty_seq).fetch_one(tenant.unguarded()).await.unwrap();
+    tenant.commit().await.unwrap();
+    assert!(!clean);
+    assert_eq!(text(&database.pool, due).await, "1");
+    drop(across);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn its_polls_leave_us_the_list_of_other_events() {
+    let database = Database::create().await;
+    let gateway = database.login(Login::Gateway);
+    let at = connection(&database).await;
+    let its_cursor =
+        "INSERT INTO stripe_cursors (guild_id, connection_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    let its_take = "WITH due AS (
+             SELECT p.guild_id, p.connection_id FROM stripe_cursors p JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE p.next_poll_at <= now() AND s.state = 'active'
+              ORDER BY p.next_poll_at LIMIT 1 FOR NO KEY UPDATE OF p SKIP LOCKED
+         )
+         UPDATE stripe_cursors c SET next_poll_at = clock_timestamp() + make_interval(secs => $1)
+           FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
+         RETURNING c.last_event_id";
+    let mut tenant = database.tenant(guild(1)).await;
+    sqlx::query(its_cursor).bind(guild(1)).bind(at.id).execute(tenant.unguarded()).await.unwrap();
+    tenant.commit().await.unwrap();
+    let mut across = gateway.across().await.unwrap();
+    let taken: Option<String> =
+        sqlx::query_scalar(its_take).bind(0.0).fetch_one(across.unguarded()).await.unwrap();
+    assert_eq!(taken, None);
+    let cursor = stripe_cursors::take(&mut across, LEASE, LEASE).await.unwrap().unwrap();
+    assert_eq!(cursor.other, Some(OtherCursor { last_event: None }));
+    drop(across);
     database.remove().await;
 }

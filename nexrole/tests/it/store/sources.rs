@@ -162,7 +162,7 @@ async fn an_object_that_is_good_until_a_time_is_unread_from_then_on_and_not_befo
     let leased = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap();
     let in_an_hour = shared::clock::now() + Duration::from_secs(3600);
     let mut tenant = database.tenant(guild(1)).await;
-    stripe_sync::settle(&mut tenant, &leased).await.unwrap();
+    stripe_sync::settle(&mut tenant, &leased, Duration::ZERO).await.unwrap();
     stripe_sync::read_again_at(&mut tenant, &leased, in_an_hour).await.unwrap();
     // The earliest counts.
     stripe_sync::read_again_at(&mut tenant, &leased, in_an_hour + Duration::from_secs(9)).await.unwrap();
@@ -184,7 +184,10 @@ async fn an_object_that_is_good_until_a_time_is_unread_from_then_on_and_not_befo
     // A hint while it is read without one.
     stripe_events::record(&mut across, &[event(at, "evt_2", Some("sub_1"))]).await.unwrap();
     let mut tenant = database.tenant(guild(1)).await;
-    assert_eq!(stripe_sync::settle(&mut tenant, &last).await.unwrap(), stripe_sync::Settled::StillDirty);
+    assert_eq!(
+        stripe_sync::settle(&mut tenant, &last, Duration::ZERO).await.unwrap(),
+        stripe_sync::Settled::StillDirty
+    );
     tenant.commit().await.unwrap();
     assert_eq!(queue_depth::depth(&mut counts).await.unwrap().unread, 1, "what came meanwhile is to be read");
     drop((across, counts));
@@ -201,7 +204,7 @@ async fn an_object_that_is_good_until_now_is_not_read_again_at_once() {
     stripe_events::record(&mut across, &[event(at, "evt_1", Some("sub_1"))]).await.unwrap();
     let leased = stripe_sync::claim(&mut across, 9, Uuid::new_v4(), LEASE).await.unwrap().pop().unwrap();
     let mut tenant = database.tenant(guild(1)).await;
-    stripe_sync::settle(&mut tenant, &leased).await.unwrap();
+    stripe_sync::settle(&mut tenant, &leased, Duration::ZERO).await.unwrap();
     let passed = shared::clock::now() - Duration::from_secs(600);
     stripe_sync::read_again_at(&mut tenant, &leased, passed).await.unwrap();
     tenant.commit().await.unwrap();

@@ -152,7 +152,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 95;
+const CALLS: u32 = 102;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 37] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -185,6 +185,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         attempts: 0,
         missing: 0,
         owner: fence,
+        since: shared::clock::now(),
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
@@ -238,7 +239,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         23 => said!(members::guild_available(tenant)),
         // It skips what the try before, which is being rolled back, has locked.
         24 => said!(async { members::sweep_guild(tenant).await.map(drop) }),
-        25 => said!(stripe_sync::settle(tenant, &leased)),
+        25 => said!(stripe_sync::settle(tenant, &leased, Duration::ZERO)),
         26 => said!(stripe_sync::retry(tenant, &leased, Failure::Missing, Duration::ZERO, "x")),
         27 => said!(stripe_sync::give_back(tenant, &leased)),
         28 => said!(stripe_connections::disconnect_others(tenant, connection)),
@@ -361,6 +362,20 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         }
         93 => said!(payment_reversals::of_subscription(tenant, connection, &subscription, None)),
         94 => said!(purchases::forget_named(tenant, connection, &customer)),
+        95 => {
+            let ids = [customer.to_string()];
+            said!(stripe_sync::hint(tenant, connection, ObjectKind::Customer, &ids, JobOrigin::Purchase))
+        }
+        96 => {
+            let (kind, id) = (ObjectKind::Subscription, subscription.as_str());
+            let since = shared::clock::Timestamp::UNIX_EPOCH;
+            said!(stripe_sync::is_answered_since(tenant, connection, kind, id, since, Duration::ZERO))
+        }
+        97 => said!(stripe_mirror::hold_customer(tenant, connection, &customer)),
+        98 => said!(stripe_mirror::known_customer(tenant, connection, &customer)),
+        99 => said!(stripe_cursors::set_other(tenant, connection, None)),
+        100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
+        101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

@@ -165,6 +165,8 @@ pub(crate) struct Cursor {
     pub(crate) was_listed: bool,
     /// The newest event that was read.
     pub(crate) last_event_id: Option<String>,
+    /// Of those that are no matter of access.
+    pub(crate) other_event_id: Option<String>,
     pub(crate) last_error: Option<String>,
     pub(crate) is_failing: bool,
 }
@@ -428,7 +430,7 @@ impl World {
 
     pub(crate) async fn cursors(&self) -> Vec<Cursor> {
         self.all(
-            "SELECT listed_at IS NOT NULL AS was_listed, last_event_id, last_error,
+            "SELECT listed_at IS NOT NULL AS was_listed, last_event_id, other_event_id, last_error,
                     failing_since IS NOT NULL AS is_failing FROM stripe_cursors",
         )
         .await
@@ -477,11 +479,6 @@ impl World {
 
     pub(crate) async fn subscriptions(&self) -> usize {
         self.subscriptions_where(|_| true).await
-    }
-
-    /// Customers that are linked to a member.
-    pub(crate) async fn member_links(&self) -> i64 {
-        self.number("SELECT count(*) FROM member_links").await
     }
 
     /// Reasons for which members are to have roles, over or not.

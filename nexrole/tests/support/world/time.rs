@@ -126,9 +126,9 @@ impl World {
         self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;
     }
 
-    /// Stripe's list of events is to be read now.
+    /// Stripe's lists of events are to be read now.
     pub(crate) async fn polls_are_due(&self) {
-        self.change("UPDATE stripe_cursors SET next_poll_at = now()").await;
+        self.change("UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now()").await;
     }
 
     /// Waits for what a poll of Stripe's list brings: one is due at every try, since a poll under way sets the time of the next.

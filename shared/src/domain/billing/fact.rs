@@ -17,3 +17,14 @@ pub enum BillingFact {
     /// A subscription with its customer.
     Subscription(SubscriptionFact),
 }
+
+impl BillingFact {
+    /// Who pays for it, as read with it; `None`: it is the customer itself, or nobody's.
+    pub fn paid_by(&self) -> Option<&CustomerFact> {
+        match self {
+            Self::Subscription(fact) => Some(&fact.customer),
+            Self::Purchase(fact) => fact.customer.as_ref(),
+            Self::Customer(_) | Self::Payment(_) => None,
+        }
+    }
+}

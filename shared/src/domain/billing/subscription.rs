@@ -193,6 +193,9 @@ impl SubscriptionStatus {
         Self::Paused,
     ];
 
+    /// Those that no subscription comes back from: who pays again gets another subscription.
+    pub const ENDED: [Self; 2] = [Self::IncompleteExpired, Self::Canceled];
+
     /// Stripe's word; one that we do not know becomes the unknown variant, never an error.
     pub fn parse(word: &str) -> Self {
         match word {

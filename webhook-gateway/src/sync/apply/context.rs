@@ -27,3 +27,14 @@ pub(super) struct Outcome {
     /// When the object is to be read again though nothing hints at it.
     pub(super) good_until: Option<Timestamp>,
 }
+
+/// What became of a lease.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Applied {
+    /// Committed; so many role jobs were made.
+    Committed(usize),
+    /// Nothing was read: other reads tell as much, or there is nothing to tell.
+    NotNeeded,
+    /// Somebody else holds the lease; nothing was written.
+    LostLease,
+}

@@ -1,6 +1,6 @@
 //! What a read means, written in one transaction: mirror, link, access sources, jobs, audit. In: a fact. Out: rows.
 
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, time::Duration};
 
 use shared::{
     db::{
@@ -26,6 +26,9 @@ mod context;
 mod customer;
 mod purchase;
 mod subscription;
+
+pub use context::Applied;
+pub use customer::answer_hint;
 
 use context::{Context, Outcome};
 
@@ -53,23 +56,16 @@ impl Read {
     }
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Applied {
-    /// Committed; so many role jobs were made.
-    Committed(usize),
-    /// Somebody else holds the lease; nothing was written.
-    LostLease,
-}
-
 /// Applies a read.
 ///
 /// Locks are taken in one order everywhere, so that no two transactions wait for each other: the guild's mapping lock, the rows of
-/// `stripe_sync`, by kind and id, the customer, the rest.
+/// `stripe_sync`, by kind and id, the customer, the rest. `spacing`: see [`stripe_sync::settle`].
 pub async fn apply(
     pool: &Pool,
     leased: &Leased,
     metadata: MetadataLinks,
     read: &Read,
+    spacing: Duration,
 ) -> Result<Applied, sqlx::Error> {
     let mut tx = tenant::begin(pool, leased.connection.guild).await?;
     let (connection, object_id) = (leased.connection.id, leased.object.id.as_str());
@@ -92,12 +88,12 @@ pub async fn apply(
     others.remove(&leased.object);
     // Rows are locked in the order of objects, and its own is one of them.
     let (before, after) = others.iter().partition::<BTreeSet<&Object>, _>(|other| **other < leased.object);
-    stripe_sync::mark_each_dirty(&mut tx, connection, &before, origin).await?;
-    let settled = stripe_sync::settle(&mut tx, leased).await?;
+    stripe_sync::hint_each(&mut tx, connection, &before, origin).await?;
+    let settled = stripe_sync::settle(&mut tx, leased, spacing).await?;
     if settled == Settled::LostLease {
         return Ok(Applied::LostLease);
     }
-    stripe_sync::mark_each_dirty(&mut tx, connection, &after, origin).await?;
+    stripe_sync::hint_each(&mut tx, connection, &after, origin).await?;
     let now = shared::clock::now();
     let outcome = match read {
         Read::Missing | Read::Catalogue(None) | Read::About(_) => Outcome::default(),
@@ -105,18 +101,26 @@ pub async fn apply(
             catalogue::replace(&mut tx, connection, read).await?;
             Outcome::default()
         }
-        Read::Fact(fact, _) => match &**fact {
-            BillingFact::Subscription(fact) => subscription::apply(&mut tx, context, fact, now).await?,
-            BillingFact::Purchase(fact) => purchase::apply(&mut tx, context, fact, now).await?,
-            BillingFact::Payment(fact) => {
-                payment(&mut tx, connection, fact).await?;
-                Outcome::default()
+        Read::Fact(fact, _) => {
+            if let Some(customer) = fact.paid_by()
+                && customer::may_be_older(&mut tx, connection, &customer.id, leased.since, spacing).await?
+            {
+                let own = BTreeSet::from([&leased.object]);
+                stripe_sync::hint_each(&mut tx, connection, &own, origin).await?;
             }
-            BillingFact::Customer(fact) => {
-                customer::apply(&mut tx, context, fact).await?;
-                Outcome::default()
+            match &**fact {
+                BillingFact::Subscription(fact) => subscription::apply(&mut tx, context, fact, now).await?,
+                BillingFact::Purchase(fact) => purchase::apply(&mut tx, context, fact, now).await?,
+                BillingFact::Payment(fact) => {
+                    payment(&mut tx, connection, fact).await?;
+                    Outcome::default()
+                }
+                BillingFact::Customer(fact) => {
+                    customer::apply(&mut tx, context, fact).await?;
+                    Outcome::default()
+                }
             }
-        },
+        }
     };
     if let Some(until) = outcome.good_until {
         stripe_sync::read_again_at(&mut tx, leased, until).await?;
