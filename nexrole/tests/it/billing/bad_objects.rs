@@ -82,6 +82,10 @@ async fn an_error_at_any_read_takes_no_role_and_gives_none() {
     let (ben, ended) = payer(&world).await;
     world.stripe.cancel(&ended).await.unwrap();
     world.until_no_vip(&ben).await;
+    // Of who has bought nothing, but is linked, the customer is read; of all others what they bought.
+    let cleo = world.member().await;
+    let user = cleo.user.to_string();
+    world.of_guild(&["link", "add", "--customer", &cleo.customer, "--user", &user]).await.unwrap();
     let invoice = object(&world, &format!("subscriptions/{subscription}")).await["latest_invoice"].clone();
     let session = json!({ "prices": [world.price], "customer": ana.customer });
     let session = world.stripe.open_session(session).await.unwrap();
@@ -131,7 +135,7 @@ async fn an_error_at_any_read_takes_no_role_and_gives_none() {
             world.stripe.clear_requests().await.unwrap();
             hint(&world, UPDATED, json!({ "id": subscription })).await;
             hint(&world, UPDATED, json!({ "id": ended })).await;
-            hint(&world, "customer.updated", json!({ "id": ana.customer })).await;
+            hint(&world, "customer.updated", json!({ "id": cleo.customer })).await;
             thin_hint(&world, "v1.invoice.paid", invoice.as_str().unwrap()).await;
             thin_hint(&world, "v1.checkout.session.completed", &session).await;
             hint(&world, "product.updated", json!({ "id": world.product })).await;

@@ -185,10 +185,10 @@ async fn neither_list_of_events_waits_for_the_other() {
         recorded(&world, "product.updated").await == 1
     };
     world.until("what the second list has is recorded", found).await;
-    assert_eq!(world.cursors_where(|cursor| cursor.is_failing).await, 1);
+    let failing = async || world.cursors_where(|cursor| cursor.is_failing).await;
+    world.until_polled("the first list fails", async || failing().await == 1).await;
     world.stripe.clear_faults().await.unwrap();
     world.stripe.cancel(&subscription).await.unwrap();
-    world.polls_are_due().await;
-    world.until_no_vip(&ana).await;
+    world.until_polled("they have lost VIP", async || !world.has(&ana, world.vip).await).await;
     world.finish().await;
 }
