@@ -83,7 +83,7 @@ impl Scenario {
         discord.set_limits(limits).await?;
         let guild = discord.create_guild(None, "Ana's studio").await?;
         let vip = discord.create_role(guild, "VIP").await?;
-        // What the shop is made of is nobody's news.
+        // No event tells of what is sold.
         stripe.delivery(stripe::Mode::Drop).await?;
         let product = stripe.create_product("VIP").await?;
         let price = stripe.create_price(&product, 900).await?;

@@ -1,8 +1,8 @@
 //! What webhooks did not bring. In: Stripe's list of events, and of subscriptions. Out: recorded events, dirty objects.
 //!
-//! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from where we were, every few
-//! minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even needed. If we were
-//! away for longer, the whole state is read again.
+//! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from
+//! where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even
+//! needed. If we were away for longer, the whole state is read again.
 //!
 //! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often. Neither list waits for the other.
 

@@ -105,12 +105,12 @@ pub(super) async fn crash(setup: &Setup) -> anyhow::Result<String> {
     let history = setup.role_history(&mia).await?;
     ensure!(
         granted == 1 && history == ["role.granted"],
-        "{granted} grants in the books, the audit log says {history:?}"
+        "{granted} grants in the database, the audit log says {history:?}"
     );
     let written =
         setup.discord.audit_log(setup.guild).await?.iter().filter(|entry| entry.user_id == mia.user).count();
     ensure!(written == 1, "Discord's audit log has {written} entries");
-    Ok("kill -9, restart: the books were put right with one grant and one audit entry, and the role is hers"
+    Ok("kill -9, restart: the database was put right with one grant and one audit entry, and the role is hers"
         .to_owned())
 }
 

@@ -182,7 +182,17 @@ impl Policy {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::{billing::subscription::SubscriptionStatus, entitlement::policy::Rule};
+    use crate::{
+        domain::{
+            billing::subscription::{Item, SubscriptionStatus},
+            entitlement::{
+                evaluate::{State, evaluate},
+                facts::ReversedInvoice,
+                mapping::{Mapping, Sold},
+            },
+        },
+        ids::RoleId,
+    };
 
     const DAY: i64 = 24 * 3600;
 
@@ -234,6 +244,30 @@ mod tests {
                 "its first period is paid"
             );
         }
+    }
+
+    #[test]
+    fn a_mapping_that_is_not_due_yet_takes_nothing_that_another_may_still_give() {
+        let item = |n: u64| {
+            let (price, product) = (format!("price_{n}").parse().unwrap(), None);
+            Item { price, product, quantity: Some(1) }
+        };
+        let role = RoleId::from_u64(7).unwrap();
+        let by = |n, policy| Mapping { sold: Sold::Price(item(n).price), role, policy };
+        let after = Policy { paid_for: Rule::AfterDays(180), ..Policy::DEFAULT };
+        let dispute = Dispute::Unknown("invented_tomorrow".to_owned());
+        let reversals =
+            [ReversedInvoice { reversal: Reversal { refund: Refund::None, dispute }, is_managed: false }];
+        let items = Items::All(vec![item(1), item(2)]);
+        let status = SubscriptionStatus::Active;
+        let facts = Facts { items: &items, paid_since: Some(at(0)), ..Facts::of(&status) };
+        let state =
+            |facts: Facts<'_>, mappings: &[Mapping]| evaluate(&facts, mappings, [role], at(DAY)).roles[&role];
+        let unknown = Facts { reversals: &reversals, ..facts };
+        assert_eq!(state(unknown, &[by(1, after), by(2, Policy::DEFAULT)]).state, State::Unchanged);
+        let alone = state(facts, &[by(1, after)]);
+        assert_eq!((alone.state, alone.until), (State::Ended, Some(at(180 * DAY))));
+        assert_eq!(state(facts, &[by(1, after), by(2, Policy::DEFAULT)]).state, State::Due);
     }
 
     #[test]

@@ -92,10 +92,10 @@ fn of_one_role(bought: &impl Bought, mappings: &[&Mapping], now: Timestamp) -> R
     match (best, items) {
         (Some(Worth::Due), _) => return state(State::Due, None, Reason::Status),
         (Some(Worth::DueUntil(end)), _) => return state(State::Due, Some(end), Reason::Status),
+        _ if found.contains(&None) => return state(State::Unchanged, None, Reason::UnknownState),
         (Some(Worth::NotBefore(Reverse(from))), Items::All(_)) => {
             return state(State::Ended, Some(from), Reason::NotYet);
         }
-        _ if found.contains(&None) => return state(State::Unchanged, None, Reason::UnknownState),
         (None, Items::All(_)) => return state(State::Ended, None, Reason::NotSold),
         (Some(_), Items::All(_)) | (_, Items::Some(_)) => {}
     }
