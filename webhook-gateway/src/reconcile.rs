@@ -20,7 +20,7 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        access_sources, purchases,
+        access_sources,
         stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed, OtherCursor},
         stripe_sync,
@@ -230,10 +230,13 @@ impl Reconcile {
         stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
             .await?;
         if let Some(mut sessions) = sessions {
-            sessions.extend(purchases::live(&mut tenant, connection).await?);
+            sessions.extend(
+                access_sources::live_of_kind(&mut tenant, connection, ObjectKind::CheckoutSession).await?,
+            );
             mark(&mut tenant, connection, ObjectKind::CheckoutSession, sessions).await?;
         }
-        subscriptions.extend(access_sources::live_subscriptions(&mut tenant, connection).await?);
+        subscriptions
+            .extend(access_sources::live_of_kind(&mut tenant, connection, ObjectKind::Subscription).await?);
         let marked = mark(&mut tenant, connection, ObjectKind::Subscription, subscriptions).await?;
         stripe_cursors::listed(&mut tenant, connection).await?;
         tenant.commit().await?;

@@ -12,6 +12,7 @@ use crate::{
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
+        stripe_object::ObjectKind,
     },
     ids::{ConnectionId, CustomerId, RoleId, UserId},
 };
@@ -118,17 +119,20 @@ pub async fn apply(
     audit_log::record(tenant, &entry).await
 }
 
-/// The subscriptions of a connection that give access as far as we know: a list of Stripe's that lacks one of them says that it ended.
-pub async fn live_subscriptions(
+/// The subscriptions, or the checkout sessions, of a connection that give access as far as we know: what a list of Stripe's lacks of
+/// them is to be read by itself.
+pub async fn live_of_kind(
     tenant: &mut Tenant,
     connection: ConnectionId,
+    kind: ObjectKind,
 ) -> Result<Vec<String>, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT DISTINCT source_id FROM access_sources
-          WHERE guild_id = $1 AND connection_id = $2 AND kind = 'stripe' AND stripe_object = 'subscription' AND state = 'live'",
+          WHERE guild_id = $1 AND connection_id = $2 AND kind = 'stripe' AND stripe_object = $3 AND state = 'live'",
     )
     .bind(tenant.guild())
     .bind(connection)
+    .bind(kind.as_str())
     .fetch_all(tenant.db())
     .await
 }

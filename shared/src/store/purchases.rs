@@ -71,18 +71,6 @@ pub async fn of_customer(
     .await
 }
 
-/// The purchases of a connection that give access as far as we know.
-pub async fn live(tenant: &mut Tenant, connection: ConnectionId) -> Result<Vec<String>, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT DISTINCT source_id FROM access_sources
-          WHERE guild_id = $1 AND connection_id = $2 AND kind = 'stripe' AND stripe_object = 'checkout_session' AND state = 'live'",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .fetch_all(tenant.db())
-    .await
-}
-
 /// The purchases that named this member themselves, with their customers, in the order in which objects are locked.
 pub async fn naming(
     tenant: &mut Tenant,

@@ -252,12 +252,35 @@ pub async fn hint(
     ids: &[String],
     origin: JobOrigin,
 ) -> Result<(), sqlx::Error> {
+    mark(tenant, connection, kind, ids, origin, true).await
+}
+
+/// Marks objects dirty without an event: something of ours changed that the read feeds, and somebody waits for it.
+pub async fn mark_dirty(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    origin: JobOrigin,
+) -> Result<(), sqlx::Error> {
+    mark(tenant, connection, kind, ids, origin, false).await
+}
+
+/// `is_spaced`: not before the time until which hints wait.
+async fn mark(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    origin: JobOrigin,
+    is_spaced: bool,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
         "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin)
          SELECT DISTINCT $1::bigint, $2::bigint, $3, id, $5 FROM unnest($4::text[]) AS ids (id) ORDER BY id
          ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
              SET dirty_seq = stripe_sync.dirty_seq + 1,
-                 next_at = least(stripe_sync.next_at, greatest(now(), stripe_sync.not_before)),
+                 next_at = CASE WHEN $6 THEN least(stripe_sync.next_at, greatest(now(), stripe_sync.not_before)) ELSE now() END,
                  -- What waits for a better reason keeps it.
                  origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 OR excluded.origin <> 'bulk'
                                     THEN excluded.origin
@@ -268,6 +291,7 @@ pub async fn hint(
     .bind(kind.as_str())
     .bind(ids)
     .bind(origin)
+    .bind(is_spaced)
     .execute(tenant.db())
     .await?;
     Ok(())
@@ -313,32 +337,4 @@ pub async fn is_answered_since(
     .bind(spacing.as_secs_f64())
     .fetch_one(tenant.db())
     .await
-}
-
-/// Marks objects dirty without an event: something of ours changed that the read feeds, and somebody waits for it.
-pub async fn mark_dirty(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    kind: ObjectKind,
-    ids: &[String],
-    origin: JobOrigin,
-) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin)
-         SELECT DISTINCT $1::bigint, $2::bigint, $3, id, $5 FROM unnest($4::text[]) AS ids (id) ORDER BY id
-         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
-             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(),
-                 -- What waits for a better reason keeps it.
-                 origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 OR excluded.origin <> 'bulk'
-                                    THEN excluded.origin
-                               ELSE stripe_sync.origin END",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .bind(kind.as_str())
-    .bind(ids)
-    .bind(origin)
-    .execute(tenant.db())
-    .await?;
-    Ok(())
 }

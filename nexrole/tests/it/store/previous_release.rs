@@ -1,5 +1,6 @@
 //! While a new release starts, the one before it still runs, on the new schema. Its statements stand here as it sends them.
 
+use shared::domain::stripe_object::ObjectKind;
 use shared::{
     db::pg_roles::Login,
     domain::entitlement::source::SourceRef,
@@ -30,7 +31,10 @@ async fn it_writes_sources_that_we_read_and_finds_those_that_are_there() {
     }
     let subscription = SourceRef::Subscription { connection: at.id, id: "sub_1".parse().unwrap() };
     assert_eq!(access_sources::live(&mut tenant, &subscription).await.unwrap().len(), 1);
-    assert_eq!(access_sources::live_subscriptions(&mut tenant, at.id).await.unwrap(), ["sub_1"]);
+    assert_eq!(
+        access_sources::live_of_kind(&mut tenant, at.id, ObjectKind::Subscription).await.unwrap(),
+        ["sub_1"]
+    );
     drop(tenant);
     database.remove().await;
 }

@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use shared::domain::stripe_object::ObjectKind;
 use shared::{
     db::{pg_roles::Login, tenant::Tenant},
     domain::{
@@ -71,7 +72,7 @@ async fn each_source_ends_alone_and_the_role_is_due_until_the_last_one_has() {
     assert_eq!(text(&database.pool, "SELECT count(*)::text FROM access_sources").await, "5");
     let mut tenant = database.tenant(guild(1)).await;
     assert_eq!(
-        access_sources::live_subscriptions(&mut tenant, at.id).await.unwrap(),
+        access_sources::live_of_kind(&mut tenant, at.id, ObjectKind::Subscription).await.unwrap(),
         ["sub_1"],
         "nothing else is a subscription that Stripe could list"
     );

@@ -196,7 +196,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
         2 => said!(member_links::link(tenant, connection, &customer, user, Proof::Metadata)),
         3 => said!(access_sources::live(tenant, &source)),
-        4 => said!(access_sources::live_subscriptions(tenant, connection)),
+        4 => said!(access_sources::live_of_kind(tenant, connection, ObjectKind::Subscription)),
         5 => said!(stripe_mirror::subscriptions_of(tenant, connection, &customer)),
         6 => said!(stripe_events::latest_open(tenant, connection, subscription.as_str())),
         7 => said!(stripe_events::mark_processed(tenant, connection, subscription.as_str())),
@@ -346,7 +346,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         }
         88 => said!(purchases::missing(tenant, connection, session.as_str())),
         89 => said!(purchases::of_customer(tenant, connection, &customer)),
-        90 => said!(purchases::live(tenant, connection)),
+        90 => said!(access_sources::live_of_kind(tenant, connection, ObjectKind::CheckoutSession)),
         91 => said!(purchases::naming(tenant, user)),
         92 => {
             let created = shared::clock::Timestamp::UNIX_EPOCH;
