@@ -14,6 +14,7 @@ use shared::domain::billing::{
     catalogue::Catalogue,
     subscription::{CustomerFact, SubscriptionFact},
 };
+use shared::ids::CustomerId;
 use stripe_billing::{
     subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription},
     subscription_item::ListSubscriptionItem,
@@ -174,21 +175,30 @@ impl ReadClient {
         customer: &str,
     ) -> Result<Vec<String>, ReadError> {
         let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
-        self.all_subscriptions(key, list).await
+        Ok(ids(self.all_subscriptions(key, list).await?))
+    }
+
+    /// A customer's subscriptions that have not ended, with their statuses.
+    pub async fn running_subscriptions_of(
+        &self,
+        key: &SecretString,
+        customer: &CustomerId,
+    ) -> Result<Vec<(String, String)>, ReadError> {
+        self.all_subscriptions(key, ListSubscription::new().customer(customer.as_str())).await
     }
 
     /// The ids of all subscriptions that have not ended: what Stripe lists when no status is asked for.
     pub async fn running_subscriptions(&self, key: &SecretString) -> Result<Vec<String>, ReadError> {
-        self.all_subscriptions(key, ListSubscription::new()).await
+        Ok(ids(self.all_subscriptions(key, ListSubscription::new()).await?))
     }
 
     async fn all_subscriptions(
         &self,
         key: &SecretString,
         list: ListSubscription,
-    ) -> Result<Vec<String>, ReadError> {
+    ) -> Result<Vec<(String, String)>, ReadError> {
         let list = list.limit(PAGE);
-        let mut ids: Vec<String> = Vec::new();
+        let mut listed = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let page = match &after {
@@ -198,9 +208,9 @@ impl ReadClient {
             let page: WireList = self.get(key, &page.build()).await?;
             let last = page.data.last().map(|subscription| subscription.id.as_str());
             after = goes_on(page.has_more, last, after.as_deref())?;
-            ids.extend(page.data.into_iter().map(|subscription| subscription.id));
+            listed.extend(page.data.into_iter().map(|subscription| (subscription.id, subscription.status)));
             if after.is_none() {
-                return Ok(ids);
+                return Ok(listed);
             }
         }
     }
@@ -335,6 +345,10 @@ impl ReadClient {
 
 /// What RFC 3986 leaves as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+
+fn ids(listed: Vec<(String, String)>) -> Vec<String> {
+    listed.into_iter().map(|(id, _)| id).collect()
+}
 
 /// An id as one segment of a path: the builders put it there as it is. Two texts are no segment however they are written, and
 /// nobody can ask Stripe for them.

@@ -6,13 +6,14 @@ use serde_json::value::RawValue;
 /// `GET /v1/subscriptions`
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireList {
-    pub(in crate::stripe) data: Vec<WireId>,
+    pub(in crate::stripe) data: Vec<WireListed>,
     pub(in crate::stripe) has_more: bool,
 }
 
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireId {
+pub(in crate::stripe) struct WireListed {
     pub(in crate::stripe) id: String,
+    pub(in crate::stripe) status: String,
 }
 
 /// `GET /v1/events`: the events as they came.

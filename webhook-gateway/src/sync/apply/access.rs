@@ -9,7 +9,7 @@ use shared::{
         audit::Actor,
         entitlement::{
             bought::Bought,
-            diff::{RoleEntitlement, transitions},
+            diff::{RoleEntitlement, Transition, transitions},
             evaluate::{Evaluation, State, evaluate},
             source::SourceRef,
         },
@@ -21,7 +21,7 @@ use shared::{
     },
 };
 
-use super::context::{Context, Outcome};
+use super::context::{Context, Others, Outcome};
 
 /// Something that was bought, as a source of access.
 pub(super) struct Source<'a> {
@@ -30,6 +30,8 @@ pub(super) struct Source<'a> {
     pub(super) in_words: &'a str,
     /// Whose it is.
     pub(super) user: Option<UserId>,
+    /// Who paid, if Stripe can list what else they pay for.
+    pub(super) customer: Option<&'a CustomerId>,
     /// Passed on to the outcome.
     pub(super) to_correct: Option<CustomerId>,
 }
@@ -43,12 +45,17 @@ pub(super) async fn apply(
     now: Timestamp,
 ) -> Result<Outcome, sqlx::Error> {
     let Context { origin, event, .. } = context;
-    let Source { key, in_words, user, to_correct } = source;
+    let Source { key, in_words, user, customer, to_correct } = source;
     let live = access_sources::live(tenant, &key).await?;
     let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
     let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
     let evaluation = evaluate(bought, &mappings, held, now);
     let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
+    if let (Others::Unknown, Some(customer)) = (context.others, customer)
+        && ends_the_last(tenant, &key, &changes).await?
+    {
+        return Ok(Outcome { asks_for_others: Some(customer.clone()), ..Outcome::default() });
+    }
     for &change in &changes {
         let evidence = evaluation.evidence(in_words, change);
         let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
@@ -57,7 +64,23 @@ pub(super) async fn apply(
     }
     let ends = changed_ends(&live, &evaluation, user);
     access_sources::set_until(tenant, &key, &ends).await?;
-    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until() })
+    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until(), asks_for_others: None })
+}
+
+/// Whether a change ends somebody's only reason for a role.
+async fn ends_the_last(
+    tenant: &mut Tenant,
+    key: &SourceRef,
+    changes: &BTreeSet<Transition>,
+) -> Result<bool, sqlx::Error> {
+    for change in changes {
+        if let Transition::End(given) = *change
+            && !access_sources::is_given_otherwise(tenant, key, given).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Of the roles that are due: those that end by themselves at another time than our rows say.

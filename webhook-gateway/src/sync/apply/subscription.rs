@@ -49,7 +49,8 @@ pub(super) async fn apply(
         in_words = format!("{in_words}, its payment {reversed}");
     }
     let key = SourceRef::Subscription { connection, id: fact.id.clone() };
-    let source = Source { key, in_words: &in_words, user, to_correct };
+    let customer = (!fact.customer.deleted).then_some(&fact.customer.id);
+    let source = Source { key, in_words: &in_words, user, customer, to_correct };
     let facts = Facts::read(fact, kept.unpaid_since, &reversals);
     access::apply(tenant, context, source, &facts, now).await
 }
