@@ -24,6 +24,7 @@ mod guild;
 mod import;
 mod link;
 mod map;
+mod notices;
 mod revoke;
 mod text;
 mod why;
@@ -90,6 +91,8 @@ pub enum Command {
     Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
+    /// Have members told when a payment of theirs failed and what follows, or have them told nothing
+    Notices(notices::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
     Erase(erase::Arguments),
     /// List what the server's owner sells at Stripe, and which roles it gives
@@ -123,6 +126,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Revoke(arguments) => revoke::run(&pool, &arguments).await,
         Command::Import(arguments) => import::run(&pool, &arguments).await,
         Command::GiveBack(arguments) => give_back::run(&pool, &arguments).await,
+        Command::Notices(arguments) => notices::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,

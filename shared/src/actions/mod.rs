@@ -27,6 +27,7 @@ pub mod grant;
 pub mod import;
 pub mod link;
 pub mod map;
+pub mod notices;
 pub mod revoke;
 pub mod set_policy;
 pub mod unlink;

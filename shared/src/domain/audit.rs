@@ -63,6 +63,12 @@ pub enum AuditAction {
     MemberLinked,
     /// A customer's link was removed.
     MemberUnlinked,
+    /// A member was told, by a message, of a payment that failed or what followed.
+    MemberNotified,
+    /// Members are told of payments that fail.
+    NoticesTurnedOn,
+    /// They are not.
+    NoticesTurnedOff,
     /// A mapped role is only observed: nothing is changed.
     RoleObserved,
     /// A mapped role was turned on.
@@ -94,6 +100,9 @@ impl AuditAction {
             Self::PolicySet => "policy.set",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",
+            Self::MemberNotified => "member.notified",
+            Self::NoticesTurnedOn => "notices.turned_on",
+            Self::NoticesTurnedOff => "notices.turned_off",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
             Self::GiveBackAsked => "give_back.asked",

@@ -17,6 +17,7 @@ pub mod guild_summary;
 pub mod health_facts;
 pub mod mapped_roles;
 pub mod member_links;
+pub mod member_notices;
 pub mod members;
 pub mod payment_reversals;
 pub mod purchases;

@@ -6,6 +6,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         delivery::refusal::Closed,
+        notices::{NoticeKind, NoticeState},
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{JobId, RoleId, UserId},
@@ -80,6 +81,19 @@ pub struct OpenJob {
     pub code: Option<i32>,
 }
 
+/// What they were told of a payment that failed, are to be told, or could not be.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Notice {
+    /// `sub_…`
+    pub source_id: String,
+    pub kind: NoticeKind,
+    pub state: NoticeState,
+    /// When it is tried, if it is to be sent.
+    pub next_at: Option<Timestamp>,
+    pub sent_at: Option<Timestamp>,
+    pub outcome: Option<String>,
+}
+
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
     pub at: Timestamp,
@@ -105,6 +119,8 @@ pub struct MemberReport {
     /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
     pub deleted: Vec<RoleId>,
     pub jobs: Vec<OpenJob>,
+    /// In the order of their payments and times.
+    pub notices: Vec<Notice>,
     /// The last 50 lines, newest first.
     pub history: Vec<Event>,
 }
@@ -176,6 +192,14 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
+    let notices = sqlx::query_as(
+        "SELECT source_id, kind, state, next_at, sent_at, outcome FROM member_notices
+          WHERE guild_id = $1 AND user_id = $2 AND state <> 'cancelled' ORDER BY anchor, source_id, due_at",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
     let history = sqlx::query_as(
         "SELECT at, actor, action, role_id, cause FROM audit_log
           WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id DESC LIMIT 50",
@@ -186,5 +210,16 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .await?;
     let deleted = guild_roles::deleted(tenant).await?;
     let closed = guild_gates::closed(tenant).await?;
-    Ok(MemberReport { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
+    Ok(MemberReport {
+        customers,
+        subscriptions,
+        for_others,
+        sources,
+        held,
+        closed,
+        deleted,
+        jobs,
+        notices,
+        history,
+    })
 }

@@ -146,6 +146,58 @@ member-history = What happened, newest first
 member-event = { $at }  { $action }   by { $actor }: { $cause }
 member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }
 
+member-notices = What they were told of payments that failed
+member-notice = { $source }  { $kind }  { $state }
+member-notice-due = due { $at }
+member-notice-again = next try { $at }: { $why }
+member-notice-sent = told { $at }
+member-notice-unsure = perhaps told { $at }: { $why }
+member-notice-not-told = not told: { $why }
+
+# Messages to a member, of whom a payment failed. Roles and servers have their names there.
+notice-roles = { $count ->
+    [one] the role { $roles }
+   *[other] the roles { $roles }
+}
+notice-more-roles = and { $more } more
+notice-began-title = A payment of yours failed
+notice-began = A payment for { $what } in the server { $server } did not go through. You keep what you have until { $end }.
+notice-halfway-title = A payment of yours is still due
+notice-halfway = The payment for { $what } in the server { $server } is still due. Without it you have { $count ->
+    [one] the role
+   *[other] the roles
+} until { $end }.
+notice-last-day-title = The last day for a payment of yours
+notice-last-day = The payment for { $what } in the server { $server } is still due. Without it you lose { $count ->
+    [one] the role
+   *[other] the roles
+} at { $end }.
+notice-ended-title = A role of yours has ended
+notice-ended = The payment for { $what } in the server { $server } did not come, so you do not have { $count ->
+    [one] it
+   *[other] them
+} any more.
+notice-restored-title = Your payment has arrived
+notice-restored = The payment for { $what } in the server { $server } has arrived: { $count ->
+    [one] the role is
+   *[other] the roles are
+} yours. Thank you!
+notice-pay = Please update your card, or pay, with the seller. Nothing else is needed: { $count ->
+    [one] the role stays
+   *[other] the roles stay
+} by itself once the payment is there.
+notice-pay-again = If you pay with the seller after all, or buy it again, { $count ->
+    [one] the role comes
+   *[other] the roles come
+} back by itself.
+notice-from = This is an automatic message; nobody reads answers to it.
+
+# nexrole notices
+notices-on = Members are told when a payment of theirs failed, before it costs them a role, and how it ends.
+notices-off = Members are told nothing when a payment of theirs fails. What was to be told from now on is not sent later either.
+notices-already-on = It was so already: members are told when a payment of theirs failed.
+notices-already-off = It was so already: members are told nothing when a payment of theirs fails.
+
 # nexrole map list
 mappings-held-up = Nothing is changed in this server at the moment. { $why }.
 mappings-none = Nothing is mapped yet: nexrole map add --guild { $guild } --price price_… --role …

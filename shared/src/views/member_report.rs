@@ -9,10 +9,11 @@ use crate::{
     clock::Timestamp,
     domain::{
         delivery::refusal::tried_at,
+        notices::NoticeState,
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{GuildId, UserId},
-    store::why::{Customer, Event, Held, MemberReport, OpenJob, Source},
+    store::why::{Customer, Event, Held, MemberReport, Notice, OpenJob, Source},
 };
 
 pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -> Document {
@@ -23,6 +24,7 @@ pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Time
         Some(sources(guild, report)),
         Some(held(report)),
         Some(jobs(report, now)),
+        notices(report),
         Some(history(report)),
     ];
     Document {
@@ -163,6 +165,32 @@ fn jobs(report: &MemberReport, now: Timestamp) -> Section {
         lines.push(message("none").into());
     }
     Section::titled(message("member-jobs"), lines)
+}
+
+fn notices(report: &MemberReport) -> Option<Section> {
+    let line = |notice: &Notice| -> Line {
+        let said = message("member-notice").with("source", Value::code(&notice.source_id));
+        said.with("kind", notice.kind.as_str()).with("state", told(notice)).into()
+    };
+    let lines: Vec<_> = report.notices.iter().map(line).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-notices"), lines))
+}
+
+fn told(notice: &Notice) -> Message {
+    let why = || notice.outcome.clone().unwrap_or_default();
+    match (notice.state, notice.next_at, notice.sent_at) {
+        (NoticeState::Pending, Some(at), _) if notice.outcome.is_none() => {
+            message("member-notice-due").with("at", at)
+        }
+        (NoticeState::Pending, Some(at), _) => {
+            message("member-notice-again").with("at", at).with("why", why())
+        }
+        (NoticeState::Sent, _, Some(at)) => message("member-notice-sent").with("at", at),
+        (NoticeState::Unsure, _, Some(at)) => {
+            message("member-notice-unsure").with("at", at).with("why", why())
+        }
+        _ => message("member-notice-not-told").with("why", why()),
+    }
 }
 
 fn history(report: &MemberReport) -> Section {

@@ -2,7 +2,10 @@ use time::macros::datetime;
 
 use super::*;
 use crate::{
-    domain::delivery::refusal::{Closed, Refusal},
+    domain::{
+        delivery::refusal::{Closed, Refusal},
+        notices::NoticeKind,
+    },
     ids::{JobId, RoleId},
     views::terminal,
 };
@@ -31,6 +34,7 @@ fn nothing() -> MemberReport {
         closed: None,
         deleted: Vec::new(),
         jobs: Vec::new(),
+        notices: Vec::new(),
         history: Vec::new(),
     }
 }
@@ -212,6 +216,37 @@ fn how_far_each_role_is_and_what_waits() {
       2026-11-27 11:00:00 UTC  role_granted   role 12  by bot: sub_1 is active
       2026-11-27 11:00:00 UTC  linked          by operator: cus_1
     ");
+}
+
+#[test]
+fn what_they_were_told_of_a_payment_that_failed() {
+    let at = |day| Some(datetime!(2026-11-01 8:00 UTC).replace_day(day).unwrap());
+    let notice = |kind, state| Notice {
+        source_id: "sub_1".to_owned(),
+        kind,
+        state,
+        next_at: None,
+        sent_at: None,
+        outcome: Some("the member takes no messages from the bot (code 50007)".to_owned()),
+    };
+    let notices = vec![
+        Notice { sent_at: at(1), outcome: None, ..notice(NoticeKind::Began, NoticeState::Sent) },
+        Notice {
+            sent_at: at(8),
+            outcome: Some("Discord never answered whether it has taken it".to_owned()),
+            ..notice(NoticeKind::Halfway, NoticeState::Unsure)
+        },
+        Notice { next_at: at(14), outcome: None, ..notice(NoticeKind::LastDay, NoticeState::Pending) },
+        Notice {
+            next_at: at(15),
+            outcome: Some("Discord answered with status 503".to_owned()),
+            ..notice(NoticeKind::Ended, NoticeState::Pending)
+        },
+        notice(NoticeKind::Restored, NoticeState::Undeliverable),
+    ];
+    let said = said(&MemberReport { notices, ..nothing() });
+    let told = said.split("\n\n").find(|section| section.starts_with("What they were told")).unwrap();
+    insta::assert_snapshot!(told, @r"");
 }
 
 #[test]

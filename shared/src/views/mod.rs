@@ -14,6 +14,7 @@ pub mod link_changes;
 pub mod mapping_changes;
 pub mod mappings;
 pub mod member_report;
+pub mod notice;
 pub mod ownership;
 pub mod policy;
 pub mod preview;

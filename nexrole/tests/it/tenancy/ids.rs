@@ -30,14 +30,20 @@ use shared::{
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
+        notices::{
+            NoticeKind,
+            delivery::Settled,
+            series::{NewNotice, Step},
+        },
         roles::{enforcement::Enforcement, grant::GrantState},
         service_request::Service,
     },
-    ids::{CheckoutSessionId, ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
         access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
         guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
+        member_notices::{self, Taken},
         members, payment_reversals, purchases, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
         settle,
@@ -125,6 +131,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
         "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
         "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
+        "INSERT INTO member_notices (guild_id, notice_id, user_id, connection_id, source_id, anchor, kind, role_ids, ends_at, due_at, next_at)
+             OVERRIDING SYSTEM VALUE SELECT $1, $5, $5, $2, $4, to_timestamp(0), 'began', ARRAY[$6], now(), now(), to_timestamp(0)",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
                 now() + interval '1 hour'",
@@ -152,14 +160,15 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 102;
+const CALLS: u32 = 109;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 37] = [
+const OWNERS: [u32; 39] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
+const BOTS: [u32; 23] =
+    [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -188,6 +197,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         since: shared::clock::now(),
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
+    let id = NoticeId::from_u64(user.get()).unwrap();
+    let notice = Taken { guild: ours, id, until: shared::clock::Timestamp::UNIX_EPOCH };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
     let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
@@ -376,6 +387,30 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
+        102 => said!(member_notices::of_source(tenant, &source)),
+        103 => {
+            let (due_at, roles) = (shared::clock::Timestamp::UNIX_EPOCH, [role].into());
+            let steps = [
+                Step::Set { id: notice.id, due_at, ends_at: due_at, roles },
+                Step::Cancel { id: notice.id, why: "x" },
+                Step::Add(NewNotice {
+                    user,
+                    anchor: due_at,
+                    kind: NoticeKind::Ended,
+                    due_at,
+                    ends_at: due_at,
+                    roles: [role].into(),
+                    cancelled: None,
+                }),
+            ];
+            said!(member_notices::change(tenant, &source, &steps))
+        }
+        // What time it is differs between two tries.
+        104 => said!(async { member_notices::open(tenant, &notice).await.map(|opened| opened.is_some()) }),
+        105 => said!(member_notices::intend(tenant, &notice)),
+        106 => said!(member_notices::settle(tenant, &notice, &Settled::Sent)),
+        107 => said!(member_notices::lock_switch(tenant)),
+        108 => said!(member_notices::switch(tenant, false)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

@@ -560,6 +560,25 @@ impl World {
         .expect("the query is good")
     }
 
+    /// What a member was told, or was to be, as `kind state`, in the order of time.
+    pub(crate) async fn notices(&self, member: &Member) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT kind || ' ' || state FROM member_notices WHERE user_id = $1 ORDER BY anchor, due_at, notice_id",
+        )
+        .bind(id(member.user))
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good")
+    }
+
+    /// What a member has read of the bot's: the titles of its messages.
+    pub(crate) async fn told(&self, member: &Member) -> Vec<String> {
+        let messages = self.discord.direct_messages(member.user).await.expect("Discord answers");
+        let title =
+            |message: &sandbox::discord::Message| message.embeds[0]["title"].as_str().map(str::to_owned);
+        messages.iter().map(|message| title(message).expect("a title")).collect()
+    }
+
     /// Subscriptions of which it is known when they end by themselves.
     pub(crate) async fn scheduled_ends(&self) -> i64 {
         self.number("SELECT count(*) FROM subscriptions WHERE ends_at IS NOT NULL").await

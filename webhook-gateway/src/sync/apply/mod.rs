@@ -24,6 +24,7 @@ use crate::stripe::credentials::MetadataLinks;
 mod access;
 mod context;
 mod customer;
+mod notices;
 mod purchase;
 mod subscription;
 
