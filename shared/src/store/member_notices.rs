@@ -205,8 +205,8 @@ async fn others(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<Other>, sqlx::
 
 /// What its roles are to the member.
 async fn roles(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<RoleFacts>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT role.id AS role_id, coalesce(m.enforcement = 'on', false) AS is_enforced,
+    let rows: Vec<(RoleId, bool, bool, bool, bool, bool)> = sqlx::query_as(
+        "SELECT role.id AS role_id, coalesce(m.enforcement <> 'observe', false) AS is_enforced,
                 EXISTS (SELECT FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)
                          WHERE (a.guild_id, a.user_id, a.role_id, a.connection_id, a.source_id)
                              = (n.guild_id, n.user_id, role.id, n.connection_id, n.source_id)
@@ -225,7 +225,16 @@ async fn roles(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<RoleFacts>, sql
     .bind(tenant.guild())
     .bind(taken.id)
     .fetch_all(tenant.db())
-    .await
+    .await?;
+    let facts = |(role, is_enforced, is_live, is_kept, is_held, is_absent)| RoleFacts {
+        role,
+        is_enforced,
+        is_live,
+        is_kept,
+        is_held,
+        is_absent,
+    };
+    Ok(rows.into_iter().map(facts).collect())
 }
 
 /// The message is about to be sent: from now on Discord may have it. `false`: it is not ours any more, and must not be sent.

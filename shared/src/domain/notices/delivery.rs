@@ -21,7 +21,7 @@ const JUST_TOLD: Duration = Duration::from_secs(6 * 3600);
 /// What is over is no news any more after so long.
 const OLD_NEWS: Duration = Duration::from_secs(3 * 24 * 3600);
 /// The member does not have the role: they have left, or it is just being given.
-const NOT_HELD: Duration = Duration::from_secs(600);
+const NOT_HELD: Duration = Duration::from_secs(1800);
 /// The bot is not in the server.
 const AWAY: Duration = Duration::from_secs(1800);
 /// Conversations are opened too fast (code 40003).
@@ -29,10 +29,10 @@ const TOO_FAST: Duration = Duration::from_secs(600);
 const OPENED_TOO_FAST: u32 = 40003;
 
 /// What a role of the notice is to the member.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RoleFacts {
-    pub role_id: RoleId,
-    /// It follows payments, and is not only observed.
+    pub role: RoleId,
+    /// It follows payments, or will: it is not only observed.
     pub is_enforced: bool,
     /// The subscription gives it, and is still read.
     pub is_live: bool,
@@ -160,7 +160,7 @@ fn about_roles(it: &Situation) -> Judgement {
     if roles.is_empty() {
         return skip("the member has left, or their roles are not as it says");
     }
-    Judgement::Send(roles.iter().map(|role| role.role_id).collect())
+    Judgement::Send(roles.iter().map(|role| role.role).collect())
 }
 
 /// Which call it was.
@@ -249,7 +249,7 @@ mod tests {
 
     fn role() -> RoleFacts {
         RoleFacts {
-            role_id: RoleId::from_u64(7).unwrap(),
+            role: RoleId::from_u64(7).unwrap(),
             is_enforced: true,
             is_live: true,
             is_kept: false,
@@ -298,9 +298,9 @@ mod tests {
         assert_eq!(word(&judge(&Situation { is_on: false, ..situation(Began) })), "skipped");
         assert_eq!(word(&judge(&Situation { is_away: true, ..situation(Began) })), "wait");
         assert_eq!(word(&judge(&Situation { now: at(14 * DAY), ..situation(Began) })), "skipped");
-        let observed = RoleFacts { role_id: RoleId::from_u64(8).unwrap(), is_enforced: false, ..role() };
+        let observed = RoleFacts { role: RoleId::from_u64(8).unwrap(), is_enforced: false, ..role() };
         let both = judge(&Situation { roles: vec![role(), observed], ..situation(Began) });
-        assert_eq!(both, Judgement::Send([role().role_id].into()), "of two roles, the one at stake");
+        assert_eq!(both, Judgement::Send([role().role].into()), "of two roles, the one at stake");
     }
 
     #[test]
