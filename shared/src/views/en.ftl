@@ -161,9 +161,12 @@ notice-roles = { $count ->
 }
 notice-more-roles = and { $more } more
 notice-began-title = A payment of yours failed
-notice-began = A payment for { $what } in the server { $server } did not go through. You keep what you have until { $end }.
+notice-began = A payment for { $what } in the server { $server } did not go through. You keep { $count ->
+    [one] the role
+   *[other] the roles
+} until { $end }.
 notice-halfway-title = A payment of yours is still due
-notice-halfway = The payment for { $what } in the server { $server } is still due. Without it you have { $count ->
+notice-halfway = The payment for { $what } in the server { $server } is still due. You keep { $count ->
     [one] the role
    *[other] the roles
 } until { $end }.
@@ -183,13 +186,13 @@ notice-restored = The payment for { $what } in the server { $server } has arrive
    *[other] the roles are
 } yours. Thank you!
 notice-pay = Please update your card, or pay, with the seller. Nothing else is needed: { $count ->
-    [one] the role stays
-   *[other] the roles stay
-} by itself once the payment is there.
+    [one] the role stays by itself
+   *[other] the roles stay by themselves
+} once the payment is there.
 notice-pay-again = If you pay with the seller after all, or buy it again, { $count ->
-    [one] the role comes
-   *[other] the roles come
-} back by itself.
+    [one] the role comes back by itself
+   *[other] the roles come back by themselves
+}.
 notice-from = This is an automatic message; nobody reads answers to it.
 
 # nexrole notices

@@ -246,7 +246,14 @@ fn what_they_were_told_of_a_payment_that_failed() {
     ];
     let said = said(&MemberReport { notices, ..nothing() });
     let told = said.split("\n\n").find(|section| section.starts_with("What they were told")).unwrap();
-    insta::assert_snapshot!(told, @r"");
+    insta::assert_snapshot!(told, @r"
+    What they were told of payments that failed
+      sub_1  began  told 2026-11-01 08:00:00 UTC
+      sub_1  halfway  perhaps told 2026-11-08 08:00:00 UTC: Discord never answered whether it has taken it
+      sub_1  last_day  due 2026-11-14 08:00:00 UTC
+      sub_1  ended  next try 2026-11-15 08:00:00 UTC: Discord answered with status 503
+      sub_1  restored  not told: the member takes no messages from the bot (code 50007)
+    ");
 }
 
 #[test]

@@ -88,13 +88,42 @@ mod tests {
             NoticeKind::Restored,
         ];
         let said: Vec<_> = all.into_iter().map(|kind| said(kind, &["VIP"], "Ana's studio")).collect();
-        insta::assert_snapshot!(said.join("\n\n"), @r"");
+        insta::assert_snapshot!(said.join("\n\n"), @r"
+        A payment of yours failed
+        A payment for the role `VIP` in the server `Ana's studio` did not go through. You keep the role until <t:1797076800:F> (<t:1797076800:R>).
+        Please update your card, or pay, with the seller. Nothing else is needed: the role stays by itself once the payment is there.
+        This is an automatic message; nobody reads answers to it.
+
+        A payment of yours is still due
+        The payment for the role `VIP` in the server `Ana's studio` is still due. You keep the role until <t:1797076800:F> (<t:1797076800:R>).
+        Please update your card, or pay, with the seller. Nothing else is needed: the role stays by itself once the payment is there.
+        This is an automatic message; nobody reads answers to it.
+
+        The last day for a payment of yours
+        The payment for the role `VIP` in the server `Ana's studio` is still due. Without it you lose the role at <t:1797076800:F> (<t:1797076800:R>).
+        Please update your card, or pay, with the seller. Nothing else is needed: the role stays by itself once the payment is there.
+        This is an automatic message; nobody reads answers to it.
+
+        A role of yours has ended
+        The payment for the role `VIP` in the server `Ana's studio` did not come, so you do not have it any more.
+        If you pay with the seller after all, or buy it again, the role comes back by itself.
+        This is an automatic message; nobody reads answers to it.
+
+        Your payment has arrived
+        The payment for the role `VIP` in the server `Ana's studio` has arrived: the role is yours. Thank you!
+        This is an automatic message; nobody reads answers to it.
+        ");
     }
 
     #[test]
     fn several_roles_are_named_and_names_are_shown_not_obeyed() {
         let said = said(NoticeKind::LastDay, &["VIP", "`@everyone`"], "<@1> [x](https://evil.example)");
-        insta::assert_snapshot!(said, @r"");
+        insta::assert_snapshot!(said, @r"
+        The last day for a payment of yours
+        The payment for the roles `VIP`, `'@everyone'` in the server `<@1> [x](https://evil.example)` is still due. Without it you lose the roles at <t:1797076800:F> (<t:1797076800:R>).
+        Please update your card, or pay, with the seller. Nothing else is needed: the roles stay by themselves once the payment is there.
+        This is an automatic message; nobody reads answers to it.
+        ");
     }
 
     #[test]
