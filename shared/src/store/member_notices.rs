@@ -180,14 +180,14 @@ pub async fn open(tenant: &mut Tenant, taken: &Taken) -> Result<Option<Opened>, 
     .fetch_optional(tenant.db())
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let (others, roles) = (others(tenant, taken).await?, roles(tenant, taken).await?);
+    let (others, roles) = (series_of(tenant, taken).await?, role_facts(tenant, taken).await?);
     let Row { user_id: user, kind, due_at, ends_at, tried_at, attempts, is_on, is_away, now } = row;
     let situation = Situation { kind, due_at, ends_at, tried_at, others, roles, is_on, is_away, now };
     Ok(Some(Opened { user, failures: attempts.try_into().unwrap_or(0), situation }))
 }
 
 /// The others of its series.
-async fn others(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<Other>, sqlx::Error> {
+async fn series_of(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<Other>, sqlx::Error> {
     let rows: Vec<(NoticeKind, NoticeState, Timestamp, Option<Timestamp>)> = sqlx::query_as(
         "SELECT o.kind, o.state, o.due_at, o.sent_at
            FROM member_notices n JOIN member_notices o USING (guild_id, user_id, connection_id, source_id, anchor)
@@ -204,7 +204,7 @@ async fn others(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<Other>, sqlx::
 }
 
 /// What its roles are to the member.
-async fn roles(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<RoleFacts>, sqlx::Error> {
+async fn role_facts(tenant: &mut Tenant, taken: &Taken) -> Result<Vec<RoleFacts>, sqlx::Error> {
     let rows: Vec<(RoleId, bool, bool, bool, bool, bool)> = sqlx::query_as(
         "SELECT role.id AS role_id, coalesce(m.enforcement <> 'observe', false) AS is_enforced,
                 EXISTS (SELECT FROM access_sources a JOIN stripe_connections c USING (guild_id, connection_id)

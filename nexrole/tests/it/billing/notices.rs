@@ -28,8 +28,14 @@ async fn subscriber(world: &World) -> (Member, String) {
     (ana, subscription)
 }
 
+/// Waits until a member has read these, and no others; and until the bot knows so.
 async fn until_told(world: &World, member: &Member, titles: &[&str]) {
-    world.until(&format!("they are told {titles:?}"), async || world.told(member).await == titles).await;
+    until_read(world, member, titles).await;
+    world.until("the bot knows what was sent", async || world.notices_are_settled().await).await;
+}
+
+async fn until_read(world: &World, member: &Member, titles: &[&str]) {
+    world.until(&format!("they have read {titles:?}"), async || world.told(member).await == titles).await;
 }
 
 async fn until_noted(world: &World, member: &Member, notices: &[&str]) {
@@ -149,7 +155,7 @@ async fn a_crash_after_sending_sends_nothing_twice() {
     // Discord takes it, and the bot dies before it hears so.
     world.discord.fault(Fault::apply_then_hang().on("POST", "/messages")).await.unwrap();
     world.stripe.set_subscription(&subscription, status("past_due")).await.unwrap();
-    until_told(&world, &ana, &[BEGAN]).await;
+    until_read(&world, &ana, &[BEGAN]).await;
     world.stop_bot().await.unwrap();
     assert_eq!(world.notices(&ana).await[0], "began pending");
     world.start_bot().await;
@@ -158,7 +164,7 @@ async fn a_crash_after_sending_sends_nothing_twice() {
     // Again; and this time the bot comes back when Discord may not know the message any more.
     world.discord.fault(Fault::apply_then_hang().on("POST", "/messages")).await.unwrap();
     world.unpaid_for_days(7).await;
-    until_told(&world, &ana, &[BEGAN, HALFWAY]).await;
+    until_read(&world, &ana, &[BEGAN, HALFWAY]).await;
     world.stop_bot().await.unwrap();
     world.notices_were_tried_long_ago().await;
     world.start_bot().await;

@@ -571,6 +571,13 @@ impl World {
         .expect("the query is good")
     }
 
+    /// Whether the bot knows of every notice whether Discord has taken it.
+    pub(crate) async fn notices_are_settled(&self) -> bool {
+        self.number("SELECT count(*) FROM member_notices WHERE state = 'pending' AND tried_at IS NOT NULL")
+            .await
+            == 0
+    }
+
     /// What a member has read of the bot's: the titles of its messages.
     pub(crate) async fn told(&self, member: &Member) -> Vec<String> {
         let messages = self.discord.direct_messages(member.user).await.expect("Discord answers");
