@@ -39,8 +39,9 @@ pub async fn run(
     let cx = Context { pool, discord, names: KnownNames::default() };
     background::repeat(&stop, || async {
         match one(&cx, lease).await {
-            Ok(true) => Next::After(APART),
-            Ok(false) => Next::After(every),
+            Ok(Taking::Called) => Next::After(APART),
+            Ok(Taking::Decided) => Next::After(Duration::ZERO),
+            Ok(Taking::Nothing) => Next::After(every),
             Err(error) => {
                 tracing::warn!(%error, "members cannot be told of payments that failed");
                 Next::After(every)
@@ -50,30 +51,41 @@ pub async fn run(
     .await;
 }
 
+/// What was done about one notice.
+enum Taking {
+    /// None was due.
+    Nothing,
+    /// Without a call.
+    Decided,
+    /// Discord was called.
+    Called,
+}
+
 /// Takes one notice, if one is due, and does what is to be done with it.
-async fn one(cx: &Context, lease: Duration) -> Result<bool, sqlx::Error> {
+async fn one(cx: &Context, lease: Duration) -> Result<Taking, sqlx::Error> {
     let asked = Instant::now();
     let taken = within(async { member_notices::take_due(&mut cx.pool.across().await?, lease).await });
-    let Some(taken) = taken.await? else { return Ok(false) };
-    let Some(opened) = open(cx, &taken).await? else { return Ok(true) };
-    let settled = match judge(&opened.situation) {
+    let Some(taken) = taken.await? else { return Ok(Taking::Nothing) };
+    let Some(opened) = open(cx, &taken).await? else { return Ok(Taking::Decided) };
+    let (settled, taking) = match judge(&opened.situation) {
         Judgement::Wait(wait, why) => {
-            Settled::Again { wait, why: why.to_owned(), failed: false, is_tried: false }
+            let again = Settled::Again { wait, why: why.to_owned(), failed: false, is_tried: false };
+            (again, Taking::Decided)
         }
-        Judgement::Close(state, why) => Settled::Close(state, why.to_owned()),
+        Judgement::Close(state, why) => (Settled::Close(state, why.to_owned()), Taking::Decided),
         Judgement::Send(roles) => {
             let until = (asked + lease).checked_sub(FOR_SETTLING).unwrap_or(asked);
             match attempt(cx, &taken, &opened, roles, until).await? {
-                Ok(settled) => settled,
+                Ok(settled) => (settled, Taking::Called),
                 // The lease runs out by itself, or somebody else has it.
-                Err(NotOurs) => return Ok(true),
+                Err(NotOurs) => return Ok(Taking::Called),
             }
         }
     };
     tracing::debug!(guild.id = %taken.guild, notice.id = %taken.id, kind = opened.situation.kind.as_str(), ?settled,
         "what came of a notice");
     settle(cx, &taken, &settled).await?;
-    Ok(true)
+    Ok(taking)
 }
 
 async fn open(cx: &Context, taken: &Taken) -> Result<Option<Opened>, sqlx::Error> {

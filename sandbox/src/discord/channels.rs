@@ -78,7 +78,7 @@ impl World {
         let is_shared =
             self.guilds.values().any(|guild| guild.bot_in_guild && guild.members.contains_key(&user));
         match (is_shared, self.closed.contains(&user)) {
-            (false, _) => Err(No::NoMutualGuild),
+            (false, _) => Err(No::OutOfReach),
             (true, true) => Err(No::CannotMessage),
             (true, false) => Ok(()),
         }

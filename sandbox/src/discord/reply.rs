@@ -39,7 +39,7 @@ pub(crate) enum No {
     /// The user takes no direct messages from the bot.
     CannotMessage,
     /// The user shares no guild with the bot.
-    NoMutualGuild,
+    OutOfReach,
 }
 
 impl No {
@@ -67,7 +67,7 @@ impl No {
                 (StatusCode::FORBIDDEN, 50005, "Cannot edit a message authored by another user")
             }
             Self::InvalidRecipient => (StatusCode::BAD_REQUEST, 50033, "Invalid Recipient(s)"),
-            Self::NoMutualGuild => (
+            Self::OutOfReach => (
                 StatusCode::FORBIDDEN,
                 50278,
                 "Cannot send messages to this user due to having no mutual guilds",

@@ -22,6 +22,9 @@ const JUST_TOLD: Duration = Duration::from_secs(6 * 3600);
 const OLD_NEWS: Duration = Duration::from_secs(3 * 24 * 3600);
 /// The member does not have the role: they have left, or it is just being given.
 const NOT_HELD: Duration = Duration::from_secs(1800);
+/// The role has ended, and is still to be taken, which takes seconds unless Discord refuses, or somebody holds it back: then it is
+/// waited for as long again as it was so far.
+const TAKING: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3600));
 /// The bot is not in the server.
 const AWAY: Duration = Duration::from_secs(1800);
 /// Conversations are opened too fast (code 40003).
@@ -154,7 +157,14 @@ fn about_roles(it: &Situation) -> Judgement {
             }
             at_stake
         }
-        NoticeKind::Ended => of(|role| !role.is_live && !role.is_kept && !role.is_absent),
+        NoticeKind::Ended => {
+            let ended = of(|role| !role.is_live && !role.is_kept && !role.is_absent);
+            if ended.iter().any(|role| role.is_held) {
+                let so_far = (it.now - it.due_at).try_into().unwrap_or(Duration::ZERO);
+                return Judgement::Wait(so_far.clamp(TAKING.0, TAKING.1), "the role is still to be taken");
+            }
+            ended
+        }
         NoticeKind::Restored => of(|role| role.is_live && !role.is_absent),
     };
     if roles.is_empty() {
@@ -309,6 +319,7 @@ mod tests {
         let with = |kind, role: RoleFacts| word(&judge(&Situation { roles: vec![role], ..situation(kind) }));
         let gone = RoleFacts { is_live: false, is_held: false, ..role() };
         assert_eq!(with(Ended, gone), "send");
+        assert_eq!(with(Ended, RoleFacts { is_held: true, ..gone }), "wait", "they still have it");
         assert_eq!(with(Ended, RoleFacts { is_kept: true, ..gone }), "skipped");
         assert_eq!(with(Ended, RoleFacts { is_absent: true, ..gone }), "skipped");
         assert_eq!(with(Ended, role()), "skipped");
