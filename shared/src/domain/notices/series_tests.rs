@@ -78,7 +78,7 @@ impl Story {
 
     fn said(&self) -> String {
         let line = |it: &Noted| {
-            let days = (it.due_at.unix_timestamp() as f64 / DAYS as f64 * 10.0).round() / 10.0;
+            let days = it.due_at.unix_timestamp() / DAYS;
             format!("{} {} {days}", it.kind.as_str(), it.state.as_str())
         };
         self.0.iter().map(line).collect::<Vec<_>>().join(", ")
@@ -87,26 +87,29 @@ impl Story {
 
 #[test]
 fn two_weeks_have_three_notices_and_a_short_time_fewer() {
-    let days = |until: f64, seen: i64| {
-        let until = (until * DAYS as f64) as i64;
-        let reminders = schedule(at(0), at(until), at(seen));
-        let shown = reminders
-            .iter()
-            .map(|(kind, due)| format!("{} {}", kind.as_str(), due.unix_timestamp() as f64 / DAYS as f64));
+    // By hours since the failure.
+    let planned = |until: i64, seen: i64| {
+        let reminders = schedule(at(0), at(until * 3600), at(seen * 3600));
+        let shown =
+            reminders.iter().map(|(kind, due)| format!("{} {}", kind.as_str(), due.unix_timestamp() / 3600));
         shown.collect::<Vec<_>>().join(", ")
     };
-    assert_eq!(days(14.0, 0), "began 0, halfway 7, last_day 13");
-    assert_eq!(days(7.0, 0), "began 0, halfway 3.5, last_day 6");
-    assert_eq!(days(4.0, 0), "began 0, halfway 2, last_day 3");
-    assert_eq!(days(3.0, 0), "began 0, last_day 2", "the middle would be half a day before the last day");
-    assert_eq!(days(2.0, 3600 * 3), "began 0.125, last_day 1");
-    assert_eq!(days(1.0, 0), "began 0");
-    assert_eq!(days(0.25, 0), "began 0");
-    assert_eq!(days(0.2, 0), "", "told when it is over");
-    assert_eq!(days(14.0, 10 * DAYS), "began 10, last_day 13");
-    assert_eq!(days(14.0, 6 * DAYS + DAYS / 2), "began 6.5, last_day 13");
-    assert_eq!(days(14.0, 13 * DAYS), "began 13");
-    assert_eq!(days(14.0, 14 * DAYS), "");
+    assert_eq!(planned(14 * 24, 0), "began 0, halfway 168, last_day 312");
+    assert_eq!(planned(7 * 24, 0), "began 0, halfway 84, last_day 144");
+    assert_eq!(planned(4 * 24, 0), "began 0, halfway 48, last_day 72");
+    assert_eq!(
+        planned(3 * 24, 0),
+        "began 0, last_day 48",
+        "the middle would be half a day before the last day"
+    );
+    assert_eq!(planned(2 * 24, 3), "began 3, last_day 24");
+    assert_eq!(planned(24, 0), "began 0");
+    assert_eq!(planned(6, 0), "began 0");
+    assert_eq!(planned(5, 0), "", "told when it is over");
+    assert_eq!(planned(14 * 24, 10 * 24), "began 240, last_day 312");
+    assert_eq!(planned(14 * 24, 156), "began 156, last_day 312");
+    assert_eq!(planned(14 * 24, 13 * 24), "began 312");
+    assert_eq!(planned(14 * 24, 14 * 24), "");
 }
 
 #[test]
