@@ -327,7 +327,6 @@ async fn a_message_with_a_nonce_that_is_enforced_is_taken_once() {
     assert_eq!(send("By number", json!(7), true).await.1["id"], first["id"]);
     assert_ne!(send("Twice", json!("7"), false).await.1["id"], first["id"], "only where it is asked for");
     assert_ne!(send("Another", json!("8"), true).await.1["id"], first["id"]);
-    assert_eq!(send("Long", json!("n".repeat(26)), true).await.1["code"], 50035);
     let heard = s.control.direct_messages(s.ana).await.unwrap();
     let heard: Vec<_> = heard.iter().map(|message| message.content.as_str()).collect();
     assert_eq!(heard, ["Once", "Twice", "Another"]);

@@ -192,3 +192,16 @@ fn number(within: &mut Value, last: &mut u64) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_has_at_most_25_characters() {
+        let sent = |nonce: Value| check(&json!({ "content": "Hi", "nonce": nonce }));
+        assert_eq!(sent(json!("n".repeat(25))), Ok(()));
+        assert_eq!(sent(json!(i64::MAX)), Ok(()));
+        assert_eq!(sent(json!("n".repeat(26))), Err(No::InvalidForm));
+    }
+}
