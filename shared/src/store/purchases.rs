@@ -14,7 +14,6 @@ pub async fn record(
     fact: &PurchaseFact,
     named: Option<UserId>,
 ) -> Result<Option<UserId>, sqlx::Error> {
-    let items = fact.items.as_slice();
     sqlx::query_scalar(
         "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, paid_at, user_id)
          VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
@@ -29,8 +28,8 @@ pub async fn record(
     .bind(&fact.id)
     .bind(fact.customer.as_ref().map(|customer| &customer.id))
     .bind(fact.status.as_str())
-    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
-    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(fact.items.price_ids())
+    .bind(fact.items.product_ids())
     .bind(fact.paid_at)
     .bind(named)
     .fetch_one(tenant.db())

@@ -50,7 +50,6 @@ pub async fn subscription(
     named: Option<UserId>,
     now: Timestamp,
 ) -> Result<Kept, sqlx::Error> {
-    let items = fact.items.as_slice();
     let unpaid_since = fact.is_behind().then(|| fact.unpaid_since.unwrap_or(now));
     sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
@@ -72,8 +71,8 @@ pub async fn subscription(
     .bind(&fact.id)
     .bind(&fact.customer.id)
     .bind(fact.status.as_str())
-    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
-    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(fact.items.price_ids())
+    .bind(fact.items.product_ids())
     .bind(fact.current_period_end)
     .bind(named)
     .bind(unpaid_since)

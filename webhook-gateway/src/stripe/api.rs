@@ -22,6 +22,8 @@ use stripe_billing::{
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
+use trial_offers::TrialOffers;
+
 use super::{
     event::{self, StripeEvent, WireObject},
     event_types::EventList,
@@ -36,6 +38,7 @@ use super::{
 
 pub mod probe;
 mod purchases;
+mod trial_offers;
 
 pub use purchases::Checkout;
 
@@ -107,6 +110,7 @@ struct ListQuery<'a> {
 pub struct ReadClient {
     http: reqwest::Client,
     base: String,
+    offers: TrialOffers,
 }
 
 impl ReadClient {
@@ -118,10 +122,10 @@ impl ReadClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("Nexrole/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, base: format!("{api_url}/v1") })
+        Ok(Self { http, base: format!("{api_url}/v1"), offers: TrialOffers::default() })
     }
 
-    /// A subscription with its customer and its latest invoice, in one read.
+    /// A subscription with its customer and its latest invoice, in one read; one more for each trial offer that was not read before.
     pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
         let request = RetrieveSubscription::new(segment(id)?)
             .expand(["customer".to_owned(), "latest_invoice".to_owned()])
@@ -131,6 +135,7 @@ impl ReadClient {
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
         }
+        self.follow_trial_offers(key, &mut wire).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
     }
 

@@ -20,4 +20,5 @@ mod reconcile;
 mod reversals;
 mod stripe_faults;
 mod thin_events;
+mod trial_offers;
 mod unmap;

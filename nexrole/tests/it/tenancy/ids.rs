@@ -189,7 +189,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
-    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
+    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None, afterwards: None };
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),

@@ -42,7 +42,9 @@ pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
             Id(Kind::PaymentMethod)
         }
         ("price" | "plan", "product") => Id(Kind::Product),
-        ("product_catalog.trial_offer", "price") => Id(Kind::Price),
+        ("product_catalog.trial_offer" | "trial_offer_transition", "price") => Id(Kind::Price),
+        ("product_catalog.trial_offer", "end_behavior") => Object("trial_offer_end"),
+        ("trial_offer_end", "transition") => Object("trial_offer_transition"),
         ("product", "default_price") | ("price_details", "price") => Id(Kind::Price),
 
         ("customer", "invoice_settings") => Object("customer_settings"),

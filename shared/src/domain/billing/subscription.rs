@@ -1,5 +1,7 @@
 //! What we read from Stripe, in our words. Translated once from Stripe's JSON, by the gateway.
 
+use std::iter;
+
 use crate::{
     clock::Timestamp,
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
@@ -60,6 +62,16 @@ impl Items {
             Self::All(items) | Self::Some(items) => items,
         }
     }
+
+    /// The prices that they are worth, as texts.
+    pub fn price_ids(&self) -> Vec<String> {
+        self.as_slice().iter().flat_map(Item::prices).map(ToString::to_string).collect()
+    }
+
+    /// The products that they are worth, as texts.
+    pub fn product_ids(&self) -> Vec<String> {
+        self.as_slice().iter().flat_map(Item::products).map(ToString::to_string).collect()
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,6 +81,29 @@ pub struct Item {
     pub product: Option<ProductId>,
     /// How many are bought; `None`: Stripe did not say.
     pub quantity: Option<u64>,
+    /// What it goes on with after its trial offer, and is worth already; `None`: it is on none.
+    pub afterwards: Option<Afterwards>,
+}
+
+/// The plan that a trial offer leads to (`end_behavior.transition` of a trial offer).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Afterwards {
+    pub price: PriceId,
+    /// The product it belongs to; `None`: Stripe did not say.
+    pub product: Option<ProductId>,
+}
+
+impl Item {
+    /// Its price, and the one that its trial offer leads to.
+    pub fn prices(&self) -> impl Iterator<Item = &PriceId> {
+        iter::once(&self.price).chain(self.afterwards.as_ref().map(|afterwards| &afterwards.price))
+    }
+
+    /// Its product, and the one that its trial offer leads to.
+    pub fn products(&self) -> impl Iterator<Item = &ProductId> {
+        let afterwards = self.afterwards.as_ref().and_then(|afterwards| afterwards.product.as_ref());
+        self.product.iter().chain(afterwards)
+    }
 }
 
 /// Why a subscription is paused (`status_details.paused.subscription.type`, since 2026-09-30).

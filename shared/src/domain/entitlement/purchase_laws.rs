@@ -31,7 +31,7 @@ fn given() -> RoleEntitlement {
 
 fn items() -> Items {
     let product = Some("prod_1".parse().unwrap());
-    Items::All(vec![Item { price: "price_1".parse().unwrap(), product, quantity: Some(1) }])
+    Items::All(vec![Item { price: "price_1".parse().unwrap(), product, quantity: Some(1), afterwards: None }])
 }
 
 fn mapping(policy: Policy) -> Mapping {

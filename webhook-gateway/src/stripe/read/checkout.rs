@@ -140,8 +140,12 @@ mod tests {
         assert_eq!((fact.status, fact.paid_at), (PurchaseStatus::Paid, paid_at));
         assert_eq!(fact.customer.unwrap().discord_user, "81384788765712384".parse().ok());
         assert_eq!(fact.discord_user, "7".parse().ok());
-        let item =
-            Item { price: "price_1".parse().unwrap(), product: "prod_1".parse().ok(), quantity: Some(2) };
+        let item = Item {
+            price: "price_1".parse().unwrap(),
+            product: "prod_1".parse().ok(),
+            quantity: Some(2),
+            afterwards: None,
+        };
         assert_eq!(fact.items, Items::All(vec![item]));
     }
 

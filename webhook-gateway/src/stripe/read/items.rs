@@ -1,7 +1,10 @@
 //! What is in a subscription, or in a checkout session: lines with a price.
 
 use serde::Deserialize;
-use shared::domain::billing::subscription::{Item, Items};
+use shared::{
+    domain::billing::subscription::{Afterwards, Item, Items},
+    ids::{PriceId, ProductId},
+};
 
 use crate::stripe::event::{Reference, lenient};
 
@@ -24,14 +27,21 @@ impl WireItems {
         self.data.as_deref().unwrap_or_default()
     }
 
+    pub(super) fn as_mut_slice(&mut self) -> &mut [WireItem] {
+        self.data.as_deref_mut().unwrap_or_default()
+    }
+
     pub(super) fn has_more(&self) -> bool {
         self.has_more.unwrap_or(false)
     }
 
-    /// All items, or some: an item without price or product, a cut-off list and an empty one are no evidence of an end.
+    /// All items, or some: an item without price or product, one on a trial offer of which nobody knows where it leads, a cut-off
+    /// list and an empty one are no evidence of an end.
     pub(super) fn items(&self) -> Items {
         let read: Vec<Item> = self.as_slice().iter().filter_map(WireItem::item).collect();
-        let whole = read.len() == self.as_slice().len() && read.iter().all(|item| item.product.is_some());
+        let whole = read.len() == self.as_slice().len()
+            && read.iter().all(|item| item.product.is_some())
+            && !self.as_slice().iter().any(WireItem::is_unresolved);
         if read.is_empty() || self.has_more() || !whole { Items::Some(read) } else { Items::All(read) }
     }
 }
@@ -53,13 +63,36 @@ pub(in crate::stripe) struct WireItem {
     current_period_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     current_period_start: Option<i64>,
+    /// Since 2026-09-30, while it is on a trial offer: its price is the offer's until then.
+    #[serde(default, deserialize_with = "lenient")]
+    current_trial: Option<WireTrial>,
+    /// Not Stripe's: where the trial offer leads, which its own object tells.
+    #[serde(skip)]
+    afterwards: Option<Afterwards>,
 }
 
+/// A price with its product, or what a plan was.
 #[derive(Deserialize)]
 struct WirePrice {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     product: Option<Reference>,
+}
+
+impl WirePrice {
+    fn id(&self) -> Option<PriceId> {
+        self.id.parse().ok()
+    }
+
+    fn product(&self) -> Option<ProductId> {
+        self.product.as_ref()?.id().parse().ok()
+    }
+}
+
+#[derive(Deserialize)]
+struct WireTrial {
+    #[serde(default, deserialize_with = "lenient")]
+    trial_offer: Option<Reference>,
 }
 
 impl WireItem {
@@ -75,9 +108,23 @@ impl WireItem {
         self.current_period_start
     }
 
+    /// The trial offer that it is on.
+    pub(in crate::stripe) fn trial_offer(&self) -> Option<&str> {
+        Some(self.current_trial.as_ref()?.trial_offer.as_ref()?.id())
+    }
+
+    /// Where the trial offer leads.
+    pub(in crate::stripe) fn set_afterwards(&mut self, afterwards: Afterwards) {
+        self.afterwards = Some(afterwards);
+    }
+
+    fn is_unresolved(&self) -> bool {
+        self.current_trial.is_some() && self.afterwards.is_none()
+    }
+
     fn item(&self) -> Option<Item> {
         let price = self.price.as_ref().or(self.plan.as_ref())?;
-        let product = price.product.as_ref().and_then(|product| product.id().parse().ok());
-        Some(Item { price: price.id.parse().ok()?, product, quantity: self.quantity })
+        let (quantity, afterwards) = (self.quantity, self.afterwards.clone());
+        Some(Item { price: price.id()?, product: price.product(), quantity, afterwards })
     }
 }

@@ -130,6 +130,11 @@ impl WireSubscription {
         self.items = Some(WireItems::whole(items));
     }
 
+    /// Its items, to say of those on a trial offer where that leads.
+    pub(in crate::stripe) fn items_mut(&mut self) -> &mut [WireItem] {
+        self.items.as_mut().map(WireItems::as_mut_slice).unwrap_or_default()
+    }
+
     pub(in crate::stripe) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
         let customer = match (&self.customer, &self.customer_account) {
             (Some(customer), _) => customer.fact()?,
@@ -180,7 +185,7 @@ impl WireSubscription {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::billing::subscription::Item;
+    use shared::domain::billing::subscription::{Afterwards, Item};
 
     use super::*;
 
@@ -220,7 +225,8 @@ mod tests {
             Items::All(vec![Item {
                 price: "gold".parse().unwrap(),
                 product: "prod_1".parse().ok(),
-                quantity: None
+                quantity: None,
+                afterwards: None,
             }])
         );
         assert_eq!(fact.current_period_end.unwrap().unix_timestamp(), 1_790_848_800);
@@ -371,6 +377,36 @@ mod tests {
         }
     }
 
+    /// An item on a trial offer, with what the offer was found to lead to.
+    #[test]
+    fn an_item_on_a_trial_offer_is_whole_once_it_is_known_where_that_leads() {
+        let body = |trial: &str| {
+            format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","items":{{"data":[{{"id":"si_1","object":"subscription_item",
+                     "current_trial":{trial},"price":{{"id":"price_offer","product":"prod_1"}},"quantity":1}}]}}}}"#
+            )
+        };
+        let on_trial = body(r#"{"trial_offer":"to_1","start_date":100,"end_date":200}"#);
+        let mut wire: WireSubscription = serde_json::from_str(&on_trial).unwrap();
+        assert_eq!(wire.items_mut()[0].trial_offer(), Some("to_1"));
+        let unresolved = wire.fact().unwrap().items;
+        assert!(matches!(&unresolved, Items::Some(items) if items.len() == 1), "{unresolved:?}");
+        let afterwards = Afterwards { price: "price_full".parse().unwrap(), product: "prod_2".parse().ok() };
+        wire.items_mut()[0].set_afterwards(afterwards.clone());
+        let resolved = wire.fact().unwrap().items;
+        assert!(
+            matches!(&resolved, Items::All(items) if items[0].afterwards == Some(afterwards)),
+            "{resolved:?}"
+        );
+        assert_eq!(resolved.price_ids(), ["price_offer", "price_full"]);
+        assert_eq!(resolved.product_ids(), ["prod_1", "prod_2"]);
+        for none in [r#"{"trial_offer":null}"#, "{}", r#"{"trial_offer":7,"end_date":1e300}"#] {
+            let items = read(&body(none)).items;
+            assert!(matches!(items, Items::Some(_)), "{none}: it is on trial, and nobody knows on which");
+        }
+        assert!(matches!(read(&body("null")).items, Items::All(_)), "it is on none");
+    }
+
     #[test]
     fn old_ids_are_read_whole() {
         let fact = read(
@@ -381,6 +417,7 @@ mod tests {
             price: price.parse().unwrap(),
             product: product.parse().ok(),
             quantity: None,
+            afterwards: None,
         };
         assert_eq!(fact.items, Items::All(vec![item("vip/monthly", "prod a$"), item("a+b c", "p")]));
         assert_eq!(fact.customer.id.as_str(), "lena/1 +");
