@@ -77,6 +77,8 @@ pub enum AuditAction {
     RoleSuspended,
     /// It is not dangerous any more.
     RoleResumed,
+    /// A member is in a trial, and had one before.
+    TrialRepeated,
 }
 
 impl AuditAction {
@@ -101,6 +103,7 @@ impl AuditAction {
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
+            Self::TrialRepeated => "trial.repeated",
         }
     }
 }

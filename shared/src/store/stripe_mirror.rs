@@ -54,8 +54,8 @@ pub async fn subscription(
     sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
                                     product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
-                                    pause_cause, paid_invoice_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14)
+                                    pause_cause, paid_invoice_at, trial_began_at, trial_ends_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
@@ -63,7 +63,10 @@ pub async fn subscription(
              user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now(),
              unpaid_since = CASE WHEN NOT $11 THEN least(subscriptions.unpaid_since, excluded.unpaid_since) END,
              ends_at = excluded.ends_at, pause_cause = excluded.pause_cause,
-             paid_invoice_at = greatest(subscriptions.paid_invoice_at, excluded.paid_invoice_at)
+             paid_invoice_at = greatest(subscriptions.paid_invoice_at, excluded.paid_invoice_at),
+             -- Of a trial offer nothing is left when it is over.
+             trial_began_at = least(subscriptions.trial_began_at, excluded.trial_began_at),
+             trial_ends_at = coalesce(excluded.trial_ends_at, subscriptions.trial_ends_at)
          RETURNING user_id, unpaid_since, paid_invoice_at",
     )
     .bind(tenant.guild())
@@ -80,6 +83,8 @@ pub async fn subscription(
     .bind(fact.ends_at)
     .bind(fact.pause.as_ref().map(PauseCause::as_str))
     .bind(fact.paid_invoice_at)
+    .bind(fact.trial.map(|trial| trial.began))
+    .bind(fact.trial.and_then(|trial| trial.ends))
     .fetch_one(tenant.db())
     .await
 }

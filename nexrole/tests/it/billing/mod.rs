@@ -18,6 +18,7 @@ mod purchases;
 mod reads;
 mod reconcile;
 mod reversals;
+mod second_trials;
 mod stripe_faults;
 mod thin_events;
 mod trial_offers;

@@ -44,7 +44,7 @@ use shared::{
         stripe_connections::{self, Connection},
         stripe_cursors, stripe_events, stripe_mirror,
         stripe_sync::{self, Failure, Leased},
-        why,
+        trials, why,
     },
 };
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -152,7 +152,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 102;
+const CALLS: u32 = 103;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 37] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -376,6 +376,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
+        102 => said!(trials::say_which_repeat(tenant, user)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -386,6 +387,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 unpaid_since: None,
                 paid_since: None,
                 never_paid: false,
+                trial: None,
                 items: Items::All(vec![item]),
                 paid_invoice_at: None,
                 is_managed: false,

@@ -6,3 +6,4 @@ pub mod payment;
 pub mod purchase;
 pub mod reversal;
 pub mod subscription;
+pub mod trial;

@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use super::trial::Trial;
 use crate::{
     clock::Timestamp,
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
@@ -34,6 +35,8 @@ pub struct SubscriptionFact {
     pub paid_since: Option<Timestamp>,
     /// The first period that is not free is the one that was not paid.
     pub never_paid: bool,
+    /// The trial that it is in, or was in as far as Stripe still says.
+    pub trial: Option<Trial>,
     pub items: Items,
     /// When its latest invoice was made, if that was paid, with money.
     pub paid_invoice_at: Option<Timestamp>,

@@ -2,10 +2,12 @@
 
 use serde::Deserialize;
 use shared::{
+    clock::Timestamp,
     domain::billing::subscription::{Afterwards, Item, Items},
     ids::{PriceId, ProductId},
 };
 
+use super::timestamp;
 use crate::stripe::event::{Reference, lenient};
 
 /// A list that Stripe embeds, or the first of it.
@@ -93,6 +95,10 @@ impl WirePrice {
 struct WireTrial {
     #[serde(default, deserialize_with = "lenient")]
     trial_offer: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    start_date: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    end_date: Option<i64>,
 }
 
 impl WireItem {
@@ -111,6 +117,12 @@ impl WireItem {
     /// The trial offer that it is on.
     pub(in crate::stripe) fn trial_offer(&self) -> Option<&str> {
         Some(self.current_trial.as_ref()?.trial_offer.as_ref()?.id())
+    }
+
+    /// From when to when it is on a trial offer.
+    pub(super) fn trial(&self) -> Option<(Option<Timestamp>, Option<Timestamp>)> {
+        let trial = self.current_trial.as_ref()?;
+        Some((trial.start_date.and_then(timestamp), trial.end_date.and_then(timestamp)))
     }
 
     /// Where the trial offer leads.

@@ -1,8 +1,11 @@
 //! `GET /v1/subscriptions/{id}`, with what is bought in it.
 
+use std::iter;
+
 use serde::Deserialize;
-use shared::domain::billing::subscription::{
-    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+use shared::domain::billing::{
+    subscription::{CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus},
+    trial::Trial,
 };
 
 use super::{
@@ -43,6 +46,8 @@ pub(in crate::stripe) struct WireSubscription {
     cancel_at: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     trial_end: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    trial_start: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     start_date: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
@@ -135,6 +140,15 @@ impl WireSubscription {
         self.items.as_mut().map(WireItems::as_mut_slice).unwrap_or_default()
     }
 
+    /// Its own trial, which stays when it is over, and those of its items by trial offers, which do not.
+    fn trial(&self) -> Option<Trial> {
+        let own = (self.trial_start.and_then(timestamp), self.trial_end.and_then(timestamp));
+        let items = self.items.as_ref().map(WireItems::as_slice).unwrap_or_default();
+        let spans: Vec<_> = iter::once(own).chain(items.iter().filter_map(WireItem::trial)).collect();
+        let began = spans.iter().filter_map(|(began, _)| *began).min()?;
+        Some(Trial { began, ends: spans.iter().filter_map(|(_, ends)| *ends).max() })
+    }
+
     pub(in crate::stripe) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
         let customer = match (&self.customer, &self.customer_account) {
             (Some(customer), _) => customer.fact()?,
@@ -172,6 +186,7 @@ impl WireSubscription {
                 .start_date
                 .map(|start| self.trial_end.unwrap_or(start).max(start))
                 .and_then(timestamp),
+            trial: self.trial(),
             never_paid: self.trial_end.is_some() && began().or(self.current_period_start) == self.trial_end,
             items: self.items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
             paid_invoice_at: self.latest_invoice.as_ref().and_then(WireInvoice::paid_at).and_then(timestamp),
@@ -374,6 +389,27 @@ mod tests {
             let fact =
                 read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":"active","items":{items}}}"#));
             assert!(matches!(fact.items, Items::Some(_)), "{items}");
+        }
+    }
+
+    #[test]
+    fn a_trial_is_the_subscriptions_own_or_an_items_by_an_offer() {
+        let trial = |fields: &str| {
+            let fact = read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":"active",{fields}}}"#));
+            fact.trial.map(|trial| (trial.began.unix_timestamp(), trial.ends.map(|at| at.unix_timestamp())))
+        };
+        let item =
+            |trial: &str| format!(r#""items":{{"data":[{{"price":{{"id":"p"}},"current_trial":{trial}}}]}}"#);
+        assert_eq!(trial(r#""trial_start":100,"trial_end":200"#), Some((100, Some(200))));
+        assert_eq!(trial(r#""trial_start":100"#), Some((100, None)));
+        let by_offer = item(r#"{"trial_offer":"to_1","start_date":300,"end_date":400}"#);
+        assert_eq!(trial(&by_offer), Some((300, Some(400))));
+        let both = format!(r#""trial_start":100,"trial_end":200,{by_offer}"#);
+        assert_eq!(trial(&both), Some((100, Some(400))));
+        for none in
+            [r#""trial_start":null"#, r#""trial_start":1e300,"trial_end":200"#, &item("null"), &item("{}")]
+        {
+            assert_eq!(trial(none), None, "{none}");
         }
     }
 

@@ -64,7 +64,8 @@ pub(super) async fn apply(
     }
     let ends = changed_ends(&live, &evaluation, user);
     access_sources::set_until(tenant, &key, &ends).await?;
-    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until(), asks_for_others: None })
+    let (jobs, good_until) = (changes.len(), evaluation.until());
+    Ok(Outcome { jobs, to_correct, good_until, ..Outcome::default() })
 }
 
 /// Whether a change ends somebody's only reason for a role.

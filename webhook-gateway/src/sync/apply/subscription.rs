@@ -52,5 +52,6 @@ pub(super) async fn apply(
     let customer = (!fact.customer.deleted).then_some(&fact.customer.id);
     let source = Source { key, in_words: &in_words, user, customer, to_correct };
     let facts = Facts::read(fact, kept.unpaid_since, &reversals);
-    access::apply(tenant, context, source, &facts, now).await
+    let outcome = access::apply(tenant, context, source, &facts, now).await?;
+    Ok(Outcome { tried_by: user.filter(|_| fact.is_in_trial(now)), ..outcome })
 }
