@@ -70,8 +70,8 @@ fn for_others(report: &MemberReport) -> Option<Section> {
 /// Only who had more than one is of interest.
 fn trials(report: &MemberReport) -> Option<Section> {
     let line = |(place, trial): (usize, &Trial)| -> Line {
-        let name = if place == 0 { "member-trial-first" } else { "member-trial-repeated" };
-        let began = message(name).with("subscription", Value::code(&trial.subscription_id));
+        let told = if place == 0 { message("member-trial-first") } else { message("member-trial-repeated") };
+        let began = told.with("subscription", Value::code(&trial.subscription_id));
         let end = trial.ends_at.map(|at| message("member-trial-end").with("at", at));
         Line::from(began.with("since", trial.began_at)).note(end)
     };

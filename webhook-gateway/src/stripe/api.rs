@@ -12,7 +12,7 @@ use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
     catalogue::Catalogue,
-    subscription::{CustomerFact, SubscriptionFact},
+    subscription::{Afterwards, CustomerFact, SubscriptionFact},
 };
 use shared::ids::CustomerId;
 use stripe_billing::{
@@ -21,8 +21,6 @@ use stripe_billing::{
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
-
-use trial_offers::TrialOffers;
 
 use super::{
     event::{self, StripeEvent, WireObject},
@@ -34,6 +32,7 @@ use super::{
         lists::{WireEvents, WireList},
         subscription::WireSubscription,
     },
+    remembered::Remembered,
 };
 
 pub mod probe;
@@ -110,7 +109,7 @@ struct ListQuery<'a> {
 pub struct ReadClient {
     http: reqwest::Client,
     base: String,
-    offers: TrialOffers,
+    offers: Remembered<Afterwards>,
 }
 
 impl ReadClient {
@@ -122,7 +121,7 @@ impl ReadClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("Nexrole/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, base: format!("{api_url}/v1"), offers: TrialOffers::default() })
+        Ok(Self { http, base: format!("{api_url}/v1"), offers: Remembered::default() })
     }
 
     /// A subscription with its customer and its latest invoice, in one read; one more for each trial offer that was not read before.

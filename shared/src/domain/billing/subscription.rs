@@ -1,8 +1,5 @@
 //! What we read from Stripe, in our words. Translated once from Stripe's JSON, by the gateway.
 
-use std::iter;
-
-use super::trial::Trial;
 use crate::{
     clock::Timestamp,
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
@@ -48,6 +45,15 @@ pub struct SubscriptionFact {
     pub ends_at: Option<Timestamp>,
     /// `metadata.discord_user_id` of the subscription itself, when it is a snowflake.
     pub discord_user: Option<UserId>,
+}
+
+/// A trial of a subscription, free or by a trial offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// When it began; of several the first.
+    pub began: Timestamp,
+    /// When it ends, or ended; of several the last. `None`: Stripe did not say.
+    pub ends: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -99,7 +105,7 @@ pub struct Afterwards {
 impl Item {
     /// Its price, and the one that its trial offer leads to.
     pub fn prices(&self) -> impl Iterator<Item = &PriceId> {
-        iter::once(&self.price).chain(self.afterwards.as_ref().map(|afterwards| &afterwards.price))
+        [&self.price].into_iter().chain(self.afterwards.as_ref().map(|afterwards| &afterwards.price))
     }
 
     /// Its product, and the one that its trial offer leads to.

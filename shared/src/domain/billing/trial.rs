@@ -6,15 +6,6 @@ use crate::{
     ids::{ConnectionId, SubscriptionId},
 };
 
-/// A trial of a subscription, free or by a trial offer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Trial {
-    /// When it began; of several the first.
-    pub began: Timestamp,
-    /// When it ends, or ended; of several the last. `None`: Stripe did not say.
-    pub ends: Option<Timestamp>,
-}
-
 /// The states in which a trial that is not over by its time goes on.
 pub const RUNNING: [SubscriptionStatus; 3] =
     [SubscriptionStatus::Trialing, SubscriptionStatus::Active, SubscriptionStatus::PastDue];

@@ -3,9 +3,8 @@
 use std::iter;
 
 use serde::Deserialize;
-use shared::domain::billing::{
-    subscription::{CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus},
-    trial::Trial,
+use shared::domain::billing::subscription::{
+    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus, Trial,
 };
 
 use super::{
