@@ -1,5 +1,6 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
+mod amounts;
 mod bad_objects;
 mod by_state;
 mod catalogue;

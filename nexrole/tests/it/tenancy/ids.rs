@@ -189,7 +189,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
-    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None, afterwards: None };
+    let item = Item::new("price_1".parse().unwrap(), None, None);
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
@@ -334,6 +334,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 customer: None,
                 status: PurchaseStatus::Paid,
                 items: Items::All(vec![item]),
+                total: None,
+                currency: None,
                 paid_at: None,
                 reversal: Reversal::NONE,
                 discord_user: None,
@@ -389,6 +391,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 never_paid: false,
                 trial: None,
                 items: Items::All(vec![item]),
+                discounts: None,
                 paid_invoice_at: None,
                 is_managed: false,
                 current_period_end: None,

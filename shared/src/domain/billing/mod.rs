@@ -1,5 +1,6 @@
 //! What Stripe said, in our words.
 
+pub mod amount;
 pub mod catalogue;
 pub mod fact;
 pub mod payment;

@@ -73,12 +73,8 @@ mod tests {
     fn an_item_on_a_trial_offer_is_its_own_price_and_the_one_afterwards() {
         let afterwards =
             Afterwards { price: "price_full".parse().unwrap(), product: "prod_full".parse().ok() };
-        let on_trial = Item {
-            price: "price_offer".parse().unwrap(),
-            product: "prod_offer".parse().ok(),
-            quantity: Some(1),
-            afterwards: Some(afterwards),
-        };
+        let (price, product) = ("price_offer".parse().unwrap(), "prod_offer".parse().ok());
+        let on_trial = Item { afterwards: Some(afterwards), ..Item::new(price, product, Some(1)) };
         let is_in = |kind: &str, id: &str| Sold::parse(kind, id).unwrap().is_in(&on_trial);
         for (kind, id) in [("price", "price_offer"), ("price", "price_full"), ("product", "prod_full")] {
             assert!(is_in(kind, id), "{kind} {id}");

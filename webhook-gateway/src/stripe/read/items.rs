@@ -1,13 +1,17 @@
 //! What is in a subscription, or in a checkout session: lines with a price.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
     domain::billing::subscription::{Afterwards, Item, Items},
     ids::{PriceId, ProductId},
 };
 
-use super::timestamp;
+use super::{
+    cost::{Coupons, WireCost, WireDiscounts},
+    timestamp,
+};
 use crate::stripe::event::{Reference, lenient};
 
 /// A list that Stripe embeds, or the first of it.
@@ -39,8 +43,8 @@ impl WireItems {
 
     /// All items, or some: an item without price or product, one on a trial offer of which nobody knows where it leads, a cut-off
     /// list and an empty one are no evidence of an end.
-    pub(super) fn items(&self) -> Items {
-        let read: Vec<Item> = self.as_slice().iter().filter_map(WireItem::item).collect();
+    pub(super) fn items(&self, coupons: &Coupons) -> Items {
+        let read: Vec<Item> = self.as_slice().iter().filter_map(|item| item.item(coupons)).collect();
         let whole = read.len() == self.as_slice().len()
             && read.iter().all(|item| item.product.is_some())
             && !self.as_slice().iter().any(WireItem::is_unresolved);
@@ -68,26 +72,41 @@ pub(in crate::stripe) struct WireItem {
     /// Since 2026-09-30, while it is on a trial offer: its price is the offer's until then.
     #[serde(default, deserialize_with = "lenient")]
     current_trial: Option<WireTrial>,
+    #[serde(default, deserialize_with = "lenient")]
+    discounts: Option<WireDiscounts>,
     /// Not Stripe's: where the trial offer leads, which its own object tells.
     #[serde(skip)]
     afterwards: Option<Afterwards>,
 }
 
-/// A price with its product, or what a plan was.
-#[derive(Deserialize)]
+/// A price with its product, or what a plan was; and what it costs, which may be whatever it likes.
 struct WirePrice {
+    name: WirePriceName,
+    cost: Option<WireCost>,
+}
+
+#[derive(Deserialize)]
+struct WirePriceName {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     product: Option<Reference>,
 }
 
+impl<'de> Deserialize<'de> for WirePrice {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let name = serde_json::from_str(raw.get()).map_err(serde::de::Error::custom)?;
+        Ok(Self { name, cost: serde_json::from_str(raw.get()).ok() })
+    }
+}
+
 impl WirePrice {
     fn id(&self) -> Option<PriceId> {
-        self.id.parse().ok()
+        self.name.id.parse().ok()
     }
 
     fn product(&self) -> Option<ProductId> {
-        self.product.as_ref()?.id().parse().ok()
+        self.name.product.as_ref()?.id().parse().ok()
     }
 }
 
@@ -114,6 +133,11 @@ impl WireItem {
         self.current_period_start
     }
 
+    /// The coupons that its discounts come from.
+    pub(super) fn coupons(&self) -> Vec<String> {
+        self.discounts.as_ref().map(WireDiscounts::coupons).unwrap_or_default()
+    }
+
     /// The trial offer that it is on.
     pub(in crate::stripe) fn trial_offer(&self) -> Option<&str> {
         Some(self.current_trial.as_ref()?.trial_offer.as_ref()?.id())
@@ -134,9 +158,15 @@ impl WireItem {
         self.current_trial.is_some() && self.afterwards.is_none()
     }
 
-    fn item(&self) -> Option<Item> {
+    fn item(&self, coupons: &Coupons) -> Option<Item> {
         let price = self.price.as_ref().or(self.plan.as_ref())?;
-        let (quantity, afterwards) = (self.quantity, self.afterwards.clone());
-        Some(Item { price: price.id()?, product: price.product(), quantity, afterwards })
+        Some(Item {
+            price: price.id()?,
+            product: price.product(),
+            quantity: self.quantity,
+            cost: price.cost.as_ref().map(WireCost::cost).unwrap_or_default(),
+            discounts: self.discounts.as_ref().map(|discounts| discounts.discounts(coupons)),
+            afterwards: self.afterwards.clone(),
+        })
     }
 }

@@ -7,6 +7,7 @@ use time::OffsetDateTime;
 
 pub(crate) mod catalogue;
 pub(super) mod checkout;
+pub(super) mod cost;
 pub mod customer;
 pub(super) mod items;
 pub mod lists;
