@@ -70,6 +70,24 @@ pub(super) async fn account(parts: Parts) -> Answer {
     })
 }
 
+/// The account itself by its id, as libraries ask for it; it has no others.
+pub(super) async fn account_by_id(Path(id): Path<String>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|_, caller, asked| {
+        asked.only(&[])?;
+        caller.may(ACCOUNT)?;
+        if id == objects::ACCOUNT_ID { Ok(objects::account()) } else { Err(Failure::no_account(&id)) }
+    })
+}
+
+/// Accounts that are connected to this one: none. Stripe does not list the own account among them.
+pub(super) async fn connected_accounts(parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may(ACCOUNT)?;
+        asked.only(&["created"])?;
+        below(world, caller, asked, "account", "/v1/accounts", Vec::new())
+    })
+}
+
 pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
     Read::new(parts).answer(|world, caller, asked| {
         caller.may_read(kind)?;
