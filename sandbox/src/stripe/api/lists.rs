@@ -174,7 +174,7 @@ pub(super) async fn subscription_items(parts: Parts) -> Answer {
     })
 }
 
-/// `refunds` of a charge, `lines` of an invoice, `subscriptions` of a customer: whole lists inside their object.
+/// `refunds` of a charge, `lines` of an invoice, `subscriptions` and `sources` of a customer: whole lists inside their object.
 pub(super) async fn sublist(
     kind: Kind,
     of: &'static str,
@@ -184,7 +184,9 @@ pub(super) async fn sublist(
 ) -> Answer {
     Read::new(parts).answer(|world, caller, asked| {
         caller.may_read(kind)?;
-        asked.only(&[])?;
+        // Only sources are of several kinds, and there are none.
+        let filters: &[&str] = if field == "sources" { &["object"] } else { &[] };
+        asked.only(filters)?;
         let mut object = find(kind, world, caller, &id)?;
         expand::object(world, caller, kind, &mut object, &[field])?;
         let inside = object[field]["data"].as_array().cloned().unwrap_or_default();

@@ -45,6 +45,7 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         (Kind::Charge, "refund", "refunds"),
         (Kind::Invoice, "line_item", "lines"),
         (Kind::Customer, "subscription", "subscriptions"),
+        (Kind::Customer, "source", "sources"),
     ] {
         let inside = move |id, parts| lists::sublist(kind, of, field, id, parts);
         routes = routes.route(&format!("{}/{{id}}/{field}", kind.path()), get(inside));
