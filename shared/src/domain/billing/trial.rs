@@ -31,9 +31,10 @@ pub struct KnownTrial {
 
 /// The trials that run, are not the member's first, and of which that was not said; each with the first.
 ///
-/// The first is the one that began first, whichever was read first.
+/// The first is the one that began first, whichever was read first; of those that began in the same second, one that is over.
 pub fn repeated(trials: &[KnownTrial]) -> Vec<(&KnownTrial, &KnownTrial)> {
-    let order = |trial: &&KnownTrial| (trial.began, trial.connection, trial.subscription.clone());
+    let order =
+        |trial: &&KnownTrial| (trial.began, trial.is_running, trial.connection, trial.subscription.clone());
     let Some(first) = trials.iter().min_by_key(order) else { return Vec::new() };
     let others = trials.iter().filter(|trial| *trial != first && trial.is_running);
     let unsaid = others.filter(|trial| trial.said.as_deref() != Some(first.subscription.as_str()));
@@ -70,6 +71,7 @@ mod tests {
         check(&[trial(2, 200, true), trial(1, 100, true)], &[("sub_2", "sub_1")]);
         check(&[trial(1, 100, false), trial(2, 200, false)], &[]);
         check(&[trial(1, 100, true), trial(2, 100, true)], &[("sub_2", "sub_1")]);
+        check(&[trial(1, 100, true), trial(2, 100, false)], &[("sub_1", "sub_2")]);
         check(
             &[trial(1, 100, false), trial(2, 200, true), trial(3, 300, true)],
             &[("sub_2", "sub_1"), ("sub_3", "sub_1")],
