@@ -83,6 +83,8 @@ pub enum AuditAction {
     RoleSuspended,
     /// It is not dangerous any more.
     RoleResumed,
+    /// A member is in a trial, and had one before.
+    TrialRepeated,
 }
 
 impl AuditAction {
@@ -110,6 +112,7 @@ impl AuditAction {
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
+            Self::TrialRepeated => "trial.repeated",
         }
     }
 }

@@ -15,6 +15,8 @@ pub struct Summary {
     pub subscriptions: i64,
     /// Of these, how many belong to customers that nobody is linked to.
     pub unlinked: i64,
+    /// Subscriptions that are in a trial which is not their member's first.
+    pub repeated_trials: i64,
     /// Roles that members hold because of us, without those that were deleted.
     pub roles_held: i64,
     /// Roles that payers had because of us, and that somebody else took from them.
@@ -70,7 +72,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND (y.dirty_seq > 0 OR y.next_at <= now())
          ), paying AS (
-             SELECT p.connection_id, p.customer_id, p.user_id
+             SELECT p.connection_id, p.customer_id, p.user_id,
+                    p.repeats_trial_of IS NOT NULL AND p.trial_ends_at > now() AS repeats_trial
                FROM subscriptions p JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE p.guild_id = $1 AND s.state = 'active' AND p.missing_since IS NULL
                 AND p.status = ANY ($3)
@@ -83,6 +86,7 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND NOT EXISTS (SELECT FROM member_links l
                                      WHERE (l.guild_id, l.connection_id, l.customer_id)
                                          = ($1, p.connection_id, p.customer_id))) AS unlinked,
+                (SELECT count(*) FROM paying p WHERE p.repeats_trial) AS repeated_trials,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed'
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL

@@ -35,4 +35,5 @@ pub mod stripe_cursors;
 pub mod stripe_events;
 pub mod stripe_mirror;
 pub mod stripe_sync;
+pub mod trials;
 pub mod why;

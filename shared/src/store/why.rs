@@ -23,6 +23,16 @@ pub struct Customer {
     pub named: Option<UserId>,
 }
 
+/// A trial of one of a member's subscriptions.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Trial {
+    /// `sub_…`
+    pub subscription_id: String,
+    pub began_at: Timestamp,
+    /// When it ends, or ended; `None`: Stripe did not say.
+    pub ends_at: Option<Timestamp>,
+}
+
 /// A reason for access, past or present.
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Source {
@@ -112,6 +122,8 @@ pub struct MemberReport {
     pub subscriptions: Vec<(String, String)>,
     /// Subscriptions of this member's customers that are somebody else's by their own metadata.
     pub for_others: Vec<(String, String, UserId)>,
+    /// The trials of this member's subscriptions, the first of them first.
+    pub trials: Vec<Trial>,
     pub sources: Vec<Source>,
     pub held: Vec<Held>,
     /// Why nothing is done for the whole guild for a while.
@@ -151,6 +163,18 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
         "SELECT subscription_id, customer_id, s.user_id
            FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
           WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id <> $2 ORDER BY 1",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
+    let trials = sqlx::query_as(
+        "SELECT subscription_id, trial_began_at AS began_at, trial_ends_at AS ends_at
+           FROM (SELECT * FROM subscriptions WHERE guild_id = $1 AND user_id = $2
+                 UNION ALL
+                 SELECT s.* FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
+                  WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id IS NULL) AS theirs
+          WHERE trial_began_at IS NOT NULL ORDER BY trial_began_at, connection_id, subscription_id COLLATE \"C\"",
     )
     .bind(tenant.guild())
     .bind(user)
@@ -214,6 +238,7 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
         customers,
         subscriptions,
         for_others,
+        trials,
         sources,
         held,
         closed,

@@ -53,6 +53,10 @@ status-paying = Paying: { $count ->
     [one] 1 subscription
    *[other] { $count } subscriptions
 }
+status-trials-repeated = In a trial, and not for the first time: { $count ->
+    [one] 1 subscription
+   *[other] { $count } subscriptions
+}
 status-held = Roles held because of Nexrole: { $count }
 status-moving = On their way: { $changes ->
     [one] 1 role change
@@ -116,6 +120,10 @@ member-subscriptions = Subscriptions whose own metadata names this member
 member-subscription = { $subscription } of { $customer }
 member-for-others = Subscriptions of theirs that are for others
 member-for-other = { $subscription } of { $customer }  is { $other }'s: its own metadata at Stripe names them, and counts first
+member-trials = Trials: more than one
+member-trial-first = { $subscription }, since { $since }
+member-trial-repeated = { $subscription }, since { $since }, is not their first
+member-trial-end = to { $at }
 member-sources = Reasons for a role
 member-sources-none = none: nothing was given to this member, and nothing they pay for is mapped to a role
 member-source = role { $role }  { $state }  { $evidence } since { $since }

@@ -13,7 +13,7 @@ use crate::{
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{GuildId, UserId},
-    store::why::{Customer, Event, Held, MemberReport, Notice, OpenJob, Source},
+    store::why::{Customer, Event, Held, MemberReport, Notice, OpenJob, Source, Trial},
 };
 
 pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -> Document {
@@ -21,6 +21,7 @@ pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Time
         Some(customers(guild, report)),
         subscriptions(report),
         for_others(report),
+        trials(report),
         Some(sources(guild, report)),
         Some(held(report)),
         Some(jobs(report, now)),
@@ -66,6 +67,18 @@ fn for_others(report: &MemberReport) -> Option<Section> {
     };
     let lines: Vec<_> = report.for_others.iter().map(line).collect();
     (!lines.is_empty()).then(|| Section::titled(message("member-for-others"), lines))
+}
+
+/// Only who had more than one is of interest.
+fn trials(report: &MemberReport) -> Option<Section> {
+    let line = |(place, trial): (usize, &Trial)| -> Line {
+        let told = if place == 0 { message("member-trial-first") } else { message("member-trial-repeated") };
+        let began = told.with("subscription", Value::code(&trial.subscription_id));
+        let end = trial.ends_at.map(|at| message("member-trial-end").with("at", at));
+        Line::from(began.with("since", trial.began_at)).note(end)
+    };
+    let lines: Vec<_> = report.trials.iter().enumerate().map(line).collect();
+    (lines.len() > 1).then(|| Section::titled(message("member-trials"), lines))
 }
 
 fn sources(guild: GuildId, report: &MemberReport) -> Section {

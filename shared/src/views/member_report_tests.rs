@@ -29,6 +29,7 @@ fn nothing() -> MemberReport {
         customers: Vec::new(),
         subscriptions: Vec::new(),
         for_others: Vec::new(),
+        trials: Vec::new(),
         sources: Vec::new(),
         held: Vec::new(),
         closed: None,
@@ -125,6 +126,21 @@ fn whose_a_customer_and_a_subscription_are() {
 
     Subscriptions of theirs that are for others
       sub_2 of cus_1  is 9's: its own metadata at Stripe names them, and counts first
+    ");
+}
+
+#[test]
+fn a_trial_that_is_not_the_first_is_said_and_one_alone_is_not() {
+    let trial = |id: &str, began_at, ends_at| Trial { subscription_id: id.to_owned(), began_at, ends_at };
+    let first = trial("sub_1", datetime!(2026-03-01 08:00 UTC), Some(datetime!(2026-03-15 08:00 UTC)));
+    let second = trial("sub_2", datetime!(2026-11-20 08:00 UTC), None);
+    assert!(!said(&MemberReport { trials: vec![first.clone()], ..nothing() }).contains("rial"));
+    let said = said(&MemberReport { trials: vec![first, second], ..nothing() });
+    let trials = said.split("\n\n").find(|section| section.starts_with("Trials")).unwrap();
+    insta::assert_snapshot!(trials, @r"
+    Trials: more than one
+      sub_1, since 2026-03-01 08:00:00 UTC  (to 2026-03-15 08:00:00 UTC)
+      sub_2, since 2026-11-20 08:00:00 UTC, is not their first
     ");
 }
 

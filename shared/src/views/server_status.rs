@@ -73,6 +73,9 @@ fn counted(s: &Summary) -> Vec<Message> {
         message("status-paying").with("count", s.subscriptions),
         message("status-held").with("count", s.roles_held),
     ];
+    if s.repeated_trials > 0 {
+        lines.push(message("status-trials-repeated").with("count", s.repeated_trials));
+    }
     if s.pending + s.unread > 0 {
         lines.push(message("status-moving").with("changes", s.pending).with("unread", s.unread));
     }

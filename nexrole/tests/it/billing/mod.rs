@@ -1,5 +1,6 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
+mod amounts;
 mod bad_objects;
 mod by_state;
 mod catalogue;
@@ -19,6 +20,8 @@ mod purchases;
 mod reads;
 mod reconcile;
 mod reversals;
+mod second_trials;
 mod stripe_faults;
 mod thin_events;
+mod trial_offers;
 mod unmap;

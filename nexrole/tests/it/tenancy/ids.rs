@@ -50,7 +50,7 @@ use shared::{
         stripe_connections::{self, Connection},
         stripe_cursors, stripe_events, stripe_mirror,
         stripe_sync::{self, Failure, Leased},
-        why,
+        trials, why,
     },
 };
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -160,7 +160,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 109;
+const CALLS: u32 = 110;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 39] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -200,7 +200,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
     let id = NoticeId::from_u64(user.get()).unwrap();
     let notice = Taken { guild: ours, id, until: shared::clock::Timestamp::UNIX_EPOCH };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
-    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
+    let item = Item::new("price_1".parse().unwrap(), None, None);
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
@@ -345,6 +345,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 customer: None,
                 status: PurchaseStatus::Paid,
                 items: Items::All(vec![item]),
+                total: None,
+                currency: None,
                 paid_at: None,
                 reversal: Reversal::NONE,
                 discord_user: None,
@@ -411,6 +413,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         106 => said!(member_notices::settle(tenant, &notice, &Settled::Sent)),
         107 => said!(member_notices::lock_switch(tenant)),
         108 => said!(member_notices::switch(tenant, false)),
+        109 => said!(trials::say_which_repeat(tenant, user)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -421,7 +424,9 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 unpaid_since: None,
                 paid_since: None,
                 never_paid: false,
+                trial: None,
                 items: Items::All(vec![item]),
+                discounts: None,
                 paid_invoice_at: None,
                 is_managed: false,
                 current_period_end: None,

@@ -481,6 +481,18 @@ impl World {
         self.subscriptions_where(|_| true).await
     }
 
+    /// What a subscription is of, and what is taken off of all of it, as it was kept.
+    pub(crate) async fn subscribed_to(&self, subscription: &str) -> serde_json::Value {
+        let query = "SELECT jsonb_build_object('items', items, 'discounts', discounts) FROM subscriptions WHERE subscription_id = $1";
+        sqlx::query_scalar(query).bind(subscription).fetch_one(self.db()).await.expect("the query is good")
+    }
+
+    /// What a purchase came to, in which currency.
+    pub(crate) async fn came_to(&self, session: &str) -> (Option<i64>, Option<String>) {
+        let query = "SELECT amount_total, currency FROM purchases WHERE session_id = $1";
+        sqlx::query_as(query).bind(session).fetch_one(self.db()).await.expect("the query is good")
+    }
+
     /// Reasons for which members are to have roles, over or not.
     pub(crate) async fn sources(&self) -> i64 {
         self.number("SELECT count(*) FROM access_sources").await

@@ -111,7 +111,7 @@ mod tests {
     /// Of a payment that is due since day 0, on another day.
     fn reading(status: &str, pause: Option<&str>, mappings: &[Mapping], now: i64) -> Option<Reading> {
         let price = "price_1".parse().unwrap();
-        let items = Items::All(vec![Item { price, product: None, quantity: Some(1) }]);
+        let items = Items::All(vec![Item::new(price, None, Some(1))]);
         let status = SubscriptionStatus::parse(status);
         let pause = pause.map(PauseCause::parse);
         let (pause, unpaid_since) = (pause.as_ref(), Some(at(0)));

@@ -82,7 +82,7 @@ pub(super) async fn apply(
         jobs: changes.len(),
         to_correct: to_correct.clone(),
         good_until: evaluation.until(),
-        asks_for_others: None,
+        ..Outcome::default()
     };
     Ok(Given { outcome, evaluation, mappings, is_news })
 }

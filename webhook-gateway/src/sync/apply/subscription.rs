@@ -54,5 +54,5 @@ pub(super) async fn apply(
     let facts = Facts::read(fact, kept.unpaid_since, &reversals);
     let given = access::apply(tenant, context, &source, &facts, now).await?;
     notices::follow(tenant, &source, &facts, &given, now).await?;
-    Ok(given.outcome)
+    Ok(Outcome { tried_by: user.filter(|_| fact.is_in_trial(now)), ..given.outcome })
 }
