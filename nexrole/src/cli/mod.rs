@@ -18,6 +18,7 @@ mod connections;
 mod disconnect;
 mod erase;
 mod export;
+mod follow;
 mod give_back;
 mod grant;
 mod guild;
@@ -90,6 +91,8 @@ pub enum Command {
     Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
+    /// Say whether a role that a person gave to a member who pays is to end with the payment; without an answer, list what is asked
+    Follow(follow::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
     Erase(erase::Arguments),
     /// List what the server's owner sells at Stripe, and which roles it gives
@@ -123,6 +126,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Revoke(arguments) => revoke::run(&pool, &arguments).await,
         Command::Import(arguments) => import::run(&pool, &arguments).await,
         Command::GiveBack(arguments) => give_back::run(&pool, &arguments).await,
+        Command::Follow(arguments) => follow::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,

@@ -28,6 +28,7 @@ fn nothing() -> MemberReport {
         for_others: Vec::new(),
         sources: Vec::new(),
         held: Vec::new(),
+        by_hand: Vec::new(),
         closed: None,
         deleted: Vec::new(),
         jobs: Vec::new(),

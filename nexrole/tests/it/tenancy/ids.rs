@@ -30,13 +30,17 @@ use shared::{
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
-        roles::{enforcement::Enforcement, grant::GrantState},
+        roles::{
+            by_hand::{Question, QuestionChange},
+            enforcement::Enforcement,
+            grant::{Grant, GrantState},
+        },
         service_request::Service,
     },
     ids::{CheckoutSessionId, ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
     store::{
-        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
-        guild_roles, guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, follow_questions,
+        guild_gates, guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         members, payment_reversals, purchases, role_grants, role_health, role_jobs, role_mappings, sealed,
         service_requests::{self, Reply},
@@ -115,6 +119,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
+        "INSERT INTO follow_questions (guild_id, user_id, role_id) SELECT $1, $5, $6",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) SELECT $1, $6, 'x', now()",
         "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) SELECT $1, $2, 'subscription', $4",
@@ -152,14 +157,14 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 102;
+const CALLS: u32 = 111;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 37] = [
+const OWNERS: [u32; 43] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 104, 105, 106, 107, 108, 109,
 ];
-const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
+const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 102, 103];
+const BOTS: [u32; 21] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 110];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -376,6 +381,36 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
+        102 => said!(follow_questions::open(tenant)),
+        103 => said!(follow_questions::of_member(tenant, user)),
+        104 => said!(follow_questions::lock(tenant, user, role)),
+        105 => said!(follow_questions::lock_open(tenant, role)),
+        106 => said!(follow_questions::answer(tenant, &[user], role, Question::Keep)),
+        107 => said!(follow_questions::recheck(tenant, role, "x")),
+        108 => said!(role_grants::has(tenant, user, role)),
+        109 => said!(mapped_roles::enforcement(tenant, role)),
+        // It closes what is open, and makes ours what is not ours yet.
+        110 => {
+            let row = Grant {
+                state: GrantState::Confirmed,
+                since: shared::clock::now(),
+                absent_since: None,
+                look_at: None,
+                unseen: true,
+                taken_at: None,
+            };
+            let adopted = GrantChange { from: None, to: Some(row), entries: &[], ..taken(user, role) };
+            let closed = Some((user, role, QuestionChange::Close));
+            let decision = Decision { grant: Some(adopted), question: closed, ..Decision::default() };
+            let turn = Settlement {
+                owner: fence,
+                guild: GuildGate::Open,
+                decisions: vec![decision],
+                called: vec![],
+                reached: true,
+            };
+            said!(settle::settle(tenant, &turn))
+        }
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
