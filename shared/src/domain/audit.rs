@@ -53,6 +53,8 @@ pub enum AuditAction {
     RoleLost,
     /// A role that we had taken twice was there again: somebody else gives it, and it is left to them.
     RoleLeft,
+    /// A role that a person had given follows the payment from now on, as if we had given it.
+    RoleAdopted,
     /// A price or product was mapped to a role.
     MappingAdded,
     /// A mapping was removed, and what it alone gave.
@@ -75,6 +77,8 @@ pub enum AuditAction {
     RoleEnforced,
     /// A role that somebody took from a member is to be given back.
     GiveBackAsked,
+    /// Whether a role that a person gave to who pays is to follow the payment.
+    FollowAnswered,
     /// A Stripe account was connected, or how it is connected was changed.
     ConnectionSet,
     /// A connection is not used any more.
@@ -97,6 +101,7 @@ impl AuditAction {
             Self::RoleRevoked => "role.revoked",
             Self::RoleLost => "role.lost",
             Self::RoleLeft => "role.left",
+            Self::RoleAdopted => "role.adopted",
             Self::MappingAdded => "mapping.added",
             Self::MappingRemoved => "mapping.removed",
             Self::PolicySet => "policy.set",
@@ -108,6 +113,7 @@ impl AuditAction {
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
             Self::GiveBackAsked => "give_back.asked",
+            Self::FollowAnswered => "follow.answered",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",

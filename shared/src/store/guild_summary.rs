@@ -21,6 +21,8 @@ pub struct Summary {
     pub roles_held: i64,
     /// Roles that payers had because of us, and that somebody else took from them.
     pub taken: i64,
+    /// Roles that a person gave to who pays for them now, and of which nobody said whether they follow the payment.
+    pub given_by_hand: i64,
     /// Role changes on their way.
     pub pending: i64,
     /// Role changes that wait for a member or a permission.
@@ -91,6 +93,11 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
                     AND role_id <> ALL ($2)) AS taken,
+                (SELECT count(*) FROM follow_questions q
+                  WHERE guild_id = $1 AND state = 'open'
+                    AND EXISTS (SELECT FROM access_sources s
+                                 WHERE (s.guild_id, s.user_id, s.role_id) = (q.guild_id, q.user_id, q.role_id)
+                                   AND s.state = 'live' AND s.kind = 'stripe')) AS given_by_hand,
                 -- A mere check changes nothing if all is well.
                 (SELECT count(*) FROM role_jobs
                   WHERE guild_id = $1 AND state = 'pending'

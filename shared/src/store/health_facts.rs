@@ -202,12 +202,12 @@ pub async fn broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sql
 async fn find_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sqlx::Error> {
     let changes = sqlx::query_scalar(
         "SELECT count(*) FROM (
-             SELECT action = 'role.granted' AS given,
-                    lag(action = 'role.granted', 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
+             SELECT action IN ('role.granted', 'role.adopted') AS given,
+                    lag(action IN ('role.granted', 'role.adopted'), 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
                FROM audit_log
               -- Who was forgotten is nobody any more: their changes cannot be told from those of others who were.
               WHERE guild_id = $1 AND user_id IS NOT NULL
-                AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
+                AND action IN ('role.granted', 'role.adopted', 'role.revoked', 'role.lost')) AS changes
           WHERE given = before",
     );
     let changes = changes.bind(guild).fetch_one(&mut *db).await?;

@@ -11,6 +11,7 @@ pub mod audit_log;
 pub mod catalogue;
 pub mod erasure;
 pub mod export;
+pub mod follow_questions;
 pub mod guild_gates;
 pub mod guild_roles;
 pub mod guild_summary;

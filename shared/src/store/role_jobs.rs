@@ -9,6 +9,7 @@ use crate::{
         delivery::{backoff::ANSWERED_AGAIN, update::JobUpdate},
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
+            by_hand::{ByHand, PaidByHand, Question},
             enforcement::Enforcement,
             grant::{Grant, GrantState, Wanted},
             plan::RoleView,
@@ -109,6 +110,8 @@ struct Row {
     read_at: Timestamp,
     desired: bool,
     #[sqlx(flatten)]
+    by_hand: ByHandRow,
+    #[sqlx(flatten)]
     grant: GrantRow,
     refused: Option<bool>,
     enforcement: Enforcement,
@@ -136,6 +139,14 @@ impl JobRow {
         let age = (now - self.created_at).try_into().unwrap_or(Duration::ZERO);
         ClaimedJob { id, user, role, action, origin, attempts, age, is_due, cause }
     }
+}
+
+/// What is known of a role that a person may have given.
+#[derive(Clone, Copy, sqlx::FromRow)]
+struct ByHandRow {
+    pays: bool,
+    by_hand: ByHand,
+    question: Option<Question>,
 }
 
 /// The row of `role_grants`, if there is one.
@@ -189,6 +200,15 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                 statement_timestamp() AS read_at,
                 EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
                                                        AND s.role_id = j.role_id AND s.state = 'live') AS desired,
+                EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
+                                                       AND s.role_id = j.role_id AND s.state = 'live'
+                                                       AND s.kind = 'stripe') AS pays,
+                -- Of several mappings the most careful one.
+                (SELECT CASE WHEN bool_or(p.policy ->> 'given_by_hand' = 'keep') THEN 'keep'
+                             WHEN bool_and(coalesce(p.policy ->> 'given_by_hand', 'ask') = 'follow') THEN 'follow'
+                             ELSE 'ask' END
+                   FROM role_mappings p WHERE (p.guild_id, p.role_id) = (j.guild_id, j.role_id)) AS by_hand,
+                q.state AS question,
                 g.state AS grant_state, g.absent_since, g.look_at, g.unseen, g.taken_at,
                 CASE g.state WHEN 'intended' THEN g.intended_at ELSE coalesce(g.confirmed_at, g.intended_at) END AS since,
                 h.next_probe_at > statement_timestamp() AS refused,
@@ -208,6 +228,7 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                WHERE state = 'parked' AND guild_id = $1 AND user_id = m.user_id
                  AND role_id IN (SELECT role_id FROM pending)) j
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
+           LEFT JOIN follow_questions q ON (q.guild_id, q.user_id, q.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
@@ -233,7 +254,9 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                 last.jobs.push(job);
             }
             _ => {
-                let wanted = Wanted { desired: row.desired, asked };
+                let ByHandRow { pays, by_hand: mapped, question } = row.by_hand;
+                let by_hand = PaidByHand { pays, mapped, question };
+                let wanted = Wanted { desired: row.desired, asked, follows: by_hand.follows() };
                 let view = RoleView { role, wanted, grant: row.grant.grant() };
                 let manageability = match row.refused {
                     None => Manageability::Manageable,
@@ -241,7 +264,8 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                     Some(false) => Manageability::ProbeDue,
                 };
                 let (enforcement, danger) = (row.enforcement, row.danger);
-                member.roles.push(RoleWork { view, manageability, enforcement, danger, jobs: vec![job] });
+                let jobs = vec![job];
+                member.roles.push(RoleWork { view, by_hand, manageability, enforcement, danger, jobs });
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Why a member has, or lacks, a role: evidence, grants, jobs and history, as our database has them.
 
-use super::{guild_gates, guild_roles};
+use super::{follow_questions, guild_gates, guild_roles};
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
@@ -126,6 +126,8 @@ pub struct MemberReport {
     pub trials: Vec<Trial>,
     pub sources: Vec<Source>,
     pub held: Vec<Held>,
+    /// Roles that a person gave to them and that were paid for: whether each is to follow the payment.
+    pub by_hand: Vec<follow_questions::Asked>,
     /// Why nothing is done for the whole guild for a while.
     pub closed: Option<Closed>,
     /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
@@ -232,6 +234,7 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
+    let by_hand = follow_questions::of_member(tenant, user).await?;
     let deleted = guild_roles::deleted(tenant).await?;
     let closed = guild_gates::closed(tenant).await?;
     Ok(MemberReport {
@@ -241,6 +244,7 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
         trials,
         sources,
         held,
+        by_hand,
         closed,
         deleted,
         jobs,

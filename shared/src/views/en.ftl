@@ -93,6 +93,10 @@ status-suspended = { $role } is suspended: { $danger }. { -suspended } { $remedy
 status-more-suspended = { $count } more are suspended too: `nexrole map list`.
 status-deleted = Role { $role } { -deleted } The operator maps another one to what it was sold by (`nexrole map add`).
 status-more-deleted = { $count } more were deleted too: `nexrole map list`.
+status-given-by-hand = { $count ->
+    [one] 1 role was
+   *[other] { $count } roles were
+} given by hand to members who pay now, and will stay when the payment ends: `nexrole follow` asks whether that is meant.
 status-taken = { $count ->
     [one] 1 role was
    *[other] { $count } roles were
@@ -145,6 +149,12 @@ member-held-intended = being given
 member-held-confirmed = confirmed by Discord { $at }
 member-held-ending = taken; checked once more, to see that it stays away
 member-held-absent = { $state }; not there, said Discord { $at }: it is asked once more
+member-by-hand = Roles that a person gave them, and that they pay for
+member-by-hand-open = role { $role }  pays since { $since }; let it follow the payment? Until that is answered, it stays when the payment ends
+member-by-hand-moot = role { $role }  was asked about { $at }, and is not paid for any more: it stays
+member-by-hand-follow = role { $role }  is to follow the payment, by the answer of { $at }
+member-by-hand-keep = role { $role }  stays when the payment ends, by the answer of { $at }
+member-by-hand-fix = nexrole follow --guild { $guild } --member { $member } --role { $role } yes (or no)
 member-jobs = Role changes that wait
 member-job = { $action } role { $role }  { $state }  { $next }  { $outcome }
 member-job-next = next try { $at }
@@ -230,6 +240,7 @@ policy-rule = { $state }  { $rule }
 policy-default = default
 policy-not-default = the default is { $default }
 
+policy-set-by-hand = Set. { $members } member(s) are being checked about whom `nexrole follow` asked.
 policy-unchanged = It was so already.
 policy-set = Set. { $concerned } known subscription(s) or purchase(s) are being read again.
 
@@ -302,6 +313,27 @@ give-back-not-due = nothing gives role { $role } to member { $member } now; `nex
 give-back-observed = role { $role } is only observed: nothing is changed until `nexrole map enforce --guild { $guild } --role { $role }` turns it on
 given-back-taken = Somebody took role { $role } from member { $member } at Discord; that was seen { $at }. The bot gives it back.
 given-back = The bot checks member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
+
+# nexrole follow
+follow-none = Nothing is asked: nobody who pays has a role by hand of which that is not settled.
+follow-role = Role { $role } was given by hand to { $count ->
+    [one] 1 member who pays
+   *[other] { $count } members who pay
+} for it now: let it follow the payment?
+follow-member = member { $member }  pays since { $since }
+follow-more = and { $count } more
+follow-one-fix = One member: nexrole follow --guild { $guild } --role { $role } --member … yes (or no)
+follow-everyone-fix = All of them: nexrole follow --guild { $guild } --role { $role } --everyone { $count } yes (or no)
+follow-not-asked = nothing is asked about role { $role } of member { $member }: `nexrole follow --guild { $guild }` lists what is
+follow-not-so-many = { $count ->
+    [0] nothing is open about role { $role }
+    [one] 1 question is open about role { $role }, not as many as you said
+   *[other] { $count } questions are open about role { $role }, not as many as you said
+}; nothing was changed: `nexrole follow --guild { $guild }` lists them
+follow-already = It was answered so already.
+follow-already-ours = role { $role } of member { $member } follows the payment already; to let them have it beyond that, `nexrole grant --guild { $guild } --member { $member } --role { $role } --reason …`
+follow-yes = Answered for { $members } member(s): the bot checks them, and where they have role { $role } still, it ends with the payment from then on.
+follow-no = Answered for { $members } member(s): role { $role } stays when the payment ends.
 
 # nexrole connect, disconnect
 connected = Connected server { $guild } ({ $mode }).

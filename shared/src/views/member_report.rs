@@ -3,7 +3,7 @@
 use super::{
     connections,
     document::{Document, Line, Message, Section, Tone, Value, message},
-    ownership, refusal,
+    follow_questions, ownership, refusal,
 };
 use crate::{
     clock::Timestamp,
@@ -24,6 +24,7 @@ pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Time
         trials(report),
         Some(sources(guild, report)),
         Some(held(report)),
+        by_hand(guild, report),
         Some(jobs(report, now)),
         notices(report),
         Some(history(report)),
@@ -137,6 +138,12 @@ fn held(report: &MemberReport) -> Section {
     };
     let lines = report.held.iter().map(line).collect();
     Section::titled(message("member-roles-held"), lines).if_empty(message("none"))
+}
+
+fn by_hand(guild: GuildId, report: &MemberReport) -> Option<Section> {
+    let lines: Vec<_> =
+        report.by_hand.iter().map(|asked| follow_questions::of_member(guild, asked)).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-by-hand"), lines))
 }
 
 fn how_far(held: &Held) -> Message {

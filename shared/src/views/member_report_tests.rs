@@ -32,6 +32,7 @@ fn nothing() -> MemberReport {
         trials: Vec::new(),
         sources: Vec::new(),
         held: Vec::new(),
+        by_hand: Vec::new(),
         closed: None,
         deleted: Vec::new(),
         jobs: Vec::new(),

@@ -174,6 +174,9 @@ fn deleted(s: &Summary) -> Vec<Message> {
 fn held(s: &Summary) -> Vec<Message> {
     let unmanageable = s.parked_roles - s.two_factor_roles;
     let mut todo = Vec::new();
+    if s.given_by_hand > 0 {
+        todo.push(message("status-given-by-hand").with("count", s.given_by_hand));
+    }
     if s.taken > 0 {
         todo.push(message("status-taken").with("count", s.taken));
     }

@@ -15,6 +15,7 @@ const QUIET: Summary = Summary {
     repeated_trials: 0,
     roles_held: 12,
     taken: 0,
+    given_by_hand: 0,
     pending: 0,
     parked: 0,
     observed_roles: 0,

@@ -5,6 +5,7 @@ mod deleted_roles;
 mod enforcement;
 mod false_answers;
 mod gateway;
+mod given_by_hand;
 mod job_priority;
 mod refusals;
 mod responses;

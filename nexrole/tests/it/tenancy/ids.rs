@@ -35,13 +35,17 @@ use shared::{
             delivery::Settled,
             series::{NewNotice, Step},
         },
-        roles::{enforcement::Enforcement, grant::GrantState},
+        roles::{
+            by_hand::{Question, QuestionChange},
+            enforcement::Enforcement,
+            grant::{Grant, GrantState},
+        },
         service_request::Service,
     },
     ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
-        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
-        guild_roles, guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, follow_questions,
+        guild_gates, guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         member_notices::{self, Taken},
         members, payment_reversals, purchases, role_grants, role_health, role_jobs, role_mappings, sealed,
@@ -121,6 +125,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
+        "INSERT INTO follow_questions (guild_id, user_id, role_id) SELECT $1, $5, $6",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) SELECT $1, $6, 'x', now()",
         "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) SELECT $1, $2, 'subscription', $4",
@@ -160,15 +165,15 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 110;
+const CALLS: u32 = 119;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 39] = [
+const OWNERS: [u32; 45] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117,
 ];
-const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 23] =
-    [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106];
+const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
+const BOTS: [u32; 24] =
+    [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -414,6 +419,36 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         107 => said!(member_notices::lock_switch(tenant)),
         108 => said!(member_notices::switch(tenant, false)),
         109 => said!(trials::say_which_repeat(tenant, user)),
+        110 => said!(follow_questions::open(tenant)),
+        111 => said!(follow_questions::of_member(tenant, user)),
+        112 => said!(follow_questions::lock(tenant, user, role)),
+        113 => said!(follow_questions::lock_open(tenant, role)),
+        114 => said!(follow_questions::answer(tenant, &[user], role, Question::Keep)),
+        115 => said!(follow_questions::recheck(tenant, role, "x")),
+        116 => said!(role_grants::has(tenant, user, role)),
+        117 => said!(mapped_roles::enforcement(tenant, role)),
+        // It closes what is open, and makes ours what is not ours yet.
+        118 => {
+            let row = Grant {
+                state: GrantState::Confirmed,
+                since: shared::clock::now(),
+                absent_since: None,
+                look_at: None,
+                unseen: true,
+                taken_at: None,
+            };
+            let adopted = GrantChange { from: None, to: Some(row), entries: &[], ..taken(user, role) };
+            let closed = Some((user, role, QuestionChange::Close));
+            let decision = Decision { grant: Some(adopted), question: closed, ..Decision::default() };
+            let turn = Settlement {
+                owner: fence,
+                guild: GuildGate::Open,
+                decisions: vec![decision],
+                called: vec![],
+                reached: true,
+            };
+            said!(settle::settle(tenant, &turn))
+        }
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

@@ -194,6 +194,15 @@ pub(crate) struct Subscription {
     pub(crate) is_missing: bool,
 }
 
+/// Whether a role that a person gave to who pays is to follow the payment.
+#[derive(Debug, FromRow, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) user_id: i64,
+    /// `open`, `follow` or `keep`.
+    pub(crate) state: String,
+    asked_at: String,
+}
+
 /// A line of the audit log.
 #[derive(Debug, FromRow)]
 pub(crate) struct Audited {
@@ -311,6 +320,10 @@ impl World {
                FROM role_grants",
         );
         how_many(&grants.await, fits)
+    }
+
+    pub(crate) async fn questions(&self) -> Vec<Question> {
+        self.all("SELECT user_id, state, asked_at::text FROM follow_questions ORDER BY user_id").await
     }
 
     pub(crate) async fn grants(&self) -> usize {

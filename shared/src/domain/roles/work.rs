@@ -4,7 +4,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         job::ClaimedJob,
-        roles::{enforcement::Enforcement, plan::RoleView},
+        roles::{by_hand::PaidByHand, enforcement::Enforcement, plan::RoleView},
     },
     ids::UserId,
 };
@@ -24,6 +24,8 @@ pub enum Manageability {
 #[derive(Debug, Clone)]
 pub struct RoleWork {
     pub view: RoleView,
+    /// Where a person gave it.
+    pub by_hand: PaidByHand,
     pub manageability: Manageability,
     /// Whether it may be changed at all.
     pub enforcement: Enforcement,
