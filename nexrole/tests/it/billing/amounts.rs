@@ -44,6 +44,7 @@ async fn what_is_subscribed_to_is_kept_as_stripe_says_it() {
     assert_eq!(kept, json!({ "items": [expected], "discounts": [] }));
     let once = world.sells_once().await;
     let bought = world.buys(&ana, &once).await;
+    world.heard().await;
     assert_eq!(world.came_to(&bought.session).await, (Some(9900), Some("usd".to_owned())));
     world.finish().await;
 }
