@@ -99,5 +99,16 @@ async fn a_key_that_may_not_read_discounts_gives_the_role_all_the_same() {
     world.until_vip(&ana).await;
     world.heard().await;
     assert_eq!(world.reads_where(|read| read.attempts > 0 || read.last_error.is_some()).await, 0);
+    // It is not asked for them at every read. Another subscription: the first one may have been read twice.
+    world.stripe.clear_requests().await.unwrap();
+    let ben = world.member().await;
+    world.subscribes(&ben).await;
+    world.until_vip(&ben).await;
+    world.heard().await;
+    let requests = world.stripe.requests().await.unwrap();
+    let reads: Vec<_> =
+        requests.iter().filter(|request| request.path.starts_with("/v1/subscriptions/")).collect();
+    assert!(!reads.is_empty(), "it was read");
+    assert!(reads.iter().all(|request| !request.path_and_query.contains("discounts")), "{reads:?}");
     world.finish().await;
 }
