@@ -66,8 +66,8 @@ pub(super) async fn calls<'a>(
     Ok(calls)
 }
 
-/// Which of the roles that are to be given, or to become ours, may be; about the others it is decided. Asked for each member, because a role may become
-/// dangerous at any time.
+/// Which of the roles that are to be given, or to become ours, may be; about the others it is decided. Asked for each member, because a
+/// role may become dangerous at any time.
 async fn cleared(
     cx: &Context<'_>,
     work: &MemberWork,
