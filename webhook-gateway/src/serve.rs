@@ -26,6 +26,7 @@ use crate::{
         recorder,
         webhook::Webhook,
     },
+    lists::{self, Lists},
     maintenance::{retention, sealed_check},
     reconcile::{self, Reconcile},
     router::{self, AppState},
@@ -92,6 +93,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         every: config.events_poll,
         poll: config.poll,
     };
+    let lists = Lists {
+        pool: pool.clone(),
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        lease: config.lease,
+        poll: config.poll,
+        spacing: config.read_spacing,
+        dirty: Arc::clone(&dirty),
+        jobs_made: Arc::clone(&jobs_made),
+    };
     let reading = Sync {
         pool: pool.clone(),
         stripe: stripe.clone(),
@@ -104,6 +115,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let mut tasks = JoinSet::new();
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
+    tasks.spawn(lists::run(lists, stop.clone()));
     // The bot asks nothing yet that this release answers: a newer one is told so at once.
     tasks.spawn(Arc::new(requests).run(config.poll, |_, _, _| async { None }, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));

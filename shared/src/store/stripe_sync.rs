@@ -58,6 +58,21 @@ struct Row {
     since: Timestamp,
 }
 
+impl Row {
+    fn leased(self, owner: Uuid) -> Leased {
+        Leased {
+            connection: self.connection,
+            object: Object { kind: self.object_kind, id: self.object_id },
+            origin: self.origin,
+            dirty_seq: self.dirty_seq,
+            attempts: u32::try_from(self.attempts).unwrap_or(0),
+            missing: u32::try_from(self.missing).unwrap_or(0),
+            owner,
+            since: self.since,
+        }
+    }
+}
+
 /// Leases up to `limit` objects that are due.
 pub async fn claim(
     crossing: &mut Crossing,
@@ -82,19 +97,61 @@ pub async fn claim(
     .bind(lease.as_secs_f64())
     .fetch_all(crossing.db())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Leased {
-            connection: row.connection,
-            object: Object { kind: row.object_kind, id: row.object_id },
-            origin: row.origin,
-            dirty_seq: row.dirty_seq,
-            attempts: u32::try_from(row.attempts).unwrap_or(0),
-            missing: u32::try_from(row.missing).unwrap_or(0),
-            owner,
-            since: row.since,
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| row.leased(owner)).collect())
+}
+
+/// Leases what a list has shown, so that it is applied as a read of each is; those alone about which nothing is to be read, and nothing
+/// was read `since` the page was asked for. What was heard of since then waits to be read by itself, or was: the page is older. What
+/// somebody has leased is marked to be read after that: it may be a reader of this list that died.
+pub async fn lease_listed(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    objects: &BTreeSet<Object>,
+    owner: Uuid,
+    lease: Duration,
+    since: Timestamp,
+) -> Result<Vec<Leased>, sqlx::Error> {
+    let kinds: Vec<&str> = objects.iter().map(|object| object.kind.as_str()).collect();
+    let ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin, dirty_seq, next_at, lease_owner, lease_until)
+         SELECT $1::bigint, $2::bigint, kind, id, 'bulk', 0, NULL::timestamptz, $5, clock_timestamp() + make_interval(secs => $6)
+           FROM unnest($3::text[], $4::text[]) AS listed (kind, id) ORDER BY kind, id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+           WHERE (stripe_sync.next_at IS NULL OR (stripe_sync.dirty_seq = 0 AND stripe_sync.next_at > now()))
+             AND (stripe_sync.lease_until IS NULL OR stripe_sync.lease_until <= now())
+             AND (stripe_sync.synced_at IS NULL OR stripe_sync.synced_at < $7)
+         RETURNING guild_id, connection_id, object_kind, object_id, 'bulk'::text AS origin, dirty_seq, attempts, missing,
+                   $7::timestamptz AS since",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(&kinds)
+    .bind(&ids)
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .bind(since)
+    .fetch_all(tenant.db())
+    .await?;
+    if rows.len() < objects.len() {
+        // Their rows are locked by now, all of them and in order.
+        sqlx::query(
+            "UPDATE stripe_sync s SET dirty_seq = dirty_seq + 1, next_at = now(), origin = 'bulk'
+               FROM unnest($3::text[], $4::text[]) AS listed (kind, id)
+              WHERE s.guild_id = $1 AND s.connection_id = $2 AND (s.object_kind, s.object_id) = (listed.kind, listed.id)
+                AND s.lease_owner <> $5 AND s.lease_until > now()
+                AND (s.next_at IS NULL OR (s.dirty_seq = 0 AND s.next_at > now()))",
+        )
+        .bind(tenant.guild())
+        .bind(connection)
+        .bind(kinds)
+        .bind(ids)
+        .bind(owner)
+        .execute(tenant.db())
+        .await?;
+    }
+    Ok(rows.into_iter().map(|row| row.leased(owner)).collect())
 }
 
 /// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that

@@ -35,8 +35,10 @@ use super::{
 
 pub mod probe;
 mod purchases;
+mod subscriptions;
 
 pub use purchases::Checkout;
+pub use subscriptions::{Listed, SubscriptionPage};
 
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
@@ -173,21 +175,7 @@ impl ReadClient {
         key: &SecretString,
         customer: &str,
     ) -> Result<Vec<String>, ReadError> {
-        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
-        self.all_subscriptions(key, list).await
-    }
-
-    /// The ids of all subscriptions that have not ended: what Stripe lists when no status is asked for.
-    pub async fn running_subscriptions(&self, key: &SecretString) -> Result<Vec<String>, ReadError> {
-        self.all_subscriptions(key, ListSubscription::new()).await
-    }
-
-    async fn all_subscriptions(
-        &self,
-        key: &SecretString,
-        list: ListSubscription,
-    ) -> Result<Vec<String>, ReadError> {
-        let list = list.limit(PAGE);
+        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE);
         let mut ids: Vec<String> = Vec::new();
         let mut after: Option<String> = None;
         loop {

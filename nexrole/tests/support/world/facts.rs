@@ -431,7 +431,7 @@ impl World {
     pub(crate) async fn cursors(&self) -> Vec<Cursor> {
         self.all(
             "SELECT listed_at IS NOT NULL AS was_listed, last_event_id, other_event_id, last_error,
-                    failing_since IS NOT NULL AS is_failing FROM stripe_cursors",
+                    coalesce(failing_since, list_failing_since) IS NOT NULL AS is_failing FROM stripe_cursors",
         )
         .await
     }

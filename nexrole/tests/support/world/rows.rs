@@ -173,7 +173,7 @@ impl World {
 
     /// The whole state of the account is to be listed again. `start_gateway` waits for one that is listed.
     pub(crate) async fn list_again(&self) {
-        self.write("UPDATE stripe_cursors SET listed_at = NULL").await;
+        self.write("UPDATE stripe_cursors SET listed_at = NULL, list_began_at = NULL").await;
     }
 
     /// Nothing is to be read from Stripe, whatever was heard.

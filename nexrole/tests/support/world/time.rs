@@ -126,9 +126,13 @@ impl World {
         self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;
     }
 
-    /// Stripe's lists of events are to be read now.
+    /// Stripe's lists of events are to be read now, and the list of subscriptions on, if it failed.
     pub(crate) async fn polls_are_due(&self) {
-        self.change("UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now()").await;
+        self.change(
+            "UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now(),
+                    list_next_at = CASE WHEN list_error IS NOT NULL THEN now() ELSE list_next_at END",
+        )
+        .await;
     }
 
     /// Waits for what a poll of Stripe's list brings: one is due at every try, since a poll under way sets the time of the next.

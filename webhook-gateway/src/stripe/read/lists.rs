@@ -1,7 +1,9 @@
-//! Lists of which the ids count, and events as they came.
+//! Lists of which the ids count, and events and subscriptions as they came.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
+
+use crate::stripe::event::lenient;
 
 /// `GET /v1/subscriptions`
 #[derive(Deserialize)]
@@ -13,6 +15,22 @@ pub(in crate::stripe) struct WireList {
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireId {
     pub(in crate::stripe) id: String,
+}
+
+/// `GET /v1/subscriptions?expand[]=data.customer&expand[]=data.latest_invoice`: the subscriptions as they came.
+#[derive(Deserialize)]
+pub(in crate::stripe) struct WireSubscriptions {
+    pub(in crate::stripe) data: Vec<Box<RawValue>>,
+    pub(in crate::stripe) has_more: bool,
+}
+
+/// What no subscription in a list can be without.
+#[derive(Deserialize)]
+pub(in crate::stripe) struct WireListed {
+    pub(in crate::stripe) id: String,
+    /// Absent, it is a subscription all the same.
+    #[serde(default, deserialize_with = "lenient")]
+    pub(in crate::stripe) object: Option<String>,
 }
 
 /// `GET /v1/events`: the events as they came.

@@ -9,7 +9,7 @@ use shared::{
         audit::Actor,
         entitlement::{
             bought::Bought,
-            diff::{RoleEntitlement, transitions},
+            diff::{RoleEntitlement, Transition, transitions},
             evaluate::{Evaluation, State, evaluate},
             source::SourceRef,
         },
@@ -34,6 +34,40 @@ pub(super) struct Source<'a> {
     pub(super) to_correct: Option<CustomerId>,
 }
 
+/// What something that was bought gives, and how that differs from what our rows say.
+struct Judged {
+    evaluation: Evaluation,
+    changes: Vec<Transition>,
+    /// Roles that end by themselves at another time than our rows say.
+    ends: Vec<(RoleEntitlement, Option<Timestamp>)>,
+}
+
+async fn judge(
+    tenant: &mut Tenant,
+    source: &Source<'_>,
+    bought: &impl Bought,
+    now: Timestamp,
+) -> Result<Judged, sqlx::Error> {
+    let live = access_sources::live(tenant, &source.key).await?;
+    let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
+    let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
+    let evaluation = evaluate(bought, &mappings, held, now);
+    let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, source.user);
+    let ends = changed_ends(&live, &evaluation, source.user);
+    Ok(Judged { evaluation, changes, ends })
+}
+
+/// Whether it gives what our rows say. Writes nothing.
+pub(super) async fn is_as_known(
+    tenant: &mut Tenant,
+    source: &Source<'_>,
+    bought: &impl Bought,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let judged = judge(tenant, source, bought, now).await?;
+    Ok(judged.changes.is_empty() && judged.ends.is_empty())
+}
+
 /// Begins and ends what it gives.
 pub(super) async fn apply(
     tenant: &mut Tenant,
@@ -43,19 +77,14 @@ pub(super) async fn apply(
     now: Timestamp,
 ) -> Result<Outcome, sqlx::Error> {
     let Context { origin, event, .. } = context;
-    let Source { key, in_words, user, to_correct } = source;
-    let live = access_sources::live(tenant, &key).await?;
-    let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
-    let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
-    let evaluation = evaluate(bought, &mappings, held, now);
-    let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
+    let Judged { evaluation, changes, ends } = judge(tenant, &source, bought, now).await?;
+    let Source { key, in_words, to_correct, .. } = source;
     for &change in &changes {
         let evidence = evaluation.evidence(in_words, change);
         let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
         let because = Because { actor: Actor::Stripe, origin, evidence: &evidence, cause: &cause };
         access_sources::apply(tenant, &key, change, because).await?;
     }
-    let ends = changed_ends(&live, &evaluation, user);
     access_sources::set_until(tenant, &key, &ends).await?;
     Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until() })
 }
