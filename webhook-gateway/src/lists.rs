@@ -148,13 +148,12 @@ impl Lists {
         let connection = turn.connection;
         let began_at = match turn.began_at {
             Some(began_at) => began_at,
-            None => {
-                self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?
-            }
+            None => self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?,
         };
         let turn = Turn { began_at: Some(began_at), ..turn.clone() };
         let key = self.keys.of(connection).await?;
-        let reading = self.stripe.running_subscriptions(&key.key, turn.after.as_deref());
+        let sweep = key.key.clone().for_sweeps();
+        let reading = self.stripe.running_subscriptions(&sweep, turn.after.as_deref());
         let page = match stop.run_until_cancelled(reading).await.ok_or(Failed::Stopping)? {
             Err(ReadError::Missing) if turn.after.is_some() => {
                 tracing::warn!(guild.id = %connection.guild, "Stripe's list of subscriptions cannot be read on; it is begun again");
@@ -165,7 +164,7 @@ impl Lists {
         };
         // What was bought once does not renew, and there may be very much of it: where events told of it without a gap it is known.
         let sessions = if page.is_last && !turn.is_listed {
-            let reading = self.stripe.purchases(&key.key, None);
+            let reading = self.stripe.purchases(&sweep, None);
             stop.run_until_cancelled(reading).await.ok_or(Failed::Stopping)??
         } else {
             Vec::new()
@@ -174,7 +173,10 @@ impl Lists {
         let again = self.apply_all(&turn, &key, page.listed, stop).await?;
         let noted = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
         match noted {
-            Turned::Again => Err(ReadError::Unreadable("a list turns in a circle".to_owned()).into()),
+            Turned::Again => {
+                self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?;
+                Err(ReadError::Unreadable("a list turns in a circle".to_owned()).into())
+            }
             Turned::LostTurn => Ok(Outcome::LostTurn),
             Turned::Page if page.is_last => {
                 tracing::info!(guild.id = %connection.guild, "Stripe's list of subscriptions was read to its end");

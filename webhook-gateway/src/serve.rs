@@ -30,7 +30,11 @@ use crate::{
     maintenance::{retention, sealed_check},
     reconcile::{self, Reconcile},
     router::{self, AppState},
-    stripe::{api::ReadClient, credentials::Keys},
+    stripe::{
+        api::ReadClient,
+        budget::{self, Budgets},
+        credentials::Keys,
+    },
     sync::{self, Sync, notify},
 };
 
@@ -83,7 +87,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
     let check = sealed_check::check(pool.clone(), keyring.clone(), stop.clone());
-    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
+    let budgets = Arc::new(Budgets::default());
+    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment, budgets: Arc::clone(&budgets) });
     let reconcile = Reconcile {
         pool: pool.clone(),
         stripe: stripe.clone(),
@@ -113,6 +118,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         jobs_made: Arc::clone(&jobs_made),
     };
     let mut tasks = JoinSet::new();
+    tasks.spawn(budget::tend(budgets, pool.clone(), Arc::clone(&dirty), stop.clone()));
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(lists::run(lists, stop.clone()));

@@ -51,9 +51,8 @@ mod tests {
     #[test]
     fn connections_are_spread_over_the_day() {
         let guild = GuildId::from_u64(81_384_788_765_712_384).unwrap();
-        let hours: BTreeSet<u64> = (1..200)
-            .map(|id| second_of_day(guild, ConnectionId::from_u64(id).unwrap()) / 3600)
-            .collect();
+        let hours: BTreeSet<u64> =
+            (1..200).map(|id| second_of_day(guild, ConnectionId::from_u64(id).unwrap()) / 3600).collect();
         assert_eq!(hours.len(), 24);
     }
 }

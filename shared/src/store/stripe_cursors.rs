@@ -203,3 +203,23 @@ pub async fn retry_other(
     .await?;
     Ok(())
 }
+
+/// Adds to the reads of this calendar month, UTC.
+pub async fn count_reads(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    reads: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors
+            SET reads = $3 + CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END,
+                reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(reads)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}

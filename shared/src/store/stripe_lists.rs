@@ -174,3 +174,30 @@ pub async fn give_back(tenant: &mut Tenant, connection: ConnectionId) -> Result<
         .await?;
     Ok(())
 }
+
+/// How far a connection is read, for the operator.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Progress {
+    #[sqlx(flatten)]
+    pub connection: Connection,
+    /// How many subscriptions the list has shown that is being read; `None`: none is.
+    pub seen: Option<i32>,
+    /// How many we knew when it began.
+    pub expected: Option<i32>,
+    /// Why it cannot be read on.
+    pub error: Option<String>,
+    /// Reads of Stripe's API in this calendar month, UTC, but for those of the last minute.
+    pub reads: i32,
+}
+
+/// Of all connections, in order.
+pub async fn progress(crossing: &mut Crossing) -> Result<Vec<Progress>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT guild_id, connection_id, CASE WHEN list_began_at IS NOT NULL THEN list_seen END AS seen,
+                list_expected AS expected, list_error AS error,
+                CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END AS reads
+           FROM stripe_cursors ORDER BY guild_id, connection_id",
+    )
+    .fetch_all(crossing.db())
+    .await
+}

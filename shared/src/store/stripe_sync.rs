@@ -272,6 +272,34 @@ pub async fn give_back(tenant: &mut Tenant, leased: &Leased) -> Result<(), sqlx:
     Ok(())
 }
 
+/// What failed to be read, and waits for its next try, is due one after another at `spacing`, those first that somebody waits for. Not what
+/// Stripe says that it does not have. Answers how many there are.
+pub async fn wake(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    spacing: Duration,
+) -> Result<u64, sqlx::Error> {
+    let woken = sqlx::query(
+        "WITH waiting AS MATERIALIZED (
+             SELECT object_kind, object_id, origin, next_at FROM stripe_sync
+              WHERE guild_id = $1 AND connection_id = $2 AND failing_since IS NOT NULL AND next_at > now()
+              ORDER BY object_kind, object_id FOR NO KEY UPDATE SKIP LOCKED
+         ), placed AS (
+             SELECT object_kind, object_id, row_number() OVER (ORDER BY origin = 'bulk', next_at) AS place FROM waiting
+         )
+         UPDATE stripe_sync s SET next_at = least(s.next_at, now() + make_interval(secs => $3 * (placed.place - 1)))
+           FROM placed
+          WHERE s.guild_id = $1 AND s.connection_id = $2
+            AND (s.object_kind, s.object_id) = (placed.object_kind, placed.object_id)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(spacing.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(woken.rows_affected())
+}
+
 /// Marks many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
 pub async fn mark_dirty_slowly(
     tenant: &mut Tenant,

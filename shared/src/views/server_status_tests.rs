@@ -21,6 +21,8 @@ const QUIET: Summary = Summary {
     parked_roles: 0,
     two_factor_roles: 0,
     unread: 0,
+    listed: None,
+    listed_of: None,
     absent: 0,
     trouble: None,
     failing: 0,
@@ -38,6 +40,19 @@ fn a_quiet_server() {
     Roles held because of Nexrole: 12
     Everything is up to date.
     ");
+}
+
+#[test]
+fn a_list_that_is_being_read_is_no_rest() {
+    let first = Summary { listed: Some(4300), ..QUIET };
+    let after_an_outage = Summary { listed: Some(4300), listed_of: Some(10_000), ..QUIET };
+    for (summary, part) in [
+        (&first, "At Stripe, subscriptions: 4,300 read so far"),
+        (&after_an_outage, "At Stripe, subscriptions: 4,300 of 10,000 read so far"),
+    ] {
+        let text = text(summary, ServerStatus::default());
+        assert!(text.contains(part) && !text.contains("up to date"), "{text}");
+    }
 }
 
 #[test]

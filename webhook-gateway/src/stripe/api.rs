@@ -6,9 +6,12 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
+use reqwest::{
+    StatusCode,
+    header::{self, HeaderName},
+};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
     catalogue::Catalogue,
@@ -22,6 +25,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
+    budget::ApiKey,
     event::{self, StripeEvent, WireObject},
     event_types::EventList,
     read::{
@@ -40,6 +44,8 @@ mod subscriptions;
 pub use purchases::Checkout;
 pub use subscriptions::{Listed, SubscriptionPage};
 
+/// Why Stripe says 429 (<https://docs.stripe.com/rate-limits>).
+const LIMITED: HeaderName = HeaderName::from_static("stripe-rate-limited-reason");
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// What to wait when Stripe says 429 without saying for how long.
@@ -123,7 +129,7 @@ impl ReadClient {
     }
 
     /// A subscription with its customer and its latest invoice, in one read.
-    pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
+    pub async fn subscription(&self, key: &ApiKey, id: &str) -> Result<SubscriptionFact, ReadError> {
         let request = RetrieveSubscription::new(segment(id)?)
             .expand(["customer".to_owned(), "latest_invoice".to_owned()])
             .build();
@@ -136,7 +142,7 @@ impl ReadClient {
     }
 
     /// All items of a subscription that has more than Stripe embeds.
-    async fn items(&self, key: &SecretString, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
+    async fn items(&self, key: &ApiKey, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
         let mut items: Vec<WireItem> = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -153,28 +159,20 @@ impl ReadClient {
         }
     }
 
-    pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
+    pub async fn customer(&self, key: &ApiKey, id: &str) -> Result<CustomerFact, ReadError> {
         let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
     }
 
     /// The subscription that an invoice bills; `None`: it bills none.
-    pub async fn subscription_of(
-        &self,
-        key: &SecretString,
-        invoice: &str,
-    ) -> Result<Option<String>, ReadError> {
+    pub async fn subscription_of(&self, key: &ApiKey, invoice: &str) -> Result<Option<String>, ReadError> {
         let request = RequestBuilder::new(StripeMethod::Get, format!("/invoices/{}", segment(invoice)?));
         let wire: WireObject = self.get(key, &request).await?;
         Ok(wire.subscription_id().map(ToOwned::to_owned))
     }
 
     /// The ids of all of a customer's subscriptions, ended ones too.
-    pub async fn subscriptions_of(
-        &self,
-        key: &SecretString,
-        customer: &str,
-    ) -> Result<Vec<String>, ReadError> {
+    pub async fn subscriptions_of(&self, key: &ApiKey, customer: &str) -> Result<Vec<String>, ReadError> {
         let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE);
         let mut ids: Vec<String> = Vec::new();
         let mut after: Option<String> = None;
@@ -194,7 +192,7 @@ impl ReadClient {
     }
 
     /// Everything active that the account sells. A page that is not the last of very many is the last we read.
-    pub async fn catalogue(&self, key: &SecretString) -> Result<Catalogue, ReadError> {
+    pub async fn catalogue(&self, key: &ApiKey) -> Result<Catalogue, ReadError> {
         let prices = self.list_all(key, "/prices", "data.product", |wire: &WireOffer| &wire.id).await?;
         let links = self
             .list_all(key, "/payment_links", "data.line_items", |wire: &WirePaymentLink| &wire.id)
@@ -207,7 +205,7 @@ impl ReadClient {
 
     async fn list_all<T: DeserializeOwned>(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         path: &str,
         expand: &str,
         id: impl Fn(&T) -> &String,
@@ -239,7 +237,7 @@ impl ReadClient {
     /// A page of Stripe's events of one list, newest first: those right after `cursor`, or the newest of all.
     pub async fn events(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         which: EventList,
         cursor: Option<&str>,
         limit: i64,
@@ -267,14 +265,28 @@ impl ReadClient {
         Ok(EventPage { events, has_more: page.has_more })
     }
 
-    async fn get<T: DeserializeOwned>(
-        &self,
-        key: &SecretString,
-        request: &RequestBuilder,
-    ) -> Result<T, ReadError> {
+    async fn get<T: DeserializeOwned>(&self, key: &ApiKey, request: &RequestBuilder) -> Result<T, ReadError> {
         if !matches!(request.method, StripeMethod::Get) {
             return Err(ReadError::Unreadable("refusing to send anything but GET".to_owned()));
         }
+        key.admit().await.map_err(ReadError::Busy)?;
+        let body = self.send(key, request).await;
+        match &body {
+            Ok(_) | Err(ReadError::Missing | ReadError::Unreadable(_)) => key.answered(),
+            Err(ReadError::Refused(_) | ReadError::Busy(_) | ReadError::Unavailable(_)) => key.unanswered(),
+        }
+        serde_json::from_slice(&body?).map_err(|error| {
+            ReadError::Unreadable(format!(
+                "{:?} at line {} column {}",
+                error.classify(),
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+
+    /// The body of a good answer.
+    async fn send(&self, key: &ApiKey, request: &RequestBuilder) -> Result<Bytes, ReadError> {
         let query = request.query.as_deref().filter(|query| !query.is_empty());
         let url = format!(
             "{}{}{}{}",
@@ -287,15 +299,16 @@ impl ReadClient {
         let response = self
             .http
             .get(url)
-            .bearer_auth(key.expose_secret())
+            .bearer_auth(key.secret())
             // The version whose shapes the builders were generated for.
             .header("Stripe-Version", stripe_shared::version::VERSION.as_str())
             .send()
             .await
             .map_err(unavailable)?;
         let status = response.status();
-        let retry_after =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = header(header::RETRY_AFTER).and_then(|value| value.parse().ok());
+        let is_about_one_object = header(LIMITED).is_some_and(|reason| reason == "resource-specific");
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(ReadError::Missing),
@@ -306,18 +319,16 @@ impl ReadClient {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(ReadError::Refused(status.as_u16()));
             }
-            StatusCode::TOO_MANY_REQUESTS => return Err(ReadError::Busy(busy(retry_after))),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = busy(retry_after);
+                if !is_about_one_object {
+                    key.close(wait);
+                }
+                return Err(ReadError::Busy(wait));
+            }
             other => return Err(ReadError::Unavailable(format!("status {}", other.as_u16()))),
         }
-        let body = response.bytes().await.map_err(unavailable)?;
-        serde_json::from_slice(&body).map_err(|error| {
-            ReadError::Unreadable(format!(
-                "{:?} at line {} column {}",
-                error.classify(),
-                error.line(),
-                error.column()
-            ))
-        })
+        response.bytes().await.map_err(unavailable)
     }
 }
 

@@ -10,6 +10,7 @@ mod grace;
 mod histories;
 mod import;
 mod legacy_ids;
+mod lists;
 mod other_roles;
 mod payments;
 mod permutations;

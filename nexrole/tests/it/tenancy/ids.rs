@@ -155,7 +155,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 110;
+const CALLS: u32 = 112;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 37] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -387,7 +387,13 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         106 => said!(stripe_lists::give_back(tenant, connection)),
         107 => {
             let began_at = Some(shared::clock::Timestamp::UNIX_EPOCH);
-            let turn = Turn { connection: leased.connection, began_at, after: None, is_listed: false, since: leased.since };
+            let turn = Turn {
+                connection: leased.connection,
+                began_at,
+                after: None,
+                is_listed: false,
+                since: leased.since,
+            };
             said!(stripe_lists::turn(tenant, &turn, &[subscription.to_string()]))
         }
         108 => {
@@ -396,7 +402,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 stripe_sync::lease_listed(tenant, connection, &objects, fence, Duration::ZERO, since);
             said!(async { leasing.await.map(|leased| leased.len()) })
         }
-        109 => said!(stripe_mirror::known_as(tenant, connection, &canceled(subscription, paid, item), None, None)),
+        109 => said!(stripe_mirror::known_as(
+            tenant,
+            connection,
+            &canceled(subscription, paid, item),
+            None,
+            None
+        )),
+        110 => said!(stripe_cursors::count_reads(tenant, connection, 1)),
+        111 => said!(stripe_sync::wake(tenant, connection, Duration::ZERO)),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {

@@ -1,14 +1,16 @@
 //! Pages of Stripe's list of running subscriptions. In: a key, and where to go on. Out: facts as of single reads, or why not.
 
-use secrecy::SecretString;
 use shared::domain::billing::subscription::SubscriptionFact;
 use stripe_billing::subscription::ListSubscription;
 use stripe_client_core::StripeRequest;
 
 use super::{PAGE, ReadClient, ReadError, goes_on};
-use crate::stripe::read::{
-    lists::{WireListed, WireSubscriptions},
-    subscription::WireSubscription,
+use crate::stripe::{
+    budget::ApiKey,
+    read::{
+        lists::{WireListed, WireSubscriptions},
+        subscription::WireSubscription,
+    },
 };
 
 /// A page, newest subscription first.
@@ -30,7 +32,7 @@ impl ReadClient {
     /// The page after that subscription, or the first, of all that have not ended: what Stripe lists when no status is asked for.
     pub async fn running_subscriptions(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         after: Option<&str>,
     ) -> Result<SubscriptionPage, ReadError> {
         let expand = ["data.customer".to_owned(), "data.latest_invoice".to_owned()];
