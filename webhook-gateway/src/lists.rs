@@ -14,7 +14,8 @@ use std::{
 };
 
 use shared::{
-    background::{self, Next},
+    background,
+    clock::Timestamp,
     db::{
         pool::{Pool, within},
         tenant::{self, Tenant},
@@ -94,8 +95,6 @@ enum Outcome {
     Page,
     /// Applied, and it was the last.
     End,
-    /// Stripe does not know where we were: the list begins again.
-    Restarted,
     /// Somebody else went on with the list.
     LostTurn,
 }
@@ -104,7 +103,6 @@ enum Outcome {
 fn word(page: &Result<Outcome, Failed>) -> &'static str {
     match page {
         Ok(Outcome::Page | Outcome::End) => "done",
-        Ok(Outcome::Restarted) => "restarted",
         Ok(Outcome::LostTurn) => "lost_turn",
         Err(Failed::Stripe(error)) => error.word(),
         Err(Failed::Key(_)) => "no_key",
@@ -148,7 +146,7 @@ impl Lists {
         let connection = turn.connection;
         let began_at = match turn.began_at {
             Some(began_at) => began_at,
-            None => self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?,
+            None => self.begin_again(connection).await?,
         };
         let turn = Turn { began_at: Some(began_at), ..turn.clone() };
         let key = self.keys.of(connection).await?;
@@ -156,12 +154,14 @@ impl Lists {
         let reading = self.stripe.running_subscriptions(&sweep, turn.after.as_deref());
         let page = match stop.run_until_cancelled(reading).await.ok_or(Failed::Stopping)? {
             Err(ReadError::Missing) if turn.after.is_some() => {
-                tracing::warn!(guild.id = %connection.guild, "Stripe's list of subscriptions cannot be read on; it is begun again");
-                self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?;
-                return Ok(Outcome::Restarted);
+                self.begin_again(connection).await?;
+                let why = "a list does not know any more where it was read on from, and is begun again";
+                return Err(ReadError::Unreadable(why.to_owned()).into());
             }
             page => page?,
         };
+        let ids: Vec<String> = page.listed.iter().map(|listed| listed.id.clone()).collect();
+        let again = self.apply_all(&turn, &key, page.listed, stop).await?;
         // What was bought once does not renew, and there may be very much of it: where events told of it without a gap it is known.
         let sessions = if page.is_last && !turn.is_listed {
             let reading = self.stripe.purchases(&sweep, None);
@@ -169,12 +169,10 @@ impl Lists {
         } else {
             Vec::new()
         };
-        let ids: Vec<String> = page.listed.iter().map(|listed| listed.id.clone()).collect();
-        let again = self.apply_all(&turn, &key, page.listed, stop).await?;
         let noted = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
         match noted {
             Turned::Again => {
-                self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await?;
+                self.begin_again(connection).await?;
                 Err(ReadError::Unreadable("a list turns in a circle".to_owned()).into())
             }
             Turned::LostTurn => Ok(Outcome::LostTurn),
@@ -184,6 +182,10 @@ impl Lists {
             }
             Turned::Page => Ok(Outcome::Page),
         }
+    }
+
+    async fn begin_again(&self, connection: Connection) -> Result<Timestamp, sqlx::Error> {
+        self.write(connection, async |tenant, id| stripe_lists::begin(tenant, id).await).await
     }
 
     /// Applies what a page shows. Answers what is to be read by itself.

@@ -48,12 +48,7 @@ pub async fn take(crossing: &mut Crossing, lease: Duration) -> Result<Option<Tur
 
 /// Begins the list anew: its first page is due at once. Answers since when that is.
 pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<Timestamp, sqlx::Error> {
-    sqlx::query("DELETE FROM stripe_list_pages WHERE guild_id = $1 AND connection_id = $2")
-        .bind(tenant.guild())
-        .bind(connection)
-        .execute(tenant.db())
-        .await?;
-    sqlx::query_scalar(
+    let began_at = sqlx::query_scalar(
         "UPDATE stripe_cursors
             SET list_began_at = clock_timestamp(), list_next_at = now(), list_after = NULL, list_seen = 0,
                 list_expected = (SELECT nullif(count(*), 0) FROM subscriptions
@@ -65,7 +60,14 @@ pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<Time
     .bind(connection)
     .bind(SubscriptionStatus::ENDED.map(|status| status.as_str().to_owned()).to_vec())
     .fetch_one(tenant.db())
-    .await
+    .await?;
+    // After the cursor's row, as `turn` takes them.
+    sqlx::query("DELETE FROM stripe_list_pages WHERE guild_id = $1 AND connection_id = $2")
+        .bind(tenant.guild())
+        .bind(connection)
+        .execute(tenant.db())
+        .await?;
+    Ok(began_at)
 }
 
 /// What became of a page.

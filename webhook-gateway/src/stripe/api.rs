@@ -8,10 +8,7 @@ use std::time::Duration;
 
 use axum::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
-use reqwest::{
-    StatusCode,
-    header::{self, HeaderName},
-};
+use reqwest::{StatusCode, header};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
     catalogue::Catalogue,
@@ -45,7 +42,7 @@ pub use purchases::Checkout;
 pub use subscriptions::{Listed, SubscriptionPage};
 
 /// Why Stripe says 429 (<https://docs.stripe.com/rate-limits>).
-const LIMITED: HeaderName = HeaderName::from_static("stripe-rate-limited-reason");
+const LIMITED: &str = "stripe-rate-limited-reason";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// What to wait when Stripe says 429 without saying for how long.
@@ -306,9 +303,9 @@ impl ReadClient {
             .await
             .map_err(unavailable)?;
         let status = response.status();
-        let header = |name: HeaderName| response.headers().get(name).and_then(|value| value.to_str().ok());
-        let retry_after = header(header::RETRY_AFTER).and_then(|value| value.parse().ok());
-        let is_about_one_object = header(LIMITED).is_some_and(|reason| reason == "resource-specific");
+        let said = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = said(header::RETRY_AFTER.as_str()).and_then(|value| value.parse().ok());
+        let is_about_one_object = said(LIMITED).is_some_and(|reason| reason == "resource-specific");
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(ReadError::Missing),
