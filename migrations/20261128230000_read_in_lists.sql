@@ -29,7 +29,7 @@ ALTER TABLE stripe_list_pages ENABLE ROW LEVEL SECURITY, FORCE ROW LEVEL SECURIT
 CREATE POLICY of_the_tenant ON stripe_list_pages
     USING (guild_id = nullif(current_setting('nexrole.guild', true), '')::bigint);
 
-GRANT SELECT, INSERT, DELETE ON stripe_list_pages TO nexrole_gateway;
+GRANT SELECT, INSERT (guild_id, connection_id, last_id, ids), DELETE ON stripe_list_pages TO nexrole_gateway;
 GRANT UPDATE (list_next_at, list_began_at, list_after, list_seen, list_expected, list_error, list_failing_since, reads_month, reads)
     ON stripe_cursors TO nexrole_gateway;
 GRANT SELECT (list_next_at, list_began_at, list_after), UPDATE (list_next_at) ON stripe_cursors TO nexrole_ingest;

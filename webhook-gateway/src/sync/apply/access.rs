@@ -37,7 +37,7 @@ pub(super) struct Source<'a> {
 /// What something that was bought gives, and how that differs from what our rows say.
 struct Judged {
     evaluation: Evaluation,
-    changes: Vec<Transition>,
+    changes: BTreeSet<Transition>,
     /// Roles that end by themselves at another time than our rows say.
     ends: Vec<(RoleEntitlement, Option<Timestamp>)>,
 }
