@@ -102,7 +102,8 @@ pub async fn claim(
 
 /// Leases what a list has shown, so that it is applied as a read of each is; those alone about which nothing is to be read, and nothing
 /// was read `since` the page was asked for. What was heard of since then waits to be read by itself, or was: the page is older. What
-/// somebody has leased is marked to be read after that: it may be a reader of this list that died.
+/// somebody has leased is marked to be read after that: it may be a reader of this list that died. What waits for its next try need not
+/// wait any more: Stripe shows it.
 pub async fn lease_listed(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -137,11 +138,14 @@ pub async fn lease_listed(
     if rows.len() < objects.len() {
         // Their rows are locked by now, all of them and in order.
         sqlx::query(
-            "UPDATE stripe_sync s SET dirty_seq = dirty_seq + 1, next_at = now(), origin = 'bulk'
+            "UPDATE stripe_sync s
+                SET next_at = now(), dirty_seq = dirty_seq + CASE WHEN s.lease_until > now() THEN 1 ELSE 0 END
                FROM unnest($3::text[], $4::text[]) AS listed (kind, id)
               WHERE s.guild_id = $1 AND s.connection_id = $2 AND (s.object_kind, s.object_id) = (listed.kind, listed.id)
-                AND s.lease_owner <> $5 AND s.lease_until > now()
-                AND (s.next_at IS NULL OR (s.dirty_seq = 0 AND s.next_at > now()))",
+                AND s.lease_owner IS DISTINCT FROM $5
+                AND CASE WHEN s.lease_until > now()
+                              THEN s.next_at IS NULL OR (s.dirty_seq = 0 AND s.next_at > now())
+                         ELSE s.dirty_seq > 0 AND s.next_at > now() AND (s.attempts > 0 OR s.missing > 0) END",
         )
         .bind(tenant.guild())
         .bind(connection)

@@ -176,6 +176,14 @@ impl World {
         self.write("UPDATE stripe_cursors SET listed_at = NULL, list_began_at = NULL").await;
     }
 
+    /// Every subscription is to be read by itself.
+    pub(crate) async fn subscriptions_are_dirty(&self) {
+        self.write(
+            "UPDATE stripe_sync SET dirty_seq = dirty_seq + 1, next_at = now() WHERE object_kind = 'subscription'",
+        )
+        .await;
+    }
+
     /// Nothing is to be read from Stripe, whatever was heard.
     pub(crate) async fn lose_the_reads(&self) {
         self.write("UPDATE stripe_sync SET next_at = NULL").await;
