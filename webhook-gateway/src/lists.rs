@@ -31,6 +31,7 @@ use shared::{
         access_sources,
         stripe_connections::Connection,
         stripe_lists::{self, Turn, Turned},
+        stripe_mirror,
         stripe_sync::{self, Leased},
     },
 };
@@ -41,9 +42,10 @@ use uuid::Uuid;
 use crate::{
     stripe::{
         api::{Listed, ReadClient, ReadError},
+        budget::ApiKey,
         credentials::{Key, Keys, MetadataLinks, NoKey},
     },
-    sync::apply::{Applied, Read, apply, changed},
+    sync::apply::{Applied, Attempt, Others, Read, apply, changed},
 };
 
 /// How long a page is kept: longer than Stripe may take to answer and it takes to apply.
@@ -214,7 +216,7 @@ impl Lists {
                 let fact = facts.remove(&leased.object.id)?;
                 Some((leased, Read::Fact(Box::new(BillingFact::Subscription(fact)), Vec::new())))
             });
-            again.extend(self.apply_leased(reads.collect(), key.metadata).await);
+            again.extend(self.apply_leased(reads.collect(), key).await);
         }
         Ok(again)
     }
@@ -227,7 +229,7 @@ impl Lists {
     }
 
     /// Each in a transaction of its own, as after a single read, so that nobody waits long. Answers what could not be applied.
-    async fn apply_leased(&self, reads: Vec<(Leased, Read)>, metadata: MetadataLinks) -> BTreeSet<String> {
+    async fn apply_leased(&self, reads: Vec<(Leased, Read)>, key: &Key) -> BTreeSet<String> {
         let mut again: BTreeSet<String> = reads.iter().map(|(leased, _)| leased.object.id.clone()).collect();
         let mut applying = JoinSet::new();
         let mut reads = reads.into_iter();
@@ -235,21 +237,27 @@ impl Lists {
             while applying.len() < APPLIED_AT_ONCE
                 && let Some((leased, read)) = reads.next()
             {
-                let (pool, spacing) = (self.pool.clone(), self.spacing);
+                let one = One {
+                    pool: self.pool.clone(),
+                    stripe: self.stripe.clone(),
+                    key: key.key.clone().for_sweeps(),
+                    metadata: key.metadata,
+                    spacing: self.spacing,
+                };
                 applying.spawn(async move {
-                    let applied = within(apply(&pool, &leased, metadata, &read, spacing)).await;
+                    let applied = one.apply(&leased, &read).await;
                     (leased.object.id, applied)
                 });
             }
             match applying.join_next().await {
                 None => return again,
-                Some(Ok((id, Ok(Applied::Committed(jobs))))) => {
+                Some(Ok((id, Ok(Some(Applied::Committed(jobs)))))) => {
                     again.remove(&id);
                     if jobs > 0 {
                         self.jobs_made.notify_one();
                     }
                 }
-                Some(Ok((_, Ok(Applied::NotNeeded | Applied::LostLease)))) => {}
+                Some(Ok((_, Ok(Some(Applied::NotNeeded | Applied::LostLease) | None)))) => {}
                 Some(Ok((id, Err(error)))) => {
                     tracing::warn!(%error, object.id = %id, "what a list shows could not be applied; it is read by itself");
                 }
@@ -319,6 +327,41 @@ impl Lists {
         };
         if let Err(error) = put {
             tracing::warn!(%error, "the page could not be put back; it is read again after two minutes");
+        }
+    }
+}
+
+/// What it takes to apply one subscription that a page shows.
+struct One {
+    pool: Pool,
+    stripe: ReadClient,
+    key: ApiKey,
+    metadata: MetadataLinks,
+    spacing: Duration,
+}
+
+impl One {
+    /// As a single read does; `None`: it would take the last reason for a role, and what else the customer pays for is not known as
+    /// Stripe lists it. Its own read has that read first.
+    async fn apply(&self, leased: &Leased, read: &Read) -> Result<Option<Applied>, Failed> {
+        let attempt = |others| within(apply(&self.pool, leased, self.metadata, read, others, self.spacing));
+        let customer = match attempt(Others::Unknown).await? {
+            Attempt::Done(applied) => return Ok(Some(applied)),
+            Attempt::AsksForOthers(customer) => customer,
+        };
+        let mut listed = self.stripe.running_subscriptions_of(&self.key, &customer).await?;
+        listed.retain(|(subscription, _)| *subscription != leased.object.id);
+        let Connection { guild, id: connection } = leased.connection;
+        let unknown = within(async {
+            let mut tenant = tenant::begin(&self.pool, guild).await?;
+            stripe_mirror::not_known_so(&mut tenant, connection, &listed).await
+        });
+        if !unknown.await?.is_empty() {
+            return Ok(None);
+        }
+        match attempt(Others::Known).await? {
+            Attempt::Done(applied) => Ok(Some(applied)),
+            Attempt::AsksForOthers(_) => Ok(None),
         }
     }
 }

@@ -244,6 +244,27 @@ pub async fn is_due(tenant: &mut Tenant, member: UserId, role: RoleId) -> Result
     .await
 }
 
+/// Whether something else than this source gives a member the role, too.
+pub async fn is_given_otherwise(
+    tenant: &mut Tenant,
+    source: &SourceRef,
+    given: RoleEntitlement,
+) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM access_sources
+                         WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = 'live'
+                           AND (kind, source_id, connection_id) IS DISTINCT FROM ($4, $5, $6::bigint))",
+    )
+    .bind(tenant.guild())
+    .bind(given.user)
+    .bind(given.role)
+    .bind(source.kind())
+    .bind(source.id())
+    .bind(source.connection())
+    .fetch_one(tenant.db())
+    .await
+}
+
 /// How many live sources come from a connection.
 pub async fn count_live(tenant: &mut Tenant, connection: ConnectionId) -> Result<i64, sqlx::Error> {
     sqlx::query_scalar(

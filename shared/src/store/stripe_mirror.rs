@@ -202,6 +202,27 @@ pub async fn known_customer(
     .await
 }
 
+/// Of subscriptions as Stripe lists them, with their statuses, those that are not known with that status.
+pub async fn not_known_so(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    listed: &[(String, String)],
+) -> Result<Vec<String>, sqlx::Error> {
+    let (ids, statuses): (Vec<&str>, Vec<&str>) =
+        listed.iter().map(|(id, status)| (id.as_str(), status.as_str())).unzip();
+    sqlx::query_scalar(
+        "SELECT id FROM unnest($3::text[], $4::text[]) AS listed (id, status)
+          WHERE NOT EXISTS (SELECT FROM subscriptions s WHERE s.guild_id = $1 AND s.connection_id = $2
+                               AND s.subscription_id = listed.id AND s.status = listed.status)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(ids)
+    .bind(statuses)
+    .fetch_all(tenant.db())
+    .await
+}
+
 /// The subscriptions that we know of a customer.
 pub async fn subscriptions_of(
     tenant: &mut Tenant,

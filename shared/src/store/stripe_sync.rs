@@ -226,6 +226,8 @@ pub enum Failure {
     Other,
     /// Stripe has none such.
     Missing,
+    /// It was read, and is read again after something else: nothing is wrong.
+    Waits,
 }
 
 /// Ends a lease after a failed read: again after `wait`, or soon if new hints came meanwhile.
@@ -238,7 +240,7 @@ pub async fn retry(
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = attempts + 1, last_error = $7,
-                failing_since = CASE WHEN NOT $9 THEN coalesce(failing_since, now()) END,
+                failing_since = CASE WHEN $10 THEN coalesce(failing_since, now()) END,
                 missing = missing + CASE WHEN $9 THEN 1 ELSE 0 END,
                 -- It is unread, also if nothing but the time hinted at it.
                 dirty_seq = greatest(dirty_seq, 1),
@@ -255,6 +257,7 @@ pub async fn retry(
     .bind(error)
     .bind(leased.dirty_seq)
     .bind(failure == Failure::Missing)
+    .bind(failure == Failure::Other)
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -14,6 +14,7 @@ use shared::domain::billing::{
     catalogue::Catalogue,
     subscription::{CustomerFact, SubscriptionFact},
 };
+use shared::ids::CustomerId;
 use stripe_billing::{
     subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription},
     subscription_item::ListSubscriptionItem,
@@ -170,8 +171,26 @@ impl ReadClient {
 
     /// The ids of all of a customer's subscriptions, ended ones too.
     pub async fn subscriptions_of(&self, key: &ApiKey, customer: &str) -> Result<Vec<String>, ReadError> {
-        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All).limit(PAGE);
-        let mut ids: Vec<String> = Vec::new();
+        let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
+        Ok(self.all_subscriptions(key, list).await?.into_iter().map(|(id, _)| id).collect())
+    }
+
+    /// A customer's subscriptions that have not ended, with their statuses.
+    pub async fn running_subscriptions_of(
+        &self,
+        key: &ApiKey,
+        customer: &CustomerId,
+    ) -> Result<Vec<(String, String)>, ReadError> {
+        self.all_subscriptions(key, ListSubscription::new().customer(customer.as_str())).await
+    }
+
+    async fn all_subscriptions(
+        &self,
+        key: &ApiKey,
+        list: ListSubscription,
+    ) -> Result<Vec<(String, String)>, ReadError> {
+        let list = list.limit(PAGE);
+        let mut listed = Vec::new();
         let mut after: Option<String> = None;
         loop {
             let page = match &after {
@@ -181,9 +200,9 @@ impl ReadClient {
             let page: WireList = self.get(key, &page.build()).await?;
             let last = page.data.last().map(|subscription| subscription.id.as_str());
             after = goes_on(page.has_more, last, after.as_deref())?;
-            ids.extend(page.data.into_iter().map(|subscription| subscription.id));
+            listed.extend(page.data.into_iter().map(|subscription| (subscription.id, subscription.status)));
             if after.is_none() {
-                return Ok(ids);
+                return Ok(listed);
             }
         }
     }

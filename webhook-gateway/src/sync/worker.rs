@@ -16,12 +16,12 @@ use shared::{
         stripe_sync::{self, Failure, Leased},
     },
 };
-use tokio::{sync::Notify, task::JoinSet};
+use tokio::{sync::Notify, task::JoinSet, time::Instant};
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument as _;
 use uuid::Uuid;
 
-use super::apply::{Applied, Read, answer_hint, apply};
+use super::apply::{Applied, Attempt, Others, Read, answer_hint, apply};
 use crate::stripe::{
     api::{Checkout, ReadClient, ReadError},
     budget::ApiKey,
@@ -119,6 +119,9 @@ enum NotRead {
     TooSlow,
     #[error("the gateway stops")]
     Stopping,
+    /// Said of an object that ends somebody's last reason for a role.
+    #[error("{0}, of the same customer, is not known as Stripe lists it, and is read first")]
+    After(String),
     #[error(transparent)]
     Stripe(#[from] ReadError),
     #[error(transparent)]
@@ -182,10 +185,8 @@ impl Sync {
             }
         };
         // Longer, and we would lose the lease, begin again, and so on for ever.
-        let read = tokio::time::timeout(self.lease.mul_f64(0.8), reading);
-        let read =
-            stop.run_until_cancelled(read).await.ok_or(NotRead::Stopping)?.map_err(|_| NotRead::TooSlow)?;
-        let read = match read {
+        let deadline = Instant::now() + self.lease.mul_f64(0.8);
+        let read = match in_time(reading, deadline, stop).await? {
             Err(ReadError::Missing) if leased.missing < MISSING_TIMES => {
                 return Err(ReadError::Missing.into());
             }
@@ -195,7 +196,35 @@ impl Sync {
             }
             other => other?,
         };
-        Ok(within(apply(&self.pool, leased, metadata, &read, self.spacing)).await?)
+        let attempt = |others| within(apply(&self.pool, leased, metadata, &read, others, self.spacing));
+        let customer = match attempt(Others::Unknown).await? {
+            Attempt::Done(applied) => return Ok(applied),
+            Attempt::AsksForOthers(customer) => customer,
+        };
+        let listing = self.stripe.running_subscriptions_of(&key, &customer);
+        let mut listed = in_time(listing, deadline, stop).await??;
+        listed.retain(|(subscription, _)| *subscription != leased.object.id);
+        if let Some(first) = within(self.read_those_first(leased, &listed)).await? {
+            return Err(NotRead::After(first));
+        }
+        match attempt(Others::Known).await? {
+            Attempt::Done(applied) => Ok(applied),
+            Attempt::AsksForOthers(customer) => Err(NotRead::After(customer.to_string())),
+        }
+    }
+
+    /// Has subscriptions read that are not known as Stripe lists them, and answers one of them; `None`: all are known so.
+    async fn read_those_first(
+        &self,
+        leased: &Leased,
+        listed: &[(String, String)],
+    ) -> Result<Option<String>, sqlx::Error> {
+        let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
+        let connection = leased.connection.id;
+        let unknown = stripe_mirror::not_known_so(&mut tenant, connection, listed).await?;
+        stripe_sync::hint(&mut tenant, connection, ObjectKind::Subscription, &unknown, leased.origin).await?;
+        tenant.commit().await?;
+        Ok(unknown.into_iter().next())
     }
 
     async fn customer(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
@@ -254,6 +283,7 @@ impl Sync {
     async fn put_back(&self, leased: &Leased, wait: Duration, error: &NotRead) {
         let failure = match error {
             NotRead::Stripe(ReadError::Missing) => Failure::Missing,
+            NotRead::After(_) => Failure::Waits,
             _ => Failure::Other,
         };
         let put = async {
@@ -277,6 +307,16 @@ impl Sync {
     }
 }
 
+/// A read, unless the gateway stops or the deadline passes meanwhile.
+async fn in_time<T>(
+    reading: impl Future<Output = T>,
+    deadline: Instant,
+    stop: &CancellationToken,
+) -> Result<T, NotRead> {
+    let read = tokio::time::timeout_at(deadline, reading);
+    stop.run_until_cancelled(read).await.ok_or(NotRead::Stopping)?.map_err(|_| NotRead::TooSlow)
+}
+
 fn subscription(id: String) -> Object {
     Object { kind: ObjectKind::Subscription, id }
 }
@@ -291,6 +331,7 @@ fn word(read: &Result<Applied, NotRead>) -> &'static str {
         Ok(Applied::Committed(_)) => "applied",
         Ok(Applied::NotNeeded) => "not_needed",
         Ok(Applied::LostLease) => "lost_lease",
+        Err(NotRead::After(_)) => "after_others",
         Err(NotRead::TooSlow) => "too_slow",
         Err(NotRead::Stopping) => "stopping",
         Err(NotRead::Stripe(error)) => error.word(),
@@ -306,7 +347,7 @@ fn wait(error: &NotRead, failures: u32, missing: u32) -> Duration {
         // A person has to act; asking often would only spend the read budget.
         NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => NOT_READ.then,
         NotRead::Stripe(ReadError::Missing) => MISSING.wait(missing),
-        NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping => spread(failures),
+        NotRead::Stripe(_) | NotRead::TooSlow | NotRead::Stopping | NotRead::After(_) => spread(failures),
         // What takes too long once may always do, and each try reads from Stripe.
         NotRead::Database(error) if took_too_long(error) => spread(failures),
         // Ours, and not the object's fault: it goes on as soon as the database is back.

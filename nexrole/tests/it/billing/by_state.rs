@@ -1,8 +1,9 @@
 //! What each state of a subscription is worth by default, as a story of its own where no other file has one.
 
+use sandbox::stripe::{Fault, Mode};
 use serde_json::json;
 
-use crate::support::world::{Member, World};
+use crate::support::world::{Member, Read, World};
 
 const DAY: i64 = 24 * 3600;
 
@@ -217,5 +218,46 @@ async fn a_downgrade_at_the_end_of_the_period_takes_the_role_then() {
     world.time_passes(32).await;
     world.until_no_vip(&ana).await;
     assert_eq!(world.role_history(&ana).await, ["role.granted", "role.revoked"]);
+    world.finish().await;
+}
+
+/// Nothing says that the second has begun, but Stripe's list of the customer's subscriptions.
+#[tokio::test]
+async fn a_change_to_another_subscription_makes_no_gap_though_the_event_of_the_new_one_is_lost() {
+    let world = World::start().await;
+    let ana = world.member().await;
+    let first = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.heard().await;
+    world.stripe.delivery(Mode::Drop).await.unwrap();
+    let second = world.subscribes(&ana).await;
+    world.stripe.delivery(Mode::Live).await.unwrap();
+    world.stripe.cancel(&first).await.unwrap();
+    world.until("the first has ended", async || world.sources_ended().await == 1).await;
+    world.settle().await;
+    assert_eq!(world.sources_live().await, 1, "the second gives the role");
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    assert_eq!(world.role_calls().await, ["PUT 204"]);
+    world.stripe.cancel(&second).await.unwrap();
+    world.until_no_vip(&ana).await;
+    world.close().await;
+}
+
+/// What Stripe does not list in time takes nothing.
+#[tokio::test]
+async fn the_last_reason_for_a_role_ends_only_when_the_customers_other_subscriptions_could_be_listed() {
+    let world = World::start().await;
+    let ana = world.member().await;
+    let subscription = world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.heard().await;
+    world.stripe.fault(Fault::status(500).on("GET", "/v1/subscriptions?").times(100)).await.unwrap();
+    world.stripe.cancel(&subscription).await.unwrap();
+    let refused = |read: &Read| read.last_error.as_ref().is_some_and(|error| error.contains("500"));
+    world.until("the refusal is noted", async || world.reads_where(refused).await >= 1).await;
+    assert!(world.has(&ana, world.vip).await);
+    world.stripe.clear_faults().await.unwrap();
+    world.reads_are_due().await;
+    world.until_no_vip(&ana).await;
     world.finish().await;
 }

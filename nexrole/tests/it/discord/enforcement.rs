@@ -91,3 +91,34 @@ async fn until_discord_says_who_holds_a_role_nothing_is_changed() {
     world.until_vip(&ana).await;
     world.finish().await;
 }
+
+/// What an operator does when a mistake has unlinked many: nothing is taken while it is mended.
+#[tokio::test]
+async fn while_roles_are_only_observed_links_that_were_lost_by_mistake_cost_nobody_theirs() {
+    let world = World::start().await;
+    let members = [world.member().await, world.member().await, world.member().await];
+    for member in &members {
+        world.subscribes(member).await;
+        world.until_vip(member).await;
+    }
+    let role = world.vip.to_string();
+    world.of_guild(&["map", "enforce", "--role", &role, "--observe"]).await.unwrap();
+    for member in &members {
+        world.of_guild(&["link", "remove", "--customer", &member.customer]).await.unwrap();
+    }
+    world.heard().await;
+    world.settle().await;
+    for member in &members {
+        let user = member.user.to_string();
+        world.of_guild(&["link", "add", "--customer", &member.customer, "--user", &user]).await.unwrap();
+    }
+    world.heard().await;
+    world.of_guild(&["map", "enforce", "--role", &role]).await.unwrap();
+    world.settle().await;
+    for member in &members {
+        assert!(world.has(member, world.vip).await);
+        assert_eq!(world.role_history(member).await, ["role.granted"]);
+    }
+    assert_eq!(world.role_calls().await, ["PUT 204"; 3]);
+    world.finish().await;
+}

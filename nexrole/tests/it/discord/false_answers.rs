@@ -127,6 +127,33 @@ async fn who_is_said_to_be_absent_while_they_pay_is_forgotten_neither_now_nor_la
     world.finish().await;
 }
 
+/// For minutes, in whatever order they are asked for.
+#[tokio::test]
+async fn when_discord_says_of_everybody_that_they_have_left_nobody_loses_anything() {
+    let world = World::start().await;
+    let mut members = Vec::new();
+    for _ in 0..4 {
+        members.push(world.member_of_vip().await.0);
+    }
+    let gone = Fault::status(404).body(says(UNKNOWN_MEMBER));
+    world.discord.fault(gone.on("GET", "/members/").times(100_000)).await.unwrap();
+    for _ in 0..2 {
+        world.session().await;
+        world.until_grants(4, "all are shown as absent", |grant| grant.is_shown_absent).await;
+        world.settle().await;
+        world.later(2).await;
+    }
+    world.discord.clear_faults().await.unwrap();
+    world.later(5).await;
+    world.until_grants(0, "the next check shows them", |grant| grant.is_shown_absent).await;
+    for member in &members {
+        assert!(world.has(member, world.vip).await);
+        assert_eq!(world.role_history(member).await, ["role.granted"]);
+    }
+    assert_eq!(world.role_calls().await, ["PUT 204"; 4]);
+    world.finish().await;
+}
+
 /// A buyer is not left without the role for hours.
 #[tokio::test]
 async fn a_buyer_who_is_said_to_be_absent_has_the_role_five_minutes_later() {

@@ -8,7 +8,7 @@ use super::{PAGE, ReadClient, ReadError, goes_on};
 use crate::stripe::{
     budget::ApiKey,
     read::{
-        lists::{WireListed, WireSubscriptions},
+        lists::{WireInList, WireSubscriptions},
         subscription::WireSubscription,
     },
 };
@@ -58,7 +58,7 @@ impl ReadClient {
 
 /// What has no id cannot be passed by: the page is no list of subscriptions.
 fn read(json: &str) -> Result<Listed, ReadError> {
-    let known: WireListed = serde_json::from_str(json)
+    let known: WireInList = serde_json::from_str(json)
         .map_err(|_| ReadError::Unreadable("something in the list has no id".to_owned()))?;
     if known.object.is_some_and(|object| object != "subscription") {
         return Err(ReadError::Unreadable("the list is not of subscriptions".to_owned()));

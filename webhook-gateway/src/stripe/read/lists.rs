@@ -8,13 +8,14 @@ use crate::stripe::event::lenient;
 /// `GET /v1/subscriptions`
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireList {
-    pub(in crate::stripe) data: Vec<WireId>,
+    pub(in crate::stripe) data: Vec<WireListed>,
     pub(in crate::stripe) has_more: bool,
 }
 
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireId {
+pub(in crate::stripe) struct WireListed {
     pub(in crate::stripe) id: String,
+    pub(in crate::stripe) status: String,
 }
 
 /// `GET /v1/subscriptions?expand[]=data.customer&expand[]=data.latest_invoice`: the subscriptions as they came.
@@ -26,7 +27,7 @@ pub(in crate::stripe) struct WireSubscriptions {
 
 /// What no subscription in a list can be without.
 #[derive(Deserialize)]
-pub(in crate::stripe) struct WireListed {
+pub(in crate::stripe) struct WireInList {
     pub(in crate::stripe) id: String,
     /// Absent, it is a subscription all the same.
     #[serde(default, deserialize_with = "lenient")]

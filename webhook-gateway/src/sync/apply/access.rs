@@ -21,7 +21,7 @@ use shared::{
     },
 };
 
-use super::context::{Context, Outcome};
+use super::context::{Context, Others, Outcome};
 
 /// Something that was bought, as a source of access.
 pub(super) struct Source<'a> {
@@ -30,6 +30,8 @@ pub(super) struct Source<'a> {
     pub(super) in_words: &'a str,
     /// Whose it is.
     pub(super) user: Option<UserId>,
+    /// Who paid, if Stripe can list what else they pay for.
+    pub(super) customer: Option<&'a CustomerId>,
     /// Passed on to the outcome.
     pub(super) to_correct: Option<CustomerId>,
 }
@@ -78,7 +80,12 @@ pub(super) async fn apply(
 ) -> Result<Outcome, sqlx::Error> {
     let Context { origin, event, .. } = context;
     let Judged { evaluation, changes, ends } = judge(tenant, &source, bought, now).await?;
-    let Source { key, in_words, to_correct, .. } = source;
+    let Source { key, in_words, customer, to_correct, .. } = source;
+    if let (Others::Unknown, Some(customer)) = (context.others, customer)
+        && ends_the_last(tenant, &key, &changes).await?
+    {
+        return Ok(Outcome { asks_for_others: Some(customer.clone()), ..Outcome::default() });
+    }
     for &change in &changes {
         let evidence = evaluation.evidence(in_words, change);
         let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
@@ -86,7 +93,23 @@ pub(super) async fn apply(
         access_sources::apply(tenant, &key, change, because).await?;
     }
     access_sources::set_until(tenant, &key, &ends).await?;
-    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until() })
+    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until(), asks_for_others: None })
+}
+
+/// Whether a change ends somebody's only reason for a role.
+async fn ends_the_last(
+    tenant: &mut Tenant,
+    key: &SourceRef,
+    changes: &BTreeSet<Transition>,
+) -> Result<bool, sqlx::Error> {
+    for change in changes {
+        if let Transition::End(given) = *change
+            && !access_sources::is_given_otherwise(tenant, key, given).await?
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// Of the roles that are due: those that end by themselves at another time than our rows say.

@@ -14,13 +14,25 @@ pub(super) struct Context<'a> {
     pub(super) connection: ConnectionId,
     pub(super) metadata: MetadataLinks,
     pub(super) origin: JobOrigin,
+    pub(super) others: Others,
     /// The latest event that hinted at the object, if one did.
     pub(super) event: Option<&'a str>,
+}
+
+/// Whether the other subscriptions of who pays are known as Stripe lists them. Somebody who changes plans begins one and ends another,
+/// and the event of the first may be lost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Others {
+    Unknown,
+    Known,
 }
 
 /// The outcome of applying a fact.
 #[derive(Default)]
 pub(super) struct Outcome {
+    /// It would take the last reason for a role, so this customer's other subscriptions are to be known first: nothing may be
+    /// committed.
+    pub(super) asks_for_others: Option<CustomerId>,
     pub(super) jobs: usize,
     /// A customer whose link is to follow its metadata.
     pub(super) to_correct: Option<CustomerId>,
@@ -37,4 +49,13 @@ pub enum Applied {
     NotNeeded,
     /// Somebody else holds the lease; nothing was written.
     LostLease,
+}
+
+/// What applying came to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Attempt {
+    Done(Applied),
+    /// Nothing was written, and the lease goes on: it ends somebody's last reason for a role, and this customer's other subscriptions
+    /// are not known.
+    AsksForOthers(CustomerId),
 }

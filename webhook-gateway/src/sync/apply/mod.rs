@@ -31,7 +31,7 @@ mod customer;
 mod purchase;
 mod subscription;
 
-pub use context::Applied;
+pub use context::{Applied, Attempt, Others};
 pub use customer::answer_hint;
 
 use context::{Context, Outcome};
@@ -63,39 +63,41 @@ impl Read {
 /// Applies a read.
 ///
 /// Locks are taken in one order everywhere, so that no two transactions wait for each other: the guild's mapping lock, the rows of
-/// `stripe_sync`, by kind and id, the customer, the rest. `spacing`: see [`stripe_sync::settle`].
+/// `stripe_sync`, by kind and id, the customer, the rest. `spacing`: see [`stripe_sync::settle`]. With [`Others::Known`] it never
+/// answers [`Attempt::AsksForOthers`].
 pub async fn apply(
     pool: &Pool,
     leased: &Leased,
     metadata: MetadataLinks,
     read: &Read,
+    others: Others,
     spacing: Duration,
-) -> Result<Applied, sqlx::Error> {
+) -> Result<Attempt, sqlx::Error> {
     let mut tx = tenant::begin(pool, leased.connection.guild).await?;
     let (connection, object_id) = (leased.connection.id, leased.object.id.as_str());
     role_mappings::hold(&mut tx).await?;
     let event = stripe_events::latest_open(&mut tx, connection, object_id).await?;
     // Somebody bought or cancelled, whatever else the object was to be read for.
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
-    let context = Context { connection, metadata, origin, event: event.as_deref() };
-    let mut others: BTreeSet<Object> = read.leads_to().iter().cloned().collect();
+    let context = Context { connection, metadata, origin, others, event: event.as_deref() };
+    let mut leads_to: BTreeSet<Object> = read.leads_to().iter().cloned().collect();
     if let Read::Fact(fact, _) = read
         && let BillingFact::Customer(fact) = &**fact
     {
         let known = |kind, ids: Vec<String>| ids.into_iter().map(move |id| Object { kind, id });
         let sessions = purchases::of_customer(&mut tx, connection, &fact.id).await?;
-        others.extend(known(ObjectKind::CheckoutSession, sessions));
+        leads_to.extend(known(ObjectKind::CheckoutSession, sessions));
         let subscriptions = stripe_mirror::subscriptions_of(&mut tx, connection, &fact.id).await?;
-        others.extend(known(ObjectKind::Subscription, subscriptions));
+        leads_to.extend(known(ObjectKind::Subscription, subscriptions));
     }
     // It was read just now.
-    others.remove(&leased.object);
+    leads_to.remove(&leased.object);
     // Rows are locked in the order of objects, and its own is one of them.
-    let (before, after) = others.iter().partition::<BTreeSet<&Object>, _>(|other| **other < leased.object);
+    let (before, after) = leads_to.iter().partition::<BTreeSet<&Object>, _>(|other| **other < leased.object);
     stripe_sync::hint_each(&mut tx, connection, &before, origin).await?;
     let settled = stripe_sync::settle(&mut tx, leased, spacing).await?;
     if settled == Settled::LostLease {
-        return Ok(Applied::LostLease);
+        return Ok(Attempt::Done(Applied::LostLease));
     }
     stripe_sync::hint_each(&mut tx, connection, &after, origin).await?;
     let now = shared::clock::now();
@@ -126,6 +128,9 @@ pub async fn apply(
             }
         }
     };
+    if let Some(customer) = outcome.asks_for_others {
+        return Ok(Attempt::AsksForOthers(customer));
+    }
     if let Some(until) = outcome.good_until {
         stripe_sync::read_again_at(&mut tx, leased, until).await?;
     }
@@ -140,7 +145,7 @@ pub async fn apply(
             .await?;
         tx.commit().await?;
     }
-    Ok(Applied::Committed(outcome.jobs))
+    Ok(Attempt::Done(Applied::Committed(outcome.jobs)))
 }
 
 /// Of the subscriptions that a list shows, those that would change something if they were applied. Writes nothing.

@@ -99,9 +99,10 @@ async fn basis(
 }
 
 impl Basis {
-    fn source(&self, connection: ConnectionId, fact: &SubscriptionFact) -> Source<'_> {
+    fn source<'a>(&'a self, connection: ConnectionId, fact: &'a SubscriptionFact) -> Source<'a> {
         let key = SourceRef::Subscription { connection, id: fact.id.clone() };
-        Source { key, in_words: &self.in_words, user: self.user, to_correct: None }
+        let customer = (!fact.customer.deleted).then_some(&fact.customer.id);
+        Source { key, in_words: &self.in_words, user: self.user, customer, to_correct: None }
     }
 
     fn facts<'a>(&'a self, fact: &'a SubscriptionFact, kept: &Kept) -> Facts<'a> {
