@@ -104,14 +104,14 @@ mod tests {
         };
         let both = [listed(1, true, "active"), listed(2, false, "disconnected")];
         insta::assert_snapshot!(said(&both, &progress), @r"
-        server 1  live  active  main  /webhooks/stripe/e1 (1,234 reads this month, 8,766 left of those that every account has)
+        server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 left of those that every account has)
         server 1  test  disconnected  main  /webhooks/stripe/e2
         ");
         let reading =
             Progress { seen: Some(4300), expected: Some(10_000), reads: 12_000, ..progress.clone() };
-        insta::assert_snapshot!(said(&both[..1], &reading), @"server 1  live  active  main  /webhooks/stripe/e1 (12,000 reads this month, 0 left of those that every account has) (subscriptions: 4,300 of 10,000 read so far)");
+        insta::assert_snapshot!(said(&both[..1], &reading), @"server 1  live  active  main  /webhooks/stripe/e1  (12,000 reads this month, 0 left of those that every account has)  (subscriptions: 4,300 of 10,000 read so far)");
         let failing = Progress { seen: Some(100), error: Some("Stripe did not answer".into()), ..progress };
-        insta::assert_snapshot!(said(&both[..1], &failing), @"server 1  live  active  main  /webhooks/stripe/e1 (1,234 reads this month, 8,766 left of those that every account has) (subscriptions: 100 read so far) (they cannot be read on: Stripe did not answer)");
+        insta::assert_snapshot!(said(&both[..1], &failing), @"server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 left of those that every account has)  (subscriptions: 100 read so far)  (they cannot be read on: Stripe did not answer)");
         insta::assert_snapshot!(said(&[], &failing), @"No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.");
     }
 }
