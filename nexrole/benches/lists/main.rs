@@ -191,7 +191,7 @@ impl Account {
         self.print(&format!("three days without webhooks, {changes} changes"), began.elapsed(), &gateway)
             .await?;
         let after = self.versions().await?;
-        let written = after.iter().filter(|row| !before.contains(row)).count();
+        let written = after.iter().filter(|row| !before.contains(*row)).count();
         println!("  subscriptions written: {written}");
         ensure!(written == changes, "{written} subscriptions were written for {changes} changes");
         gateway.stop().await
@@ -204,9 +204,10 @@ impl Account {
         println!("{what}");
         println!("  reads of Stripe: {reads}; {:.1} s", took.as_secs_f64());
         println!(
-            "  statements: {}; WAL: {:.0} kB; pages of shared memory: {}",
+            "  statements: {}; WAL: {:.0} kB in {} records; pages of shared memory: {}",
             counts.statements,
             counts.wal_bytes / 1024.0,
+            counts.wal_records,
             counts.buffers
         );
         println!("  gateway: {:.1} MiB at most, {:.1} MiB now", memory.peak, memory.resident);
