@@ -15,6 +15,8 @@ pub enum Urgency {
     Payment,
     /// Nobody waits: lists, and what is read because of them.
     Sweep,
+    /// A sweep that has waited long enough: it goes first, and what comes next pays for it.
+    Overdue,
 }
 
 /// Tokens that come back with time. Times are counted from when it was made.
@@ -44,6 +46,7 @@ impl Bucket {
         let needed = match urgency {
             Urgency::Payment => 1.0,
             Urgency::Sweep => 1.0 + KEPT_FOR_PAYMENTS,
+            Urgency::Overdue => f64::NEG_INFINITY,
         };
         if self.tokens < needed {
             return Err(Duration::from_secs_f64((needed - self.tokens) / PER_SECOND));
@@ -78,6 +81,15 @@ mod tests {
         assert_eq!(taken(&mut bucket, Urgency::Payment, later), 20);
         assert_eq!(bucket.take(Urgency::Sweep, later), Err(Duration::from_millis(550)));
         assert_eq!(taken(&mut bucket, Urgency::Payment, later + Duration::from_secs(3600)), 20, "never more");
+    }
+
+    #[test]
+    fn a_sweep_that_is_overdue_goes_first_and_payments_wait_for_it() {
+        let mut bucket = Bucket::default();
+        let now = Duration::from_secs(5);
+        assert_eq!(taken(&mut bucket, Urgency::Payment, now), 20);
+        assert_eq!(bucket.take(Urgency::Overdue, now), Ok(()));
+        assert_eq!(bucket.take(Urgency::Payment, now), Err(Duration::from_millis(100)));
     }
 
     #[test]

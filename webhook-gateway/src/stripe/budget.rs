@@ -30,6 +30,8 @@ use super::bucket::{Bucket, Urgency};
 const WRITE_EVERY: Duration = Duration::from_secs(60);
 /// A read that may be made within this time waits for it; any other is put off, and gives its place to others.
 const PATIENCE: Duration = Duration::from_secs(1);
+/// A sweep that has waited so long goes first.
+const OVERDUE_AFTER: Duration = Duration::from_secs(2);
 /// So many reads in a row without an answer are an outage, and not one object that Stripe cannot show.
 const OUTAGE: i32 = 3;
 /// Between two objects that an outage had put off.
@@ -76,7 +78,13 @@ impl ApiKey {
 
     /// Waits until a read may be made, and counts it; or says how long that will be.
     pub(super) async fn admit(&self) -> Result<(), Duration> {
-        while let Err(wait) = self.budget.take(self.urgency) {
+        let began = Instant::now();
+        // Sweeps come last, and not never, however long payments take all that there is.
+        let urgency = || match self.urgency {
+            Urgency::Sweep if began.elapsed() >= OVERDUE_AFTER => Urgency::Overdue,
+            urgency => urgency,
+        };
+        while let Err(wait) = self.budget.take(urgency()) {
             if wait > PATIENCE {
                 return Err(wait);
             }
@@ -85,7 +93,7 @@ impl ApiKey {
         self.budget.unwritten.fetch_add(1, Ordering::Relaxed);
         let urgency = match self.urgency {
             Urgency::Payment => "payment",
-            Urgency::Sweep => "sweep",
+            Urgency::Sweep | Urgency::Overdue => "sweep",
         };
         metrics::counter!(STRIPE_REQUESTS, "urgency" => urgency).increment(1);
         Ok(())
@@ -205,5 +213,32 @@ async fn write(pool: &Pool, budget: &Budget) {
     if let Err(error) = written.await {
         tracing::debug!(%error, "reads could not be counted yet");
         budget.unwritten.fetch_add(reads, Ordering::Relaxed);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use shared::ids::{ConnectionId, GuildId};
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_sweep_waits_for_payments_and_not_for_ever() {
+        let connection =
+            Connection { guild: GuildId::from_u64(1).unwrap(), id: ConnectionId::from_u64(1).unwrap() };
+        let budgets = Budgets::default();
+        let payment = ApiKey::new(SecretString::from("rk_test_1"), budgets.of(connection));
+        let sweep = payment.clone().for_sweeps();
+        let paying = tokio::spawn(async move {
+            loop {
+                payment.admit().await.unwrap();
+            }
+        });
+        // They have taken all that there was.
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let began = Instant::now();
+        tokio::time::timeout(OVERDUE_AFTER * 5, sweep.admit()).await.expect("not for ever").unwrap();
+        assert!(began.elapsed() >= OVERDUE_AFTER / 2, "{:?}", began.elapsed());
+        paying.abort();
     }
 }
