@@ -1,8 +1,8 @@
-//! What webhooks did not bring. In: Stripe's list of events, and of subscriptions. Out: recorded events, dirty objects.
+//! What webhooks did not bring. In: Stripe's list of events. Out: recorded events.
 //!
-//! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from
-//! where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even
-//! needed. If we were away for longer, the whole state is read again.
+//! First contact: all running subscriptions, and what was bought once, are read once (`lists`). Meanwhile and from then on the list of
+//! events is read on from where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public
+//! address is not even needed. If we were away for longer, the whole state is read again.
 //!
 //! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often. Neither list waits for the other.
 
@@ -20,10 +20,8 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        access_sources,
-        stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed, OtherCursor},
-        stripe_sync,
+        stripe_lists, stripe_sync,
     },
 };
 use tokio::sync::Notify;
@@ -44,10 +42,6 @@ const RETRY: Duration = Duration::from_secs(60);
 const SETTLED: Duration = Duration::from_secs(60);
 /// The other events are polled each so many times: 720 reads a month more than the 4,320 for those that matter.
 const OTHER_EACH: u32 = 6;
-/// Ids that one statement marks.
-const CHUNK: usize = 500;
-/// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
-const SPACING: Duration = Duration::from_millis(100);
 
 pub struct Reconcile {
     pub pool: Pool,
@@ -146,20 +140,22 @@ impl Reconcile {
 
     async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
-        match cursor.listed {
-            Listed::Lately => return self.read_access(cursor, &key).await,
-            Listed::LongAgo => {
-                self.read_access(cursor, &key).await?;
-                return self.list(cursor, &key).await;
-            }
-            Listed::Never => {}
+        if cursor.listed == Listed::Begun {
+            return self.read_access(cursor, &key).await;
         }
         // First the cursor, then the state: what happens in between is read again, never missed.
         let newest = self.stripe.events(&key.key, EventList::Access, None, 1).await?;
         if let Some(event) = newest.events.first() {
             self.advance(cursor, EventList::Access, &event.id).await?;
         }
-        self.list(cursor, &key).await
+        self.write(cursor, async |tenant, id| {
+            let catalogue = [CATALOGUE.to_owned()];
+            stripe_sync::mark_dirty(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
+            stripe_lists::begin(tenant, id).await.map(drop)
+        })
+        .await?;
+        self.dirty.notify_one();
+        Ok(())
     }
 
     async fn read_access(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
@@ -192,7 +188,7 @@ impl Reconcile {
             return Ok(());
         }
         self.write(cursor, async |tenant, id| {
-            // At first contact the whole state is listed next.
+            // At first contact it is marked with the list.
             if cursor.listed != Listed::Never {
                 let catalogue = [CATALOGUE.to_owned()];
                 stripe_sync::hint(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
@@ -202,45 +198,6 @@ impl Reconcile {
         .await?;
         self.dirty.notify_one();
         Ok(())
-    }
-
-    /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more. What was
-    /// bought once too, unless events told of it without a gap: it does not renew, and there may be very much of it.
-    async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        let subscriptions = self.stripe.running_subscriptions(&key.key).await?;
-        let sessions = match cursor.listed {
-            Listed::Never => Some(self.stripe.purchases(&key.key, None).await?),
-            Listed::Lately | Listed::LongAgo => None,
-        };
-        let subscriptions = within(self.mark(cursor.connection, subscriptions, sessions)).await?;
-        self.dirty.notify_one();
-        tracing::info!(guild.id = %cursor.connection.guild, subscriptions, "Stripe's subscriptions are being read");
-        Ok(())
-    }
-
-    async fn mark(
-        &self,
-        connection: Connection,
-        mut subscriptions: Vec<String>,
-        sessions: Option<Vec<String>>,
-    ) -> Result<usize, sqlx::Error> {
-        let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
-        let connection = connection.id;
-        let catalogue = [CATALOGUE.to_owned()];
-        stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
-            .await?;
-        if let Some(mut sessions) = sessions {
-            sessions.extend(
-                access_sources::live_of_kind(&mut tenant, connection, ObjectKind::CheckoutSession).await?,
-            );
-            mark(&mut tenant, connection, ObjectKind::CheckoutSession, sessions).await?;
-        }
-        subscriptions
-            .extend(access_sources::live_of_kind(&mut tenant, connection, ObjectKind::Subscription).await?);
-        let marked = mark(&mut tenant, connection, ObjectKind::Subscription, subscriptions).await?;
-        stripe_cursors::listed(&mut tenant, connection).await?;
-        tenant.commit().await?;
-        Ok(marked)
     }
 
     /// Records the events of a list after `last`, page by page.
@@ -328,19 +285,4 @@ fn wait(error: &Failed) -> Duration {
         Failed::Stripe(ReadError::Busy(after)) => *after,
         _ => RETRY,
     }
-}
-
-/// Marks each of them once, in the order of their ids. Answers how many.
-async fn mark(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    kind: ObjectKind,
-    mut ids: Vec<String>,
-) -> Result<usize, sqlx::Error> {
-    ids.sort_unstable();
-    ids.dedup();
-    for chunk in ids.chunks(CHUNK) {
-        stripe_sync::mark_dirty_slowly(tenant, connection, kind, chunk, SPACING).await?;
-    }
-    Ok(ids.len())
 }

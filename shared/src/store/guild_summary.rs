@@ -38,6 +38,10 @@ pub struct Summary {
     pub two_factor_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
+    /// Subscriptions that Stripe's list has shown so far, of connections whose first reading of it is not over; `None`: of none.
+    pub listed: Option<i64>,
+    /// How many of them were known when it began.
+    pub listed_of: Option<i64>,
     /// Objects that an event named and that the account does not have: a test event's, or another account's.
     pub absent: i64,
     /// Why nothing can be read from Stripe; `None`: something was, since whatever fails began to fail.
@@ -59,6 +63,10 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE c.guild_id = $1 AND s.state = 'active' AND c.failing_since IS NOT NULL
              UNION ALL
+             SELECT c.connection_id, c.list_failing_since, c.list_error, 0
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.list_failing_since IS NOT NULL
+             UNION ALL
              SELECT y.connection_id, y.failing_since, y.last_error, 1
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND y.failing_since IS NOT NULL
@@ -73,6 +81,10 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
              SELECT y.missing > 0 AND y.failing_since IS NULL AS is_absent
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND (y.dirty_seq > 0 OR y.next_at <= now())
+         ), listing AS (
+             SELECT c.list_seen, c.list_expected
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.list_began_at IS NOT NULL AND c.listed_at IS NULL
          ), paying AS (
              SELECT p.connection_id, p.customer_id, p.user_id,
                     p.repeats_trial_of IS NOT NULL AND p.trial_ends_at > now() AS repeats_trial
@@ -107,6 +119,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1 AND code = 60003) AS two_factor_roles,
                 (SELECT count(*) FROM unread WHERE NOT is_absent) AS unread,
+                (SELECT sum(list_seen) FROM listing) AS listed,
+                (SELECT sum(list_expected) FROM listing) AS listed_of,
                 (SELECT count(*) FROM unread WHERE is_absent) AS absent,
                 (SELECT f.last_error FROM failing f LEFT JOIN answered a USING (connection_id)
                   WHERE a.at IS NULL OR f.failing_since > a.at ORDER BY f.rank, f.failing_since LIMIT 1) AS trouble,

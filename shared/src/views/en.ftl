@@ -62,6 +62,7 @@ status-moving = On their way: { $changes ->
     [one] 1 role change
    *[other] { $changes } role changes
 }, { $unread } to read from Stripe
+status-listing = At Stripe, { $list }
 status-absent = Not in this Stripe account: { $count ->
     [one] 1 object
    *[other] { $count } objects
@@ -369,6 +370,10 @@ activity-detail = { $entry }  { $detail }
 
 # nexrole connections
 connections-none = No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.
+connection-reads = { $reads } reads this month, { $left } left of those that every account has
+connection-list-error = they cannot be read on: { $error }
+list-so-far = subscriptions: { $seen } read so far
+list-so-far-of = subscriptions: { $seen } of { $expected } read so far
 connection = server { $guild }  { $mode }  { $state }  { $label }  /webhooks/stripe/{ $endpoint }
 mode-live = live
 mode-test = test

@@ -1,6 +1,7 @@
 //! The API key of a connection: from the environment, or sealed in the database.
 
-use secrecy::SecretString;
+use std::sync::Arc;
+
 use shared::db::pool::{Pool, within};
 use shared::{
     crypto::Keyring,
@@ -8,6 +9,7 @@ use shared::{
     store::stripe_connections::{self, Connection, Credential},
 };
 
+use super::budget::{ApiKey, Budgets};
 use crate::config::Environment;
 
 /// Whether `metadata.discord_user_id` is believed.
@@ -21,7 +23,7 @@ pub enum MetadataLinks {
 
 /// What it takes to read a connection's account.
 pub struct Key {
-    pub key: SecretString,
+    pub key: ApiKey,
     /// Live or test.
     pub livemode: bool,
     pub metadata: MetadataLinks,
@@ -44,6 +46,7 @@ pub struct Keys {
     pub keyring: Option<Keyring>,
     /// The connection whose key is not.
     pub environment: Option<Environment>,
+    pub budgets: Arc<Budgets>,
 }
 
 impl Keys {
@@ -73,6 +76,7 @@ impl Keys {
             }
             (None, _) => return Err(missing("the connection has no API key")),
         };
+        let key = ApiKey::new(key, self.budgets.of(connection));
         Ok(Key { key, livemode, metadata })
     }
 }

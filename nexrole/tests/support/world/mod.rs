@@ -189,6 +189,13 @@ impl World {
         self.bot = Some(Service { stop, task });
     }
 
+    /// It ends at once, in the middle of whatever it does.
+    pub(crate) async fn kill_gateway(&mut self) {
+        let gateway = self.gateway.take().expect("it runs");
+        gateway.task.abort();
+        drop(gateway.task.await);
+    }
+
     /// A clean stop, as at a deploy.
     pub(crate) async fn stop_gateway(&mut self) {
         self.gateway.take().expect("it runs").end().await.expect("the gateway ends well");
