@@ -28,7 +28,10 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ingest::recorder::{self, NotStored, Recorder},
+    ingest::{
+        deliveries::Deliveries,
+        recorder::{self, NotStored, Recorder},
+    },
     stripe::{
         api::{EventPage, PAGE, ReadClient, ReadError},
         credentials::{Key, Keys, NoKey},
@@ -159,10 +162,20 @@ impl Reconcile {
     }
 
     async fn read_access(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        match self.read_on(cursor, EventList::Access, cursor.last_event.clone(), key).await? {
+        let mut found = Deliveries::default();
+        let from = cursor.last_event.clone();
+        match self.read_on(cursor, EventList::Access, from, key, &mut found).await? {
             ReadOn::ToTheEnd => {
+                let missed = if key.expects_webhooks { found.missed } else { 0 };
+                if missed > 0 {
+                    tracing::warn!(guild.id = %cursor.connection.guild, events = missed,
+                        "polling found events that no webhook had brought: is the endpoint right, and did Stripe reach it?");
+                }
                 // Young events do not move the cursor, but it was a good poll.
-                Ok(self.write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await).await?)
+                let polled = async |tenant: &mut Tenant, id| {
+                    stripe_cursors::polled(tenant, id, found.brought, missed).await
+                };
+                Ok(self.write(cursor, polled).await?)
             }
             ReadOn::OutOfReach => {
                 tracing::warn!(guild.id = %cursor.connection.guild,
@@ -177,7 +190,9 @@ impl Reconcile {
     async fn read_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
         if other.last_event.is_some()
-            && self.read_on(cursor, EventList::Other, other.last_event.clone(), &key).await?
+            && self
+                .read_on(cursor, EventList::Other, other.last_event.clone(), &key, &mut Deliveries::default())
+                .await?
                 == ReadOn::ToTheEnd
         {
             return Ok(());
@@ -200,13 +215,14 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Records the events of a list after `last`, page by page.
+    /// Records the events of a list after `last`, page by page; `found`: how they had come.
     async fn read_on(
         &self,
         cursor: &Cursor,
         list: EventList,
         mut last: Option<String>,
         key: &Key,
+        found: &mut Deliveries,
     ) -> Result<ReadOn, Failed> {
         loop {
             let page = match self.stripe.events(&key.key, list, last.as_deref(), PAGE).await {
@@ -224,7 +240,9 @@ impl Reconcile {
             let settled = settled.map(|event| event.id.clone());
             for event in events.into_iter().rev() {
                 let event = recorder::for_connection(event, cursor.connection, key.livemode);
-                self.recorder.record(event).await?;
+                let created = event.created;
+                let recorded = self.recorder.record(event).await?;
+                found.count(recorded, created, cursor.answered_at, shared::clock::now());
             }
             // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
             if let Some(settled) = settled {

@@ -50,6 +50,10 @@ pub struct Summary {
     pub failing: i64,
     /// Why one of them does.
     pub failure: Option<String>,
+    /// Events that webhooks were to bring, and polling brought, since webhooks last brought all that was new.
+    pub webhooks_missed: i64,
+    /// When that was; `None`: never.
+    pub webhooks_at: Option<Timestamp>,
     /// When something was last read from Stripe.
     pub last_read: Option<Timestamp>,
 }
@@ -85,6 +89,10 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
              SELECT c.list_seen, c.list_expected
                FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE c.guild_id = $1 AND s.state = 'active' AND c.list_began_at IS NOT NULL AND c.listed_at IS NULL
+         ), silent AS (
+             SELECT c.webhook_missed, c.webhook_at
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.webhook_missed > 0
          ), paying AS (
              SELECT p.connection_id, p.customer_id, p.user_id,
                     p.repeats_trial_of IS NOT NULL AND p.trial_ends_at > now() AS repeats_trial
@@ -126,6 +134,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                   WHERE a.at IS NULL OR f.failing_since > a.at ORDER BY f.rank, f.failing_since LIMIT 1) AS trouble,
                 (SELECT count(*) FROM failing) AS failing,
                 (SELECT last_error FROM failing ORDER BY rank, failing_since LIMIT 1) AS failure,
+                (SELECT coalesce(sum(webhook_missed), 0) FROM silent) AS webhooks_missed,
+                (SELECT min(webhook_at) FROM silent) AS webhooks_at,
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::ids::{ConnectionId, EventId};
+use crate::{
+    clock::Timestamp,
+    ids::{ConnectionId, EventId},
+};
 
 /// A connection whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,8 @@ pub struct Cursor {
     pub connection: Connection,
     /// The newest event that was read.
     pub last_event: Option<String>,
+    /// When Stripe last answered a poll; `None`: it never did.
+    pub answered_at: Option<Timestamp>,
     /// Whether first contact is made.
     pub listed: Listed,
     /// The list of events that are no matter of access, if its turn has come too.
@@ -39,6 +44,7 @@ struct Row {
     #[sqlx(flatten)]
     connection: Connection,
     last_event_id: Option<String>,
+    answered_at: Option<Timestamp>,
     is_listed: bool,
     other_event_id: Option<String>,
     other_is_due: bool,
@@ -92,7 +98,7 @@ pub async fn take(
                 other_poll_at = CASE WHEN due.other_is_due THEN clock_timestamp() + make_interval(secs => $2)
                                      ELSE c.other_poll_at END
            FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
-         RETURNING c.guild_id, c.connection_id, c.last_event_id,
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.answered_at,
                    (c.listed_at IS NOT NULL OR c.list_began_at IS NOT NULL) AS is_listed, c.other_event_id, due.other_is_due",
     )
     .bind(every.as_secs_f64())
@@ -102,18 +108,30 @@ pub async fn take(
     Ok(row.map(|row| Cursor {
         connection: row.connection,
         last_event: row.last_event_id,
+        answered_at: row.answered_at,
         listed: if row.is_listed { Listed::Begun } else { Listed::Never },
         other: row.other_is_due.then_some(OtherCursor { last_event: row.other_event_id }),
     }))
 }
 
-pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+/// A poll came to the end of the list. `brought`: how many of its events webhooks had brought before; `missed`: how many they had not,
+/// though they were to.
+pub async fn polled(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    brought: i32,
+    missed: i32,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now()
+        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now(),
+                webhook_at = CASE WHEN $3 > 0 AND $4 = 0 THEN now() ELSE webhook_at END,
+                webhook_missed = CASE WHEN $3 > 0 AND $4 = 0 THEN 0 ELSE webhook_missed + $4 END
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
+    .bind(brought)
+    .bind(missed)
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -80,6 +80,12 @@ status-stripe-failing = { $count ->
     [one] 1 read
    *[other] { $count } reads
 } from Stripe did not work, others do: { $failure }. Nobody loses a role by that.
+status-webhooks-silent = Stripe's webhooks { $since }: polling found { $count ->
+    [one] 1 event
+   *[other] { $count } events
+} that they did not bring. Roles follow, up to ten minutes late. In Stripe, Workbench, Webhooks: is the endpoint there, is its address the one that `nexrole connections` shows, and did its deliveries fail?
+status-webhooks-since = have not brought everything since { $at }
+status-webhooks-never = have brought nothing yet
 status-dispute = Customer { $customer } { $dispute }. If the metadata is right, the operator runs `nexrole link remove`; otherwise correct it at Stripe.
 status-more-disputes = { $count } more customers are linked to others than their metadata names: `nexrole doctor`.
 status-unbacked = { $roles ->

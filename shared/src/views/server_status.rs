@@ -120,7 +120,14 @@ fn stripe(s: &Summary) -> Vec<Message> {
         s.failure.iter().filter(|_| s.trouble.is_none()).map(|failure| {
             message("status-stripe-failing").with("count", s.failing).with("failure", &**failure)
         });
-    trouble.chain(failure).collect()
+    let silent = (s.webhooks_missed > 0).then(|| {
+        let silent = message("status-webhooks-silent").with("count", s.webhooks_missed);
+        match s.webhooks_at {
+            Some(at) => silent.with("since", message("status-webhooks-since").with("at", at)),
+            None => silent.with("since", message("status-webhooks-never")),
+        }
+    });
+    trouble.chain(failure).chain(silent).collect()
 }
 
 fn linked(status: &ServerStatus) -> Vec<Message> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ids::UserId, views::discord};
+use crate::{clock::Timestamp, ids::UserId, views::discord};
 
 /// As Discord shows it.
 fn text(s: &Summary, status: ServerStatus) -> String {
@@ -29,6 +29,8 @@ const QUIET: Summary = Summary {
     trouble: None,
     failing: 0,
     failure: None,
+    webhooks_missed: 0,
+    webhooks_at: None,
     last_read: None,
 };
 
@@ -49,6 +51,18 @@ fn a_trial_that_is_not_the_first_is_counted_and_asks_for_nothing() {
     let said = text(&Summary { repeated_trials: 2, ..QUIET }, ServerStatus::default());
     assert!(said.contains("In a trial, and not for the first time: 2 subscriptions"), "{said}");
     assert!(said.contains("Everything is up to date."), "{said}");
+}
+
+#[test]
+fn webhooks_that_do_not_come_are_said() {
+    let said = |at| text(&Summary { webhooks_missed: 3, webhooks_at: at, ..QUIET }, ServerStatus::default());
+    let never = said(None);
+    assert!(
+        never.contains("have brought nothing yet: polling found 3 events that they did not bring"),
+        "{never}"
+    );
+    let since = said(Some(Timestamp::UNIX_EPOCH));
+    assert!(since.contains("have not brought everything since") && !since.contains("up to date"), "{since}");
 }
 
 #[test]

@@ -27,6 +27,8 @@ pub struct Key {
     /// Live or test.
     pub livemode: bool,
     pub metadata: MetadataLinks,
+    /// Whether its events are to come by webhook.
+    pub expects_webhooks: bool,
 }
 
 /// Why there is no key.
@@ -59,24 +61,25 @@ impl Keys {
         let stored = stored.await?;
         let missing = |why: &str| NoKey::Missing(why.to_owned());
         let credential = stored.ok_or_else(|| missing("the connection is not active"))?;
-        let Credential { api_key, label, livemode, metadata_links } = credential;
+        let Credential { api_key, label, livemode, metadata_links, has_webhook_secrets } = credential;
         let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
-        let key = match (api_key, &self.environment) {
+        let environment = self.environment.as_ref().filter(|environment| {
+            label == stripe_connections::ENVIRONMENT
+                && (environment.guild, environment.livemode) == (connection.guild, livemode)
+        });
+        let expects_webhooks =
+            has_webhook_secrets || environment.is_some_and(|it| !it.webhook_secrets.is_empty());
+        let key = match (api_key, environment) {
             (Some(sealed), _) => {
                 let keyring = self.keyring.as_ref().ok_or_else(|| missing("ENCRYPTION_KEYS is not set"))?;
                 keyring
                     .open(&connection.place("api_key"), &sealed)
                     .map_err(|error| missing(&error.to_string()))?
             }
-            (None, Some(environment))
-                if label == stripe_connections::ENVIRONMENT
-                    && (environment.guild, environment.livemode) == (connection.guild, livemode) =>
-            {
-                environment.api_key.clone()
-            }
-            (None, _) => return Err(missing("the connection has no API key")),
+            (None, Some(environment)) => environment.api_key.clone(),
+            (None, None) => return Err(missing("the connection has no API key")),
         };
         let key = ApiKey::new(key, self.budgets.of(connection));
-        Ok(Key { key, livemode, metadata })
+        Ok(Key { key, livemode, metadata, expects_webhooks })
     }
 }

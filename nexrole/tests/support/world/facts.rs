@@ -175,6 +175,8 @@ pub(crate) struct Cursor {
     pub(crate) other_event_id: Option<String>,
     pub(crate) last_error: Option<String>,
     pub(crate) is_failing: bool,
+    /// A poll found that webhooks had brought all that was new.
+    pub(crate) webhooks_came: bool,
 }
 
 /// An event that a signed webhook or a poll brought.
@@ -451,7 +453,8 @@ impl World {
         self.all(
             "SELECT listed_at IS NOT NULL AS was_listed, list_seen, reads, last_event_id,
                     (list_began_at IS NULL AND list_next_at > now() + interval '1 h') AS is_list_over, other_event_id, last_error,
-                    coalesce(failing_since, list_failing_since) IS NOT NULL AS is_failing FROM stripe_cursors",
+                    coalesce(failing_since, list_failing_since) IS NOT NULL AS is_failing,
+                    webhook_at IS NOT NULL AND webhook_missed = 0 AS webhooks_came FROM stripe_cursors",
         )
         .await
     }

@@ -176,6 +176,11 @@ impl World {
         .await;
     }
 
+    /// The events of the last hour are new to the next poll.
+    pub(crate) async fn polled_an_hour_ago(&self) {
+        self.write("UPDATE stripe_cursors SET answered_at = now() - interval '1 hour'").await;
+    }
+
     /// The whole state of the account is to be listed again. `start_gateway` waits for one that is listed.
     pub(crate) async fn list_again(&self) {
         self.write("UPDATE stripe_cursors SET listed_at = NULL, list_began_at = NULL").await;
