@@ -6,6 +6,7 @@ pub mod audit;
 pub mod billing;
 pub mod delivery;
 pub mod entitlement;
+pub mod explain;
 pub mod job;
 pub mod notices;
 pub mod roles;

@@ -21,6 +21,7 @@ pub mod member_links;
 pub mod member_notices;
 pub mod members;
 pub mod payment_reversals;
+pub mod pending_members;
 pub mod purchases;
 pub mod queue_depth;
 pub mod retention;
