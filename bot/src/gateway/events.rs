@@ -259,10 +259,8 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
         "GUILD_MEMBER_ADD" => {
             let joined = serde_json::from_str(data).map(|OfMember { guild_id, user, pending }| {
                 let (guild, user) = (GuildId::from_u64(guild_id)?, UserId::from_u64(user.id)?);
-                Some(match pending == true {
-                    true => Event::JoinedPending(guild, user),
-                    false => Event::Moved(guild, user, JobOrigin::Join, JOINED),
-                })
+                let joined = Event::Moved(guild, user, JobOrigin::Join, JOINED);
+                Some(if pending == true { Event::JoinedPending(guild, user) } else { joined })
             });
             ("GUILD_MEMBER_ADD", joined)
         }

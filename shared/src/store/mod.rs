@@ -39,3 +39,4 @@ pub mod stripe_mirror;
 pub mod stripe_sync;
 pub mod trials;
 pub mod why;
+mod why_rows;

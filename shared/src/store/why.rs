@@ -222,7 +222,7 @@ async fn events(tenant: &mut Tenant, history: &[Entry]) -> Result<Vec<Event>, sq
     let of_access = history.iter().filter(|entry| entry.action.starts_with("access."));
     let ids: BTreeSet<&str> = of_access.filter_map(Entry::event).collect();
     sqlx::query_as(
-        "SELECT event_id, type, created, received_at FROM stripe_events
+        "SELECT event_id, type AS kind, created, received_at FROM stripe_events
           WHERE guild_id = $1 AND event_id = ANY ($2)
             AND connection_id = ANY (ARRAY (SELECT connection_id FROM stripe_connections WHERE guild_id = $1))",
     )

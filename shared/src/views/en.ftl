@@ -2,7 +2,6 @@
 
 more-than-fits = There is more than fits here: `nexrole doctor`, `nexrole map list`.
 
-none = none
 nobody = nobody
 nothing-yet = nothing yet
 
@@ -214,7 +213,8 @@ fix-wait = it goes on by itself
 fix-link = `nexrole link add --guild { $guild } --user { $member } --customer cus_…` links a customer, as does metadata at Stripe; `nexrole grant` gives a role by hand
 fix-accepts = the member accepts the server's rules: until then Discord shows them nothing of what the role opens
 fix-joins = the member joins the server, and is given it then; who cannot may be banned, of which Discord tells only bots that may see bans, and Nexrole asks for no such right (Server Settings, Bans)
-fix-manage = { $refusal }; it is tried again by itself
+fix-manage = that is put right in Discord (Server Settings, Roles), and it is tried again by itself
+fix-two-factor = the owner of the bot's application turns it on for their own account, and it is tried again by itself
 fix-map-another = `nexrole map list --guild { $guild }` says what to do
 fix-danger = { $remedy }
 fix-enforce = `nexrole map preview --guild { $guild } --role { $role }` shows what would change, and `nexrole map enforce --guild { $guild } --role { $role }` turns it on

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     actions::follow_payment::{Answer, Answered, Whom},
-    domain::roles::{by_hand::Question, enforcement::Enforcement},
+    domain::roles::enforcement::Enforcement,
     ids::{GuildId, RoleId},
     store::follow_questions::Asked,
 };
@@ -77,7 +77,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{ids::UserId, views::terminal};
+    use crate::{domain::roles::by_hand::Question, ids::UserId, views::terminal};
 
     fn guild() -> GuildId {
         GuildId::from_u64(1).unwrap()

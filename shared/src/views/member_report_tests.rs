@@ -96,6 +96,22 @@ fn a_role_is_a_sentence_with_the_chain_below_it() {
         ..part(Some(11), Answer::WillLose(end, Cause::Sources(vec![reason])), Fix::Nothing)
     };
     insta::assert_snapshot!(said(&explained(vec![chain], Vec::new())), @r"
+    Member 7 of server 1
+
+    Role 11: will lose it on 2026-12-01 09:00:00 UTC because a payment of sub_1 failed and is waited for, since 2026-11-01 08:00:00 UTC
+      2026-11-01 01:00:00 UTC  customer cus_1 became theirs by its metadata at Stripe
+      2026-11-01 02:00:00 UTC  first known: sub_1 is active
+      2026-11-01 03:00:00 UTC  Stripe said invoice.payment_failed (evt_1); it came 2026-11-01 04:00:00 UTC
+      2026-11-01 05:00:00 UTC  sub_1 of cus_1 was read from Stripe: past_due
+      price price_1, as mapped: past_due=14d
+      2026-11-01 06:00:00 UTC  a reason to have it: sub_1 is past_due  (ends by itself 2026-12-01 09:00:00 UTC)
+      so it is to be there
+      2026-11-01 07:00:00 UTC  job 3, grant: pending, not tried yet  (due since 2026-11-27 12:00:00 UTC, when the bot runs and has done what is before it)
+      2026-11-01 08:00:00 UTC  given, and Discord confirmed that
+      Next, 2026-12-01 09:00:00 UTC: the member pays what is open at Stripe
+
+    What happened, newest first
+      nothing yet
     ");
 }
 
@@ -106,7 +122,7 @@ fn what_is_lacked_says_why_and_what_helps() {
         part(Some(12), Answer::Lacks(Cause::Refused(Some(50013))), Fix::LetManage(Some(50013))),
         part(Some(13), Answer::Lacks(Cause::Taken(NOW)), Fix::GiveBack),
         part(Some(14), Answer::Lacks(Cause::Observed), Fix::Enforce),
-        part(Some(15), Answer::Loses(Cause::Held), Fix::ReviewHeld),
+        part(Some(15), Answer::Keeps(Cause::Held), Fix::ReviewHeld),
         part(
             None,
             Answer::Lacks(Cause::NotMapped { id: "sub_1".to_owned(), prices: vec!["price_1".to_owned()] }),
@@ -114,12 +130,42 @@ fn what_is_lacked_says_why_and_what_helps() {
         ),
     ];
     insta::assert_snapshot!(said(&explained(parts, Vec::new())), @r"
+    Member 7 of server 1
+
+    Role 11: lacks it because the member is not in the server
+      Next: the member joins the server, and is given it then; who cannot may be banned, of which Discord tells only bots that may see bans, and Nexrole asks for no such right (Server Settings, Bans)
+
+    Role 12: lacks it because Discord does not let the bot manage it (code 50013): it needs Manage Roles, and the role must be below its own
+      Next: that is put right in Discord (Server Settings, Roles), and it is tried again by itself
+
+    Role 13: lacks it because somebody took it from them at Discord, not Nexrole; that was seen 2026-11-27 12:00:00 UTC
+      Next: `nexrole give-back --guild 1 --member 7 --role 13`, if it is to be theirs
+
+    Role 14: lacks it because the role is only observed: nothing is given and nothing is taken
+      Next: `nexrole map preview --guild 1 --role 14` shows what would change, and `nexrole map enforce --guild 1 --role 14` turns it on
+
+    Role 15: keeps it, though nothing gives it any more, because the change is held back until somebody agrees to it
+      Next: somebody agrees to what is held back, or discards it
+
+    Also: sub_1 is of price_1, which is mapped to no role
+      Next: `nexrole map add --guild 1 --role … --price …` maps price_1
+
+    What happened, newest first
+      nothing yet
     ");
     let alone = part(None, Answer::Lacks(Cause::NeverLinked), Fix::LinkCustomer);
     let mut alone = explained(vec![alone], Vec::new());
     let refusal = Refusal { code: Some(50001), until: NOW };
     alone.report.facts.closed = Some(Closed::Refused(refusal));
     insta::assert_snapshot!(said(&alone), @r"
+    Member 7 of server 1
+    Discord says that the bot has no access to this server (code 50001): tried again 2026-11-27 12:00:00 UTC, or when the bot is invited
+
+    No role, because no Stripe customer is linked to this member, and nothing was given to them
+      Next: `nexrole link add --guild 1 --user 7 --customer cus_…` links a customer, as does metadata at Stripe; `nexrole grant` gives a role by hand
+
+    What happened, newest first
+      nothing yet
     ");
 }
 

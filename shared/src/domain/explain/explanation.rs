@@ -32,7 +32,7 @@ pub enum Answer {
     /// They have it from us, and nothing gives it any more.
     Loses(Cause),
     Lacks(Cause),
-    /// They have it from us, nothing gives it, and nothing is taken while the role is only observed.
+    /// They have it from us, nothing gives it any more, and this keeps it from being taken.
     Keeps(Cause),
 }
 

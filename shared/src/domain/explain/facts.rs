@@ -39,7 +39,7 @@ pub struct Facts {
 }
 
 /// A Stripe customer.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Customer {
     pub connection_id: ConnectionId,
     /// `cus_…`, or what an owner made it.
@@ -51,12 +51,11 @@ pub struct Customer {
     pub linked_at: Option<Timestamp>,
     /// Whom its metadata names.
     pub named: Option<UserId>,
-    #[sqlx(flatten)]
     pub read: Read,
 }
 
 /// How far the reading of an object is.
-#[derive(Debug, Clone, Default, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Read {
     /// Something was said about it that no read has answered yet.
     pub is_unread: bool,
@@ -75,7 +74,7 @@ pub enum BoughtKind {
 }
 
 /// A subscription, or a one-time purchase, as last read.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Bought {
     pub kind: BoughtKind,
     /// `sub_…` or `cs_…`.
@@ -109,7 +108,6 @@ pub struct Bought {
     pub dispute: Option<String>,
     /// Stripe sells in its own name.
     pub is_managed: bool,
-    #[sqlx(flatten)]
     pub read: Read,
 }
 
@@ -130,7 +128,7 @@ pub enum SourceKind {
 }
 
 /// A reason for a role, past or present.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Source {
     pub role_id: RoleId,
     pub kind: SourceKind,
@@ -149,7 +147,7 @@ pub struct Source {
 }
 
 /// A role, and how far this member is with it.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Role {
     pub role_id: RoleId,
     /// `None`: it is not mapped.
@@ -183,7 +181,7 @@ impl Role {
 }
 
 /// A check of the role, open or done.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Job {
     pub job_id: JobId,
     pub role_id: RoleId,
@@ -199,7 +197,7 @@ pub struct Job {
 }
 
 /// A line of the audit log.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Entry {
     pub at: Timestamp,
     pub actor: String,
@@ -217,10 +215,9 @@ impl Entry {
 }
 
 /// An event of Stripe's.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Event {
     pub event_id: String,
-    #[sqlx(rename = "type")]
     pub kind: String,
     /// When Stripe made it.
     pub created: Option<Timestamp>,
@@ -229,7 +226,7 @@ pub struct Event {
 }
 
 /// A Stripe account in one mode.
-#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Connection {
     pub connection_id: ConnectionId,
     pub is_active: bool,

@@ -29,9 +29,11 @@ pub(super) fn general(facts: &Facts, has_roles: bool, now: Timestamp) -> Vec<Exp
         let id = bought.id.clone();
         let at = bought.read.next_read_at;
         match bought.user() {
-            Some(member) if member != facts.member => {
+            // What they had by it is explained with the role.
+            Some(member) if member != facts.member && !had_by(facts, &id) => {
                 say(Cause::ForAnother { id, member }, Fix::Nothing, None, steps::of_bought(facts, bought));
             }
+            Some(member) if member != facts.member => {}
             _ if bought.read.is_unread => {
                 let cause = Cause::Unread { id, error: bought.read.read_error.clone() };
                 say(cause, Fix::Wait, at, steps::of_bought(facts, bought));
@@ -84,4 +86,9 @@ fn of_customer(
 
 fn is_over(bought: &Bought) -> bool {
     SubscriptionStatus::ENDED.contains(&SubscriptionStatus::parse(&bought.status))
+}
+
+/// Whether something ever gave them a role.
+fn had_by(facts: &Facts, id: &str) -> bool {
+    facts.sources.iter().any(|source| source.source_id == id)
 }

@@ -181,11 +181,12 @@ impl<'f> OfRole<'f> {
                 return (Answer::Keeps(Cause::Observed), self.next(Fix::Enforce));
             }
             let said = self.open().and_then(|job| job.outcome.as_deref()).unwrap_or_default();
-            let (cause, fix) = match self.hindrance(said) {
-                (Cause::Waits { attempts: 0, .. } | Cause::NothingWaits, _) => (why_not().0, Fix::Wait),
-                hindered => hindered,
+            return match self.hindrance(said) {
+                (Cause::Waits { attempts: 0, .. } | Cause::NothingWaits, _) => {
+                    (Answer::Loses(why_not().0), self.next(Fix::Wait))
+                }
+                (cause, fix) => (Answer::Keeps(cause), self.next(fix)),
             };
-            return (Answer::Loses(cause), self.next(fix));
         }
         if self.is_by_person() {
             return (Answer::Has(Cause::ByPerson(self.role.question)), self.next(Fix::Nothing));

@@ -290,7 +290,7 @@ fn what_is_still_to_be_taken_is_not_lacked_yet() {
     let ended = |role, jobs| Facts { jobs, ..pays(bought("canceled"), source(false), role) };
     let going = answer(&ended(held(), vec![job("pending", None)]));
     assert!(matches!(going, (Answer::Loses(Cause::Sources(_)), Fix::Wait)), "{going:?}");
-    assert_eq!(answer(&ended(held(), vec![job("held", None)])).0, Answer::Loses(Cause::Held));
+    assert_eq!(answer(&ended(held(), vec![job("held", None)])).0, Answer::Keeps(Cause::Held));
     let observed = Role { enforcement: Some(Enforcement::Observe), ..held() };
     assert_eq!(answer(&ended(observed, Vec::new())).0, Answer::Keeps(Cause::Observed));
     let ending = Role { grant_state: Some(GrantState::Ending), ..role() };
@@ -356,6 +356,6 @@ fn the_chain_goes_from_the_link_over_event_read_and_rule_to_discords_answer() {
             .map(began)
             .into();
     assert_eq!(order, (0..8).map(Some).collect::<Vec<_>>(), "{kinds:#?}");
-    assert!(matches!(steps[1].what, What::Heard { received_at: LATER, .. }), "it came late");
+    assert!(matches!(steps[1].what, What::Heard { received_at, .. } if received_at == LATER), "it came late");
     assert!(matches!(steps[3].what, What::Rule { state: "active", rule: Rule::Keep, .. }));
 }
