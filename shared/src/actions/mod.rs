@@ -22,6 +22,7 @@ pub mod connect;
 pub mod disconnect;
 pub mod enforce;
 pub mod erase;
+pub mod explain;
 pub mod follow_payment;
 pub mod give_back;
 pub mod grant;
