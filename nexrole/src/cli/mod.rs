@@ -12,6 +12,7 @@ use shared::{
 use crate::settings;
 
 mod activity;
+mod ask;
 mod catalogue;
 mod connect;
 mod connections;
@@ -21,6 +22,7 @@ mod export;
 mod give_back;
 mod grant;
 mod guild;
+mod held;
 mod import;
 mod link;
 mod map;
@@ -90,6 +92,8 @@ pub enum Command {
     Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
+    /// Show roles that are not taken until you agree, because they would be too many within a day; approve or discard them
+    Held(held::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
     Erase(erase::Arguments),
     /// List what the server's owner sells at Stripe, and which roles it gives
@@ -126,6 +130,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,
+        Command::Held(arguments) => held::run(&pool, &arguments).await,
         Command::Erase(arguments) => erase::run(&pool, &arguments).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }

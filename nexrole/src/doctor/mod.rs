@@ -25,6 +25,7 @@ mod clocks;
 mod database;
 mod discord;
 mod findings;
+mod held;
 mod invariants;
 mod links;
 mod questions;
@@ -181,6 +182,7 @@ async fn check_rows(
     let guilds = within(health_facts::guilds(db)).await?;
     invariants::check(findings, db, &guilds).await?;
     links::check(findings, db, &guilds).await?;
+    held::check(findings, db, &guilds).await?;
     let connected = within(health_facts::connected(db)).await?;
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();

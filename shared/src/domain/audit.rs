@@ -69,6 +69,10 @@ pub enum AuditAction {
     RoleEnforced,
     /// A role that somebody took from a member is to be given back.
     GiveBackAsked,
+    /// Roles that were not taken until a person agrees, because they were too many, are taken.
+    HeldApproved,
+    /// The same, and members keep them.
+    HeldDiscarded,
     /// A Stripe account was connected, or how it is connected was changed.
     ConnectionSet,
     /// A connection is not used any more.
@@ -97,6 +101,8 @@ impl AuditAction {
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
             Self::GiveBackAsked => "give_back.asked",
+            Self::HeldApproved => "held.approved",
+            Self::HeldDiscarded => "held.discarded",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",

@@ -180,6 +180,16 @@ pub async fn unbacked(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Unbac
     found
 }
 
+/// Of how many roles of a guild jobs are held, and how many jobs; as the operator.
+pub async fn held(db: &mut PgConnection, guild: GuildId) -> Result<(i64, i64), sqlx::Error> {
+    enter(db, guild).await?;
+    let held =
+        "SELECT count(DISTINCT role_id), count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'held'";
+    let found = sqlx::query_as(held).bind(guild).fetch_one(&mut *db).await;
+    leave(db).await?;
+    found
+}
+
 /// What must never be; all of it zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Broken {

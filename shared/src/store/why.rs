@@ -69,7 +69,7 @@ pub struct OpenJob {
     pub role_id: RoleId,
     /// `grant`, `revoke` or `resync`.
     pub action: String,
-    /// `pending` or `parked`.
+    /// `pending`, `parked` or `held`.
     pub state: String,
     pub outcome: Option<String>,
     pub due_at: Timestamp,
@@ -166,10 +166,12 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .await?;
     let jobs = sqlx::query_as(
         "SELECT job_id, role_id, action, state, outcome, due_at, attempts, next_probe_at AS probe_at, code
-           -- Each half by its own index; of both together Postgres reads the whole history.
+           -- Each by its own index; of all together Postgres reads the whole history.
            FROM (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'pending'
                  UNION ALL
-                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'parked') AS open
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'parked'
+                 UNION ALL
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'held') AS open
            LEFT JOIN role_health USING (guild_id, role_id) ORDER BY job_id",
     )
     .bind(tenant.guild())

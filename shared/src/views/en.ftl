@@ -101,6 +101,10 @@ status-two-factor = Discord does not let Nexrole manage { $count ->
     [one] 1 role
    *[other] { $count } roles
 }: this server wants two-factor authentication of its moderators, and the owner of the bot's application must turn it on for their own account.
+status-to-answer = { $count ->
+    [one] 1 role is
+   *[other] { $count } roles are
+} not taken until the owner agrees, because so many within a day may be a mistake: `nexrole held` shows from whom, and why.
 status-waiting = { $count ->
     [one] 1 role change
    *[other] { $count } role changes
@@ -141,10 +145,28 @@ member-jobs = Role changes that wait
 member-job = { $action } role { $role }  { $state }  { $next }  { $outcome }
 member-job-next = next try { $at }
 member-job-due = due since { $at }, when the bot runs and has done what is before it
+member-job-held = until an owner answers: { $how }
 member-job-not-tried = not tried yet
 member-history = What happened, newest first
 member-event = { $at }  { $action }   by { $actor }: { $cause }
 member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }
+
+# nexrole held
+held-none = Nothing is held in server { $guild }.
+held-role = Role { $role } is not taken from { $count } member(s) until you agree
+held-since = since { $at }
+held-why = { $why }
+held-cause = { $cause }: { $count }
+held-member = member { $member }
+held-more = and { $count } more
+held-if-mistake = If it is a mistake, correct it (a mapping, a policy, the subscriptions at Stripe): who is due to have the role keeps it, and is not held any more.
+held-approve = To have it taken from them: `nexrole held approve --guild { $guild } --role …`, with `--member …` from one of them.
+held-discard = To leave it to them, whatever they pay: `nexrole held discard --guild { $guild } --role …`, with `--member …` to one of them.
+held-approved = Approved. { $count } member(s) lose role { $role }, as soon as the bot has taken it.
+held-discarded = Discarded. { $count } member(s) keep role { $role }, as given by hand, whatever they pay: `nexrole revoke --guild { $guild }` ends it for each.
+held-for-member = approve: `nexrole held approve --guild { $guild } --role { $role } --member { $member }`; or `discard`
+finding-held = server { $guild }: { $jobs } role change(s) of { $roles } role(s) are held: so many within a day may be a mistake
+finding-held-fix = nexrole held --guild { $guild } shows from whom and why, and how to answer
 
 # nexrole map list
 mappings-held-up = Nothing is changed in this server at the moment. { $why }.

@@ -3,12 +3,13 @@
 use super::{
     connections,
     document::{Document, Line, Message, Section, Tone, Value, message},
-    ownership, refusal,
+    held, ownership, refusal,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         delivery::refusal::tried_at,
+        job::JobState,
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{GuildId, UserId},
@@ -21,8 +22,8 @@ pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Time
         subscriptions(report),
         for_others(report),
         Some(sources(guild, report)),
-        Some(held(report)),
-        Some(jobs(report, now)),
+        Some(has(report)),
+        Some(jobs(guild, member, report, now)),
         Some(history(report)),
     ];
     Document {
@@ -113,7 +114,7 @@ fn unbacked(guild: GuildId, source: &Source) -> Option<Message> {
     Some(unbacked.with("customer", ownership::customer_option(customer)))
 }
 
-fn held(report: &MemberReport) -> Section {
+fn has(report: &MemberReport) -> Section {
     let line = |held: &Held| -> Line {
         if report.deleted.contains(&held.role_id) {
             return message("member-held-deleted").with("role", held.role_id).into();
@@ -139,7 +140,7 @@ fn how_far(held: &Held) -> Message {
     }
 }
 
-fn jobs(report: &MemberReport, now: Timestamp) -> Section {
+fn jobs(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -> Section {
     let line = |job: &OpenJob| -> Line {
         let outcome = match (&job.outcome, job.probe_at) {
             (Some(outcome), _) => Value::from(&**outcome),
@@ -147,12 +148,17 @@ fn jobs(report: &MemberReport, now: Timestamp) -> Section {
             (None, None) => message("member-job-not-tried").into(),
         };
         let at = tried_at(job.due_at, report.closed, job.probe_at);
-        let next = if at > now { message("member-job-next") } else { message("member-job-due") };
+        let next = if job.state == JobState::Held.as_str() {
+            message("member-job-held").with("how", held::for_member(guild, job.role_id, member))
+        } else {
+            let next = if at > now { message("member-job-next") } else { message("member-job-due") };
+            next.with("at", at)
+        };
         message("member-job")
             .with("action", &*job.action)
             .with("role", job.role_id)
             .with("state", &*job.state)
-            .with("next", next.with("at", at))
+            .with("next", next)
             .with("outcome", outcome)
             .into()
     };

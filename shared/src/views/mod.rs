@@ -10,6 +10,7 @@ pub mod discord;
 pub mod document;
 pub mod erasure;
 pub mod findings;
+pub mod held;
 pub mod link_changes;
 pub mod mapping_changes;
 pub mod mappings;

@@ -16,6 +16,7 @@ const QUIET: Summary = Summary {
     taken: 0,
     pending: 0,
     parked: 0,
+    held: 0,
     observed_roles: 0,
     deleted_roles: Vec::new(),
     parked_roles: 0,

@@ -140,9 +140,11 @@ fn work(view: RoleView, manageability: Manageability, jobs: &[Job]) -> RoleWork 
         attempts,
         age: Duration::from_secs(age),
         is_due,
+        is_held: false,
         cause: format!("cause {n}"),
     });
-    RoleWork { view, manageability, enforcement: Enforcement::On, danger: None, jobs: jobs.collect() }
+    let enforcement = Enforcement::On;
+    RoleWork { view, manageability, enforcement, danger: None, ended_by: None, jobs: jobs.collect() }
 }
 
 /// Rows that differ in what is branched on; `None`: no row.

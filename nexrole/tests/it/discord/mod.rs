@@ -1,5 +1,6 @@
 //! What Discord answers and does, and what the bot makes of it.
 
+mod breaker;
 mod dangerous_roles;
 mod deleted_roles;
 mod enforcement;

@@ -28,6 +28,9 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
            FROM generate_series(1, 120) AS d, unnest(ARRAY['live', 'ended']) AS s",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, expires_at)
          SELECT 1, gen_random_uuid(), 'gateway', 'x', 'x', now() - make_interval(hours => h) FROM generate_series(0, 40) AS h",
+        "INSERT INTO guilds (guild_id) VALUES (1)",
+        "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed, at)
+         SELECT 1, 1, h + 1, true, now() - make_interval(hours => h) FROM generate_series(0, 80) AS h",
     ] {
         sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
@@ -46,13 +49,15 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         ("SELECT count(*) FROM access_sources WHERE state = 'live'", 120),
         // A day and no more.
         ("SELECT count(*) FROM service_requests", 24),
+        // Two days.
+        ("SELECT count(*) FROM role_revokes", 48),
     ] {
         let found: i64 = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
         assert_eq!(found, expected, "{left}");
     }
     // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
     let mut across = retention.across().await.unwrap();
-    for table in ["stripe_events", "role_jobs", "access_sources", "service_requests"] {
+    for table in ["stripe_events", "role_jobs", "access_sources", "service_requests", "role_revokes"] {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))
             .execute(across.unguarded())
             .await

@@ -21,7 +21,10 @@ use shared::{
             reversal::Reversal,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
-        delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
+        delivery::{
+            breaker::Evidence,
+            update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
+        },
         entitlement::{
             diff::{RoleEntitlement, Transition},
             given::Terms,
@@ -38,7 +41,8 @@ use shared::{
         access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
         guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
-        members, payment_reversals, purchases, role_grants, role_health, role_jobs, role_mappings, sealed,
+        members, payment_reversals, purchases, role_grants, role_health, role_holds, role_jobs,
+        role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
@@ -116,6 +120,9 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'revoke', 'x', 'held'",
+        "INSERT INTO role_holds (guild_id, role_id, remind_at) SELECT $1, $6, now()",
+        "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed) SELECT $1, $6, $5, true",
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) SELECT $1, $6, 'x', now()",
         "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) SELECT $1, $2, 'subscription', $4",
         "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, object_id, livemode, state)
@@ -152,14 +159,15 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 102;
+const CALLS: u32 = 111;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 37] = [
+const OWNERS: [u32; 41] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 102, 103, 104, 105,
 ];
 const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 20] = [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84];
+const BOTS: [u32; 25] =
+    [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 106, 107, 108, 109, 110];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -246,7 +254,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         29 => {
             let end = Transition::End(RoleEntitlement { user, role });
             let (actor, origin) = (Actor::Stripe, JobOrigin::Purchase);
-            let because = access_sources::Because { actor, origin, evidence: "x", cause: "x" };
+            let because =
+                access_sources::Because { actor, origin, ended_by: None, evidence: "x", cause: "x" };
             said!(access_sources::apply(tenant, &source, end, because))
         }
         30 => said!(stripe_connections::seal(tenant, connection, Some(b"x"), None)),
@@ -376,6 +385,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
+        102 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
+        103 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
+        104 => said!(role_holds::discard(tenant, role, Some(user), "x")),
+        105 => said!(role_holds::end(tenant)),
+        106 => said!(role_holds::begin(tenant, role)),
+        107 => said!(role_holds::take_reminders(tenant)),
+        108 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
+        109 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
+        110 => said!(role_grants::fence(tenant, fence)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,

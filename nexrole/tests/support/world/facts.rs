@@ -481,6 +481,11 @@ impl World {
         self.subscriptions_where(|_| true).await
     }
 
+    /// How often the limit on mass revokes was asked, and let somebody lose a role.
+    pub(crate) async fn revokes_counted(&self) -> i64 {
+        self.number("SELECT count(*) FROM role_revokes").await
+    }
+
     /// Reasons for which members are to have roles, over or not.
     pub(crate) async fn sources(&self) -> i64 {
         self.number("SELECT count(*) FROM access_sources").await

@@ -2,6 +2,7 @@
 
 mod absence;
 pub mod backoff;
+pub mod breaker;
 pub mod decision;
 mod job_updates;
 pub mod outcome;

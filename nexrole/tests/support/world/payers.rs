@@ -1,0 +1,46 @@
+//! Many who pay, and how many of them have the role. In: how many. Out: them, each with their subscription.
+
+use shared::domain::job::JobState;
+
+use super::{Member, World};
+
+/// A member who pays for VIP, and has it.
+pub(crate) struct Payer {
+    pub(crate) member: Member,
+    pub(crate) subscription: String,
+}
+
+impl World {
+    pub(crate) async fn payers(&self, count: usize) -> Vec<Payer> {
+        let mut payers = Vec::with_capacity(count);
+        for _ in 0..count {
+            let member = self.member().await;
+            let subscription = self.subscribes(&member).await;
+            payers.push(Payer { member, subscription });
+        }
+        let given = async || self.grants_where(|grant| !grant.is_ending).await;
+        self.until("all of them have the role", async || given().await >= count).await;
+        self.heard().await;
+        assert_eq!(self.with_vip(&payers).await, count);
+        payers
+    }
+
+    /// How many of them have VIP at Discord.
+    pub(crate) async fn with_vip(&self, payers: &[Payer]) -> usize {
+        let mut with = 0;
+        for payer in payers {
+            with += usize::from(self.has(&payer.member, self.vip).await);
+        }
+        with
+    }
+
+    /// From how many it is not taken until the owner answers.
+    pub(crate) async fn held(&self) -> usize {
+        self.jobs(JobState::Held).await
+    }
+
+    pub(crate) async fn until_held(&self, jobs: usize) {
+        self.until("so many are held", async || self.held().await == jobs).await;
+        self.settle().await;
+    }
+}
