@@ -109,7 +109,7 @@ pub async fn approve(
     member: Option<UserId>,
     outcome: &str,
 ) -> Result<Vec<(RoleId, UserId)>, sqlx::Error> {
-    let approved: Vec<(RoleId, UserId)> = sqlx::query_as(
+    let mut approved: Vec<(RoleId, UserId)> = sqlx::query_as(
         "UPDATE role_jobs SET state = 'pending', origin = 'command', due_at = clock_timestamp(), outcome = $4
           WHERE guild_id = $1 AND state = 'held' AND role_id = coalesce($2, role_id) AND user_id = coalesce($3, user_id)
          RETURNING role_id, user_id",
@@ -120,6 +120,8 @@ pub async fn approve(
     .bind(outcome)
     .fetch_all(tenant.db())
     .await?;
+    approved.sort_unstable();
+    approved.dedup();
     sqlx::query(
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, source_id, state, evidence, ended_by, stripe_object)
          SELECT $1, user_id, role_id, 'manual', 'owner', 'ended', $4, 'owner', NULL

@@ -88,7 +88,10 @@ mod tests {
         ]);
         let held = HeldRole { role, since: Timestamp::UNIX_EPOCH, why: "held: too many".to_owned(), members };
         let said = terminal::render(&document(guild, &[held]));
-        insta::assert_snapshot!(said);
+        insta::assert_snapshot!(said, @r"
+        Role 5 is not taken from 23 member(s) until you agree
+          since 1970-01-01 00:00:00 UTC
+        ");
         insta::assert_snapshot!(terminal::render(&document(guild, &[])), @"Nothing is held in server 1.");
         let text = |said: Result<Document, Message>| match said {
             Ok(document) => terminal::render(&document),

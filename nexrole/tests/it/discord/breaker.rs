@@ -19,7 +19,7 @@ impl World {
     }
 
     /// What each state is worth to VIP.
-    async fn policy(&self, rule: &str) {
+    async fn sets_policy(&self, rule: &str) {
         let role = self.vip.to_string();
         let said = self.of_guild(&["map", "policy", "--price", &self.price, "--role", &role, rule]).await;
         assert!(said.unwrap().contains("Set."));
@@ -130,10 +130,10 @@ async fn who_is_held_keeps_the_role_for_good_if_the_owner_discards_it() {
 async fn a_policy_that_is_corrected_releases_whom_it_would_have_cost_the_role() {
     let world = World::start().await;
     let payers = world.payers(12).await;
-    world.policy("active=remove").await;
+    world.sets_policy("active=remove").await;
     world.until_held(10).await;
     assert_eq!(world.with_vip(&payers).await, 10);
-    world.policy("active=default").await;
+    world.sets_policy("active=default").await;
     world.until("nothing is held any more", async || world.held().await == 0).await;
     world.until("everybody is due", async || world.sources_live().await == 12).await;
     world.settle().await;
@@ -142,7 +142,7 @@ async fn a_policy_that_is_corrected_releases_whom_it_would_have_cost_the_role() 
 
     // The same mistake, later: what was held before is over, and the day's two are spent.
     world.holds_began_days_ago(1).await;
-    world.policy("active=remove").await;
+    world.sets_policy("active=remove").await;
     world.until_held(10).await;
     assert_eq!((world.with_vip(&payers).await, world.given_and_taken().await.1), (10, 4));
     assert_eq!(world.activity(Activity::RevokesHeld).await, 2);

@@ -1,6 +1,11 @@
 //! Many who pay, and how many of them have the role. In: how many. Out: them, each with their subscription.
 
-use shared::domain::job::JobState;
+use shared::{
+    actions::{approve::approve, held::held},
+    db::{authorized::Authorized, pg_roles::Login},
+    domain::job::JobState,
+    ids::GuildId,
+};
 
 use super::{Member, World};
 
@@ -37,6 +42,19 @@ impl World {
     /// From how many it is not taken until the owner answers.
     pub(crate) async fn held(&self) -> usize {
         self.jobs(JobState::Held).await
+    }
+
+    /// The owner has all taken that is held: of a story in which more end within a day than may.
+    pub(crate) async fn owner_approves(&self) {
+        self.settle().await;
+        let pool = self.login(Login::Operator);
+        let guild = GuildId::from_u64(self.guild).expect("a snowflake");
+        let by = Authorized::operator(&pool, guild).expect("the operator's login");
+        for held in held(&pool, &by, None, None).await.expect("the database answers") {
+            approve(&pool, &by, held.role, None).await.expect("the database answers");
+        }
+        pool.close().await;
+        self.settle().await;
     }
 
     pub(crate) async fn until_held(&self, jobs: usize) {

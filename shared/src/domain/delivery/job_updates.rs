@@ -67,13 +67,14 @@ pub(super) fn direction(step: Step) -> Option<JobAction> {
 pub(super) fn update(work: &RoleWork, direction: Option<JobAction>, end: JobEnd) -> Vec<JobUpdate> {
     let JobEnd { state, due_in, failures, outcome } = end;
     let waits = matches!(state, JobState::Pending | JobState::Parked | JobState::Held);
-    let jobs = || work.jobs.iter().filter(|job| !(waits && job.is_held));
+    let jobs = || work.jobs.iter().filter(move |job| !(waits && job.is_held));
     let asked =
         |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
     // An ask outlives a check: the turn that comes of it gives back also what a person took.
     let asks = |job: &&ClaimedJob| state == JobState::Parked && asked(job) && job.action == JobAction::Grant;
     // What waits must wait in some job, also when none asked for it.
-    let any = jobs().last().filter(|_| matches!(state, JobState::Parked | JobState::Held | JobState::Failed));
+    let any =
+        jobs().next_back().filter(|_| matches!(state, JobState::Parked | JobState::Held | JobState::Failed));
     let mut newest_first = jobs().rev();
     // Whatever else waits for the same joins what is held.
     let joins = state == JobState::Held && work.is_held();
