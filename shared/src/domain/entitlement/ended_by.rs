@@ -51,7 +51,7 @@ mod tests {
     use crate::domain::{billing::subscription::Items, entitlement::policy::Rule};
 
     const NOW: Timestamp = Timestamp::UNIX_EPOCH;
-    const NO_ITEMS: Items = Items::All(Vec::new());
+    static NO_ITEMS: Items = Items::All(Vec::new());
 
     /// Something that is worth this by the default policy.
     struct Anything(Worth);
