@@ -54,11 +54,11 @@ GRANT SELECT (guild_id, remind_at) ON role_holds TO nexrole_worker;
 CREATE POLICY worker_finds_reminders ON role_holds FOR SELECT TO nexrole_worker
     USING (CASE current_user WHEN 'nexrole_worker' THEN true ELSE false END);
 
--- `nexrole held` shows it; an owner approves or discards what is held, and changes no other job.
+-- An owner approves or discards what is held, and changes no other job; the worker, which releases what waits, leaves it.
 GRANT SELECT, DELETE ON role_holds TO nexrole_owner;
 GRANT UPDATE (state, origin, outcome, due_at, finished_at) ON role_jobs TO nexrole_owner;
 CREATE POLICY owner_answers_what_is_held ON role_jobs AS RESTRICTIVE FOR UPDATE
-    USING (CASE current_user WHEN 'nexrole_owner' THEN state = 'held' ELSE true END)
+    USING (CASE current_user WHEN 'nexrole_owner' THEN state = 'held' WHEN 'nexrole_worker' THEN state <> 'held' ELSE true END)
     WITH CHECK (CASE current_user WHEN 'nexrole_owner' THEN state IN ('held', 'pending', 'discarded') ELSE true END);
 -- A member is forgotten here too.
 GRANT SELECT, DELETE ON role_revokes TO nexrole_owner;

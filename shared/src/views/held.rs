@@ -91,6 +91,35 @@ mod tests {
         insta::assert_snapshot!(said, @r"
         Role 5 is not taken from 23 member(s) until you agree
           since 1970-01-01 00:00:00 UTC
+          held: too many
+          is active, without what gives the role: 22
+              member 100
+              member 101
+              member 102
+              member 103
+              member 104
+              member 105
+              member 106
+              member 107
+              member 108
+              member 109
+              member 110
+              member 111
+              member 112
+              member 113
+              member 114
+              member 115
+              member 116
+              member 117
+              member 118
+              member 119
+              and 2 more
+          is canceled: 1
+              member 7
+
+        If it is a mistake, correct it (a mapping, a policy, the subscriptions at Stripe): who is due to have the role keeps it, and is not held any more.
+        To have it taken from them: `nexrole held approve --guild 1 --role …`, with `--member …` from one of them.
+        To leave it to them, whatever they pay: `nexrole held discard --guild 1 --role …`, with `--member …` to one of them.
         ");
         insta::assert_snapshot!(terminal::render(&document(guild, &[])), @"Nothing is held in server 1.");
         let text = |said: Result<Document, Message>| match said {

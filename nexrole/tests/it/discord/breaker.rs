@@ -76,7 +76,8 @@ async fn mappings_that_vanish_take_a_role_from_two_of_forty_and_the_owner_is_ask
     world.jobs_were_due(60).await;
     world.stop_bot().await.unwrap();
     world.start_bot().await;
-    world.until_the_session_has_read_the_roles().await;
+    // Its session has begun.
+    world.status().await;
     world.until_held(38).await;
     let refused = world.answer("approve", &[]).await.unwrap_err();
     assert!(refused.contains("nothing was changed: there is no terminal"), "{refused}");
@@ -112,7 +113,8 @@ async fn who_is_held_keeps_the_role_for_good_if_the_owner_discards_it() {
     // A new session checks everybody who is due.
     world.stop_bot().await.unwrap();
     world.start_bot().await;
-    world.until_the_session_has_read_the_roles().await;
+    // Its session has begun.
+    world.status().await;
     world.everything_is_read_again().await;
     world.settle().await;
     assert_eq!((world.with_vip(&payers).await, world.given_and_taken().await), (10, (12, 2)));
