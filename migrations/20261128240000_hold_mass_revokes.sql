@@ -7,8 +7,9 @@ LOCK TABLE role_jobs, access_sources IN ACCESS EXCLUSIVE MODE;
 
 ALTER TABLE access_sources
     -- Why it ended: 'read' (what was read of that very subscription or purchase says so), 'owner' (an owner's act), 'time' (it was given
-    -- for a while). NULL: it has not ended, or something else ended it, or the release before did.
-    ADD COLUMN ended_by TEXT CHECK (ended_by IN ('read', 'owner', 'time'));
+    -- for a while), 'unmapped' (nothing is mapped to the role any more, and no owner removed that). NULL: it has not ended, or something
+    -- else ended it, or the release before did.
+    ADD COLUMN ended_by TEXT CHECK (ended_by IN ('read', 'owner', 'time', 'unmapped'));
 
 -- "What is held of this member and role?" and "of this guild?"
 CREATE INDEX role_jobs_held ON role_jobs (guild_id, user_id, role_id) WHERE state = 'held';

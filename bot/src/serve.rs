@@ -23,12 +23,13 @@ use crate::{
     config::Config,
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
+    notices::run as notices,
     worker::{deadlines, role_intake, run as worker, run::Worker},
 };
 
 /// For turns, events, commands and answers; two more listen. More than 16 only costs.
 const CONNECTIONS: u32 = 11;
-/// Polls between two searches for what was given for a while and is over.
+/// Polls between two searches for what was given for a while and is over, and for what members are to be told.
 const DEADLINE_POLLS: u32 = 5;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
 /// A dead connection cannot be taken leave of.
@@ -77,6 +78,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(gateway::run(connection, stop.clone()));
     tasks.spawn(role_intake::run(pool.clone(), Arc::clone(&discord), config.poll, stop.clone()));
     tasks.spawn(deadlines::run(pool.clone(), config.poll * DEADLINE_POLLS, stop.clone()));
+    let every = config.poll * DEADLINE_POLLS;
+    tasks.spawn(notices::run(pool.clone(), Arc::clone(&discord), config.lease, every, stop.clone()));
     let worker = Worker {
         pool: pool.clone(),
         discord,

@@ -301,9 +301,35 @@ async fn a_direct_message_arrives_unless_the_user_is_closed_or_gone() {
     assert_eq!(s.refused(Method::POST, &path, hi.clone()).await, (403, 50007));
     s.control.set_direct(s.ana, true).await.unwrap();
     s.control.leave(s.guild, s.ana).await.unwrap();
-    assert_eq!(s.refused(Method::POST, &path, hi).await, (403, 50007));
+    assert_eq!(s.refused(Method::POST, &path, hi).await, (403, 50278), "no guild in common");
     let heard = s.control.direct_messages(s.ana).await.unwrap();
     assert_eq!(heard.iter().map(|message| message.content.as_str()).collect::<Vec<_>>(), ["Hi"]);
+    s.finish().await;
+}
+
+#[tokio::test]
+async fn a_message_with_a_nonce_that_is_enforced_is_taken_once() {
+    let s = scene().await;
+    let (_, channel) =
+        s.call(Method::POST, "/users/@me/channels", json!({ "recipient_id": s.ana.to_string() })).await;
+    let path = format!("/channels/{}/messages", channel["id"].as_str().unwrap());
+    let send = async |content: &str, nonce: Value, enforced: bool| {
+        let body = json!({ "content": content, "nonce": nonce, "enforce_nonce": enforced });
+        s.call(Method::POST, &path, body).await
+    };
+    let (status, first) = send("Once", json!("7"), true).await;
+    assert_eq!((status, &first["nonce"]), (200, &json!("7")));
+    assert_eq!(
+        send("Other words", json!("7"), true).await,
+        (200, first.clone()),
+        "the first one is the answer"
+    );
+    assert_eq!(send("By number", json!(7), true).await.1["id"], first["id"]);
+    assert_ne!(send("Twice", json!("7"), false).await.1["id"], first["id"], "only where it is asked for");
+    assert_ne!(send("Another", json!("8"), true).await.1["id"], first["id"]);
+    let heard = s.control.direct_messages(s.ana).await.unwrap();
+    let heard: Vec<_> = heard.iter().map(|message| message.content.as_str()).collect();
+    assert_eq!(heard, ["Once", "Twice", "Another"]);
     s.finish().await;
 }
 

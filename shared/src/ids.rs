@@ -113,6 +113,8 @@ snowflake! {
     ConnectionId;
     /// A row of `role_jobs`.
     JobId;
+    /// A row of `member_notices`.
+    NoticeId;
 }
 
 stripe_id! {

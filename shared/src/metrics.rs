@@ -118,7 +118,7 @@ fn describe() {
     describe_histogram!(WEBHOOK_SECONDS, Unit::Seconds, "From a webhook's arrival to its answer");
     describe_counter!(HTTP_REFUSALS, "Requests refused before they reached a route, by reason");
     describe_counter!(STRIPE_READS, "Objects read from Stripe, by outcome");
-    describe_counter!(EVENT_POLLS, "Polls of Stripe's list of events, by outcome");
+    describe_counter!(EVENT_POLLS, "Polls of Stripe's list of events, and of subscriptions, by outcome");
     describe_counter!(DISCORD_CALLS, "Calls to Discord by the worker, by method and outcome");
     describe_histogram!(DISCORD_SECONDS, Unit::Seconds, "How long Discord took to answer the worker");
     describe_counter!(ROLE_JOBS, "Role jobs settled, by the state they were left in");

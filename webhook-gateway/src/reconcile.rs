@@ -91,10 +91,19 @@ enum ReadOn {
     OutOfReach,
 }
 
+/// What was found of a connection that was brought up to date.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Found {
+    Plausible,
+    /// Stripe lists no running subscription, though some of ours give roles: a wrong key, or a wrong answer.
+    NoneOfOurs,
+}
+
 /// One word, for counting.
-fn word(caught_up: &Result<(), Failed>) -> &'static str {
+fn word(caught_up: &Result<Found, Failed>) -> &'static str {
     match caught_up {
-        Ok(()) => "done",
+        Ok(Found::Plausible) => "done",
+        Ok(Found::NoneOfOurs) => "none_of_ours",
         Err(Failed::Stripe(error)) => error.word(),
         Err(Failed::Key(_)) => "no_key",
         Err(Failed::Database(_) | Failed::NotStored) => "database",
@@ -121,7 +130,7 @@ impl Reconcile {
             Ok(Some(cursor)) => {
                 // First, for its cursor is to be older than the first reading of what is sold.
                 if let Some(other) = &cursor.other {
-                    let read = self.read_other(&cursor, other).await;
+                    let read = self.read_other(&cursor, other).await.map(|()| Found::Plausible);
                     metrics::counter!(EVENT_POLLS, "outcome" => word(&read)).increment(1);
                     if let Err(error) = read {
                         tracing::warn!(guild.id = %cursor.connection.guild, %error,
@@ -144,10 +153,13 @@ impl Reconcile {
         }
     }
 
-    async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
+    async fn catch_up(&self, cursor: &Cursor) -> Result<Found, Failed> {
         let key = self.keys.of(cursor.connection).await?;
         match cursor.listed {
-            Listed::Lately => return self.read_access(cursor, &key).await,
+            Listed::Lately => {
+                self.read_access(cursor, &key).await?;
+                return Ok(Found::Plausible);
+            }
             Listed::LongAgo => {
                 self.read_access(cursor, &key).await?;
                 return self.list(cursor, &key).await;
@@ -206,8 +218,9 @@ impl Reconcile {
 
     /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more. What was
     /// bought once too, unless events told of it without a gap: it does not renew, and there may be very much of it.
-    async fn list(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
+    async fn list(&self, cursor: &Cursor, key: &Key) -> Result<Found, Failed> {
         let subscriptions = self.stripe.running_subscriptions(&key.key).await?;
+        let listed = subscriptions.len();
         let sessions = match cursor.listed {
             Listed::Never => Some(self.stripe.purchases(&key.key, None).await?),
             Listed::Lately | Listed::LongAgo => None,
@@ -215,7 +228,14 @@ impl Reconcile {
         let subscriptions = within(self.mark(cursor.connection, subscriptions, sessions)).await?;
         self.dirty.notify_one();
         tracing::info!(guild.id = %cursor.connection.guild, subscriptions, "Stripe's subscriptions are being read");
-        Ok(())
+        if listed > 0 || subscriptions == 0 {
+            return Ok(Found::Plausible);
+        }
+        // No evidence of any end (ARCHITECTURE, Invariants), but of something that a person should look at.
+        tracing::error!(guild.id = %cursor.connection.guild, ours = subscriptions,
+            "Stripe lists no running subscription, though some of ours give roles: is the key another account's? \
+             Nobody loses a role by it; each subscription is read by itself");
+        Ok(Found::NoneOfOurs)
     }
 
     async fn mark(

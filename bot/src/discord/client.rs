@@ -62,7 +62,7 @@ pub struct Answer {
     pub outcome: CallOutcome,
     /// The guild must wait so long before the next call of this kind.
     pub bucket_wait: Option<Duration>,
-    body: Vec<u8>,
+    pub(super) body: Vec<u8>,
 }
 
 /// An answer about a member.
@@ -239,7 +239,7 @@ impl RoleClient {
         self.rejected.cancelled().await;
     }
 
-    async fn call(
+    pub(super) async fn call(
         &self,
         bucket: Bucket,
         verb: &'static str,
@@ -307,7 +307,7 @@ impl RoleClient {
     }
 }
 
-fn discord_guild(guild: GuildId) -> discord::GuildId {
+pub(super) fn discord_guild(guild: GuildId) -> discord::GuildId {
     discord::GuildId::new(guild.get())
 }
 

@@ -13,7 +13,10 @@ use std::{
 };
 
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
-use shared::{domain::delivery::outcome::LimitScope, ids::GuildId};
+use shared::{
+    domain::delivery::outcome::LimitScope,
+    ids::{GuildId, UserId},
+};
 
 /// Discord allows a bot 50.
 const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(45).expect("45 is not zero");
@@ -21,6 +24,8 @@ const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(45).expect("45 is not zero"
 const BURST: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
 const INVALID_WINDOW: Duration = Duration::from_secs(600);
 const INVALID_LIMIT: usize = 100;
+/// Who closed their messages refuses them: so many refusals within the window leave the rest of them to role changes.
+const INVALID_LIMIT_OF_MESSAGES: usize = 25;
 
 /// Calls that Discord limits together: a route, and the guild, if it is about one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -38,6 +43,26 @@ pub enum Bucket {
     Gateway,
     /// Saying which commands there are.
     Commands,
+    /// Opening a conversation with a member.
+    Conversation,
+    /// Writing to a member.
+    Message(UserId),
+}
+
+impl Bucket {
+    /// How many refusals its calls may follow.
+    fn invalid_limit(self) -> usize {
+        match self {
+            Self::Conversation | Self::Message(_) => INVALID_LIMIT_OF_MESSAGES,
+            Self::Member(_)
+            | Self::Change(_)
+            | Self::Roles(_)
+            | Self::Server(_)
+            | Self::Holders(_)
+            | Self::Gateway
+            | Self::Commands => INVALID_LIMIT,
+        }
+    }
 }
 
 /// Paces all of our own calls of this process.
@@ -73,7 +98,7 @@ impl Pacer {
         self.per_second.until_ready().await;
         let now = Instant::now();
         let mut state = self.state();
-        if let Some(after) = state.wait(now) {
+        if let Some(after) = state.wait(now, bucket.invalid_limit()) {
             return Err(NotBefore { after, scope: LimitScope::Everything });
         }
         let closed = state.buckets.get(&bucket).and_then(|until| until.checked_duration_since(now));
@@ -118,11 +143,13 @@ impl Pacer {
 }
 
 impl State {
-    fn wait(&mut self, now: Instant) -> Option<Duration> {
+    fn wait(&mut self, now: Instant, invalid_limit: usize) -> Option<Duration> {
         while self.invalid.front().is_some_and(|at| now.duration_since(*at) >= INVALID_WINDOW) {
             self.invalid.pop_front();
         }
-        let oldest = self.invalid.front().filter(|_| self.invalid.len() >= INVALID_LIMIT);
+        // Once it is over, one more may go out.
+        let excess = self.invalid.len().checked_sub(invalid_limit);
+        let oldest = excess.and_then(|excess| self.invalid.get(excess));
         let budget_back = oldest.map(|at| *at + INVALID_WINDOW);
         let until = self.paused_until.into_iter().chain(budget_back).max()?;
         until.checked_duration_since(now).filter(|wait| !wait.is_zero())
@@ -136,11 +163,11 @@ mod tests {
     #[test]
     fn a_pause_holds_everybody_and_only_grows() {
         let pacer = Pacer::default();
-        assert_eq!(pacer.state().wait(Instant::now()), None);
+        assert_eq!(pacer.state().wait(Instant::now(), INVALID_LIMIT), None);
         pacer.pause(Duration::from_secs(60));
         pacer.pause(Duration::from_secs(1));
-        assert!(pacer.state().wait(Instant::now()).unwrap() > Duration::from_secs(58));
-        assert_eq!(pacer.state().wait(Instant::now() + Duration::from_secs(61)), None);
+        assert!(pacer.state().wait(Instant::now(), INVALID_LIMIT).unwrap() > Duration::from_secs(58));
+        assert_eq!(pacer.state().wait(Instant::now() + Duration::from_secs(61), INVALID_LIMIT), None);
     }
 
     #[tokio::test]
@@ -164,9 +191,24 @@ mod tests {
         for _ in 0..99 {
             pacer.count_invalid();
         }
-        assert_eq!(pacer.state().wait(Instant::now()), None);
+        assert_eq!(pacer.state().wait(Instant::now(), INVALID_LIMIT), None);
         pacer.count_invalid();
-        assert!(pacer.state().wait(Instant::now()).unwrap() > Duration::from_secs(598));
-        assert_eq!(pacer.state().wait(Instant::now() + Duration::from_secs(601)), None);
+        assert!(pacer.state().wait(Instant::now(), INVALID_LIMIT).unwrap() > Duration::from_secs(598));
+        assert_eq!(pacer.state().wait(Instant::now() + Duration::from_secs(601), INVALID_LIMIT), None);
+    }
+
+    #[tokio::test]
+    async fn refused_messages_leave_room_for_roles() {
+        let pacer = Pacer::default();
+        let (guild, user) = (GuildId::from_u64(1).unwrap(), UserId::from_u64(2).unwrap());
+        for _ in 0..25 {
+            assert_eq!(pacer.permit(Bucket::Message(user)).await, Ok(()));
+            pacer.count_invalid();
+        }
+        for of_messages in [Bucket::Message(user), Bucket::Conversation] {
+            let NotBefore { after, .. } = pacer.permit(of_messages).await.unwrap_err();
+            assert!(after > Duration::from_secs(590), "{after:?}");
+        }
+        assert_eq!(pacer.permit(Bucket::Change(guild)).await, Ok(()));
     }
 }

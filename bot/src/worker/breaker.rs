@@ -76,27 +76,28 @@ async fn ask(
     let (mut answers, mut begun) = (Vec::new(), Vec::new());
     for &(role, evidence) in roles {
         let known = role_revokes::known(&mut tenant, member, role, evidence).await?;
-        let verdict = if known.is_counted { Verdict::Go } else { breaker::judge(evidence, known.counts) };
+        let is_tried_again = known.is_counted && evidence != Evidence::Unmapped;
+        let verdict = if is_tried_again { Verdict::Go } else { breaker::judge(evidence, known.counts) };
         answers.push(match verdict {
             Verdict::Go => {
                 role_revokes::count(&mut tenant, member, role, evidence).await?;
                 None
             }
             Verdict::Hold { limit } => {
-                let holders = known.counts.holders;
+                let why = breaker::in_words(limit, known.counts.holders, evidence);
                 if role_holds::begin(&mut tenant, role).await? {
-                    let detail = format!("role {role}: {limit} of {holders} within a day");
+                    let detail = format!("role {role}: {why}");
                     let entry = ActivityEntry { detail: Some(detail), ..Activity::RevokesHeld.into() };
                     activity_log::record(&mut tenant, entry).await?;
-                    begun.push((role, limit, holders));
+                    begun.push((role, why.clone()));
                 }
-                Some(breaker::in_words(limit, holders, evidence))
+                Some(why)
             }
         });
     }
     tenant.commit().await?;
-    for (role, limit, holders) in begun {
-        tracing::error!(guild.id = %guild, role.id = %role, limit, holders,
+    for (role, why) in begun {
+        tracing::error!(guild.id = %guild, role.id = %role, why,
             "too many members would lose a role within a day: the rest is held until it is approved or discarded (nexrole held)");
     }
     Ok(Some(answers))

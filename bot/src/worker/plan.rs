@@ -40,17 +40,25 @@ pub(super) async fn calls<'a>(
     progress: &mut Progress,
 ) -> Result<Vec<Call<'a>>, Ended> {
     let planned = plan(work.roles.iter().map(|role| &role.view), member, clock.now());
+    for (role, planned) in work.roles.iter().zip(&planned) {
+        if let Some(decision) = without_call::asked(work.user, role, planned.step) {
+            progress.add(decision)?;
+        }
+    }
     let cleared = cleared(cx, work, member, &planned, clock, progress).await?;
     let mut calls = Vec::new();
     for (role, planned) in work.roles.iter().zip(planned) {
         let call = |call| Call { work: role, planned, call };
         match planned.step {
-            Step::Grant | Step::Revoke if progress.is_refused(role) => {
+            Step::Grant | Step::Adopt | Step::Revoke if progress.is_refused(role) => {
                 progress.add(without_call::not_manageable(role))?;
             }
             Step::Grant if cleared.contains(&role.view.role) => calls.push(call(RoleCall::Add)),
-            // Decided already: it must not be given. What we gave is taken all the same.
-            Step::Grant => {}
+            Step::Adopt if cleared.contains(&role.view.role) => {
+                progress.add(without_call::found(work.user, role, planned, clock.now()))?;
+            }
+            // Decided already: it must not be given, nor become ours. What we gave is taken all the same.
+            Step::Grant | Step::Adopt => {}
             Step::Revoke => calls.push(call(RoleCall::Remove)),
             _ => progress.add(without_call::found(work.user, role, planned, clock.now()))?,
         }
@@ -58,8 +66,8 @@ pub(super) async fn calls<'a>(
     Ok(calls)
 }
 
-/// Which of the roles that are to be given may be; about the others it is decided. Asked for each member, because a role may become
-/// dangerous at any time.
+/// Which of the roles that are to be given, or to become ours, may be; about the others it is decided. Asked for each member, because a
+/// role may become dangerous at any time.
 async fn cleared(
     cx: &Context<'_>,
     work: &MemberWork,
@@ -68,7 +76,11 @@ async fn cleared(
     clock: Clock,
     progress: &mut Progress,
 ) -> Result<BTreeSet<RoleId>, Ended> {
-    let given = work.roles.iter().zip(planned).filter(|(_, planned)| planned.step == Step::Grant);
+    let given = work
+        .roles
+        .iter()
+        .zip(planned)
+        .filter(|(_, planned)| matches!(planned.step, Step::Grant | Step::Adopt));
     let given: Vec<_> = given.map(|(role, _)| role).filter(|role| !progress.is_refused(role)).collect();
     let wanted: BTreeSet<RoleId> = given.iter().map(|role| role.view.role).collect();
     if wanted.is_empty() {

@@ -9,7 +9,7 @@
 //! - **accept**: signed `customer.subscription.updated` events, already made, from 16 connections at once, each new and each answered
 //!   200. They are about 100 subscriptions, so that the reading of Stripe goes on beside it as ever, a few hundred reads at most.
 //! - **read**: events one after another, each sent when the one before was read at Stripe: the same work for every program, so that its
-//!   cost in the database can be compared.
+//!   cost in the database can be compared. Their time cannot: events of one object within two seconds share a read.
 //! - **role changes**: jobs of many members in four guilds, until all are done at Discord and settled. The bot makes 45 calls a second
 //!   whatever Discord's limits are, and each change takes two, so 22 a second is all that can be seen: what a change costs is the
 //!   measure, and

@@ -19,6 +19,7 @@ mod connections;
 mod disconnect;
 mod erase;
 mod export;
+mod follow;
 mod give_back;
 mod grant;
 mod guild;
@@ -26,6 +27,7 @@ mod held;
 mod import;
 mod link;
 mod map;
+mod notices;
 mod revoke;
 mod text;
 mod why;
@@ -94,6 +96,10 @@ pub enum Command {
     GiveBack(give_back::Arguments),
     /// Show roles that are not taken until you agree, because they would be too many within a day; approve or discard them
     Held(held::Arguments),
+    /// Have members told when a payment of theirs failed and what follows, or have them told nothing
+    Notices(notices::Arguments),
+    /// Say whether a role that a person gave to a member who pays is to end with the payment; without an answer, list what is asked
+    Follow(follow::Arguments),
     /// Forget a member: their roles are taken back, and everything about them goes
     Erase(erase::Arguments),
     /// List what the server's owner sells at Stripe, and which roles it gives
@@ -127,6 +133,8 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Revoke(arguments) => revoke::run(&pool, &arguments).await,
         Command::Import(arguments) => import::run(&pool, &arguments).await,
         Command::GiveBack(arguments) => give_back::run(&pool, &arguments).await,
+        Command::Notices(arguments) => notices::run(&pool, &arguments).await,
+        Command::Follow(arguments) => follow::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,

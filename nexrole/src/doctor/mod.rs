@@ -28,6 +28,7 @@ mod findings;
 mod held;
 mod invariants;
 mod links;
+mod products;
 mod questions;
 mod sealed;
 mod stripe;
@@ -182,6 +183,7 @@ async fn check_rows(
     let guilds = within(health_facts::guilds(db)).await?;
     invariants::check(findings, db, &guilds).await?;
     links::check(findings, db, &guilds).await?;
+    products::check(findings, db, &guilds).await?;
     held::check(findings, db, &guilds).await?;
     let connected = within(health_facts::connected(db)).await?;
     let servers: BTreeSet<GuildId> =

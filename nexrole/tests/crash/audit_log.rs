@@ -17,8 +17,8 @@ impl World {
     /// Every role that was given, taken or lost, oldest first: the member, and whether it was given.
     pub(super) async fn role_transitions(&self) -> Vec<(u64, bool)> {
         let rows: Vec<(i64, bool)> = sqlx::query_as(
-            "SELECT user_id, action = 'role.granted' FROM audit_log
-              WHERE action IN ('role.granted', 'role.revoked', 'role.lost') ORDER BY audit_id",
+            "SELECT user_id, action IN ('role.granted', 'role.adopted') FROM audit_log
+              WHERE action IN ('role.granted', 'role.adopted', 'role.revoked', 'role.lost') ORDER BY audit_id",
         )
         .fetch_all(self.db())
         .await

@@ -74,10 +74,14 @@ impl World {
     }
 
     /// Whether Discord delivers the bot's direct message: they share a guild, and the user lets non-friends write.
-    fn is_reachable(&self, user: u64) -> bool {
-        let shared =
+    fn reaches(&self, user: u64) -> Result<(), No> {
+        let is_shared =
             self.guilds.values().any(|guild| guild.bot_in_guild && guild.members.contains_key(&user));
-        shared && !self.closed.contains(&user)
+        match (is_shared, self.closed.contains(&user)) {
+            (false, _) => Err(No::OutOfReach),
+            (true, true) => Err(No::CannotMessage),
+            (true, false) => Ok(()),
+        }
     }
 }
 
@@ -166,10 +170,13 @@ async fn write(
     discord.with(|world| {
         match world.place(channel)? {
             Place::Guild(permissions) if permissions & SEND == 0 => return Err(No::MissingPermissions),
-            Place::Direct(user) if !world.is_reachable(user) => return Err(No::CannotMessage),
-            Place::Guild(_) | Place::Direct(_) => {}
+            Place::Direct(user) => world.reaches(user)?,
+            Place::Guild(_) => {}
         }
         check(&sent)?;
+        if let Some(same) = world.messages.same(BOT_ID, &sent) {
+            return world.messages.read(same).map(Json);
+        }
         let author = world.user(BOT_ID);
         let id = world.messages.post(&mut world.mint, channel, &author, &sent);
         world.messages.read(id).map(Json)

@@ -1,6 +1,7 @@
 //! Every message, wherever it was written. In: what a client sent. Out: the message as Discord shows it.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -12,6 +13,10 @@ use crate::clock;
 
 /// Discord's limit, in characters.
 const LONGEST: usize = 2_000;
+/// Of a nonce, as a text.
+const LONGEST_NONCE: usize = 25;
+/// For how long a nonce is known: Discord says "the past few minutes".
+const NONCE_KNOWN: Duration = Duration::from_secs(300);
 /// Only the invoking user sees it.
 pub(crate) const EPHEMERAL: u64 = 64;
 /// Component type of a select menu whose options are texts.
@@ -25,6 +30,7 @@ struct Posted {
     channel: u64,
     author: u64,
     shape: Value,
+    at: Instant,
 }
 
 impl Messages {
@@ -34,7 +40,10 @@ impl Messages {
         apply(&mut shape, sent);
         shape["flags"] = sent["flags"].as_u64().unwrap_or_default().into();
         let author = author["id"].as_str().and_then(|id| id.parse().ok()).unwrap_or_default();
-        self.0.insert(id, Posted { channel, author, shape });
+        if let Some(nonce) = nonce(sent) {
+            shape["nonce"] = nonce.into();
+        }
+        self.0.insert(id, Posted { channel, author, shape, at: Instant::now() });
         id
     }
 
@@ -48,6 +57,15 @@ impl Messages {
             shape["application_id"] = BOT_ID.to_string().into();
         }
         id
+    }
+
+    /// The message that the same author sent with the same nonce a few minutes ago, where a second one is not wanted.
+    pub(crate) fn same(&self, author: u64, sent: &Value) -> Option<u64> {
+        let nonce = nonce(sent).filter(|_| sent["enforce_nonce"] == true)?;
+        let is_it = |posted: &Posted| {
+            posted.author == author && posted.shape["nonce"] == nonce && posted.at.elapsed() < NONCE_KNOWN
+        };
+        self.0.iter().rev().find(|(_, posted)| is_it(posted)).map(|(id, _)| *id)
     }
 
     /// A message as it stands.
@@ -80,9 +98,21 @@ impl Messages {
     }
 }
 
+/// What a client calls its message: a text, or a number.
+fn nonce(sent: &Value) -> Option<String> {
+    match &sent["nonce"] {
+        Value::String(nonce) => Some(nonce.clone()),
+        Value::Number(nonce) => Some(nonce.to_string()),
+        _ => None,
+    }
+}
+
 /// Whether Discord would take this as a message.
 pub(crate) fn check(sent: &Value) -> Result<(), No> {
     if sent["content"].as_str().is_some_and(|text| text.chars().count() > LONGEST) {
+        return Err(No::InvalidForm);
+    }
+    if nonce(sent).is_some_and(|nonce| nonce.chars().count() > LONGEST_NONCE) {
         return Err(No::InvalidForm);
     }
     if !sent["embeds"].as_array().into_iter().flatten().all(embed_fits) {
@@ -160,5 +190,18 @@ fn number(within: &mut Value, last: &mut u64) {
             }
         }
         _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_nonce_has_at_most_25_characters() {
+        let sent = |nonce: Value| check(&json!({ "content": "Hi", "nonce": nonce }));
+        assert_eq!(sent(json!("n".repeat(25))), Ok(()));
+        assert_eq!(sent(json!(i64::MAX)), Ok(()));
+        assert_eq!(sent(json!("n".repeat(26))), Err(No::InvalidForm));
     }
 }

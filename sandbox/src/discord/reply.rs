@@ -38,6 +38,8 @@ pub(crate) enum No {
     InvalidRecipient,
     /// The user takes no direct messages from the bot.
     CannotMessage,
+    /// The user shares no guild with the bot.
+    OutOfReach,
 }
 
 impl No {
@@ -65,6 +67,11 @@ impl No {
                 (StatusCode::FORBIDDEN, 50005, "Cannot edit a message authored by another user")
             }
             Self::InvalidRecipient => (StatusCode::BAD_REQUEST, 50033, "Invalid Recipient(s)"),
+            Self::OutOfReach => (
+                StatusCode::FORBIDDEN,
+                50278,
+                "Cannot send messages to this user due to having no mutual guilds",
+            ),
             Self::CannotMessage => (StatusCode::FORBIDDEN, 50007, "Cannot send messages to this user"),
         }
     }

@@ -52,6 +52,24 @@ async fn references_are_followed_up_to_four_levels() {
 }
 
 #[tokio::test]
+async fn what_there_is_none_of_is_an_empty_list() {
+    let s = scene().await;
+    let (customer, subscription) = s.quiet_subscription().await;
+    let (status, page) = s.get(&format!("/customers/{customer}/sources?object=card&limit=100")).await;
+    assert_eq!((status, &page["data"], &page["has_more"]), (200, &json!([]), &json!(false)));
+    let found = s.get(&format!("/subscriptions/{subscription}")).await.1;
+    let params = json!({ "prices": [found["items"]["data"][0]["price"]["id"]] });
+    let session = s.control.open_session(params).await.unwrap();
+    let (_, found) = s
+        .get(&format!(
+            "/checkout/sessions/{session}?expand[]=line_items.data.discounts&expand[]=line_items.data.taxes"
+        ))
+        .await;
+    let line = &found["line_items"]["data"][0];
+    assert_eq!((&line["discounts"], &line["taxes"]), (&json!([]), &json!([])));
+}
+
+#[tokio::test]
 async fn paths_that_lead_nowhere_are_refused_even_on_an_empty_list() {
     let s = scene().await;
     for (path, message) in [

@@ -32,6 +32,21 @@ async fn subscriptions_are_listed_read_and_expanded() {
 }
 
 #[tokio::test]
+async fn the_account_is_read_by_its_id_too_and_has_no_others() {
+    let s = scene().await;
+    let own = s.get("/account").await.1;
+    let id = own["id"].as_str().unwrap();
+    assert_eq!(s.get(&format!("/accounts/{id}")).await, (200, own.clone()));
+    let (status, body) = s.get("/accounts/acct_of_others").await;
+    assert_eq!((status, &body["error"]["code"]), (403, &json!("account_invalid")));
+    let page = s.get("/accounts?limit=100").await.1;
+    assert_eq!(
+        (&page["data"], &page["has_more"], &page["url"]),
+        (&json!([]), &json!(false), &json!("/v1/accounts"))
+    );
+}
+
+#[tokio::test]
 async fn refusals_are_worded_like_stripes() {
     let s = scene().await;
     let (status, body) = s.get("/subscriptions/sub_x").await;

@@ -20,6 +20,9 @@ async fn an_item_costs_the_offers_price_and_afterwards_another() {
         (&json!("product_catalog.trial_offer"), &json!(cheap))
     );
     assert_eq!(found["end_behavior"]["transition"]["price"], full);
+    let path = format!("/product_catalog/trial_offers/{offer}?expand[]=end_behavior.transition.price");
+    let expanded = s.get(&path).await.1["end_behavior"]["transition"]["price"].clone();
+    assert_eq!((&expanded["id"], &expanded["product"]), (&json!(full), &json!(product)));
 
     let customer = s.control.create_customer(None, &[]).await.unwrap();
     let new = json!({ "customer": customer, "trial_offers": [offer] });
@@ -49,6 +52,25 @@ async fn an_item_costs_the_offers_price_and_afterwards_another() {
     assert_eq!(
         (&updated["type"], &before["price"]["id"]),
         (&json!("customer.subscription.updated"), &json!(cheap))
+    );
+}
+
+#[tokio::test]
+async fn a_subscription_that_runs_may_go_into_a_trial() {
+    let s = scene().await;
+    let (_, subscription) = s.quiet_subscription().await;
+    let found = async || s.get(&format!("/subscriptions/{subscription}")).await.1["items"]["data"].clone();
+    let (full, product) =
+        (found().await[0]["price"]["id"].clone(), found().await[0]["price"]["product"].clone());
+    let cheap = s.control.create_price(product.as_str().unwrap(), 100).await.unwrap();
+    let offer = json!({ "price": cheap, "transition_price": full });
+    let offer = s.control.create_trial_offer(offer).await.unwrap();
+    s.control.set_subscription(&subscription, json!({ "trial_offers": [offer] })).await.unwrap();
+    let items = found().await;
+    assert_eq!(items.as_array().unwrap().len(), 1);
+    assert_eq!(
+        (&items[0]["price"]["id"], &items[0]["current_trial"]["trial_offer"]),
+        (&json!(cheap), &json!(offer))
     );
 }
 

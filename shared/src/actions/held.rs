@@ -1,6 +1,6 @@
 //! What is held because it would take a role from too many within a day. In: perhaps a role, and a member. Out: [`HeldRole`]s.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{ActionError, begin_known};
 use crate::{
@@ -16,8 +16,8 @@ pub struct HeldRole {
     pub role: RoleId,
     /// When the first of them was to lose it.
     pub since: Timestamp,
-    /// Why it is held, in words.
-    pub why: String,
+    /// Why it is held, in words; not the same for all, perhaps.
+    pub why: BTreeSet<String>,
     /// From whom, by why it was to be taken.
     pub members: BTreeMap<String, Vec<UserId>>,
 }
@@ -42,10 +42,11 @@ pub async fn held(
         let held = roles.entry(job.role_id).or_insert_with(|| HeldRole {
             role: job.role_id,
             since: job.created_at,
-            why: job.outcome,
+            why: BTreeSet::new(),
             members: BTreeMap::new(),
         });
         held.since = held.since.min(job.created_at);
+        held.why.insert(job.outcome);
         held.members.entry(kind(&job.cause).to_owned()).or_default().push(job.user_id);
     }
     Ok(roles.into_values().collect())

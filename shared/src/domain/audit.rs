@@ -53,6 +53,8 @@ pub enum AuditAction {
     RoleLost,
     /// A role that we had taken twice was there again: somebody else gives it, and it is left to them.
     RoleLeft,
+    /// A role that a person had given follows the payment from now on, as if we had given it.
+    RoleAdopted,
     /// A price or product was mapped to a role.
     MappingAdded,
     /// A mapping was removed, and what it alone gave.
@@ -63,12 +65,20 @@ pub enum AuditAction {
     MemberLinked,
     /// A customer's link was removed.
     MemberUnlinked,
+    /// A member was told, by a message, of a payment that failed or what followed.
+    MemberNotified,
+    /// Members are told of payments that fail.
+    NoticesTurnedOn,
+    /// They are not.
+    NoticesTurnedOff,
     /// A mapped role is only observed: nothing is changed.
     RoleObserved,
     /// A mapped role was turned on.
     RoleEnforced,
     /// A role that somebody took from a member is to be given back.
     GiveBackAsked,
+    /// Whether a role that a person gave to who pays is to follow the payment.
+    FollowAnswered,
     /// Roles that were not taken until a person agrees, because they were too many, are taken.
     HeldApproved,
     /// The same, and members keep them.
@@ -81,6 +91,8 @@ pub enum AuditAction {
     RoleSuspended,
     /// It is not dangerous any more.
     RoleResumed,
+    /// A member is in a trial, and had one before.
+    TrialRepeated,
 }
 
 impl AuditAction {
@@ -93,20 +105,26 @@ impl AuditAction {
             Self::RoleRevoked => "role.revoked",
             Self::RoleLost => "role.lost",
             Self::RoleLeft => "role.left",
+            Self::RoleAdopted => "role.adopted",
             Self::MappingAdded => "mapping.added",
             Self::MappingRemoved => "mapping.removed",
             Self::PolicySet => "policy.set",
             Self::MemberLinked => "member.linked",
             Self::MemberUnlinked => "member.unlinked",
+            Self::MemberNotified => "member.notified",
+            Self::NoticesTurnedOn => "notices.turned_on",
+            Self::NoticesTurnedOff => "notices.turned_off",
             Self::RoleObserved => "role.observed",
             Self::RoleEnforced => "role.enforced",
             Self::GiveBackAsked => "give_back.asked",
+            Self::FollowAnswered => "follow.answered",
             Self::HeldApproved => "held.approved",
             Self::HeldDiscarded => "held.discarded",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
+            Self::TrialRepeated => "trial.repeated",
         }
     }
 }

@@ -7,6 +7,7 @@ pub mod billing;
 pub mod delivery;
 pub mod entitlement;
 pub mod job;
+pub mod notices;
 pub mod roles;
 pub mod service_request;
 pub mod stripe_object;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit_log, member_links, role_jobs, role_revokes};
+use super::{audit_log, follow_questions, member_links, role_jobs, role_revokes};
 use crate::db::tenant::Tenant;
 use crate::{
     domain::{
@@ -111,6 +111,7 @@ pub async fn forget(
         .fetch_one(tenant.db())
         .await?;
     member_links::forget_naming(tenant, member).await?;
+    follow_questions::forget(tenant, member).await?;
     role_revokes::forget(tenant, member).await?;
     Ok(forgotten)
 }

@@ -15,10 +15,14 @@ pub struct Summary {
     pub subscriptions: i64,
     /// Of these, how many belong to customers that nobody is linked to.
     pub unlinked: i64,
+    /// Subscriptions that are in a trial which is not their member's first.
+    pub repeated_trials: i64,
     /// Roles that members hold because of us, without those that were deleted.
     pub roles_held: i64,
     /// Roles that payers had because of us, and that somebody else took from them.
     pub taken: i64,
+    /// Roles that a person gave to who pays for them now, and of which nobody said whether they follow the payment.
+    pub given_by_hand: i64,
     /// Role changes on their way.
     pub pending: i64,
     /// Role changes that wait for a member or a permission.
@@ -72,7 +76,8 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND (y.dirty_seq > 0 OR y.next_at <= now())
          ), paying AS (
-             SELECT p.connection_id, p.customer_id, p.user_id
+             SELECT p.connection_id, p.customer_id, p.user_id,
+                    p.repeats_trial_of IS NOT NULL AND p.trial_ends_at > now() AS repeats_trial
                FROM subscriptions p JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE p.guild_id = $1 AND s.state = 'active' AND p.missing_since IS NULL
                 AND p.status = ANY ($3)
@@ -85,10 +90,16 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                     AND NOT EXISTS (SELECT FROM member_links l
                                      WHERE (l.guild_id, l.connection_id, l.customer_id)
                                          = ($1, p.connection_id, p.customer_id))) AS unlinked,
+                (SELECT count(*) FROM paying p WHERE p.repeats_trial) AS repeated_trials,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND state = 'confirmed'
                     AND taken_at IS NULL AND role_id <> ALL ($2)) AS roles_held,
                 (SELECT count(*) FROM role_grants WHERE guild_id = $1 AND taken_at IS NOT NULL
                     AND role_id <> ALL ($2)) AS taken,
+                (SELECT count(*) FROM follow_questions q
+                  WHERE guild_id = $1 AND state = 'open'
+                    AND EXISTS (SELECT FROM access_sources s
+                                 WHERE (s.guild_id, s.user_id, s.role_id) = (q.guild_id, q.user_id, q.role_id)
+                                   AND s.state = 'live' AND s.kind = 'stripe')) AS given_by_hand,
                 -- A mere check changes nothing if all is well.
                 (SELECT count(*) FROM role_jobs
                   WHERE guild_id = $1 AND state = 'pending'

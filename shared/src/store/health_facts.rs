@@ -190,6 +190,41 @@ pub async fn held(db: &mut PgConnection, guild: GuildId) -> Result<(i64, i64), s
     found
 }
 
+/// A role that members pay for, of which Stripe sells nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unsold {
+    pub role_id: RoleId,
+    /// `price_…` and `prod_…`: what is mapped to it.
+    pub sold: Vec<String>,
+    /// Who pays for it.
+    pub members: i64,
+}
+
+/// Such roles of a guild, where what is sold was read; as the operator.
+pub async fn unsold(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Unsold>, sqlx::Error> {
+    enter(db, guild).await?;
+    let found = sqlx::query_as(
+        "SELECT * FROM (
+             SELECT m.role_id, array_agg(m.source_id ORDER BY m.source_id) AS sold,
+                    (SELECT count(DISTINCT user_id) FROM access_sources a
+                      WHERE a.guild_id = $1 AND a.role_id = m.role_id AND a.kind = 'stripe' AND a.state = 'live') AS members
+               FROM role_mappings m
+              WHERE m.guild_id = $1
+              GROUP BY m.role_id
+             HAVING NOT bool_or(EXISTS (SELECT FROM prices p
+                                         WHERE p.guild_id = $1 AND m.source_id IN (p.price_id, p.product_id)))) AS unsold
+          WHERE members > 0
+            AND EXISTS (SELECT FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
+                         WHERE s.guild_id = $1 AND s.object_kind = 'catalogue' AND s.synced_at IS NOT NULL AND c.state = 'active')
+          ORDER BY role_id",
+    )
+    .bind(guild)
+    .fetch_all(&mut *db)
+    .await;
+    leave(db).await?;
+    found
+}
+
 /// What must never be; all of it zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Broken {
@@ -212,12 +247,12 @@ pub async fn broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sql
 async fn find_broken(db: &mut PgConnection, guild: GuildId) -> Result<Broken, sqlx::Error> {
     let changes = sqlx::query_scalar(
         "SELECT count(*) FROM (
-             SELECT action = 'role.granted' AS given,
-                    lag(action = 'role.granted', 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
+             SELECT action IN ('role.granted', 'role.adopted') AS given,
+                    lag(action IN ('role.granted', 'role.adopted'), 1, false) OVER (PARTITION BY user_id, role_id ORDER BY audit_id) AS before
                FROM audit_log
               -- Who was forgotten is nobody any more: their changes cannot be told from those of others who were.
               WHERE guild_id = $1 AND user_id IS NOT NULL
-                AND action IN ('role.granted', 'role.revoked', 'role.lost')) AS changes
+                AND action IN ('role.granted', 'role.adopted', 'role.revoked', 'role.lost')) AS changes
           WHERE given = before",
     );
     let changes = changes.bind(guild).fetch_one(&mut *db).await?;

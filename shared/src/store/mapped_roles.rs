@@ -98,6 +98,15 @@ pub async fn lock(tenant: &mut Tenant, role: RoleId) -> Result<Option<Enforcemen
     .await
 }
 
+/// How a role is enforced; `None` if it is not mapped.
+pub async fn enforcement(tenant: &mut Tenant, role: RoleId) -> Result<Option<Enforcement>, sqlx::Error> {
+    sqlx::query_scalar("SELECT enforcement FROM mapped_roles WHERE guild_id = $1 AND role_id = $2")
+        .bind(tenant.guild())
+        .bind(role)
+        .fetch_optional(tenant.db())
+        .await
+}
+
 pub async fn set(tenant: &mut Tenant, role: RoleId, enforcement: Enforcement) -> Result<(), sqlx::Error> {
     sqlx::query("UPDATE mapped_roles SET enforcement = $3 WHERE guild_id = $1 AND role_id = $2")
         .bind(tenant.guild())

@@ -14,13 +14,14 @@ pub async fn record(
     fact: &PurchaseFact,
     named: Option<UserId>,
 ) -> Result<Option<UserId>, sqlx::Error> {
-    let items = fact.items.as_slice();
     sqlx::query_scalar(
-        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, paid_at, user_id)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, paid_at, user_id,
+                                amount_total, currency)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
          ON CONFLICT (guild_id, connection_id, session_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, paid_at = excluded.paid_at,
+             amount_total = excluded.amount_total, currency = excluded.currency,
              user_id = coalesce(excluded.user_id, purchases.user_id), missing_since = NULL, synced_at = now()
          RETURNING user_id",
     )
@@ -29,10 +30,12 @@ pub async fn record(
     .bind(&fact.id)
     .bind(fact.customer.as_ref().map(|customer| &customer.id))
     .bind(fact.status.as_str())
-    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
-    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(fact.items.price_ids())
+    .bind(fact.items.product_ids())
     .bind(fact.paid_at)
     .bind(named)
+    .bind(fact.total)
+    .bind(fact.currency.map(|currency| currency.to_string()))
     .fetch_one(tenant.db())
     .await
 }

@@ -23,6 +23,8 @@ pub struct Swept {
     pub sources: u64,
     /// What one service asked of the other.
     pub requests: u64,
+    /// What members were told.
+    pub notices: u64,
     /// From whom roles were taken, for the limit on mass revokes.
     pub revokes: u64,
     /// Roles that nothing gives and nobody has any more.
@@ -32,7 +34,7 @@ pub struct Swept {
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        [self.events, self.jobs, self.sources, self.requests, self.revokes, self.roles]
+        [self.events, self.jobs, self.sources, self.requests, self.notices, self.revokes, self.roles]
             .iter()
             .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
@@ -72,6 +74,15 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
             REQUEST_DAYS,
             &mut swept.requests,
+        ),
+        (
+            // Not while the payment may still be due: it would be told again.
+            "DELETE FROM member_notices WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM member_notices
+                  WHERE finished_at < now() - make_interval(days => $1) AND ends_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            DAYS,
+            &mut swept.notices,
         ),
         (
             "DELETE FROM role_revokes WHERE ctid = ANY (ARRAY (

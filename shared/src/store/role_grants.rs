@@ -9,7 +9,7 @@ use crate::{
     domain::{
         audit::{Actor, AuditEntry},
         delivery::update::GrantChange,
-        roles::grant::GrantState,
+        roles::grant::{Grant, GrantState},
     },
     ids::{RoleId, UserId},
 };
@@ -68,6 +68,8 @@ pub async fn apply(tenant: &mut Tenant, change: &GrantChange) -> Result<(), sqlx
 async fn write(tenant: &mut Tenant, change: &GrantChange) -> Result<u64, sqlx::Error> {
     let statement = match (change.from, change.to) {
         (None, None) => return Ok(0),
+        // Nothing that we gave was ever confirmed without an intention.
+        (None, Some(to)) if to.state == GrantState::Confirmed => return adopt(tenant, change, to).await,
         (None, Some(_)) => {
             "INSERT INTO role_grants (guild_id, user_id, role_id, state, intended_at, confirmed_at, absent_since, look_at, unseen,
                                       taken_at)
@@ -101,6 +103,30 @@ async fn write(tenant: &mut Tenant, change: &GrantChange) -> Result<u64, sqlx::E
     Ok(written.rows_affected())
 }
 
+/// A role that a person gave becomes ours, if it is still paid for and the owner did not say meanwhile that it is not to.
+async fn adopt(tenant: &mut Tenant, change: &GrantChange, to: Grant) -> Result<u64, sqlx::Error> {
+    let adopted = sqlx::query(
+        "WITH question AS (
+             -- Locked: whoever says no after this finds that it is ours.
+             SELECT state FROM follow_questions WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 FOR NO KEY UPDATE
+         )
+         INSERT INTO role_grants (guild_id, user_id, role_id, state, confirmed_at)
+         SELECT $1, $2, $3, $4, $5
+          WHERE NOT EXISTS (SELECT FROM question WHERE state = 'keep')
+            AND EXISTS (SELECT FROM access_sources
+                         WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = 'live' AND kind = 'stripe')
+         ON CONFLICT DO NOTHING",
+    )
+    .bind(tenant.guild())
+    .bind(change.user)
+    .bind(change.role)
+    .bind(to.state)
+    .bind(to.since)
+    .execute(tenant.db())
+    .await?;
+    Ok(adopted.rows_affected())
+}
+
 async fn remove(tenant: &mut Tenant, change: &GrantChange, from: GrantState) -> Result<u64, sqlx::Error> {
     let removed = sqlx::query(
         "DELETE FROM role_grants WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND state = $4",
@@ -112,6 +138,18 @@ async fn remove(tenant: &mut Tenant, change: &GrantChange, from: GrantState) -> 
     .execute(tenant.db())
     .await?;
     Ok(removed.rows_affected())
+}
+
+/// Whether there is a row about a member and a role: that it is, or may be, ours.
+pub async fn has(tenant: &mut Tenant, member: UserId, role: RoleId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT EXISTS (SELECT FROM role_grants WHERE guild_id = $1 AND user_id = $2 AND role_id = $3)",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(role)
+    .fetch_one(tenant.db())
+    .await
 }
 
 /// When a check found that somebody had taken a role from a member whom we gave it; `None`: none did.

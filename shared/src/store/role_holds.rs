@@ -110,7 +110,9 @@ pub async fn approve(
     outcome: &str,
 ) -> Result<Vec<(RoleId, UserId)>, sqlx::Error> {
     let mut approved: Vec<(RoleId, UserId)> = sqlx::query_as(
-        "UPDATE role_jobs SET state = 'pending', origin = 'command', due_at = clock_timestamp(), outcome = $4
+        "UPDATE role_jobs SET state = 'pending', due_at = clock_timestamp(), outcome = $4,
+                -- Many do not go before those who buy now.
+                origin = CASE WHEN $3::bigint IS NULL THEN 'bulk' ELSE 'command' END
           WHERE guild_id = $1 AND state = 'held' AND role_id = coalesce($2, role_id) AND user_id = coalesce($3, user_id)
          RETURNING role_id, user_id",
     )

@@ -10,6 +10,7 @@ use crate::{
         entitlement::ended_by::EndedBy,
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
+            by_hand::{ByHand, PaidByHand, Question},
             enforcement::Enforcement,
             grant::{Grant, GrantState, Wanted},
             plan::RoleView,
@@ -110,6 +111,8 @@ struct Row {
     read_at: Timestamp,
     desired: bool,
     #[sqlx(flatten)]
+    by_hand: ByHandRow,
+    #[sqlx(flatten)]
     grant: GrantRow,
     refused: Option<bool>,
     enforcement: Enforcement,
@@ -140,6 +143,14 @@ impl JobRow {
         let age = (now - self.created_at).try_into().unwrap_or(Duration::ZERO);
         ClaimedJob { id, user, role, action, origin, attempts, age, is_due, is_held, cause }
     }
+}
+
+/// What is known of a role that a person may have given.
+#[derive(Clone, Copy, sqlx::FromRow)]
+struct ByHandRow {
+    pays: bool,
+    by_hand: ByHand,
+    question: Option<Question>,
 }
 
 /// The row of `role_grants`, if there is one.
@@ -191,18 +202,19 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
          SELECT j.job_id, m.user_id, j.role_id, j.action, j.origin, j.attempts, j.created_at, j.cause,
                 j.state = 'pending' AND j.due_at <= statement_timestamp() AS is_due, j.state = 'held' AS is_held,
                 statement_timestamp() AS read_at,
-                EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
-                                                       AND s.role_id = j.role_id AND s.state = 'live') AS desired,
+                s.desired, s.pays, s.ended_by,
+                -- Of several mappings the most careful one.
+                (SELECT CASE WHEN bool_or(p.policy ->> 'given_by_hand' = 'keep') THEN 'keep'
+                             WHEN bool_and(coalesce(p.policy ->> 'given_by_hand', 'ask') = 'follow') THEN 'follow'
+                             ELSE 'ask' END
+                   FROM role_mappings p WHERE (p.guild_id, p.role_id) = (j.guild_id, j.role_id)) AS by_hand,
+                q.state AS question,
                 g.state AS grant_state, g.absent_since, g.look_at, g.unseen, g.taken_at,
                 CASE g.state WHEN 'intended' THEN g.intended_at ELSE coalesce(g.confirmed_at, g.intended_at) END AS since,
                 h.next_probe_at > statement_timestamp() AS refused,
                 -- Not mapped (any more): what we gave is still ours to take.
                 coalesce(e.enforcement, 'on') AS enforcement,
-                r.danger,
-                -- Of all that gave it, what ended last.
-                (SELECT s.ended_by FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
-                                                           AND s.role_id = j.role_id AND s.state = 'ended'
-                  ORDER BY s.changed_at DESC LIMIT 1) AS ended_by
+                r.danger
            FROM m
           -- OFFSET 0: for each member by `role_jobs_of_member`. As a join it is planned as one scan of the whole queue while the
           -- planner takes that for empty.
@@ -219,7 +231,15 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
               SELECT * FROM role_jobs
                WHERE state = 'held' AND guild_id = $1 AND user_id = m.user_id
                  AND role_id IN (SELECT role_id FROM pending)) j
+          -- Whatever gives, or gave, the role, read once. Of what does not any more: what ended last.
+          CROSS JOIN LATERAL (
+              SELECT coalesce(bool_or(state = 'live'), false) AS desired,
+                     coalesce(bool_or(state = 'live' AND kind = 'stripe'), false) AS pays,
+                     (array_agg(ended_by ORDER BY changed_at DESC) FILTER (WHERE state = 'ended'))[1] AS ended_by
+                FROM access_sources
+               WHERE (guild_id, user_id, role_id) = (j.guild_id, j.user_id, j.role_id)) s
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
+           LEFT JOIN follow_questions q ON (q.guild_id, q.user_id, q.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
@@ -245,7 +265,9 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                 last.jobs.push(job);
             }
             _ => {
-                let wanted = Wanted { desired: row.desired, asked };
+                let ByHandRow { pays, by_hand: mapped, question } = row.by_hand;
+                let by_hand = PaidByHand { pays, mapped, question };
+                let wanted = Wanted { desired: row.desired, asked, follows: by_hand.follows() };
                 let view = RoleView { role, wanted, grant: row.grant.grant() };
                 let manageability = match row.refused {
                     None => Manageability::Manageable,
@@ -253,13 +275,15 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                     Some(false) => Manageability::ProbeDue,
                 };
                 let (enforcement, danger) = (row.enforcement, row.danger);
+                let jobs = vec![job];
                 member.roles.push(RoleWork {
                     view,
+                    by_hand,
                     manageability,
                     enforcement,
                     danger,
                     ended_by,
-                    jobs: vec![job],
+                    jobs,
                 });
             }
         }

@@ -132,7 +132,6 @@ pub async fn concerning(
     items: &Items,
     held: &BTreeSet<RoleId>,
 ) -> Result<Vec<Mapping>, sqlx::Error> {
-    let items = items.as_slice();
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT source_kind, source_id, role_id, policy FROM role_mappings
           WHERE guild_id = $1 AND ((source_kind = 'price' AND source_id = ANY ($2))
@@ -140,8 +139,8 @@ pub async fn concerning(
                                 OR role_id = ANY ($4))",
     )
     .bind(tenant.guild())
-    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
-    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(items.price_ids())
+    .bind(items.product_ids())
     .bind(held.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
     .fetch_all(tenant.db())
     .await?;

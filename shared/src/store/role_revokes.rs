@@ -3,7 +3,7 @@
 
 use crate::db::tenant::Tenant;
 use crate::{
-    domain::delivery::breaker::{Counts, Evidence, HOURS},
+    domain::delivery::breaker::{Counts, Evidence, HOLDERS_COUNTED, HOURS, least},
     ids::{RoleId, UserId},
 };
 
@@ -15,6 +15,7 @@ pub struct Known {
     pub counts: Counts,
 }
 
+/// Holders are counted only where they matter, and as many as matter: beyond both the limit is what it is.
 pub async fn known(
     tenant: &mut Tenant,
     member: UserId,
@@ -25,20 +26,25 @@ pub async fn known(
         "WITH taken AS (
              SELECT user_id, is_confirmed FROM role_revokes
               WHERE guild_id = $1 AND role_id = $3 AND at > clock_timestamp() - make_interval(hours => $5)
-         ), holders AS (
-             SELECT user_id FROM role_grants WHERE guild_id = $1 AND role_id = $3 AND state <> 'ending'
-             UNION
-             SELECT user_id FROM taken
+         ), counted AS (
+             SELECT coalesce(bool_or(user_id = $2 AND is_confirmed = $4), false) AS is_counted,
+                    count(*) FILTER (WHERE user_id <> $2 AND is_confirmed = $4) AS others, count(DISTINCT user_id) AS had
+               FROM taken
          )
-         SELECT EXISTS (SELECT FROM taken WHERE user_id = $2 AND is_confirmed = $4),
-                (SELECT count(*) FROM taken WHERE user_id <> $2 AND is_confirmed = $4),
-                (SELECT count(*) FROM holders)",
+         SELECT is_counted, others,
+                CASE WHEN is_counted OR others < $6 THEN had
+                     ELSE had + (SELECT count(*) FROM (
+                              SELECT FROM role_grants WHERE guild_id = $1 AND role_id = $3 AND state <> 'ending'
+                                 AND user_id NOT IN (SELECT user_id FROM taken) LIMIT $7) has) END AS holders
+           FROM counted",
     )
     .bind(tenant.guild())
     .bind(member)
     .bind(role)
     .bind(evidence == Evidence::Confirmed)
     .bind(HOURS)
+    .bind(i64::try_from(least(evidence)).unwrap_or(i64::MAX))
+    .bind(i64::try_from(HOLDERS_COUNTED).unwrap_or(i64::MAX))
     .fetch_one(tenant.db())
     .await?;
     let counts = Counts { holders: holders.unsigned_abs(), taken: taken.unsigned_abs() };

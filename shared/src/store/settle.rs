@@ -1,7 +1,7 @@
-//! What a worker's turn with one guild decided, written in one transaction: lease, jobs, `role_grants`, role health, logs.
+//! What a worker's turn with one guild decided, written in one transaction: lease, jobs, `role_grants`, questions, role health, logs.
 
 use super::{
-    activity_log,
+    activity_log, follow_questions,
     guild_gates::{self, Release},
     guild_roles, role_grants, role_health, role_jobs,
 };
@@ -49,6 +49,9 @@ pub async fn settle(tenant: &mut Tenant, turn: &Settlement) -> Result<Release, s
     }
     for change in turn.decisions.iter().filter_map(|decision| decision.grant.as_ref()) {
         role_grants::apply(tenant, change).await?;
+    }
+    for question in turn.decisions.iter().filter_map(|decision| decision.question) {
+        follow_questions::apply(tenant, question).await?;
     }
     for role in roles() {
         match role {

@@ -1,9 +1,11 @@
 //! The mirror of Stripe's objects: only what we use.
 
+use sqlx::types::Json;
+
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    domain::billing::subscription::{CustomerFact, PauseCause, SubscriptionFact, SubscriptionStatus},
+    domain::billing::subscription::{CustomerFact, Items, PauseCause, SubscriptionFact, SubscriptionStatus},
     ids::{ConnectionId, CustomerId, UserId},
 };
 
@@ -50,13 +52,12 @@ pub async fn subscription(
     named: Option<UserId>,
     now: Timestamp,
 ) -> Result<Kept, sqlx::Error> {
-    let items = fact.items.as_slice();
     let unpaid_since = fact.is_behind().then(|| fact.unpaid_since.unwrap_or(now));
     sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
                                     product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
-                                    pause_cause, paid_invoice_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14)
+                                    pause_cause, paid_invoice_at, trial_began_at, trial_ends_at, items, discounts)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16, $17, $18)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
@@ -64,7 +65,11 @@ pub async fn subscription(
              user_id = coalesce(excluded.user_id, subscriptions.user_id), missing_since = NULL, synced_at = now(),
              unpaid_since = CASE WHEN NOT $11 THEN least(subscriptions.unpaid_since, excluded.unpaid_since) END,
              ends_at = excluded.ends_at, pause_cause = excluded.pause_cause,
-             paid_invoice_at = greatest(subscriptions.paid_invoice_at, excluded.paid_invoice_at)
+             paid_invoice_at = greatest(subscriptions.paid_invoice_at, excluded.paid_invoice_at),
+             -- Of a trial offer nothing is left when it is over.
+             trial_began_at = least(subscriptions.trial_began_at, excluded.trial_began_at),
+             trial_ends_at = coalesce(excluded.trial_ends_at, subscriptions.trial_ends_at),
+             items = excluded.items, discounts = excluded.discounts
          RETURNING user_id, unpaid_since, paid_invoice_at",
     )
     .bind(tenant.guild())
@@ -72,8 +77,8 @@ pub async fn subscription(
     .bind(&fact.id)
     .bind(&fact.customer.id)
     .bind(fact.status.as_str())
-    .bind(items.iter().map(|item| item.price.to_string()).collect::<Vec<_>>())
-    .bind(items.iter().filter_map(|item| Some(item.product.as_ref()?.to_string())).collect::<Vec<_>>())
+    .bind(fact.items.price_ids())
+    .bind(fact.items.product_ids())
     .bind(fact.current_period_end)
     .bind(named)
     .bind(unpaid_since)
@@ -81,6 +86,13 @@ pub async fn subscription(
     .bind(fact.ends_at)
     .bind(fact.pause.as_ref().map(PauseCause::as_str))
     .bind(fact.paid_invoice_at)
+    .bind(fact.trial.map(|trial| trial.began))
+    .bind(fact.trial.and_then(|trial| trial.ends))
+    .bind(match &fact.items {
+        Items::All(items) => Some(Json(items)),
+        Items::Some(_) => None,
+    })
+    .bind(fact.discounts.as_ref().map(Json))
     .fetch_one(tenant.db())
     .await
 }

@@ -1,11 +1,12 @@
 //! Why a member has, or lacks, a role: evidence, grants, jobs and history, as our database has them.
 
-use super::{guild_gates, guild_roles};
+use super::{follow_questions, guild_gates, guild_roles};
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     domain::{
         delivery::refusal::Closed,
+        notices::{NoticeKind, NoticeState},
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{JobId, RoleId, UserId},
@@ -20,6 +21,16 @@ pub struct Customer {
     pub holder: UserId,
     /// Whom its metadata names.
     pub named: Option<UserId>,
+}
+
+/// A trial of one of a member's subscriptions.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Trial {
+    /// `sub_…`
+    pub subscription_id: String,
+    pub began_at: Timestamp,
+    /// When it ends, or ended; `None`: Stripe did not say.
+    pub ends_at: Option<Timestamp>,
 }
 
 /// A reason for access, past or present.
@@ -80,6 +91,19 @@ pub struct OpenJob {
     pub code: Option<i32>,
 }
 
+/// What they were told of a payment that failed, are to be told, or could not be.
+#[derive(Debug, Clone, sqlx::FromRow)]
+pub struct Notice {
+    /// `sub_…`
+    pub source_id: String,
+    pub kind: NoticeKind,
+    pub state: NoticeState,
+    /// When it is tried, if it is to be sent.
+    pub next_at: Option<Timestamp>,
+    pub sent_at: Option<Timestamp>,
+    pub outcome: Option<String>,
+}
+
 #[derive(Debug, Clone, sqlx::FromRow)]
 pub struct Event {
     pub at: Timestamp,
@@ -98,13 +122,19 @@ pub struct MemberReport {
     pub subscriptions: Vec<(String, String)>,
     /// Subscriptions of this member's customers that are somebody else's by their own metadata.
     pub for_others: Vec<(String, String, UserId)>,
+    /// The trials of this member's subscriptions, the first of them first.
+    pub trials: Vec<Trial>,
     pub sources: Vec<Source>,
     pub held: Vec<Held>,
+    /// Roles that a person gave to them and that were paid for: whether each is to follow the payment.
+    pub by_hand: Vec<follow_questions::Asked>,
     /// Why nothing is done for the whole guild for a while.
     pub closed: Option<Closed>,
     /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
     pub deleted: Vec<RoleId>,
     pub jobs: Vec<OpenJob>,
+    /// In the order of their payments and times.
+    pub notices: Vec<Notice>,
     /// The last 50 lines, newest first.
     pub history: Vec<Event>,
 }
@@ -135,6 +165,18 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
         "SELECT subscription_id, customer_id, s.user_id
            FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
           WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id <> $2 ORDER BY 1",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
+    let trials = sqlx::query_as(
+        "SELECT subscription_id, trial_began_at AS began_at, trial_ends_at AS ends_at
+           FROM (SELECT * FROM subscriptions WHERE guild_id = $1 AND user_id = $2
+                 UNION ALL
+                 SELECT s.* FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
+                  WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id IS NULL) AS theirs
+          WHERE trial_began_at IS NOT NULL ORDER BY trial_began_at, connection_id, subscription_id COLLATE \"C\"",
     )
     .bind(tenant.guild())
     .bind(user)
@@ -178,6 +220,14 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
+    let notices = sqlx::query_as(
+        "SELECT source_id, kind, state, next_at, sent_at, outcome FROM member_notices
+          WHERE guild_id = $1 AND user_id = $2 AND state <> 'cancelled' ORDER BY anchor, source_id, due_at",
+    )
+    .bind(tenant.guild())
+    .bind(user)
+    .fetch_all(tenant.db())
+    .await?;
     let history = sqlx::query_as(
         "SELECT at, actor, action, role_id, cause FROM audit_log
           WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id DESC LIMIT 50",
@@ -186,7 +236,21 @@ pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberRe
     .bind(user)
     .fetch_all(tenant.db())
     .await?;
+    let by_hand = follow_questions::of_member(tenant, user).await?;
     let deleted = guild_roles::deleted(tenant).await?;
     let closed = guild_gates::closed(tenant).await?;
-    Ok(MemberReport { customers, subscriptions, for_others, sources, held, closed, deleted, jobs, history })
+    Ok(MemberReport {
+        customers,
+        subscriptions,
+        for_others,
+        trials,
+        sources,
+        held,
+        by_hand,
+        closed,
+        deleted,
+        jobs,
+        notices,
+        history,
+    })
 }

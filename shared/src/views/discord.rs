@@ -90,6 +90,7 @@ fn show(value: &Value) -> String {
         Value::Role(role) => format!("<@&{role}>"),
         Value::Member(user) => format!("<@{user}>"),
         Value::Time(at) => format!("<t:{}:R>", at.unix_timestamp()),
+        Value::Deadline(at) => format!("<t:{0}:F> (<t:{0}:R>)", at.unix_timestamp()),
         Value::Message(message) => text(message),
         Value::List(values) => values.iter().map(show).collect::<Vec<_>>().join(", "),
     }

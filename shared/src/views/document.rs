@@ -149,6 +149,8 @@ pub enum Value {
     Role(RoleId),
     Member(UserId),
     Time(Timestamp),
+    /// A time that somebody has to keep: as a date, and how far away it is.
+    Deadline(Timestamp),
     Message(Box<Message>),
     /// Several, one after the other.
     List(Vec<Value>),

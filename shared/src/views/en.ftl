@@ -53,6 +53,10 @@ status-paying = Paying: { $count ->
     [one] 1 subscription
    *[other] { $count } subscriptions
 }
+status-trials-repeated = In a trial, and not for the first time: { $count ->
+    [one] 1 subscription
+   *[other] { $count } subscriptions
+}
 status-held = Roles held because of Nexrole: { $count }
 status-moving = On their way: { $changes ->
     [one] 1 role change
@@ -89,6 +93,10 @@ status-suspended = { $role } is suspended: { $danger }. { -suspended } { $remedy
 status-more-suspended = { $count } more are suspended too: `nexrole map list`.
 status-deleted = Role { $role } { -deleted } The operator maps another one to what it was sold by (`nexrole map add`).
 status-more-deleted = { $count } more were deleted too: `nexrole map list`.
+status-given-by-hand = { $count ->
+    [one] 1 role was
+   *[other] { $count } roles were
+} given by hand to members who pay now, and will stay when the payment ends: `nexrole follow` asks whether that is meant.
 status-taken = { $count ->
     [one] 1 role was
    *[other] { $count } roles were
@@ -120,6 +128,10 @@ member-subscriptions = Subscriptions whose own metadata names this member
 member-subscription = { $subscription } of { $customer }
 member-for-others = Subscriptions of theirs that are for others
 member-for-other = { $subscription } of { $customer }  is { $other }'s: its own metadata at Stripe names them, and counts first
+member-trials = Trials: more than one
+member-trial-first = { $subscription }, since { $since }
+member-trial-repeated = { $subscription }, since { $since }, is not their first
+member-trial-end = to { $at }
 member-sources = Reasons for a role
 member-sources-none = none: nothing was given to this member, and nothing they pay for is mapped to a role
 member-source = role { $role }  { $state }  { $evidence } since { $since }
@@ -141,6 +153,12 @@ member-held-intended = being given
 member-held-confirmed = confirmed by Discord { $at }
 member-held-ending = taken; checked once more, to see that it stays away
 member-held-absent = { $state }; not there, said Discord { $at }: it is asked once more
+member-by-hand = Roles that a person gave them, and that they pay for
+member-by-hand-open = role { $role }  pays since { $since }; let it follow the payment? Until that is answered, it stays when the payment ends
+member-by-hand-moot = role { $role }  was asked about { $at }, and is not paid for any more: it stays
+member-by-hand-follow = role { $role }  is to follow the payment, by the answer of { $at }
+member-by-hand-keep = role { $role }  stays when the payment ends, by the answer of { $at }
+member-by-hand-fix = nexrole follow --guild { $guild } --member { $member } --role { $role } yes (or no)
 member-jobs = Role changes that wait
 member-job = { $action } role { $role }  { $state }  { $next }  { $outcome }
 member-job-next = next try { $at }
@@ -150,6 +168,61 @@ member-job-not-tried = not tried yet
 member-history = What happened, newest first
 member-event = { $at }  { $action }   by { $actor }: { $cause }
 member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }
+
+member-notices = What they were told of payments that failed
+member-notice = { $source }  { $kind }  { $state }
+member-notice-due = due { $at }
+member-notice-again = next try { $at }: { $why }
+member-notice-sent = told { $at }
+member-notice-unsure = perhaps told { $at }: { $why }
+member-notice-not-told = not told: { $why }
+
+# Messages to a member, of whom a payment failed. Roles and servers have their names there.
+notice-roles = { $count ->
+    [one] the role { $roles }
+   *[other] the roles { $roles }
+}
+notice-more-roles = and { $more } more
+notice-began-title = A payment of yours failed
+notice-began = A payment for { $what } in the server { $server } did not go through. You keep { $count ->
+    [one] the role
+   *[other] the roles
+} until { $end }.
+notice-halfway-title = A payment of yours is still due
+notice-halfway = The payment for { $what } in the server { $server } is still due. You keep { $count ->
+    [one] the role
+   *[other] the roles
+} until { $end }.
+notice-last-day-title = The last day for a payment of yours
+notice-last-day = The payment for { $what } in the server { $server } is still due. Without it you lose { $count ->
+    [one] the role
+   *[other] the roles
+} at { $end }.
+notice-ended-title = A role of yours has ended
+notice-ended = The payment for { $what } in the server { $server } did not come, so you do not have { $count ->
+    [one] it
+   *[other] them
+} any more.
+notice-restored-title = Your payment has arrived
+notice-restored = The payment for { $what } in the server { $server } has arrived: { $count ->
+    [one] the role is
+   *[other] the roles are
+} yours. Thank you!
+notice-pay = Please update your card, or pay, with the seller. Nothing else is needed: { $count ->
+    [one] the role stays by itself
+   *[other] the roles stay by themselves
+} once the payment is there.
+notice-pay-again = If you pay with the seller after all, or buy it again, { $count ->
+    [one] the role comes back by itself
+   *[other] the roles come back by themselves
+}.
+notice-from = This is an automatic message; nobody reads answers to it.
+
+# nexrole notices
+notices-on = Members are told when a payment of theirs failed, before it costs them a role, and how it ends.
+notices-off = Members are told nothing when a payment of theirs fails. What was to be told from now on is not sent later either.
+notices-already-on = It was so already: members are told when a payment of theirs failed.
+notices-already-off = It was so already: members are told nothing when a payment of theirs fails.
 
 # nexrole held
 held-none = Nothing is held in server { $guild }.
@@ -165,6 +238,8 @@ held-discard = To leave it to them, whatever they pay: `nexrole held discard --g
 held-approved = Approved. { $count } member(s) lose role { $role }, as soon as the bot has taken it.
 held-discarded = Discarded. { $count } member(s) keep role { $role }, as given by hand, whatever they pay: `nexrole revoke --guild { $guild }` ends it for each.
 held-for-member = approve: `nexrole held approve --guild { $guild } --role { $role } --member { $member }`; or `discard`
+finding-unsold = server { $guild }: Stripe does not sell { $sold } any more, all that is mapped to role { $role }: deleted, archived, or the key is another account's. { $members } member(s) keep it as long as they pay
+finding-unsold-fix = If that is meant, nothing is to be done. Otherwise sell it again, or connect the right account; what is sold instead: nexrole map add --guild { $guild } --role { $role } --price …
 finding-held = server { $guild }: { $jobs } role change(s) of { $roles } role(s) are held: so many within a day may be a mistake
 finding-held-fix = nexrole held --guild { $guild } shows from whom and why, and how to answer
 
@@ -189,6 +264,7 @@ policy-rule = { $state }  { $rule }
 policy-default = default
 policy-not-default = the default is { $default }
 
+policy-set-by-hand = Set. { $members } member(s) are being checked about whom `nexrole follow` asked.
 policy-unchanged = It was so already.
 policy-set = Set. { $concerned } known subscription(s) or purchase(s) are being read again.
 
@@ -261,6 +337,27 @@ give-back-not-due = nothing gives role { $role } to member { $member } now; `nex
 give-back-observed = role { $role } is only observed: nothing is changed until `nexrole map enforce --guild { $guild } --role { $role }` turns it on
 given-back-taken = Somebody took role { $role } from member { $member } at Discord; that was seen { $at }. The bot gives it back.
 given-back = The bot checks member { $member }, and gives role { $role } if they do not have it. Nobody was seen to take it.
+
+# nexrole follow
+follow-none = Nothing is asked: nobody who pays has a role by hand of which that is not settled.
+follow-role = Role { $role } was given by hand to { $count ->
+    [one] 1 member who pays
+   *[other] { $count } members who pay
+} for it now: let it follow the payment?
+follow-member = member { $member }  pays since { $since }
+follow-more = and { $count } more
+follow-one-fix = One member: nexrole follow --guild { $guild } --role { $role } --member … yes (or no)
+follow-everyone-fix = All of them: nexrole follow --guild { $guild } --role { $role } --everyone { $count } yes (or no)
+follow-not-asked = nothing is asked about role { $role } of member { $member }: `nexrole follow --guild { $guild }` lists what is
+follow-not-so-many = { $count ->
+    [0] nothing is open about role { $role }
+    [one] 1 question is open about role { $role }, not as many as you said
+   *[other] { $count } questions are open about role { $role }, not as many as you said
+}; nothing was changed: `nexrole follow --guild { $guild }` lists them
+follow-already = It was answered so already.
+follow-already-ours = role { $role } of member { $member } follows the payment already; to let them have it beyond that, `nexrole grant --guild { $guild } --member { $member } --role { $role } --reason …`
+follow-yes = Answered for { $members } member(s): the bot checks them, and where they have role { $role } still, it ends with the payment from then on.
+follow-no = Answered for { $members } member(s): role { $role } stays when the payment ends.
 
 # nexrole connect, disconnect
 connected = Connected server { $guild } ({ $mode }).

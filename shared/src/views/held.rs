@@ -26,7 +26,7 @@ pub fn document(guild: GuildId, roles: &[HeldRole]) -> Document {
 fn role(held: &HeldRole) -> Section {
     let title = message("held-role").with("role", held.role).with("count", held.count());
     let mut lines: Vec<Line> = vec![Line::from(message("held-since").with("at", held.since))];
-    lines.push(message("held-why").with("why", &*held.why).into());
+    lines.extend(held.why.iter().map(|why| Line::from(message("held-why").with("why", &**why))));
     for (cause, members) in &held.members {
         let named = members.iter().take(NAMED).map(|user| message("held-member").with("member", *user));
         let mut details: Vec<Message> = named.collect();
@@ -86,7 +86,8 @@ mod tests {
             ("is active, without what gives the role".to_owned(), users(100..122)),
             ("is canceled".to_owned(), users(7..8)),
         ]);
-        let held = HeldRole { role, since: Timestamp::UNIX_EPOCH, why: "held: too many".to_owned(), members };
+        let why = ["held: too many".to_owned()].into();
+        let held = HeldRole { role, since: Timestamp::UNIX_EPOCH, why, members };
         let said = terminal::render(&document(guild, &[held]));
         insta::assert_snapshot!(said, @r"
         Role 5 is not taken from 23 member(s) until you agree

@@ -3,17 +3,18 @@
 use super::{
     connections,
     document::{Document, Line, Message, Section, Tone, Value, message},
-    held, ownership, refusal,
+    follow_questions, held, ownership, refusal,
 };
 use crate::{
     clock::Timestamp,
     domain::{
         delivery::refusal::tried_at,
         job::JobState,
+        notices::NoticeState,
         roles::{enforcement::Enforcement, grant::GrantState},
     },
     ids::{GuildId, UserId},
-    store::why::{Customer, Event, Held, MemberReport, OpenJob, Source},
+    store::why::{Customer, Event, Held, MemberReport, Notice, OpenJob, Source, Trial},
 };
 
 pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -> Document {
@@ -21,9 +22,12 @@ pub fn document(guild: GuildId, member: UserId, report: &MemberReport, now: Time
         Some(customers(guild, report)),
         subscriptions(report),
         for_others(report),
+        trials(report),
         Some(sources(guild, report)),
         Some(has(report)),
+        by_hand(guild, report),
         Some(jobs(guild, member, report, now)),
+        notices(report),
         Some(history(report)),
     ];
     Document {
@@ -65,6 +69,18 @@ fn for_others(report: &MemberReport) -> Option<Section> {
     };
     let lines: Vec<_> = report.for_others.iter().map(line).collect();
     (!lines.is_empty()).then(|| Section::titled(message("member-for-others"), lines))
+}
+
+/// Only who had more than one is of interest.
+fn trials(report: &MemberReport) -> Option<Section> {
+    let line = |(place, trial): (usize, &Trial)| -> Line {
+        let told = if place == 0 { message("member-trial-first") } else { message("member-trial-repeated") };
+        let began = told.with("subscription", Value::code(&trial.subscription_id));
+        let end = trial.ends_at.map(|at| message("member-trial-end").with("at", at));
+        Line::from(began.with("since", trial.began_at)).note(end)
+    };
+    let lines: Vec<_> = report.trials.iter().enumerate().map(line).collect();
+    (lines.len() > 1).then(|| Section::titled(message("member-trials"), lines))
 }
 
 fn sources(guild: GuildId, report: &MemberReport) -> Section {
@@ -125,6 +141,12 @@ fn has(report: &MemberReport) -> Section {
     Section::titled(message("member-roles-held"), lines).if_empty(message("none"))
 }
 
+fn by_hand(guild: GuildId, report: &MemberReport) -> Option<Section> {
+    let lines: Vec<_> =
+        report.by_hand.iter().map(|asked| follow_questions::of_member(guild, asked)).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-by-hand"), lines))
+}
+
 fn how_far(held: &Held) -> Message {
     if let Some(at) = held.taken_at {
         return message("member-held-taken").with("at", at);
@@ -169,6 +191,32 @@ fn jobs(guild: GuildId, member: UserId, report: &MemberReport, now: Timestamp) -
         lines.push(message("none").into());
     }
     Section::titled(message("member-jobs"), lines)
+}
+
+fn notices(report: &MemberReport) -> Option<Section> {
+    let line = |notice: &Notice| -> Line {
+        let said = message("member-notice").with("source", Value::code(&notice.source_id));
+        said.with("kind", notice.kind.as_str()).with("state", told(notice)).into()
+    };
+    let lines: Vec<_> = report.notices.iter().map(line).collect();
+    (!lines.is_empty()).then(|| Section::titled(message("member-notices"), lines))
+}
+
+fn told(notice: &Notice) -> Message {
+    let why = || notice.outcome.clone().unwrap_or_default();
+    match (notice.state, notice.next_at, notice.sent_at) {
+        (NoticeState::Pending, Some(at), _) if notice.outcome.is_none() => {
+            message("member-notice-due").with("at", at)
+        }
+        (NoticeState::Pending, Some(at), _) => {
+            message("member-notice-again").with("at", at).with("why", why())
+        }
+        (NoticeState::Sent, _, Some(at)) => message("member-notice-sent").with("at", at),
+        (NoticeState::Unsure, _, Some(at)) => {
+            message("member-notice-unsure").with("at", at).with("why", why())
+        }
+        _ => message("member-notice-not-told").with("why", why()),
+    }
 }
 
 fn history(report: &MemberReport) -> Section {

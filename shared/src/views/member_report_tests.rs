@@ -2,7 +2,10 @@ use time::macros::datetime;
 
 use super::*;
 use crate::{
-    domain::delivery::refusal::{Closed, Refusal},
+    domain::{
+        delivery::refusal::{Closed, Refusal},
+        notices::NoticeKind,
+    },
     ids::{JobId, RoleId},
     views::terminal,
 };
@@ -26,11 +29,14 @@ fn nothing() -> MemberReport {
         customers: Vec::new(),
         subscriptions: Vec::new(),
         for_others: Vec::new(),
+        trials: Vec::new(),
         sources: Vec::new(),
         held: Vec::new(),
+        by_hand: Vec::new(),
         closed: None,
         deleted: Vec::new(),
         jobs: Vec::new(),
+        notices: Vec::new(),
         history: Vec::new(),
     }
 }
@@ -125,6 +131,21 @@ fn whose_a_customer_and_a_subscription_are() {
 }
 
 #[test]
+fn a_trial_that_is_not_the_first_is_said_and_one_alone_is_not() {
+    let trial = |id: &str, began_at, ends_at| Trial { subscription_id: id.to_owned(), began_at, ends_at };
+    let first = trial("sub_1", datetime!(2026-03-01 08:00 UTC), Some(datetime!(2026-03-15 08:00 UTC)));
+    let second = trial("sub_2", datetime!(2026-11-20 08:00 UTC), None);
+    assert!(!said(&MemberReport { trials: vec![first.clone()], ..nothing() }).contains("rial"));
+    let said = said(&MemberReport { trials: vec![first, second], ..nothing() });
+    let trials = said.split("\n\n").find(|section| section.starts_with("Trials")).unwrap();
+    insta::assert_snapshot!(trials, @r"
+    Trials: more than one
+      sub_1, since 2026-03-01 08:00:00 UTC  (to 2026-03-15 08:00:00 UTC)
+      sub_2, since 2026-11-20 08:00:00 UTC, is not their first
+    ");
+}
+
+#[test]
 fn each_reason_for_a_role_says_why_it_has_no_effect_or_no_end() {
     let report = MemberReport {
         deleted: vec![role(16)],
@@ -211,6 +232,44 @@ fn how_far_each_role_is_and_what_waits() {
     What happened, newest first
       2026-11-27 11:00:00 UTC  role_granted   role 12  by bot: sub_1 is active
       2026-11-27 11:00:00 UTC  linked          by operator: cus_1
+    ");
+}
+
+#[test]
+fn what_they_were_told_of_a_payment_that_failed() {
+    let at = |day| Some(datetime!(2026-11-01 8:00 UTC).replace_day(day).unwrap());
+    let notice = |kind, state| Notice {
+        source_id: "sub_1".to_owned(),
+        kind,
+        state,
+        next_at: None,
+        sent_at: None,
+        outcome: Some("the member takes no messages from the bot (code 50007)".to_owned()),
+    };
+    let notices = vec![
+        Notice { sent_at: at(1), outcome: None, ..notice(NoticeKind::Began, NoticeState::Sent) },
+        Notice {
+            sent_at: at(8),
+            outcome: Some("Discord never answered whether it has taken it".to_owned()),
+            ..notice(NoticeKind::Halfway, NoticeState::Unsure)
+        },
+        Notice { next_at: at(14), outcome: None, ..notice(NoticeKind::LastDay, NoticeState::Pending) },
+        Notice {
+            next_at: at(15),
+            outcome: Some("Discord answered with status 503".to_owned()),
+            ..notice(NoticeKind::Ended, NoticeState::Pending)
+        },
+        notice(NoticeKind::Restored, NoticeState::Undeliverable),
+    ];
+    let said = said(&MemberReport { notices, ..nothing() });
+    let told = said.split("\n\n").find(|section| section.starts_with("What they were told")).unwrap();
+    insta::assert_snapshot!(told, @r"
+    What they were told of payments that failed
+      sub_1  began  told 2026-11-01 08:00:00 UTC
+      sub_1  halfway  perhaps told 2026-11-08 08:00:00 UTC: Discord never answered whether it has taken it
+      sub_1  last_day  due 2026-11-14 08:00:00 UTC
+      sub_1  ended  next try 2026-11-15 08:00:00 UTC: Discord answered with status 503
+      sub_1  restored  not told: the member takes no messages from the bot (code 50007)
     ");
 }
 

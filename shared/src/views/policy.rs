@@ -14,7 +14,7 @@ use crate::{
 const WIDTH: usize = 30;
 
 pub fn document(sold: &Sold, role: RoleId, policy: Policy) -> Document {
-    let rules = policy.rules().into_iter().zip(Policy::DEFAULT.rules());
+    let rules = policy.words().into_iter().zip(Policy::DEFAULT.words());
     let lines = rules.map(|((state, rule), (_, default))| {
         let line = message("policy-rule")
             .with("state", Value::Cell(state.to_owned(), WIDTH))
@@ -36,6 +36,9 @@ pub fn set(guild: GuildId, sold: &Sold, role: RoleId, outcome: &PolicySet) -> Re
         PolicySet::NotMapped => return Err(not_mapped_by(guild, sold, role)),
         PolicySet::AlreadySo(policy) => (*policy, message("policy-unchanged")),
         PolicySet::Set(policy, concerned) => (*policy, message("policy-set").with("concerned", *concerned)),
+        PolicySet::SetByHand(policy, members) => {
+            (*policy, message("policy-set-by-hand").with("members", *members))
+        }
     };
     let mut document = document(sold, role, policy);
     document.sections.push(Section::untitled(vec![said.into()]));
@@ -77,6 +80,7 @@ mod tests {
           refund_partial                  keep  (default)
           dispute_open                    remove  (default)
           dispute_lost                    remove  (default)
+          given_by_hand                   ask  (default)
         ");
     }
 }

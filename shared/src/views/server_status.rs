@@ -73,6 +73,9 @@ fn counted(s: &Summary) -> Vec<Message> {
         message("status-paying").with("count", s.subscriptions),
         message("status-held").with("count", s.roles_held),
     ];
+    if s.repeated_trials > 0 {
+        lines.push(message("status-trials-repeated").with("count", s.repeated_trials));
+    }
     if s.pending + s.unread > 0 {
         lines.push(message("status-moving").with("changes", s.pending).with("unread", s.unread));
     }
@@ -171,6 +174,9 @@ fn deleted(s: &Summary) -> Vec<Message> {
 fn held(s: &Summary) -> Vec<Message> {
     let unmanageable = s.parked_roles - s.two_factor_roles;
     let mut todo = Vec::new();
+    if s.given_by_hand > 0 {
+        todo.push(message("status-given-by-hand").with("count", s.given_by_hand));
+    }
     if s.taken > 0 {
         todo.push(message("status-taken").with("count", s.taken));
     }

@@ -12,8 +12,10 @@ const QUIET: Summary = Summary {
     mappings: 2,
     subscriptions: 12,
     unlinked: 0,
+    repeated_trials: 0,
     roles_held: 12,
     taken: 0,
+    given_by_hand: 0,
     pending: 0,
     parked: 0,
     held: 0,
@@ -39,6 +41,13 @@ fn a_quiet_server() {
     Roles held because of Nexrole: 12
     Everything is up to date.
     ");
+}
+
+#[test]
+fn a_trial_that_is_not_the_first_is_counted_and_asks_for_nothing() {
+    let said = text(&Summary { repeated_trials: 2, ..QUIET }, ServerStatus::default());
+    assert!(said.contains("In a trial, and not for the first time: 2 subscriptions"), "{said}");
+    assert!(said.contains("Everything is up to date."), "{said}");
 }
 
 #[test]

@@ -110,7 +110,7 @@ fn show(value: &Value) -> String {
         Value::Count(count) => count.to_string(),
         Value::Role(role) => role.to_string(),
         Value::Member(user) => user.to_string(),
-        Value::Time(at) => time(*at),
+        Value::Time(at) | Value::Deadline(at) => time(*at),
         Value::Message(message) => text(message),
         Value::List(values) => values.iter().map(show).collect::<Vec<_>>().join(", "),
     }

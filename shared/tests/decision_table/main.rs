@@ -20,6 +20,7 @@ use shared::{
         },
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
+            by_hand::{ByHand, PaidByHand, Question, QuestionChange},
             enforcement::Enforcement,
             grant::{Grant, GrantState, Known, Seen, Step, Wanted, check, withhold},
             plan::{Planned, RoleView},
@@ -143,8 +144,9 @@ fn work(view: RoleView, manageability: Manageability, jobs: &[Job]) -> RoleWork 
         is_held: false,
         cause: format!("cause {n}"),
     });
-    let enforcement = Enforcement::On;
-    RoleWork { view, manageability, enforcement, danger: None, ended_by: None, jobs: jobs.collect() }
+    let (by_hand, enforcement) = (PaidByHand::default(), Enforcement::On);
+    let jobs = jobs.collect();
+    RoleWork { view, by_hand, manageability, enforcement, danger: None, ended_by: None, jobs }
 }
 
 /// Rows that differ in what is branched on; `None`: no row.
@@ -172,10 +174,54 @@ fn all_seen() -> Vec<Seen> {
 }
 
 const WANTED: [Wanted; 3] = [
-    Wanted { desired: false, asked: false },
-    Wanted { desired: true, asked: false },
-    Wanted { desired: true, asked: true },
+    Wanted { desired: false, asked: false, follows: false },
+    Wanted { desired: true, asked: false, follows: false },
+    Wanted { desired: true, asked: true, follows: false },
 ];
+
+fn mapped_words() -> Vec<ByHand> {
+    every!(ByHand: ByHand::Ask => [ByHand::Ask], ByHand::Follow => [ByHand::Follow], ByHand::Keep => [ByHand::Keep])
+}
+
+fn questions() -> Vec<Option<Question>> {
+    use Question::{Follow, Keep, Open};
+    let questions = every!(Question: Open => [Open], Follow => [Follow], Keep => [Keep]);
+    std::iter::once(None).chain(questions.into_iter().map(Some)).collect()
+}
+
+/// Due by a purchase, due by an owner's word alone, not due.
+fn all_by_hand() -> Vec<(bool, PaidByHand)> {
+    let mut all = Vec::new();
+    for (desired, pays) in [(true, true), (true, false), (false, false)] {
+        for mapped in mapped_words() {
+            all.extend(
+                questions().into_iter().map(|question| (desired, PaidByHand { pays, mapped, question })),
+            );
+        }
+    }
+    all
+}
+
+fn by_hand_words(desired: bool, PaidByHand { pays, mapped, question }: PaidByHand) -> String {
+    let due = match (desired, pays) {
+        (true, true) => "paid for",
+        (true, false) => "due, not paid for",
+        (false, _) => "not due",
+    };
+    let question =
+        question.map_or("never asked".to_owned(), |question| format!("{question:?}").to_lowercase());
+    format!("{due}, mapped {}, {question}", mapped.as_str())
+}
+
+fn question_words(made: Option<&Decision>) -> String {
+    let Some(Decision { jobs, grant, question, role, guild }) = made else { return "unchanged".to_owned() };
+    assert_eq!((jobs.is_empty(), grant, role, *guild), (true, &None, &None, GuildGate::Open));
+    match question {
+        None => "unchanged".to_owned(),
+        Some((_, _, QuestionChange::Ask)) => "asked".to_owned(),
+        Some((_, _, QuestionChange::Close)) => "closed".to_owned(),
+    }
+}
 
 /// One of each kind of call: state of the row before, step, and whether it is unseen from then on.
 fn calls() -> Vec<(RoleView, Planned)> {
@@ -211,6 +257,7 @@ fn word(step: Step) -> &'static str {
         Step::Missing => "missing",
         Step::Wait => "wait",
         Step::NotOurs => "not ours",
+        Step::Adopt => "adopt",
         Step::GivenUp => "given up",
         Step::Nothing => "nothing",
         Step::AwaitMember => "await member",
@@ -264,14 +311,17 @@ fn jobs(work: &RoleWork) -> String {
 }
 
 fn check_words(seen: Seen, wanted: Wanted) -> String {
-    let seen = match seen {
+    format!("{}, {}", wanted_words(wanted), seen_words(seen))
+}
+
+fn seen_words(seen: Seen) -> String {
+    match seen {
         Seen::Absent => "absent".to_owned(),
         Seen::Present { held, joined_at } => {
             let joined = joined_at.map_or("?".to_owned(), at);
             format!("{} joined{joined}", if held { "held" } else { "not held" })
         }
-    };
-    format!("{}, {seen}", wanted_words(wanted))
+    }
 }
 
 fn wanted_words(wanted: Wanted) -> &'static str {
@@ -327,7 +377,8 @@ fn guild(gate: GuildGate) -> String {
 }
 
 fn decision(made: &Decision) -> String {
-    let Decision { jobs, grant, role, guild: _ } = made;
+    let Decision { jobs, grant, question, role, guild: _ } = made;
+    assert_eq!(*question, None, "it is decided by itself");
     format!("jobs {}; row {}; role {}", updates(jobs), change(grant.as_ref()), health(role.as_ref()))
 }
 
@@ -404,6 +455,32 @@ fn table() -> Table {
                     }
                     steps.push((view, planned));
                 }
+            }
+        }
+    }
+
+    table.section("Perhaps given by hand: row | due, mapping, question | seen => step, question, and what becomes of it without a call");
+    let one_of_each = states().into_iter().map(|state| {
+        let (absent_since, look_at) = (None, None);
+        Some(Grant { state, since: DAY_AGO, absent_since, look_at, unseen: false, taken_at: None })
+    });
+    for grant in std::iter::once(None).chain(one_of_each) {
+        for (desired, by_hand) in all_by_hand() {
+            for seen in all_seen() {
+                let wanted = Wanted { desired, asked: false, follows: by_hand.follows() };
+                let (known, step) = check(grant, seen, wanted, NOW);
+                let view = RoleView { role: role(), wanted, grant };
+                let job = (JobAction::Resync, JobOrigin::Sweep, 0, 9, true);
+                let work = RoleWork { by_hand, ..work(view, Manageability::Manageable, &[job]) };
+                let asked = question_words(without_call::asked(user(), &work, step).as_ref());
+                let then = if step.is_call() {
+                    "a call".to_owned()
+                } else {
+                    decision(&without_call::found(user(), &work, Planned { known, step }, NOW))
+                };
+                let when =
+                    format!("{} | {} | {}", row(grant), by_hand_words(desired, by_hand), seen_words(seen));
+                table.case(when, format!("{}; question {asked}: {then}", word(step)));
             }
         }
     }

@@ -27,10 +27,14 @@ pub(super) enum Rule {
     JoinedLater,
     /// Who joined after our row, and does not have the role, lost it by leaving.
     Rejoined,
+    /// What a person gave becomes ours only by the owner's word.
+    OwnersWord,
+    /// And only while it is paid for.
+    OnlyWhilePaid,
 }
 
 impl Rule {
-    pub(super) const ALL: [Self; 11] = [
+    pub(super) const ALL: [Self; 13] = [
         Self::SecondShowing,
         Self::LastCheck,
         Self::FreshIntention,
@@ -42,7 +46,18 @@ impl Rule {
         Self::Patience,
         Self::JoinedLater,
         Self::Rejoined,
+        Self::OwnersWord,
+        Self::OnlyWhilePaid,
     ];
+
+    /// By which mapping it shows.
+    pub(super) fn mapped(self) -> ByHand {
+        match self {
+            Self::OwnersWord => ByHand::Ask,
+            Self::OnlyWhilePaid => ByHand::Follow,
+            _ => ByHand::Keep,
+        }
+    }
 }
 
 const LOST: &[AuditAction] = &[AuditAction::RoleLost];
@@ -65,7 +80,10 @@ pub(super) fn check(
     now: Timestamp,
 ) -> (Known, Step) {
     use GrantState::{Confirmed, Ending, Intended};
-    let (mut row, mut shown) = (before, seen);
+    let (mut row, mut shown, mut wanted) = (before, seen, wanted);
+    if left_out == Some(Rule::OwnersWord) {
+        wanted.follows = wanted.desired;
+    }
     match (left_out, &mut row, &mut shown) {
         (Some(Rule::Patience), Some(row), Seen::Present { .. }) => {
             row.look_at = row.look_at.map(|at| at.min(now));
@@ -76,7 +94,11 @@ pub(super) fn check(
         }
         _ => {}
     }
-    let (mut known, step) = grant::check(row, shown, wanted, now);
+    let (mut known, mut step) = grant::check(row, shown, wanted, now);
+    if left_out == Some(Rule::OnlyWhilePaid) && step == Step::NotOurs && before.is_none() && wanted.follows {
+        let paid = Wanted { desired: true, ..wanted };
+        (known, step) = grant::check(row, shown, paid, now);
+    }
     match left_out {
         Some(Rule::SecondShowing) if seen == Seen::Absent && !has(before, Ending) => {
             known = Known { grant: None, entries: if has(before, Confirmed) { LOST } else { &[] } };

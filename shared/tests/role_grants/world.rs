@@ -16,6 +16,9 @@ const EX_PAYER: &str = "an ex-payer keeps our role for ever";
 const NO_END: &str = "the checks never end";
 const OPEN: &str = "a window stays open for ever";
 const REJOIN: &str = "a re-join goes wrong";
+const NOT_ASKED: &str = "a person's role became ours without the owner's word, or without a payment";
+const FOLLOWS: &str = "a role is to follow the payment, and does not";
+const QUESTION: &str = "a question is open that nobody need answer, or none is open where one is to be";
 const REFUSED: &str = "an intention that was refused stays: a role given by hand would be taken";
 
 /// Inside which a person's grant may be taken for ours.
@@ -80,8 +83,11 @@ pub(super) struct State {
     /// The member joined in this tick.
     young: bool,
     row: Option<Row>,
-    /// The audit log's last word is granted.
+    /// The audit log's last word is granted, or adopted.
     open: bool,
+    /// What the role's mappings say.
+    mapped: ByHand,
+    question: Option<Question>,
     pays: bool,
     /// A job waits that checks.
     job: bool,
@@ -103,7 +109,7 @@ pub(super) struct State {
 type Next = Vec<(&'static str, State)>;
 
 impl State {
-    pub(super) fn new(bounds: Bounds) -> Self {
+    pub(super) fn new(bounds: Bounds, mapped: ByHand) -> Self {
         Self {
             here: true,
             held: None,
@@ -112,6 +118,8 @@ impl State {
             young: false,
             row: None,
             open: false,
+            mapped,
+            question: None,
             pays: false,
             job: false,
             ask: false,
@@ -160,7 +168,7 @@ impl State {
 
     fn learns(mut self, known: Known) -> Self {
         for entry in known.entries {
-            let opens = *entry == AuditAction::RoleGranted;
+            let opens = matches!(entry, AuditAction::RoleGranted | AuditAction::RoleAdopted);
             if *entry == AuditAction::RoleLeft {
                 continue;
             }
@@ -233,6 +241,16 @@ impl State {
             next.push(("they stop paying", Self { pays: false, ask: false, job: true, ..acted }));
         } else {
             next.push(("they pay", Self { pays: true, ask: true, job: true, took: false, ..acted }));
+        }
+        if let Some(question) = self.question {
+            // An answer wakes the worker; a no comes too late where it is ours.
+            for (answer, label) in
+                [(Question::Follow, "the owner says yes"), (Question::Keep, "the owner says no")]
+            {
+                if question != answer && (answer == Question::Follow || self.row.is_none()) {
+                    next.push((label, Self { question: Some(answer), job: true, ..acted }));
+                }
+            }
         }
         let concerns = self.row.is_some() || self.pays;
         if !self.here {
@@ -309,10 +327,24 @@ impl State {
 
     fn checked(self, left_out: Option<Rule>, seen: Option<Seen>) -> Self {
         let Some(seen) = seen else { return Self { job: true, ..self } };
-        let wanted = Wanted { desired: self.pays, asked: self.ask };
+        let by_hand = self.by_hand();
+        let follows = by_hand.follows() || left_out == Some(Rule::OnlyWhilePaid) && self.says_follow();
+        let wanted = Wanted { desired: self.pays, asked: self.ask, follows };
         let (known, step) = rules::check(left_out, self.grant(), seen, wanted, NOW);
         let over = self.row.is_some();
-        let checked = Self { job: false, ask: false, asked: self.ask, ..self }.learns(known);
+        let mut checked = Self { job: false, ask: false, asked: self.ask, ..self }.learns(known);
+        match by_hand.after(step) {
+            Some(QuestionChange::Ask) => checked.question = Some(Question::Open),
+            Some(QuestionChange::Close) => checked.question = None,
+            None => {}
+        }
+        if step == Step::Adopt {
+            if !self.pays || !self.says_follow() {
+                checked.wrong = Some(NOT_ASKED);
+            }
+            // By the owner's word, whoever gave it.
+            (checked.held, checked.window) = (self.held.map(|_| GivenBy::Us), None);
+        }
         if step.is_call() {
             return Self { worker: Worker::Before(step), over, ..checked };
         }
@@ -321,15 +353,29 @@ impl State {
         Self { ask, asked: false, over: false, ..checked }
     }
 
+    fn by_hand(&self) -> PaidByHand {
+        PaidByHand { pays: self.pays, mapped: self.mapped, question: self.question }
+    }
+
+    /// Whether the owner said that it follows.
+    fn says_follow(&self) -> bool {
+        self.question == Some(Question::Follow)
+            || self.mapped == ByHand::Follow && self.question != Some(Question::Keep)
+    }
+
     /// The role is suspended at the moment of the check.
     fn withheld(self, left_out: Option<Rule>) -> Self {
+        if self.row.is_none() && self.here && self.held.is_some() && self.by_hand().follows() {
+            // Nor does it become ours.
+            return Self { job: true, ..self };
+        }
         let checked = self.checked(left_out, self.truth());
         if checked.worker != Worker::Before(Step::Grant) {
             return checked;
         }
         let seen = Seen::Present { held: false, joined_at: self.joined_at() };
         let known = grant::withhold(self.grant(), seen, NOW);
-        Self { job: true, ..self }.learns(known)
+        Self { job: true, question: checked.question, ..self }.learns(known)
     }
 
     fn calls(self, step: Step, taken: &mut BTreeSet<Window>, next: &mut Next) {
@@ -477,8 +523,18 @@ impl State {
         if self.here && self.pays && self.held.is_none() && !self.took {
             return Some(PAYER);
         }
-        let keeps = self.here && !self.pays && self.held == Some(GivenBy::Us);
-        keeps.then_some(EX_PAYER)
+        if self.here && !self.pays && self.held == Some(GivenBy::Us) {
+            return Some(EX_PAYER);
+        }
+        let is_paid_by_hand =
+            self.here && self.pays && self.held == Some(GivenBy::Person) && self.row.is_none();
+        if is_paid_by_hand && self.says_follow() {
+            return Some(FOLLOWS);
+        }
+        let is_asked = is_paid_by_hand
+            && self.mapped == ByHand::Ask
+            && !matches!(self.question, Some(Question::Follow | Question::Keep));
+        (is_asked != (self.question == Some(Question::Open))).then_some(QUESTION)
     }
 
     /// What is wrong with a state between two checks.

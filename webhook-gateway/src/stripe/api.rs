@@ -11,8 +11,9 @@ use reqwest::{StatusCode, header};
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
+    amount::Discount,
     catalogue::Catalogue,
-    subscription::{CustomerFact, SubscriptionFact},
+    subscription::{Afterwards, CustomerFact, SubscriptionFact},
 };
 use shared::ids::CustomerId;
 use stripe_billing::{
@@ -32,10 +33,13 @@ use super::{
         lists::{WireEvents, WireList},
         subscription::WireSubscription,
     },
+    remembered::Remembered,
 };
 
+mod coupons;
 pub mod probe;
 mod purchases;
+mod trial_offers;
 
 pub use purchases::Checkout;
 
@@ -92,6 +96,12 @@ pub const PAGE: i64 = 100;
 /// Pages of prices, or payment links, that are read: 2,000 of each fit a lease.
 const MAX_PAGES: usize = 20;
 
+/// What a subscription is read with,
+const EXPANDED: [&str; 2] = ["customer", "latest_invoice"];
+/// and what nothing about access depends on.
+const EXPANDED_FOR_REPORTS: [&str; 2] = [DISCOUNTS, "items.data.discounts"];
+const DISCOUNTS: &str = "discounts";
+
 /// async-stripe has builders for these two in crates of their own, which would cost more build time than they save.
 #[derive(Serialize)]
 struct ListQuery<'a> {
@@ -107,6 +117,10 @@ struct ListQuery<'a> {
 pub struct ReadClient {
     http: reqwest::Client,
     base: String,
+    offers: Remembered<Afterwards>,
+    coupons: Remembered<Discount>,
+    /// The keys that may not read discounts.
+    without_discounts: Remembered<()>,
 }
 
 impl ReadClient {
@@ -118,20 +132,48 @@ impl ReadClient {
             .redirect(reqwest::redirect::Policy::none())
             .user_agent(concat!("Nexrole/", env!("CARGO_PKG_VERSION")))
             .build()?;
-        Ok(Self { http, base: format!("{api_url}/v1") })
+        Ok(Self {
+            http,
+            base: format!("{api_url}/v1"),
+            offers: Remembered::default(),
+            coupons: Remembered::default(),
+            without_discounts: Remembered::default(),
+        })
     }
 
-    /// A subscription with its customer and its latest invoice, in one read.
+    /// A subscription with its customer and its latest invoice, in one read; one more for each trial offer, and each coupon, that was not
+    /// read before, and once a day where the key may not read discounts.
     pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
-        let request = RetrieveSubscription::new(segment(id)?)
-            .expand(["customer".to_owned(), "latest_invoice".to_owned()])
-            .build();
-        let mut wire: WireSubscription = self.get(key, &request).await?;
+        let mut wire = self.subscription_itself(key, id).await?;
         is_about(wire.id(), id)?;
         if wire.has_more_items() {
             wire.set_items(self.items(key, id).await?);
         }
+        self.follow_trial_offers(key, &mut wire).await?;
+        self.follow_coupons(key, &mut wire).await;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// With its discounts, if the key may read them. No page of Stripe's says which permission they need, and what is only for reports
+    /// must not cost a role, nor every read another one.
+    async fn subscription_itself(&self, key: &SecretString, id: &str) -> Result<WireSubscription, ReadError> {
+        let request = |expand: &[&str]| {
+            let expand = expand.iter().map(|&path| path.to_owned());
+            Ok(RetrieveSubscription::new(segment(id)?).expand(expand.collect::<Vec<_>>()).build())
+        };
+        let without = request(&EXPANDED)?;
+        if self.without_discounts.get(key, DISCOUNTS).await.is_some() {
+            return self.get(key, &without).await;
+        }
+        let with = request(&[&EXPANDED[..], &EXPANDED_FOR_REPORTS].concat())?;
+        match self.get(key, &with).await {
+            Err(ReadError::Refused(403)) => {
+                let read = self.get(key, &without).await?;
+                self.without_discounts.insert(key, DISCOUNTS, ()).await;
+                Ok(read)
+            }
+            read => read,
+        }
     }
 
     /// All items of a subscription that has more than Stripe embeds.

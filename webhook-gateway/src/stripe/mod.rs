@@ -6,4 +6,5 @@ pub mod event;
 pub mod event_types;
 pub mod fuzz;
 pub mod read;
+mod remembered;
 pub mod signature;

@@ -18,15 +18,28 @@ pub(super) async fn paused_at_once(setup: &Setup) -> anyhow::Result<String> {
     until("the end of the grace is known", async || Ok(setup.count(days, &nia).await? == 1)).await?;
     setup.settle().await?;
     ensure!(setup.has_vip(&nia).await?, "Nia lost her role by one failed payment");
+    until_told(setup, &nia, "A payment of yours failed").await?;
     let paid = json!({ "status": "active", "status_details": null });
     setup.stripe.set_subscription(&subscription, paid).await?;
     let no_end =
         "SELECT count(*) FROM access_sources WHERE user_id = $1 AND state = 'live' AND valid_until IS NULL";
     until("it is paid again", async || Ok(setup.count(no_end, &nia).await? == 1)).await?;
+    until_told(setup, &nia, "Your payment has arrived").await?;
     let history = setup.role_history(&nia).await?;
     ensure!(history == ["role.granted"], "the audit log says {history:?}");
-    Ok("the account pauses at the first failure: VIP stays for 14 days at most; paid: VIP without an end"
+    Ok("the account pauses at the first failure: VIP stays for 14 days at most, and a message says so; paid: VIP without an end, \
+        and another message"
         .to_owned())
+}
+
+/// Waits until the last message of the bot to them has this title.
+async fn until_told(setup: &Setup, member: &Member, title: &str) -> anyhow::Result<()> {
+    let told = async || {
+        let messages = setup.discord.direct_messages(member.user).await?;
+        Ok(messages.last().is_some_and(|message| message.embeds.iter().any(|embed| embed["title"] == title)))
+    };
+    until(&format!("they read: {title}"), told).await?;
+    Ok(())
 }
 
 pub(super) async fn another_role(setup: &Setup) -> anyhow::Result<String> {

@@ -35,7 +35,7 @@ pub(super) async fn card_fails(setup: &Setup) -> anyhow::Result<String> {
     }
     let history = setup.role_history(&dora).await?;
     ensure!(history == ["role.granted"], "the audit log says {history:?}");
-    Ok("past_due and active again: she kept VIP throughout, and Discord was not called once more".to_owned())
+    Ok("past_due and active again: she kept VIP throughout, and no role was changed once more".to_owned())
 }
 
 pub(super) async fn cancelled(setup: &Setup) -> anyhow::Result<String> {

@@ -1,5 +1,6 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
+mod amounts;
 mod bad_objects;
 mod by_state;
 mod catalogue;
@@ -10,6 +11,7 @@ mod grace;
 mod histories;
 mod import;
 mod legacy_ids;
+mod notices;
 mod other_roles;
 mod payments;
 mod permutations;
@@ -18,6 +20,8 @@ mod purchases;
 mod reads;
 mod reconcile;
 mod reversals;
+mod second_trials;
 mod stripe_faults;
 mod thin_events;
+mod trial_offers;
 mod unmap;

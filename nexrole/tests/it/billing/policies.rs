@@ -77,7 +77,7 @@ async fn a_policy_is_shown_and_a_choice_that_is_none_changes_nothing() {
     let world = World::start().await;
     let shown = world.policy(&[]).await.unwrap();
     assert!(shown.contains("while what was bought is\n  trialing"), "{shown}");
-    assert_eq!((shown.lines().count(), shown.matches("(default)").count()), (25, 24), "{shown}");
+    assert_eq!((shown.lines().count(), shown.matches("(default)").count()), (26, 25), "{shown}");
     let refused = world.policy(&["past_due=7d", "late=keep", "canceled=30d"]).await.unwrap_err();
     for said in [
         "late=keep: there is no such state",

@@ -92,7 +92,7 @@ async fn until_discord_says_who_holds_a_role_nothing_is_changed() {
     world.finish().await;
 }
 
-/// What an operator does when a mistake has unlinked many: nothing is taken while it is mended.
+/// What an operator does when a mistake has unlinked many: nothing is taken while it is put right.
 #[tokio::test]
 async fn while_roles_are_only_observed_links_that_were_lost_by_mistake_cost_nobody_theirs() {
     let world = World::start().await;

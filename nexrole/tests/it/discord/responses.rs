@@ -262,6 +262,8 @@ async fn every_route_the_bot_calls_is_as_discord_describes_it() {
     let ana = world.member().await;
     let subscription = world.subscribes(&ana).await;
     world.until_vip(&ana).await;
+    world.stripe.set_subscription(&subscription, json!({ "status": "past_due" })).await.unwrap();
+    world.until("she is told", async || world.told(&ana).await.len() == 1).await;
     world.stripe.cancel(&subscription).await.unwrap();
     world.until_no_vip(&ana).await;
     world.discord.interact(world.guild, ana.user, "status").await.unwrap();

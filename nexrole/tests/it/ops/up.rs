@@ -88,6 +88,8 @@ async fn one_command_runs_everything_and_restarts_what_died() {
     world.subscribes(&ben).await;
     world.until_vip(&ben).await;
     assert!(victims.iter().all(|old| !children(parent, "gateway").contains(old)));
+    // What is hinted at after a read is read a little later, and by nobody once it has stopped.
+    world.heard().await;
     signal(&child, Signal::TERM);
     let status =
         tokio::time::timeout(Duration::from_secs(10), child.wait()).await.expect("it stops").unwrap();
@@ -124,6 +126,7 @@ async fn a_dotenv_file_and_a_secret_in_a_file_are_enough() {
     world.until_vip(&ana).await;
     let scraped = world.http.get(format!("http://127.0.0.1:{metrics}/metrics")).send().await.unwrap();
     assert!(scraped.text().await.unwrap().contains("nexrole_webhooks_total"), "the gateway's own numbers");
+    world.heard().await;
     signal(&child, Signal::TERM);
     let status =
         tokio::time::timeout(Duration::from_secs(10), child.wait()).await.expect("it stops").unwrap();

@@ -43,6 +43,7 @@ use crate::support::cluster::Database;
 
 mod abandoned_transactions;
 mod activity_log;
+mod adoption;
 mod deadlines;
 mod durability;
 mod erasure;
@@ -142,7 +143,8 @@ fn settlement(owner: Uuid) -> Settlement {
 /// What a check of member 1, who pays for role 7 and does not have it, is to write before its call.
 fn intention() -> GrantChange {
     let seen = Seen::Present { held: false, joined_at: None };
-    let (known, step) = check(None, seen, Wanted { desired: true, asked: true }, clock::now());
+    let (known, step) =
+        check(None, seen, Wanted { desired: true, asked: true, follows: false }, clock::now());
     assert_eq!(step, Step::Grant);
     change(None, known)
 }

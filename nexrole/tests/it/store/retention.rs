@@ -29,6 +29,12 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, expires_at)
          SELECT 1, gen_random_uuid(), 'gateway', 'x', 'x', now() - make_interval(hours => h) FROM generate_series(0, 40) AS h",
         "INSERT INTO guilds (guild_id) VALUES (1)",
+        "INSERT INTO stripe_connections (guild_id, connection_id, label, livemode, endpoint_id) OVERRIDING SYSTEM VALUE
+         VALUES (1, 1, 'x', false, md5('x'))",
+        "INSERT INTO member_notices (guild_id, user_id, connection_id, source_id, anchor, kind, role_ids, ends_at, due_at, state, next_at, finished_at)
+         SELECT 1, 1, 1, 'sub_' || d || s || e, now(), 'began', '{1}', now() - make_interval(days => e), now(), s,
+                CASE s WHEN 'pending' THEN now() END, CASE s WHEN 'sent' THEN now() - make_interval(days => d) END
+           FROM generate_series(1, 120) AS d, unnest(ARRAY['sent', 'pending']) AS s, unnest(ARRAY[1, 120]) AS e",
         "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed, at)
          SELECT 1, 1, h + 1, true, now() - make_interval(hours => h) FROM generate_series(0, 80) AS h",
     ] {
@@ -47,6 +53,9 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         ("SELECT count(*) FROM role_jobs WHERE state <> 'applied'", 2 * 121),
         ("SELECT count(*) FROM access_sources WHERE state = 'ended'", 89),
         ("SELECT count(*) FROM access_sources WHERE state = 'live'", 120),
+        ("SELECT count(*) FROM member_notices WHERE state = 'pending'", 2 * 120),
+        // Of a payment that is still due they are what keeps it from being told again.
+        ("SELECT count(*) FROM member_notices WHERE state = 'sent'", 120 + 89),
         // A day and no more.
         ("SELECT count(*) FROM service_requests", 24),
         // Two days.
@@ -57,7 +66,9 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
     }
     // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
     let mut across = retention.across().await.unwrap();
-    for table in ["stripe_events", "role_jobs", "access_sources", "service_requests", "role_revokes"] {
+    for table in
+        ["stripe_events", "role_jobs", "access_sources", "service_requests", "member_notices", "role_revokes"]
+    {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))
             .execute(across.unguarded())
             .await

@@ -33,14 +33,24 @@ use shared::{
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
-        roles::{enforcement::Enforcement, grant::GrantState},
+        notices::{
+            NoticeKind,
+            delivery::Settled,
+            series::{NewNotice, Step},
+        },
+        roles::{
+            by_hand::{Question, QuestionChange},
+            enforcement::Enforcement,
+            grant::{Grant, GrantState},
+        },
         service_request::Service,
     },
-    ids::{CheckoutSessionId, ConnectionId, CustomerId, RoleId, SubscriptionId, UserId},
+    ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
-        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, guild_gates,
-        guild_roles, guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, follow_questions,
+        guild_gates, guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
+        member_notices::{self, Taken},
         members, payment_reversals, purchases, role_grants, role_health, role_holds, role_jobs,
         role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
@@ -48,7 +58,7 @@ use shared::{
         stripe_connections::{self, Connection},
         stripe_cursors, stripe_events, stripe_mirror,
         stripe_sync::{self, Failure, Leased},
-        why,
+        trials, why,
     },
 };
 use sqlx::{AssertSqlSafe, PgConnection};
@@ -119,6 +129,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence)
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
+        "INSERT INTO follow_questions (guild_id, user_id, role_id) SELECT $1, $5, $6",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'revoke', 'x', 'held'",
         "INSERT INTO role_holds (guild_id, role_id, remind_at) SELECT $1, $6, now()",
@@ -132,6 +143,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
         "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
         "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
+        "INSERT INTO member_notices (guild_id, notice_id, user_id, connection_id, source_id, anchor, kind, role_ids, ends_at, due_at, next_at)
+             OVERRIDING SYSTEM VALUE SELECT $1, $5, $5, $2, $4, to_timestamp(0), 'began', ARRAY[$6], now(), now(), to_timestamp(0)",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
                 now() + interval '1 hour'",
@@ -159,15 +172,17 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 111;
+const CALLS: u32 = 128;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 41] = [
+const OWNERS: [u32; 49] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 102, 103, 104, 105,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 119, 120, 121, 122,
 ];
-const OPERATORS: [u32; 6] = [11, 13, 32, 33, 34, 42];
-const BOTS: [u32; 25] =
-    [14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 106, 107, 108, 109, 110];
+const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
+const BOTS: [u32; 29] = [
+    14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 123,
+    124, 125, 126, 127,
+];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
 async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
@@ -196,8 +211,10 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         since: shared::clock::now(),
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
+    let id = NoticeId::from_u64(user.get()).unwrap();
+    let notice = Taken { guild: ours, id, until: shared::clock::Timestamp::UNIX_EPOCH };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
-    let item = Item { price: "price_1".parse().unwrap(), product: None, quantity: None };
+    let item = Item::new("price_1".parse().unwrap(), None, None);
     let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
@@ -343,6 +360,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 customer: None,
                 status: PurchaseStatus::Paid,
                 items: Items::All(vec![item]),
+                total: None,
+                currency: None,
                 paid_at: None,
                 reversal: Reversal::NONE,
                 discord_user: None,
@@ -385,15 +404,70 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
         100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
-        102 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
-        103 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
-        104 => said!(role_holds::discard(tenant, role, Some(user), "x")),
-        105 => said!(role_holds::end(tenant)),
-        106 => said!(role_holds::begin(tenant, role)),
-        107 => said!(role_holds::take_reminders(tenant)),
-        108 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
-        109 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
-        110 => said!(role_grants::fence(tenant, fence)),
+        102 => said!(member_notices::of_source(tenant, &source)),
+        103 => {
+            let (due_at, roles) = (shared::clock::Timestamp::UNIX_EPOCH, [role].into());
+            let steps = [
+                Step::Set { id: notice.id, due_at, ends_at: due_at, roles },
+                Step::Cancel { id: notice.id, why: "x" },
+                Step::Add(NewNotice {
+                    user,
+                    anchor: due_at,
+                    kind: NoticeKind::Ended,
+                    due_at,
+                    ends_at: due_at,
+                    roles: [role].into(),
+                    cancelled: None,
+                }),
+            ];
+            said!(member_notices::change(tenant, &source, &steps))
+        }
+        // What time it is differs between two tries.
+        104 => said!(async { member_notices::open(tenant, &notice).await.map(|opened| opened.is_some()) }),
+        105 => said!(member_notices::intend(tenant, &notice)),
+        106 => said!(member_notices::settle(tenant, &notice, &Settled::Sent)),
+        107 => said!(member_notices::lock_switch(tenant)),
+        108 => said!(member_notices::switch(tenant, false)),
+        109 => said!(trials::say_which_repeat(tenant, user)),
+        110 => said!(follow_questions::open(tenant)),
+        111 => said!(follow_questions::of_member(tenant, user)),
+        112 => said!(follow_questions::lock(tenant, user, role)),
+        113 => said!(follow_questions::lock_open(tenant, role)),
+        114 => said!(follow_questions::answer(tenant, &[user], role, Question::Keep)),
+        115 => said!(follow_questions::recheck(tenant, role, "x")),
+        116 => said!(role_grants::has(tenant, user, role)),
+        117 => said!(mapped_roles::enforcement(tenant, role)),
+        // It closes what is open, and makes ours what is not ours yet.
+        118 => {
+            let row = Grant {
+                state: GrantState::Confirmed,
+                since: shared::clock::now(),
+                absent_since: None,
+                look_at: None,
+                unseen: true,
+                taken_at: None,
+            };
+            let adopted = GrantChange { from: None, to: Some(row), entries: &[], ..taken(user, role) };
+            let closed = Some((user, role, QuestionChange::Close));
+            let decision = Decision { grant: Some(adopted), question: closed, ..Decision::default() };
+            let turn = Settlement {
+                owner: fence,
+                guild: GuildGate::Open,
+                decisions: vec![decision],
+                called: vec![],
+                reached: true,
+            };
+            said!(settle::settle(tenant, &turn))
+        }
+        119 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
+        120 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
+        121 => said!(role_holds::discard(tenant, role, Some(user), "x")),
+        122 => said!(role_holds::end(tenant)),
+        123 => said!(role_holds::begin(tenant, role)),
+        124 => said!(role_holds::take_reminders(tenant)),
+        125 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
+        126 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
+        127 => said!(role_grants::fence(tenant, fence)),
         _ => {
             let fact = SubscriptionFact {
                 id: subscription,
@@ -404,7 +478,9 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 unpaid_since: None,
                 paid_since: None,
                 never_paid: false,
+                trial: None,
                 items: Items::All(vec![item]),
+                discounts: None,
                 paid_invoice_at: None,
                 is_managed: false,
                 current_period_end: None,

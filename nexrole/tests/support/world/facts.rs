@@ -194,6 +194,15 @@ pub(crate) struct Subscription {
     pub(crate) is_missing: bool,
 }
 
+/// Whether a role that a person gave to who pays is to follow the payment.
+#[derive(Debug, FromRow, PartialEq, Eq)]
+pub(crate) struct Question {
+    pub(crate) user_id: i64,
+    /// `open`, `follow` or `keep`.
+    pub(crate) state: String,
+    asked_at: String,
+}
+
 /// A line of the audit log.
 #[derive(Debug, FromRow)]
 pub(crate) struct Audited {
@@ -311,6 +320,10 @@ impl World {
                FROM role_grants",
         );
         how_many(&grants.await, fits)
+    }
+
+    pub(crate) async fn questions(&self) -> Vec<Question> {
+        self.all("SELECT user_id, state, asked_at::text FROM follow_questions ORDER BY user_id").await
     }
 
     pub(crate) async fn grants(&self) -> usize {
@@ -486,6 +499,18 @@ impl World {
         self.number("SELECT count(*) FROM role_revokes").await
     }
 
+    /// What a subscription is of, and what is taken off of all of it, as it was kept.
+    pub(crate) async fn subscribed_to(&self, subscription: &str) -> serde_json::Value {
+        let query = "SELECT jsonb_build_object('items', items, 'discounts', discounts) FROM subscriptions WHERE subscription_id = $1";
+        sqlx::query_scalar(query).bind(subscription).fetch_one(self.db()).await.expect("the query is good")
+    }
+
+    /// What a purchase came to, in which currency.
+    pub(crate) async fn came_to(&self, session: &str) -> (Option<i64>, Option<String>) {
+        let query = "SELECT amount_total, currency FROM purchases WHERE session_id = $1";
+        sqlx::query_as(query).bind(session).fetch_one(self.db()).await.expect("the query is good")
+    }
+
     /// Reasons for which members are to have roles, over or not.
     pub(crate) async fn sources(&self) -> i64 {
         self.number("SELECT count(*) FROM access_sources").await
@@ -563,6 +588,32 @@ impl World {
         .fetch_all(self.db())
         .await
         .expect("the query is good")
+    }
+
+    /// What a member was told, or was to be, as `kind state`, in the order of time.
+    pub(crate) async fn notices(&self, member: &Member) -> Vec<String> {
+        sqlx::query_scalar(
+            "SELECT kind || ' ' || state FROM member_notices WHERE user_id = $1 ORDER BY anchor, due_at, notice_id",
+        )
+        .bind(id(member.user))
+        .fetch_all(self.db())
+        .await
+        .expect("the query is good")
+    }
+
+    /// Whether the bot knows of every notice whether Discord has taken it.
+    pub(crate) async fn notices_are_settled(&self) -> bool {
+        self.number("SELECT count(*) FROM member_notices WHERE state = 'pending' AND tried_at IS NOT NULL")
+            .await
+            == 0
+    }
+
+    /// What a member has read of the bot's: the titles of its messages.
+    pub(crate) async fn told(&self, member: &Member) -> Vec<String> {
+        let messages = self.discord.direct_messages(member.user).await.expect("Discord answers");
+        let title =
+            |message: &sandbox::discord::Message| message.embeds[0]["title"].as_str().map(str::to_owned);
+        messages.iter().map(|message| title(message).expect("a title")).collect()
     }
 
     /// Subscriptions of which it is known when they end by themselves.

@@ -39,6 +39,13 @@ impl World {
         with
     }
 
+    /// The owner says what a state of what is sold is worth to VIP.
+    pub(crate) async fn sets_policy(&self, rule: &str) {
+        let role = self.vip.to_string();
+        let said = self.of_guild(&["map", "policy", "--price", &self.price, "--role", &role, rule]).await;
+        assert!(said.as_ref().is_ok_and(|said| said.contains("Set.")), "{said:?}");
+    }
+
     /// From how many it is not taken until the owner answers.
     pub(crate) async fn held(&self) -> usize {
         self.jobs(JobState::Held).await

@@ -155,6 +155,11 @@ impl World {
         .await;
     }
 
+    /// Every question was answered: the role follows the payment. Nobody is checked for it.
+    pub(crate) async fn questions_are_answered_yes(&self) {
+        self.write("UPDATE follow_questions SET state = 'follow', answered_at = now()").await;
+    }
+
     /// Every job is of a purchase.
     pub(crate) async fn jobs_become_purchases(&self) {
         self.write("UPDATE role_jobs SET origin = 'purchase'").await;

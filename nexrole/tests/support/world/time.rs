@@ -165,12 +165,22 @@ impl World {
         sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
     }
 
+    /// What Discord was asked to tell a member, and did not answer, was so ten minutes ago, and is due.
+    pub(crate) async fn notices_were_tried_long_ago(&self) {
+        self.change("UPDATE member_notices SET tried_at = tried_at - interval '10 minutes', next_at = now() WHERE state = 'pending'")
+            .await;
+    }
+
     /// So many days pass for whoever owes a payment: it was due so much earlier, and so is what follows from it.
     pub(crate) async fn unpaid_for_days(&self, days: i32) {
         for statement in [
             "UPDATE subscriptions SET unpaid_since = unpaid_since - make_interval(days => $1)",
             "UPDATE access_sources SET valid_until = valid_until - make_interval(days => $1)",
             "UPDATE stripe_sync SET next_at = next_at - make_interval(days => $1) WHERE dirty_seq = 0",
+            "UPDATE member_notices SET anchor = anchor - make_interval(days => $1), ends_at = ends_at - make_interval(days => $1),
+                    due_at = due_at - make_interval(days => $1), next_at = next_at - make_interval(days => $1),
+                    tried_at = tried_at - make_interval(days => $1), sent_at = sent_at - make_interval(days => $1),
+                    created_at = created_at - make_interval(days => $1), finished_at = finished_at - make_interval(days => $1)",
         ] {
             sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
         }

@@ -61,6 +61,17 @@ impl Failure {
         Self::coded(StatusCode::NOT_FOUND, "resource_missing", param, message)
     }
 
+    /// An account that is not the key's.
+    pub(super) fn no_account(id: &str) -> Self {
+        let message = format!(
+            "The provided key does not have access to account '{id}' (or that account does not exist). Application access may \
+             have been revoked."
+        );
+        let (code, kind) = ("account_invalid", "invalid_request_error");
+        let error = json!({ "code": code, "doc_url": doc_url(code), "message": message, "type": kind });
+        Self(StatusCode::FORBIDDEN, error)
+    }
+
     /// A cursor that leads nowhere.
     pub(super) fn lost_cursor(status: u16, kind: &str, UnknownCursor { param, id }: UnknownCursor) -> Self {
         let Self(_, error) = Self::missing(kind, param, &id);

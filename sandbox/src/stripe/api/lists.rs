@@ -70,6 +70,24 @@ pub(super) async fn account(parts: Parts) -> Answer {
     })
 }
 
+/// The account itself by its id, as libraries ask for it; it has no others.
+pub(super) async fn account_by_id(Path(id): Path<String>, parts: Parts) -> Answer {
+    Read::new(parts).answer(|_, caller, asked| {
+        asked.only(&[])?;
+        caller.may(ACCOUNT)?;
+        if id == objects::ACCOUNT_ID { Ok(objects::account()) } else { Err(Failure::no_account(&id)) }
+    })
+}
+
+/// Accounts that are connected to this one: none. Stripe does not list the own account among them.
+pub(super) async fn connected_accounts(parts: Parts) -> Answer {
+    Read::new(parts).answer(|world, caller, asked| {
+        caller.may(ACCOUNT)?;
+        asked.only(&["created"])?;
+        below(world, caller, asked, "account", "/v1/accounts", Vec::new())
+    })
+}
+
 pub(super) async fn page(kind: Kind, parts: Parts) -> Answer {
     Read::new(parts).answer(|world, caller, asked| {
         caller.may_read(kind)?;
@@ -156,7 +174,7 @@ pub(super) async fn subscription_items(parts: Parts) -> Answer {
     })
 }
 
-/// `refunds` of a charge, `lines` of an invoice, `subscriptions` of a customer: whole lists inside their object.
+/// `refunds` of a charge, `lines` of an invoice, `subscriptions` and `sources` of a customer: whole lists inside their object.
 pub(super) async fn sublist(
     kind: Kind,
     of: &'static str,
@@ -166,7 +184,9 @@ pub(super) async fn sublist(
 ) -> Answer {
     Read::new(parts).answer(|world, caller, asked| {
         caller.may_read(kind)?;
-        asked.only(&[])?;
+        // Only sources are of several kinds, and there are none.
+        let filters: &[&str] = if field == "sources" { &["object"] } else { &[] };
+        asked.only(filters)?;
         let mut object = find(kind, world, caller, &id)?;
         expand::object(world, caller, kind, &mut object, &[field])?;
         let inside = object[field]["data"].as_array().cloned().unwrap_or_default();

@@ -26,6 +26,8 @@ pub(crate) use middleware::{LIMITED, authorize, with_headers};
 pub(crate) fn routes() -> Router<Arc<Stripe>> {
     let mut routes = Router::new()
         .route("/account", get(lists::account))
+        .route("/accounts", get(lists::connected_accounts))
+        .route("/accounts/{id}", get(lists::account_by_id))
         .route("/subscription_items", get(lists::subscription_items))
         .route("/products/{id}/features", get(lists::features))
         .route("/products/{id}/features/{feature}", get(lists::feature));
@@ -43,6 +45,7 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         (Kind::Charge, "refund", "refunds"),
         (Kind::Invoice, "line_item", "lines"),
         (Kind::Customer, "subscription", "subscriptions"),
+        (Kind::Customer, "source", "sources"),
     ] {
         let inside = move |id, parts| lists::sublist(kind, of, field, id, parts);
         routes = routes.route(&format!("{}/{{id}}/{field}", kind.path()), get(inside));

@@ -13,7 +13,7 @@ pub(super) enum Edge {
     List(&'static str),
     /// A list that is there only when expanded; the type of what is on it.
     Extra(&'static str),
-    /// An object that is there only when expanded, with nothing to expand in it.
+    /// What is there only when expanded, with nothing to expand in it.
     Part,
     /// An id of something the sandbox never has, so that the field is always null.
     Nothing,
@@ -42,7 +42,9 @@ pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
             Id(Kind::PaymentMethod)
         }
         ("price" | "plan", "product") => Id(Kind::Product),
-        ("product_catalog.trial_offer", "price") => Id(Kind::Price),
+        ("product_catalog.trial_offer" | "trial_offer_transition", "price") => Id(Kind::Price),
+        ("product_catalog.trial_offer", "end_behavior") => Object("trial_offer_end"),
+        ("trial_offer_end", "transition") => Object("trial_offer_transition"),
         ("product", "default_price") | ("price_details", "price") => Id(Kind::Price),
 
         ("customer", "invoice_settings") => Object("customer_settings"),
@@ -63,7 +65,9 @@ pub(super) fn behind(object: &str, field: &str) -> Option<Edge> {
         ("customer", "sources") => Extra("source"),
 
         ("checkout.session", "total_details") => Object("total_details"),
-        ("total_details", "breakdown") | ("price", "currency_options") => Part,
+        ("total_details", "breakdown") | ("price", "currency_options") | ("item", "discounts" | "taxes") => {
+            Part
+        }
 
         ("customer" | "subscription" | "invoice", "default_source" | "test_clock" | "discounts") => Nothing,
         ("line_item" | "subscription_item", "discounts") | ("price", "tiers") => Nothing,

@@ -64,7 +64,7 @@ impl Control {
         self.create("/subscriptions", &params).await
     }
 
-    /// Overwrites top-level fields; `prices`, `current_period_end` and `silent` are special.
+    /// Overwrites top-level fields; `prices`, `trial_offers`, `current_period_end` and `silent` are special.
     pub async fn set_subscription(&self, id: &str, change: Value) -> anyhow::Result<()> {
         self.0.tell(Method::POST, &format!("/subscriptions/{id}"), &change).await
     }

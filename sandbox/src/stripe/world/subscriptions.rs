@@ -104,10 +104,17 @@ impl World {
         let fields =
             change.as_object_mut().ok_or_else(|| Refusal::malformed("a change must be an object"))?;
         let silent = fields.remove("silent").is_some_and(|silent| silent == true);
-        if let Some(prices) = fields.remove("prices") {
-            let ids: Vec<String> = serde_json::from_value(prices)
-                .map_err(|_| Refusal::malformed("prices must be a list of price ids"))?;
-            fields.insert("items".to_owned(), objects::items(birth, id, &self.priced(&ids)?));
+        let mut ids = |field: &str| match fields.remove(field).map(serde_json::from_value::<Vec<String>>) {
+            None => Ok(None),
+            Some(Ok(ids)) => Ok(Some(ids)),
+            Some(Err(_)) => Err(Refusal::malformed(format!("{field} must be a list of ids"))),
+        };
+        let (prices, offers) = (ids("prices")?, ids("trial_offers")?.unwrap_or_default());
+        if prices.is_some() || !offers.is_empty() {
+            let prices = [prices.unwrap_or_default(), self.offered_prices(&offers)?].concat();
+            let mut sold = json!({ "items": objects::items(birth, id, &self.priced(&prices)?) });
+            self.begin_trials(&mut sold, &offers);
+            fields.insert("items".to_owned(), sold["items"].take());
         }
         let period_end = fields.remove("current_period_end");
         if let Some(ends) = fields.get("cancel_at_period_end").and_then(Value::as_bool)

@@ -1,6 +1,7 @@
 //! A one-time purchase as read: a checkout session that is no subscription's, with what it sold and what became of its payment.
 
 use super::{
+    amount::{Amount, Currency},
     reversal::Reversal,
     subscription::{CustomerFact, Items},
 };
@@ -18,6 +19,10 @@ pub struct PurchaseFact {
     pub status: PurchaseStatus,
     /// What was bought.
     pub items: Items,
+    /// What all of it comes to, with what is taken off; `None`: Stripe did not say.
+    pub total: Option<Amount>,
+    /// Of the total.
+    pub currency: Option<Currency>,
     /// When it was paid; `None`: it is not, or Stripe did not say.
     pub paid_at: Option<Timestamp>,
     /// What went back of it.

@@ -1,5 +1,8 @@
 //! What we read from Stripe, in our words. Translated once from Stripe's JSON, by the gateway.
 
+use serde::Serialize;
+
+use super::amount::{Cost, Discount};
 use crate::{
     clock::Timestamp,
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
@@ -32,7 +35,11 @@ pub struct SubscriptionFact {
     pub paid_since: Option<Timestamp>,
     /// The first period that is not free is the one that was not paid.
     pub never_paid: bool,
+    /// The trial that it is in, or was in as far as Stripe still says.
+    pub trial: Option<Trial>,
     pub items: Items,
+    /// What is taken off of all of it; `None`: Stripe did not say.
+    pub discounts: Option<Vec<Discount>>,
     /// When its latest invoice was made, if that was paid, with money.
     pub paid_invoice_at: Option<Timestamp>,
     /// Stripe sells it in its own name, and refunds on its own.
@@ -43,6 +50,15 @@ pub struct SubscriptionFact {
     pub ends_at: Option<Timestamp>,
     /// `metadata.discord_user_id` of the subscription itself, when it is a snowflake.
     pub discord_user: Option<UserId>,
+}
+
+/// A trial of a subscription, free or by a trial offer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Trial {
+    /// When it began; of several the first.
+    pub began: Timestamp,
+    /// When it ends, or ended; of several the last. `None`: Stripe did not say.
+    pub ends: Option<Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -60,15 +76,64 @@ impl Items {
             Self::All(items) | Self::Some(items) => items,
         }
     }
+
+    /// The prices that they are worth, as texts.
+    pub fn price_ids(&self) -> Vec<String> {
+        self.as_slice().iter().flat_map(Item::prices).map(ToString::to_string).collect()
+    }
+
+    /// The products that they are worth, as texts.
+    pub fn product_ids(&self) -> Vec<String> {
+        self.as_slice().iter().flat_map(Item::products).map(ToString::to_string).collect()
+    }
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// As JSON it is what our rows keep of it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Item {
     pub price: PriceId,
     /// The product it belongs to.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub product: Option<ProductId>,
     /// How many are bought; `None`: Stripe did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub quantity: Option<u64>,
+    /// What one of it costs, and how often.
+    #[serde(flatten)]
+    pub cost: Cost,
+    /// What is taken off of it alone; `None`: Stripe did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub discounts: Option<Vec<Discount>>,
+    /// What it goes on with after its trial offer, and is worth already; `None`: it is on none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub afterwards: Option<Afterwards>,
+}
+
+/// The plan that a trial offer leads to (`end_behavior.transition` of a trial offer).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Afterwards {
+    pub price: PriceId,
+    /// The product it belongs to; `None`: Stripe did not say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub product: Option<ProductId>,
+}
+
+impl Item {
+    /// So many of a price; nothing else is known.
+    pub fn new(price: PriceId, product: Option<ProductId>, quantity: Option<u64>) -> Self {
+        Self { price, product, quantity, cost: Cost::default(), discounts: None, afterwards: None }
+    }
+
+    /// Its price, and the one that its trial offer leads to.
+    pub fn prices(&self) -> impl Iterator<Item = &PriceId> {
+        [&self.price].into_iter().chain(self.afterwards.as_ref().map(|afterwards| &afterwards.price))
+    }
+
+    /// Its product, and the one that its trial offer leads to.
+    pub fn products(&self) -> impl Iterator<Item = &ProductId> {
+        let afterwards = self.afterwards.as_ref().and_then(|afterwards| afterwards.product.as_ref());
+        self.product.iter().chain(afterwards)
+    }
 }
 
 /// Why a subscription is paused (`status_details.paused.subscription.type`, since 2026-09-30).

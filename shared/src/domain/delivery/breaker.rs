@@ -18,10 +18,17 @@ struct Limit {
 
 const UNCONFIRMED: Limit = Limit { least: 2, percent: 5, most: 50 };
 const CONFIRMED: Limit = Limit { least: 10, percent: 25, most: 500 };
+/// No mistake costs anybody a role that can be told from all that is none.
+const NOBODY: Limit = Limit { least: 0, percent: 0, most: 0 };
+
+/// Of more holders than this no limit grows any more.
+pub const HOLDERS_COUNTED: u64 = 2_000;
 
 /// How sure it is that access ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Evidence {
+    /// Nothing is mapped to the role any more, and no owner removed that.
+    Unmapped,
     /// Nothing that was read of the very subscription or purchase, as far as is known.
     Unconfirmed,
     /// A read of its own, or the end of the time that it was given for.
@@ -35,7 +42,20 @@ impl From<Option<EndedBy>> for Evidence {
         match ended_by {
             None => Self::Unconfirmed,
             Some(EndedBy::Read | EndedBy::Time) => Self::Confirmed,
+            Some(EndedBy::Unmapped) => Self::Unmapped,
             Some(EndedBy::Owner) => Self::Approved,
+        }
+    }
+}
+
+impl Evidence {
+    /// `None`: as many as there are.
+    fn limit(self) -> Option<Limit> {
+        match self {
+            Self::Unmapped => Some(NOBODY),
+            Self::Unconfirmed => Some(UNCONFIRMED),
+            Self::Confirmed => Some(CONFIRMED),
+            Self::Approved => None,
         }
     }
 }
@@ -43,7 +63,8 @@ impl From<Option<EndedBy>> for Evidence {
 /// What is known of a role, when it is about to be taken from one more member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Counts {
-    /// Who has it because of us, and who had until it was taken within the day.
+    /// Who has it because of us, and who had until it was taken within the day. Where fewer than [`least`] were taken it does not
+    /// matter, and of more than [`HOLDERS_COUNTED`] neither.
     pub holders: u64,
     /// From how many others it was taken within the day, on evidence like this member's.
     pub taken: u64,
@@ -69,23 +90,38 @@ pub fn judge(evidence: Evidence, counts: Counts) -> Verdict {
 
 /// From how many a role may be taken within a day; `None`: from all.
 fn limit(evidence: Evidence, holders: u64) -> Option<u64> {
-    let Limit { least, percent, most } = match evidence {
-        Evidence::Unconfirmed => UNCONFIRMED,
-        Evidence::Confirmed => CONFIRMED,
-        Evidence::Approved => return None,
-    };
+    let Limit { least, percent, most } = evidence.limit()?;
     Some((holders.saturating_mul(percent) / 100).clamp(least, most))
 }
 
-/// What is said of a job that is held.
+/// From how many it may be taken within a day, however few have it.
+pub fn least(evidence: Evidence) -> u64 {
+    evidence.limit().map_or(u64::MAX, |limit| limit.least)
+}
+
+/// What is said of a job that is held: why, and what the mistake may be.
 pub fn in_words(limit: u64, holders: u64, evidence: Evidence) -> String {
-    let on = match evidence {
-        Evidence::Unconfirmed => "for which no read of Stripe shows the end",
-        Evidence::Confirmed | Evidence::Approved => "however sure their end is",
+    let of =
+        if holders < HOLDERS_COUNTED { holders.to_string() } else { format!("{HOLDERS_COUNTED} or more") };
+    let at_most = format!("within a day this role is taken from {limit} of {of} holders at most");
+    let why = match evidence {
+        Evidence::Unmapped => {
+            "nothing is mapped to this role any more, and no owner removed that: perhaps a mapping was \
+             removed by mistake"
+                .to_owned()
+        }
+        Evidence::Unconfirmed => {
+            format!(
+                "{at_most} for which no read of Stripe shows the end: perhaps a policy or a mapping was changed by mistake"
+            )
+        }
+        Evidence::Confirmed | Evidence::Approved => format!(
+            "{at_most}, also where each end was read from Stripe: perhaps subscriptions were ended, or moved to another \
+             product, by mistake"
+        ),
     };
     format!(
-        "held: within a day this role is taken from {limit} of {holders} holders at most, {on}; \
-         `nexrole held` shows them all, `nexrole held approve` takes it, `nexrole held discard` leaves it"
+        "held: {why}; `nexrole held` shows them all, `nexrole held approve` takes it, `nexrole held discard` leaves it"
     )
 }
 
@@ -96,7 +132,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use Evidence::{Approved, Confirmed, Unconfirmed};
+    use Evidence::{Approved, Confirmed, Unconfirmed, Unmapped};
 
     #[test]
     fn limits_are_a_share_of_the_holders_within_bounds() {
@@ -112,12 +148,17 @@ mod tests {
         ] {
             let found = [Unconfirmed, Confirmed].map(|evidence| limit(evidence, holders));
             assert_eq!(found, [Some(unconfirmed), Some(confirmed)], "{holders}");
+            assert_eq!((limit(Unmapped, holders), limit(Approved, holders)), (Some(0), None));
         }
-        assert_eq!(limit(Approved, 1), None);
+        // What is not counted changes nothing.
+        for evidence in [Unconfirmed, Confirmed, Unmapped] {
+            assert_eq!(limit(evidence, 0), Some(least(evidence)));
+            assert_eq!(limit(evidence, HOLDERS_COUNTED), limit(evidence, u64::MAX));
+        }
     }
 
     fn any_evidence() -> impl Strategy<Value = Evidence> {
-        prop_oneof![Just(Unconfirmed), Just(Confirmed), Just(Approved)]
+        prop_oneof![Just(Unmapped), Just(Unconfirmed), Just(Confirmed), Just(Approved)]
     }
 
     proptest! {
@@ -144,7 +185,7 @@ mod tests {
                     calls.push((now, evidence, member));
                 }
             }
-            for evidence in [Unconfirmed, Confirmed] {
+            for evidence in [Unmapped, Unconfirmed, Confirmed] {
                 let most = limit(evidence, holders).unwrap();
                 for (from, ..) in &calls {
                     let within = calls.iter().filter(|(at, of, _)| (0..24).contains(&(at - from)) && *of == evidence);

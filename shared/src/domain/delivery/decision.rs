@@ -71,7 +71,7 @@ pub fn answered(
         CallOutcome::RoleGone => (absence::of_role(work, step, known, now), Some(RoleHealth::Gone(role))),
     };
     let grant = GrantChange::new(user, work.view.role, before.grant, known, work.cause());
-    Decision { jobs, grant, role, guild: guild(outcome, bucket_wait) }
+    Decision { jobs, grant, question: None, role, guild: guild(outcome, bucket_wait) }
 }
 
 fn done(step: Step, work: &RoleWork) -> &'static str {

@@ -54,7 +54,7 @@ impl JobEnd {
 /// What a job must have asked for to be answered by a step; `None`: any.
 pub(super) fn direction(step: Step) -> Option<JobAction> {
     match step {
-        Step::Grant | Step::Confirm | Step::AlreadySo | Step::Missing | Step::AwaitMember => {
+        Step::Grant | Step::Confirm | Step::Adopt | Step::AlreadySo | Step::Missing | Step::AwaitMember => {
             Some(JobAction::Grant)
         }
         Step::Revoke | Step::RecordGone | Step::MemberGone | Step::GivenUp => Some(JobAction::Revoke),

@@ -8,7 +8,10 @@ use crate::{
     domain::{
         audit::AuditAction,
         job::JobState,
-        roles::grant::{Grant, GrantState, Known},
+        roles::{
+            by_hand::QuestionChange,
+            grant::{Grant, GrantState, Known},
+        },
     },
     ids::{JobId, RoleId, UserId},
 };
@@ -85,6 +88,8 @@ pub struct Decision {
     /// Those not named stay as they are.
     pub jobs: Vec<JobUpdate>,
     pub grant: Option<GrantChange>,
+    /// What becomes of the question whether a role that a person gave is to follow the payment.
+    pub question: Option<(UserId, RoleId, QuestionChange)>,
     pub role: Option<RoleHealth>,
     pub guild: GuildGate,
 }

@@ -70,6 +70,13 @@ pub fn found(user: UserId, work: &RoleWork, planned: Planned, now: Timestamp) ->
     with_row(user, work, known, jobs)
 }
 
+/// What a check makes of the question whether a role that a person gave is to follow the payment; `None`: nothing. `found`: the
+/// check's step, whatever comes of it.
+pub fn asked(user: UserId, work: &RoleWork, found: Step) -> Option<Decision> {
+    let change = work.by_hand.after(found)?;
+    Some(Decision { question: Some((user, work.view.role, change)), ..Decision::default() })
+}
+
 fn found_end(step: Step) -> JobEnd {
     match step {
         Step::Confirm => JobEnd::applied("granted: an earlier call had gone through"),
@@ -81,6 +88,7 @@ fn found_end(step: Step) -> JobEnd {
         }
         Step::Wait => JobEnd::noop("nothing to do yet: it is checked once more"),
         Step::NotOurs => JobEnd::noop("left alone: a person gave this role"),
+        Step::Adopt => JobEnd::applied("a person gave this role: from now on it follows the payment"),
         Step::GivenUp => {
             JobEnd::noop("left alone: we took it twice, and it is there again; somebody else gives it")
         }

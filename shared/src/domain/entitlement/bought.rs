@@ -250,7 +250,7 @@ mod tests {
     fn a_mapping_that_is_not_due_yet_takes_nothing_that_another_may_still_give() {
         let item = |n: u64| {
             let (price, product) = (format!("price_{n}").parse().unwrap(), None);
-            Item { price, product, quantity: Some(1) }
+            Item::new(price, product, Some(1))
         };
         let role = RoleId::from_u64(7).unwrap();
         let by = |n, policy| Mapping { sold: Sold::Price(item(n).price), role, policy };

@@ -18,6 +18,8 @@ pub enum EndedBy {
     Owner,
     /// It was given for a while, which is over.
     Time,
+    /// Nothing is mapped to the role any more, and no owner removed that.
+    Unmapped,
 }
 
 /// By what a role ended that something bought gave: `None` where it is rather what we know, or were told, that changed. `role`: what
@@ -39,10 +41,12 @@ pub fn of_read(
         // `nexrole link remove`, or a member who is forgotten: it is nobody's, or somebody else's.
         return Some(EndedBy::Owner);
     }
-    // It goes on, and gives no role any more. One by one, as events tell of it, that is a plan that was changed; of many at once, or of a
-    // role that nothing is mapped to, it may be our mistake or the owner's.
-    let is_our_change = origin == JobOrigin::Bulk || role.reason == Reason::NotSold && !is_mapped;
-    (!is_our_change).then_some(EndedBy::Read)
+    // It goes on, and gives no role any more. What an owner removes ends with it (`actions/unmap.rs`), and never comes here.
+    if is_theirs && role.reason == Reason::NotSold && !is_mapped {
+        return Some(EndedBy::Unmapped);
+    }
+    // One by one, as events tell of it, that is a plan that was changed; of many at once it may be our mistake, or the owner's.
+    (origin != JobOrigin::Bulk).then_some(EndedBy::Read)
 }
 
 #[cfg(test)]
@@ -76,7 +80,7 @@ mod tests {
 
     #[test]
     fn what_stripe_ended_is_told_from_what_we_or_an_owner_changed() {
-        use EndedBy::{Owner, Read};
+        use EndedBy::{Owner, Read, Unmapped};
         use JobOrigin::{Bulk, Command, Purchase};
         const ACTIVE: Worth = Worth::Due;
         const CANCELED: Worth = Worth::Nothing;
@@ -94,7 +98,8 @@ mod tests {
             (ACTIVE, ended(Reason::TimeIsOver), true, Purchase, Some(Read)),
             // Another plan; and no mapping at all.
             (ACTIVE, ended(Reason::NotSold), true, Purchase, Some(Read)),
-            (ACTIVE, ended(Reason::NotSold), false, Purchase, None),
+            (ACTIVE, ended(Reason::NotSold), false, Purchase, Some(Unmapped)),
+            (ACTIVE, ended(Reason::NotSold), false, Bulk, Some(Unmapped)),
             (ACTIVE, ended(Reason::NotSold), true, Bulk, None),
             // It changed hands.
             (ACTIVE, due, true, Purchase, Some(Read)),

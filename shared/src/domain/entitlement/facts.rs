@@ -58,6 +58,22 @@ impl<'a> Facts<'a> {
         self.never_paid && matches!(self.status, SubscriptionStatus::PastDue | SubscriptionStatus::Paused)
     }
 
+    /// Whether a payment is due that may still come: what a grace is for.
+    pub fn is_behind(&self) -> bool {
+        match self.status {
+            SubscriptionStatus::PastDue => true,
+            SubscriptionStatus::Paused => self.pause == Some(&PauseCause::FirstPaymentFailure),
+            _ => false,
+        }
+    }
+
+    /// The same, had the payment that is due come.
+    #[must_use]
+    pub fn if_paid(self) -> Self {
+        let status = &SubscriptionStatus::Active;
+        Self { status, pause: None, unpaid_since: None, never_paid: false, ..self }
+    }
+
     /// `unpaid_since`: what was remembered of it, which no read moves on.
     pub fn read(
         fact: &'a SubscriptionFact,

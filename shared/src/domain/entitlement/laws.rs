@@ -39,7 +39,7 @@ fn at(seconds: i64) -> Timestamp {
 }
 fn item(n: u64) -> Item {
     let (price, product) = (format!("price_{n}").parse().unwrap(), format!("prod_{n}").parse().ok());
-    Item { price, product, quantity: Some(1) }
+    Item::new(price, product, Some(1))
 }
 /// Of price `n` to role `n`.
 fn by_price(n: u64, policy: Policy) -> Mapping {

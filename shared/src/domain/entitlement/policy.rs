@@ -1,13 +1,17 @@
 //! What each state of a subscription or a purchase is worth: data, one per mapping. Who reads it is [`super::bought`].
 //!
-//! As JSON it has the states that differ from the default: `{"past_due": {"keep_days": 7}, "trialing": "remove"}`.
+//! As JSON it has the states that differ from the default: `{"past_due": {"keep_days": 7}, "trialing": "remove"}`; and, beside
+//! them, what is done with a role that a person gave to who pays.
 
 use serde::{Deserialize, Serialize};
 
 pub mod words;
 
 use super::facts::Facts;
-use crate::domain::billing::subscription::{CollectionPause, PauseCause, SubscriptionStatus};
+use crate::domain::{
+    billing::subscription::{CollectionPause, PauseCause, SubscriptionStatus},
+    roles::by_hand::ByHand,
+};
 
 /// What a state does to the role.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -71,6 +75,8 @@ pub struct Policy {
     pub dispute_open: Rule,
     /// It was disputed, and the customer has the money.
     pub dispute_lost: Rule,
+    /// No state: the role was given by a person to who pays. Of several mappings of a role the most careful one counts.
+    pub given_by_hand: ByHand,
 }
 
 /// Days of grace after a failed payment; Stripe's retries take two weeks by default.
@@ -114,6 +120,7 @@ impl Policy {
         refund_partial: Rule::Keep,
         dispute_open: Rule::Remove,
         dispute_lost: Rule::Remove,
+        given_by_hand: ByHand::Ask,
     };
 
     /// The rule for what was read of a subscription, but for what went back of its payments; `None`: nobody knows what it means, so whatever was before stays.

@@ -31,7 +31,7 @@ fn given() -> RoleEntitlement {
 
 fn items() -> Items {
     let product = Some("prod_1".parse().unwrap());
-    Items::All(vec![Item { price: "price_1".parse().unwrap(), product, quantity: Some(1) }])
+    Items::All(vec![Item::new("price_1".parse().unwrap(), product, Some(1))])
 }
 
 fn mapping(policy: Policy) -> Mapping {
@@ -48,6 +48,8 @@ fn purchase(status: &str, payment: &str, reversal: Reversal) -> PurchaseFact {
         customer: None,
         status: PurchaseStatus::parse(status, payment),
         items: items(),
+        total: None,
+        currency: None,
         paid_at: Some(at(0)),
         reversal,
         discord_user: None,

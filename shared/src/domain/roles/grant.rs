@@ -4,7 +4,8 @@
 //! that change, and what is to be done. Whoever calls makes what [`check`] answers durable before the call it asks for.
 //!
 //! Discord may be wrong once. An answer that says absent, gone, deleted or done is believed when it was given twice, five minutes
-//! apart, or was seen to be so at a check a minute later. A role that Discord shows without a row was given by a person, and stays.
+//! apart, or was seen to be so at a check a minute later. A role that Discord shows without a row was given by a person, and stays,
+//! unless the owner lets it follow the payment ([`super::by_hand`]).
 //! `shared/tests/role_grants` walks through every history of bounded length with these very functions.
 
 use time::Duration;
@@ -66,6 +67,8 @@ pub struct Wanted {
     pub desired: bool,
     /// A job says that access began; otherwise this is only a check.
     pub asked: bool,
+    /// It is paid for, and the owner lets it follow the payment also where a person gave it.
+    pub follows: bool,
 }
 
 /// What is to be done, or was found.
@@ -89,6 +92,8 @@ pub enum Step {
     Wait,
     /// It is there, as desired or not, and a person gave it.
     NotOurs,
+    /// It is there, as desired; a person gave it, and it is to follow the payment: from now on it is ours.
+    Adopt,
     /// We took it twice, and it is there again: somebody else gives it.
     GivenUp,
     /// Not there, and not desired.
@@ -130,11 +135,12 @@ const REVOKED: &[AuditAction] = &[AuditAction::RoleRevoked];
 const GRANTED_AND_REVOKED: &[AuditAction] = &[AuditAction::RoleGranted, AuditAction::RoleRevoked];
 const LOST: &[AuditAction] = &[AuditAction::RoleLost];
 const LEFT: &[AuditAction] = &[AuditAction::RoleLeft];
+const ADOPTED: &[AuditAction] = &[AuditAction::RoleAdopted];
 
 /// What a check of the member means, and which call it asks for. The row is to be written before that call.
 pub fn check(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) -> (Known, Step) {
     use GrantState::{Confirmed, Ending, Intended};
-    let Wanted { desired, asked } = wanted;
+    let Wanted { desired, asked, follows } = wanted;
     let (held, joined_at) = match seen {
         Seen::Present { held, joined_at } => (held, joined_at),
         Seen::Absent if desired => return (shown_absent(grant, now), Step::AwaitMember),
@@ -142,6 +148,7 @@ pub fn check(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) -
     };
     let Some(found) = grant else {
         return match (desired, held) {
+            (true, true) if follows => (adopt(now), Step::Adopt),
             (_, true) => (Known::same(None), Step::NotOurs),
             (true, false) => (intend(None, true, now), Step::Grant),
             (false, false) => (Known::same(None), Step::Nothing),
@@ -193,7 +200,7 @@ pub fn check(grant: Option<Grant>, seen: Seen, wanted: Wanted, now: Timestamp) -
 /// A role that is due, was not there, and must not be given now: as if it were not due, but nobody took it. Somebody may give it by
 /// hand meanwhile, and that is not to be taken later.
 pub fn withhold(grant: Option<Grant>, seen: Seen, now: Timestamp) -> Known {
-    let (known, _) = check(grant, seen, Wanted { desired: false, asked: false }, now);
+    let (known, _) = check(grant, seen, Wanted { desired: false, asked: false, follows: false }, now);
     if known.entries == REVOKED { Known { entries: LOST, ..known } } else { known }
 }
 
@@ -268,6 +275,19 @@ fn confirmed(row: Grant, now: Timestamp) -> Grant {
 fn confirm(row: Grant, now: Timestamp) -> Known {
     let row = Grant { look_at: Some(now + ONCE_MORE), unseen: true, ..confirmed(row, now) };
     Known { grant: Some(row), entries: GRANTED }
+}
+
+/// Just seen; and where there is no row, no call of ours is on its way that would take it.
+fn adopt(now: Timestamp) -> Known {
+    let row = Grant {
+        state: GrantState::Confirmed,
+        since: now,
+        absent_since: None,
+        look_at: None,
+        unseen: false,
+        taken_at: None,
+    };
+    Known { grant: Some(row), entries: ADOPTED }
 }
 
 /// The row keeps its time: who joins after it did not have the role from us.

@@ -1,7 +1,8 @@
 //! What to do about the roles of one member. In: what is desired, what Discord shows, and what we believe we gave. Out: for each
 //! role a [`Step`], and its row of `role_grants` as it is to be before that step.
 //!
-//! We remove only what we granted. A role that Discord shows without a row of ours was given by a person, and stays.
+//! We remove only what we granted, and what the owner let follow the payment. Any other role that Discord shows without a row of ours
+//! was given by a person, and stays.
 
 use std::collections::BTreeSet;
 
@@ -89,11 +90,13 @@ mod tests {
             unseen,
             taken_at: None,
         });
-        (any::<bool>(), proptest::option::of(grant)).prop_map(move |(desired, grant)| RoleView {
-            role: role(id),
-            wanted: Wanted { desired, asked: true },
-            grant,
-        })
+        (any::<bool>(), any::<bool>(), proptest::option::of(grant)).prop_map(
+            move |(desired, follows, grant)| RoleView {
+                role: role(id),
+                wanted: Wanted { desired, asked: true, follows },
+                grant,
+            },
+        )
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use crate::{
     domain::{
         entitlement::ended_by::EndedBy,
         job::ClaimedJob,
-        roles::{enforcement::Enforcement, plan::RoleView},
+        roles::{by_hand::PaidByHand, enforcement::Enforcement, plan::RoleView},
     },
     ids::UserId,
 };
@@ -25,6 +25,8 @@ pub enum Manageability {
 #[derive(Debug, Clone)]
 pub struct RoleWork {
     pub view: RoleView,
+    /// Where a person gave it.
+    pub by_hand: PaidByHand,
     pub manageability: Manageability,
     /// Whether it may be changed at all.
     pub enforcement: Enforcement,

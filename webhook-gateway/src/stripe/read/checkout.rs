@@ -4,6 +4,7 @@ use serde::Deserialize;
 use shared::{
     clock::Timestamp,
     domain::billing::{
+        amount::{Amount, Currency},
         purchase::{PurchaseFact, PurchaseStatus},
         reversal::Reversal,
         subscription::Items,
@@ -12,6 +13,7 @@ use shared::{
 
 use super::{
     Unusable,
+    cost::Coupons,
     customer::{CustomerOrId, WireMetadata},
     items::{WireItem, WireItems},
     timestamp,
@@ -28,6 +30,10 @@ pub(in crate::stripe) struct WireCheckout {
     status: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     payment_status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    amount_total: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
+    currency: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     created: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
@@ -107,7 +113,12 @@ impl WireCheckout {
             customer,
             paid_at: paid_at.or(created).filter(|_| status == PurchaseStatus::Paid),
             status,
-            items: self.line_items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
+            items: self
+                .line_items
+                .as_ref()
+                .map_or(Items::Some(Vec::new()), |lines| lines.items(&Coupons::new())),
+            total: self.amount_total.and_then(Amount::new),
+            currency: self.currency.as_deref().and_then(Currency::parse),
             reversal,
             discord_user: WireMetadata::user(self.metadata.as_ref()),
         })
@@ -140,8 +151,7 @@ mod tests {
         assert_eq!((fact.status, fact.paid_at), (PurchaseStatus::Paid, paid_at));
         assert_eq!(fact.customer.unwrap().discord_user, "81384788765712384".parse().ok());
         assert_eq!(fact.discord_user, "7".parse().ok());
-        let item =
-            Item { price: "price_1".parse().unwrap(), product: "prod_1".parse().ok(), quantity: Some(2) };
+        let item = Item::new("price_1".parse().unwrap(), "prod_1".parse().ok(), Some(2));
         assert_eq!(fact.items, Items::All(vec![item]));
     }
 
@@ -154,6 +164,20 @@ mod tests {
         assert_eq!(paid_at("complete", "no_payment_required"), timestamp(100));
         assert_eq!(paid_at("complete", "unpaid"), None);
         assert_eq!(paid_at("open", "unpaid"), None);
+    }
+
+    #[test]
+    fn what_it_comes_to_is_known_or_not_and_never_0_by_mistake() {
+        let total = |fields: &str| {
+            let fact = read(fields).purchase(None, Reversal::NONE).unwrap();
+            (fact.total.map(Amount::to_i64), fact.currency.map(|currency| currency.to_string()))
+        };
+        assert_eq!(total(r#""amount_total":9900,"currency":"usd""#), (Some(9900), Some("usd".to_owned())));
+        assert_eq!(total(r#""amount_total":0,"currency":"usd""#).0, Some(0), "nothing was to be paid");
+        for absurd in ["null", "-1", "1e308", r#""9900""#, "[]", "{}"] {
+            let fields = format!(r#""amount_total":{absurd},"currency":{absurd}"#);
+            assert_eq!(total(&fields), (None, None), "{absurd}");
+        }
     }
 
     #[test]

@@ -7,11 +7,13 @@ use time::OffsetDateTime;
 
 pub(crate) mod catalogue;
 pub(super) mod checkout;
+pub(super) mod cost;
 pub mod customer;
 pub(super) mod items;
 pub mod lists;
 pub(super) mod payment;
 pub mod subscription;
+pub(super) mod trial_offer;
 
 /// The answer lacks what no subscription, session or customer can be without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]

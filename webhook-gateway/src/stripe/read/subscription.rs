@@ -1,12 +1,15 @@
 //! `GET /v1/subscriptions/{id}`, with what is bought in it.
 
+use std::{collections::BTreeSet, iter};
+
 use serde::Deserialize;
 use shared::domain::billing::subscription::{
-    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus, Trial,
 };
 
 use super::{
     Unusable,
+    cost::{Coupons, WireDiscounts},
     customer::{CustomerOrId, WireMetadata},
     items::{WireItem, WireItems},
     payment::WireManaged,
@@ -44,11 +47,18 @@ pub(in crate::stripe) struct WireSubscription {
     #[serde(default, deserialize_with = "lenient")]
     trial_end: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
+    trial_start: Option<i64>,
+    #[serde(default, deserialize_with = "lenient")]
     start_date: Option<i64>,
     #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
     #[serde(default, deserialize_with = "lenient")]
     managed_payments: Option<WireManaged>,
+    #[serde(default, deserialize_with = "lenient")]
+    discounts: Option<WireDiscounts>,
+    /// Not Stripe's: what the coupons of discounts take off, which their own objects tell.
+    #[serde(skip)]
+    coupons: Coupons,
 }
 
 /// Since 2026-09-30: `{"paused": {"subscription": {"type": "pause_requested"}}}`.
@@ -130,6 +140,32 @@ impl WireSubscription {
         self.items = Some(WireItems::whole(items));
     }
 
+    /// The coupons that its discounts, and those of its items, come from.
+    pub(in crate::stripe) fn coupons(&self) -> BTreeSet<String> {
+        let own = self.discounts.as_ref().map(WireDiscounts::coupons).unwrap_or_default();
+        let items = self.items.as_ref().map(WireItems::as_slice).unwrap_or_default();
+        own.into_iter().chain(items.iter().flat_map(WireItem::coupons)).collect()
+    }
+
+    /// What they take off.
+    pub(in crate::stripe) fn set_coupons(&mut self, coupons: Coupons) {
+        self.coupons = coupons;
+    }
+
+    /// Its items, to say of those on a trial offer where that leads.
+    pub(in crate::stripe) fn items_mut(&mut self) -> &mut [WireItem] {
+        self.items.as_mut().map(WireItems::as_mut_slice).unwrap_or_default()
+    }
+
+    /// Its own trial, which stays when it is over, and those of its items by trial offers, which do not.
+    fn trial(&self) -> Option<Trial> {
+        let own = (self.trial_start.and_then(timestamp), self.trial_end.and_then(timestamp));
+        let items = self.items.as_ref().map(WireItems::as_slice).unwrap_or_default();
+        let spans: Vec<_> = iter::once(own).chain(items.iter().filter_map(WireItem::trial)).collect();
+        let began = spans.iter().filter_map(|(began, _)| *began).min()?;
+        Some(Trial { began, ends: spans.iter().filter_map(|(_, ends)| *ends).max() })
+    }
+
     pub(in crate::stripe) fn fact(&self) -> Result<SubscriptionFact, Unusable> {
         let customer = match (&self.customer, &self.customer_account) {
             (Some(customer), _) => customer.fact()?,
@@ -167,8 +203,10 @@ impl WireSubscription {
                 .start_date
                 .map(|start| self.trial_end.unwrap_or(start).max(start))
                 .and_then(timestamp),
+            trial: self.trial(),
             never_paid: self.trial_end.is_some() && began().or(self.current_period_start) == self.trial_end,
-            items: self.items.as_ref().map_or(Items::Some(Vec::new()), WireItems::items),
+            items: self.items.as_ref().map_or(Items::Some(Vec::new()), |items| items.items(&self.coupons)),
+            discounts: self.discounts.as_ref().map(|discounts| discounts.discounts(&self.coupons)),
             paid_invoice_at: self.latest_invoice.as_ref().and_then(WireInvoice::paid_at).and_then(timestamp),
             is_managed: WireManaged::is_enabled(self.managed_payments.as_ref()),
             current_period_end: ends().max().or(self.current_period_end).and_then(timestamp),
@@ -180,7 +218,10 @@ impl WireSubscription {
 
 #[cfg(test)]
 mod tests {
-    use shared::domain::billing::subscription::Item;
+    use shared::domain::billing::{
+        amount::{Discount, Percent},
+        subscription::{Afterwards, Item},
+    };
 
     use super::*;
 
@@ -217,11 +258,7 @@ mod tests {
         );
         assert_eq!(
             fact.items,
-            Items::All(vec![Item {
-                price: "gold".parse().unwrap(),
-                product: "prod_1".parse().ok(),
-                quantity: None
-            }])
+            Items::All(vec![Item::new("gold".parse().unwrap(), "prod_1".parse().ok(), None)])
         );
         assert_eq!(fact.current_period_end.unwrap().unix_timestamp(), 1_790_848_800);
     }
@@ -372,16 +409,108 @@ mod tests {
     }
 
     #[test]
+    fn a_trial_is_the_subscriptions_own_or_an_items_by_an_offer() {
+        let trial = |fields: &str| {
+            let fact = read(&format!(r#"{{"id":"sub_1","customer":"cus_1","status":"active",{fields}}}"#));
+            fact.trial.map(|trial| (trial.began.unix_timestamp(), trial.ends.map(|at| at.unix_timestamp())))
+        };
+        let item =
+            |trial: &str| format!(r#""items":{{"data":[{{"price":{{"id":"p"}},"current_trial":{trial}}}]}}"#);
+        assert_eq!(trial(r#""trial_start":100,"trial_end":200"#), Some((100, Some(200))));
+        assert_eq!(trial(r#""trial_start":100"#), Some((100, None)));
+        let by_offer = item(r#"{"trial_offer":"to_1","start_date":300,"end_date":400}"#);
+        assert_eq!(trial(&by_offer), Some((300, Some(400))));
+        let both = format!(r#""trial_start":100,"trial_end":200,{by_offer}"#);
+        assert_eq!(trial(&both), Some((100, Some(400))));
+        for none in
+            [r#""trial_start":null"#, r#""trial_start":1e300,"trial_end":200"#, &item("null"), &item("{}")]
+        {
+            assert_eq!(trial(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn what_is_subscribed_to_is_known_by_its_prices_quantities_and_discounts() {
+        let body = r#"{"id":"sub_1","customer":"cus_1","status":"active",
+            "discounts":[{"id":"di_1","object":"discount","end":null,"source":{"coupon":"TENTH","type":"coupon"}}],
+            "items":{"has_more":false,"data":[
+              {"id":"si_1","quantity":3,"discounts":["di_2"],"price":{"id":"price_1","object":"price","product":"prod_1","currency":"eur",
+               "billing_scheme":"per_unit","unit_amount":700,"recurring":{"interval":"year","interval_count":1,"usage_type":"licensed"}}},
+              {"id":"si_2","discounts":[],"price":{"id":"price_2","product":"prod_1","currency":"eur","billing_scheme":"tiered",
+               "tiers_mode":"graduated","unit_amount":null,"recurring":{"interval":"month","interval_count":1}}}]}}"#;
+        let mut wire: WireSubscription = serde_json::from_str(body).unwrap();
+        assert_eq!(wire.coupons(), BTreeSet::from(["TENTH".to_owned()]));
+        let tenth = Discount { percent_off: Percent::new(10.0), ..Discount::default() };
+        wire.set_coupons(Coupons::from([("TENTH".to_owned(), tenth)]));
+        let fact = wire.fact().unwrap();
+        let Items::All(items) = &fact.items else { panic!("all items were there") };
+        assert_eq!(
+            serde_json::json!([items, fact.discounts]),
+            serde_json::json!([
+                [
+                    { "price": "price_1", "product": "prod_1", "quantity": 3, "unit_amount": 700, "currency": "eur",
+                      "interval": "year", "interval_count": 1, "discounts": [{}] },
+                    { "price": "price_2", "product": "prod_1", "currency": "eur", "interval": "month",
+                      "interval_count": 1, "discounts": [] },
+                ],
+                [{ "percent_off": 10.0 }],
+            ])
+        );
+    }
+
+    #[test]
+    fn absurd_amounts_change_nothing_but_themselves() {
+        for (amount, discounts) in
+            [("1e308", "7"), ("-1", "null"), ("\"900\"", "{}"), ("null", "\"di_1\""), ("[]", "1e308")]
+        {
+            let fact = read(&format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","discounts":{discounts},"items":{{"data":[
+                     {{"discounts":{discounts},"quantity":{amount},"price":{{"id":"price_1","product":"prod_1","currency":{amount},
+                      "unit_amount":{amount},"recurring":{{"interval":{amount},"interval_count":{amount}}}}}}}]}}}}"#
+            ));
+            let item = Item::new("price_1".parse().unwrap(), "prod_1".parse().ok(), None);
+            assert_eq!(fact.items, Items::All(vec![item]), "{amount}");
+            assert_eq!(fact.discounts, None, "{discounts}");
+        }
+    }
+
+    /// An item on a trial offer, with what the offer was found to lead to.
+    #[test]
+    fn an_item_on_a_trial_offer_is_whole_once_it_is_known_where_that_leads() {
+        let body = |trial: &str| {
+            format!(
+                r#"{{"id":"sub_1","customer":"cus_1","status":"active","items":{{"data":[{{"id":"si_1","object":"subscription_item",
+                     "current_trial":{trial},"price":{{"id":"price_offer","product":"prod_1"}},"quantity":1}}]}}}}"#
+            )
+        };
+        let on_trial = body(r#"{"trial_offer":"to_1","start_date":100,"end_date":200}"#);
+        let mut wire: WireSubscription = serde_json::from_str(&on_trial).unwrap();
+        assert_eq!(wire.items_mut()[0].trial_offer(), Some("to_1"));
+        let unresolved = wire.fact().unwrap().items;
+        assert!(matches!(&unresolved, Items::Some(items) if items.len() == 1), "{unresolved:?}");
+        let afterwards = Afterwards { price: "price_full".parse().unwrap(), product: "prod_2".parse().ok() };
+        wire.items_mut()[0].set_afterwards(afterwards.clone());
+        let resolved = wire.fact().unwrap().items;
+        assert!(
+            matches!(&resolved, Items::All(items) if items[0].afterwards == Some(afterwards)),
+            "{resolved:?}"
+        );
+        assert_eq!(resolved.price_ids(), ["price_offer", "price_full"]);
+        assert_eq!(resolved.product_ids(), ["prod_1", "prod_2"]);
+        for none in [r#"{"trial_offer":null}"#, "{}", r#"{"trial_offer":7,"end_date":1e300}"#] {
+            let items = read(&body(none)).items;
+            assert!(matches!(items, Items::Some(_)), "{none}: it is on trial, and nobody knows on which");
+        }
+        assert!(matches!(read(&body("null")).items, Items::All(_)), "it is on none");
+    }
+
+    #[test]
     fn old_ids_are_read_whole() {
         let fact = read(
             r#"{"id":"sub_1","customer":"lena/1 +","status":"active",
                 "items":{"data":[{"price":{"id":"vip/monthly","product":"prod a$"}},{"plan":{"id":"a+b c","product":"p"}}]}}"#,
         );
-        let item = |price: &str, product: &str| Item {
-            price: price.parse().unwrap(),
-            product: product.parse().ok(),
-            quantity: None,
-        };
+        let item = |price: &str, product: &str| Item::new(price.parse().unwrap(), product.parse().ok(), None);
         assert_eq!(fact.items, Items::All(vec![item("vip/monthly", "prod a$"), item("a+b c", "p")]));
         assert_eq!(fact.customer.id.as_str(), "lena/1 +");
     }

@@ -39,36 +39,55 @@ pub(super) struct Source<'a> {
     pub(super) to_correct: Option<CustomerId>,
 }
 
+/// What it gives, and what that changed.
+pub(super) struct Given {
+    pub(super) outcome: Outcome,
+    pub(super) evaluation: Evaluation,
+    /// By which it was evaluated.
+    pub(super) mappings: Vec<Mapping>,
+    /// Whether anything is different from what our rows said: a beginning, an end, or when that will be.
+    pub(super) is_news: bool,
+}
+
 /// Begins and ends what it gives.
 pub(super) async fn apply(
     tenant: &mut Tenant,
     context: Context<'_>,
-    source: Source<'_>,
+    source: &Source<'_>,
     bought: &impl Bought,
     now: Timestamp,
-) -> Result<Outcome, sqlx::Error> {
+) -> Result<Given, sqlx::Error> {
     let Context { origin, event, asked, .. } = context;
-    let Source { key, in_words, user, customer, to_correct } = source;
-    let live = access_sources::live(tenant, &key).await?;
+    let Source { key, to_correct, .. } = source;
+    let (in_words, user) = (source.in_words, source.user);
+    let live = access_sources::live(tenant, key).await?;
     let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
     let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
     let evaluation = evaluate(bought, &mappings, held, now);
     let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
-    if let (Others::Unknown, Some(customer)) = (context.others, customer)
-        && ends_the_last(tenant, &key, &changes).await?
+    if let (Others::Unknown, Some(customer)) = (context.others, source.customer)
+        && ends_the_last(tenant, key, &changes).await?
     {
-        return Ok(Outcome { asks_for_others: Some(customer.clone()), ..Outcome::default() });
+        let outcome = Outcome { asks_for_others: Some(customer.clone()), ..Outcome::default() };
+        return Ok(Given { outcome, evaluation, mappings, is_news: false });
     }
     for &change in &changes {
         let evidence = evaluation.evidence(in_words, change);
         let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
         let ended_by = ended_by(bought, &evaluation, &mappings, change, asked, now);
         let because = Because { actor: Actor::Stripe, origin, ended_by, evidence: &evidence, cause: &cause };
-        access_sources::apply(tenant, &key, change, because).await?;
+        access_sources::apply(tenant, key, change, because).await?;
     }
     let ends = changed_ends(&live, &evaluation, user);
-    access_sources::set_until(tenant, &key, &ends).await?;
-    Ok(Outcome { jobs: changes.len(), to_correct, good_until: evaluation.until(), asks_for_others: None })
+    access_sources::set_until(tenant, key, &ends).await?;
+    let is_news = !changes.is_empty() || !ends.is_empty();
+    let outcome = Outcome {
+        jobs: changes.len(),
+        to_correct: to_correct.clone(),
+        good_until: evaluation.until(),
+        ..Outcome::default()
+    };
+    Ok(Given { outcome, evaluation, mappings, is_news })
 }
 
 /// Whether a change ends somebody's only reason for a role.

@@ -3,7 +3,7 @@
 use shared::{
     clock::Timestamp,
     domain::job::JobOrigin,
-    ids::{ConnectionId, CustomerId},
+    ids::{ConnectionId, CustomerId, UserId},
 };
 
 use crate::stripe::credentials::MetadataLinks;
@@ -39,6 +39,8 @@ pub(super) struct Outcome {
     pub(super) jobs: usize,
     /// A customer whose link is to follow its metadata.
     pub(super) to_correct: Option<CustomerId>,
+    /// Of whose trials it is to be asked whether one is not their first.
+    pub(super) tried_by: Option<UserId>,
     /// When the object is to be read again though nothing hints at it.
     pub(super) good_until: Option<Timestamp>,
 }

@@ -16,6 +16,7 @@ use shared::{
     store::{
         catalogue, payment_reversals, purchases, role_mappings, stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
+        trials,
     },
 };
 
@@ -24,6 +25,7 @@ use crate::stripe::credentials::MetadataLinks;
 mod access;
 mod context;
 mod customer;
+mod notices;
 mod purchase;
 mod subscription;
 
@@ -141,6 +143,13 @@ pub async fn apply(
         stripe_sync::mark_dirty(&mut tx, connection, ObjectKind::Customer, &[customer.to_string()], origin)
             .await?;
         tx.commit().await?;
+    }
+    if let Some(member) = outcome.tried_by {
+        // So is this: two of a member's subscriptions may be read at once. What is not said now is said when it is read the next time.
+        let mut tx = tenant::begin(pool, leased.connection.guild).await?;
+        if trials::say_which_repeat(&mut tx, member).await? > 0 {
+            tx.commit().await?;
+        }
     }
     Ok(Attempt::Done(Applied::Committed(outcome.jobs)))
 }

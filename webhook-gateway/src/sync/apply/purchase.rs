@@ -45,5 +45,5 @@ pub(super) async fn apply(
     let key = SourceRef::Purchase { connection, id: fact.id.clone() };
     let customer = fact.customer.as_ref().filter(|customer| !customer.deleted).map(|customer| &customer.id);
     let source = Source { key, in_words: &fact.in_words(), user, customer, to_correct };
-    access::apply(tenant, context, source, fact, now).await
+    Ok(access::apply(tenant, context, &source, fact, now).await?.outcome)
 }

@@ -1,4 +1,4 @@
-//! A subscription as read: its row, whose it is, and the access that it gives.
+//! A subscription as read: its row, whose it is, the access that it gives, and what its member is told of it.
 
 use shared::{
     clock::Timestamp,
@@ -13,11 +13,11 @@ use shared::{
 use super::{
     access::{self, Source},
     context::{Context, Outcome},
-    customer,
+    customer, notices,
 };
 use crate::stripe::credentials::MetadataLinks;
 
-/// Writes it, links its customer as the metadata says, and begins and ends what it gives.
+/// Writes it, links its customer as the metadata says, begins and ends what it gives, and plans what is told of that.
 pub(super) async fn apply(
     tenant: &mut Tenant,
     context: Context<'_>,
@@ -52,5 +52,7 @@ pub(super) async fn apply(
     let customer = (!fact.customer.deleted).then_some(&fact.customer.id);
     let source = Source { key, in_words: &in_words, user, customer, to_correct };
     let facts = Facts::read(fact, kept.unpaid_since, &reversals);
-    access::apply(tenant, context, source, &facts, now).await
+    let given = access::apply(tenant, context, &source, &facts, now).await?;
+    notices::follow(tenant, &source, &facts, &given, now).await?;
+    Ok(Outcome { tried_by: user.filter(|_| fact.is_in_trial(now)), ..given.outcome })
 }

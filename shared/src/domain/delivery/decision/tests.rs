@@ -10,6 +10,7 @@ use crate::{
         },
         job::{ClaimedJob, JobAction, JobOrigin, JobState},
         roles::{
+            by_hand::PaidByHand,
             enforcement::Enforcement,
             grant::{Grant, Known, Seen, Wanted, check},
             plan::RoleView,
@@ -41,9 +42,10 @@ fn work(actions: &[JobAction]) -> RoleWork {
         is_held: false,
         cause: format!("cause {n}"),
     });
-    let wanted = Wanted { desired: true, asked: true };
+    let wanted = Wanted { desired: true, asked: true, follows: false };
     RoleWork {
         view: RoleView { role: role(), wanted, grant: None },
+        by_hand: PaidByHand::default(),
         manageability: Manageability::Manageable,
         enforcement: Enforcement::On,
         danger: None,

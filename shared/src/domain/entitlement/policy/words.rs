@@ -3,8 +3,10 @@
 
 use std::{collections::BTreeMap, fmt};
 
+use serde::Serialize;
+
 use super::{Policy, Rule};
-use crate::domain::entitlement::given::Days;
+use crate::domain::{entitlement::given::Days, roles::by_hand::ByHand};
 
 macro_rules! states {
     ($($state:ident),* $(,)?) => {
@@ -71,7 +73,11 @@ const ONLY: [(&str, &[&str]); 2] = [
     ),
 ];
 
+/// No state, and with words of its own.
+const GIVEN_BY_HAND: &str = "given_by_hand";
+
 const RULES: &str = "keep, remove, period_end (to the end of the paid period), a number of days as 7d, default; \
+    of given_by_hand ask, follow, keep (whether a role that a person gave follows the payment); \
     of paid_for after_180d (once it was paid for so long) and first_30d (for so long from the first payment); \
     only=grace and only=ended set all states at once, for a role that takes another's place";
 
@@ -89,19 +95,51 @@ impl fmt::Display for Rule {
     }
 }
 
+/// What is said of a state, or of a role that a person gave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(untagged)]
+pub enum Word {
+    Rule(Rule),
+    ByHand(ByHand),
+}
+
+impl fmt::Display for Word {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Rule(rule) => rule.fmt(f),
+            Self::ByHand(by_hand) => f.write_str(by_hand.as_str()),
+        }
+    }
+}
+
 /// What an owner chooses, by state; `None`: the default.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Choices(BTreeMap<&'static str, Option<Rule>>);
+pub struct Choices {
+    rules: BTreeMap<&'static str, Option<Rule>>,
+    /// `None`: as it is.
+    given_by_hand: Option<ByHand>,
+}
 
 impl Choices {
     /// `words`: each a pair `STATE=RULE`, or `only=…`.
     pub fn parse<T: AsRef<str>>(words: &[T]) -> Result<Self, BadChoices> {
         let (mut choices, mut presets, mut bad) = (BTreeMap::new(), BTreeMap::new(), Vec::new());
+        let mut given_by_hand = None;
         for word in words {
             if let Some(only) = word.as_ref().strip_prefix("only=") {
                 match ONLY.iter().find(|(name, _)| *name == only) {
                     Some((_, states)) => presets.extend(only_in(states)),
                     None => bad.push(BadChoice::UnknownRule(word.as_ref().to_owned())),
+                }
+                continue;
+            }
+            if let Some(said) =
+                word.as_ref().strip_prefix(GIVEN_BY_HAND).and_then(|rest| rest.strip_prefix('='))
+            {
+                match by_hand(said) {
+                    Some(by_hand) if given_by_hand.is_none() => given_by_hand = Some(by_hand),
+                    Some(_) => bad.push(BadChoice::Twice(GIVEN_BY_HAND)),
+                    None => bad.push(BadChoice::UnknownByHand(word.as_ref().to_owned())),
                 }
                 continue;
             }
@@ -113,7 +151,7 @@ impl Choices {
         }
         // What is said of one state counts more than what is said of all.
         presets.extend(choices);
-        if bad.is_empty() { Ok(Self(presets)) } else { Err(BadChoices(bad)) }
+        if bad.is_empty() { Ok(Self { rules: presets, given_by_hand }) } else { Err(BadChoices(bad)) }
     }
 }
 
@@ -124,6 +162,13 @@ fn only_in(kept: &[&str]) -> impl Iterator<Item = (&'static str, Option<Rule>)> 
         let kept = kept.contains(&state).then_some(if rule == Rule::Remove { Rule::Keep } else { rule });
         (state, Some(kept.unwrap_or(Rule::Remove)))
     })
+}
+
+fn by_hand(word: &str) -> Option<ByHand> {
+    match word {
+        "default" => Some(ByHand::default()),
+        word => ByHand::ALL.into_iter().find(|known| known.as_str() == word),
+    }
 }
 
 fn pair(word: &str) -> Result<(&'static str, Option<Rule>), BadChoice> {
@@ -176,6 +221,8 @@ pub enum BadChoice {
     PeriodOfNothing(String),
     #[error("{0}: after_180d, first_30d, keep and default are possible")]
     UnknownPaidTime(String),
+    #[error("{0}: ask, follow, keep and default are possible")]
+    UnknownByHand(String),
     #[error("{0} is there twice")]
     Twice(&'static str),
 }
@@ -190,7 +237,7 @@ impl fmt::Display for BadChoices {
             writeln!(f, "{bad}")?;
         }
         let states: Vec<_> = STATES.iter().map(|(state, _)| *state).collect();
-        write!(f, "States: {}.\nRules: {RULES}.", states.join(", "))
+        write!(f, "States: {}; and {GIVEN_BY_HAND}.\nRules: {RULES}.", states.join(", "))
     }
 }
 
@@ -200,10 +247,11 @@ impl Policy {
     pub fn with(mut self, choices: &Choices) -> Self {
         let mut default = Self::DEFAULT;
         for (state, of) in STATES {
-            if let Some(choice) = choices.0.get(state) {
+            if let Some(choice) = choices.rules.get(state) {
                 *of(&mut self) = choice.unwrap_or(*of(&mut default));
             }
         }
+        self.given_by_hand = choices.given_by_hand.unwrap_or(self.given_by_hand);
         self
     }
 
@@ -212,10 +260,16 @@ impl Policy {
         STATES.iter().map(|(state, of)| (*state, *of(&mut self))).collect()
     }
 
+    /// All that it says, in the order in which people are shown it.
+    pub fn words(self) -> Vec<(&'static str, Word)> {
+        let rules = self.rules().into_iter().map(|(state, rule)| (state, Word::Rule(rule)));
+        rules.chain([(GIVEN_BY_HAND, Word::ByHand(self.given_by_hand))]).collect()
+    }
+
     /// What is not the default: what the column has.
-    pub fn overrides(self) -> BTreeMap<&'static str, Rule> {
-        let rules = self.rules().into_iter().zip(Self::DEFAULT.rules());
-        rules.filter(|((_, rule), (_, default))| rule != default).map(|(rule, _)| rule).collect()
+    pub fn overrides(self) -> BTreeMap<&'static str, Word> {
+        let words = self.words().into_iter().zip(Self::DEFAULT.words());
+        words.filter(|((_, word), (_, default))| word != default).map(|(word, _)| word).collect()
     }
 }
 
@@ -226,9 +280,9 @@ mod tests {
     #[test]
     fn every_state_has_its_word() {
         let as_json = serde_json::to_value(Policy::DEFAULT).unwrap();
-        let words: BTreeMap<_, _> = Policy::DEFAULT.rules().into_iter().collect();
+        let words: BTreeMap<_, _> = Policy::DEFAULT.words().into_iter().collect();
         assert_eq!(serde_json::to_value(&words).unwrap(), as_json);
-        assert_eq!(words.len(), STATES.len(), "none is there twice");
+        assert_eq!(words.len(), STATES.len() + 1, "none is there twice");
     }
 
     #[test]
@@ -274,6 +328,21 @@ mod tests {
     }
 
     #[test]
+    fn a_role_given_by_hand_is_asked_about_unless_the_mapping_says_otherwise() {
+        let by = |policy: Policy, words: &[&str]| policy.with(&Choices::parse(words).unwrap()).given_by_hand;
+        assert_eq!(by(Policy::DEFAULT, &[]), ByHand::Ask);
+        assert_eq!(by(Policy::DEFAULT, &["only=grace"]), ByHand::Ask, "it is no state");
+        let follows = Policy { given_by_hand: ByHand::Follow, ..Policy::DEFAULT };
+        for (word, expected) in [("ask", ByHand::Ask), ("follow", ByHand::Follow), ("keep", ByHand::Keep)] {
+            assert_eq!(by(follows, &[&format!("given_by_hand={word}")]), expected);
+        }
+        assert_eq!(by(follows, &["given_by_hand=default"]), ByHand::Ask);
+        assert_eq!(by(follows, &["past_due=7d"]), ByHand::Follow);
+        let twice = Choices::parse(&["given_by_hand=ask", "given_by_hand=ask"]).unwrap_err();
+        assert_eq!(twice.0, [BadChoice::Twice("given_by_hand")]);
+    }
+
+    #[test]
     fn a_substitute_is_given_where_the_other_role_is_not() {
         let by = |words: &[&str]| Policy::DEFAULT.with(&Choices::parse(words).unwrap());
         let grace = by(&["only=grace"]);
@@ -294,9 +363,14 @@ mod tests {
     #[test]
     fn the_column_has_what_differs_and_is_read_as_it_was_written() {
         assert!(Policy::DEFAULT.overrides().is_empty());
-        let policy = Policy { past_due: Rule::KeepDays(7), trialing: Rule::Remove, ..Policy::DEFAULT };
+        let policy = Policy {
+            past_due: Rule::KeepDays(7),
+            trialing: Rule::Remove,
+            given_by_hand: ByHand::Follow,
+            ..Policy::DEFAULT
+        };
         let written = serde_json::to_string(&policy.overrides()).unwrap();
-        assert_eq!(written, r#"{"past_due":{"keep_days":7},"trialing":"remove"}"#);
+        assert_eq!(written, r#"{"given_by_hand":"follow","past_due":{"keep_days":7},"trialing":"remove"}"#);
         assert_eq!(serde_json::from_str::<Policy>(&written).unwrap(), policy);
     }
 
@@ -312,6 +386,7 @@ mod tests {
             "unpaid=remove",
             "dispute_open=period_end",
             "refund_full=30d",
+            "given_by_hand=remove",
             "=",
             "",
         ];
@@ -324,10 +399,11 @@ mod tests {
         unpaid is there twice
         dispute_open=period_end: a payment has no period to keep the role to the end of; keep and remove are possible
         refund_full=30d: days are counted from a payment, so only past_due, past_due_after_trial, one_time have them
+        given_by_hand=remove: ask, follow, keep and default are possible
         =: there is no such state
         : a choice is STATE=RULE
-        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero, paid_for, invoice_refunded, invoice_refunded_managed, one_time, refund_full, refund_partial, dispute_open, dispute_lost.
-        Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default; of paid_for after_180d (once it was paid for so long) and first_30d (for so long from the first payment); only=grace and only=ended set all states at once, for a role that takes another's place.
+        States: trialing, active, past_due, past_due_after_trial, paused_by_final_failure, paused_without_payment_method, pause_requested, paused_by_system, unpaid, incomplete, incomplete_expired, canceled, collection_as_draft, collection_uncollectible, collection_void, quantity_zero, paid_for, invoice_refunded, invoice_refunded_managed, one_time, refund_full, refund_partial, dispute_open, dispute_lost; and given_by_hand.
+        Rules: keep, remove, period_end (to the end of the paid period), a number of days as 7d, default; of given_by_hand ask, follow, keep (whether a role that a person gave follows the payment); of paid_for after_180d (once it was paid for so long) and first_30d (for so long from the first payment); only=grace and only=ended set all states at once, for a role that takes another's place.
         ");
     }
 }

@@ -4,8 +4,8 @@ fn at(minute: i64) -> Timestamp {
     Timestamp::UNIX_EPOCH + Duration::minutes(minute)
 }
 
-const YES: Wanted = Wanted { desired: true, asked: false };
-const NO: Wanted = Wanted { desired: false, asked: false };
+const YES: Wanted = Wanted { desired: true, asked: false, follows: false };
+const NO: Wanted = Wanted { desired: false, asked: false, follows: false };
 /// Joined long before any row.
 const HELD: Seen = Seen::Present { held: true, joined_at: Some(Timestamp::UNIX_EPOCH) };
 const WITHOUT: Seen = Seen::Present { held: false, joined_at: Some(Timestamp::UNIX_EPOCH) };
@@ -148,7 +148,7 @@ fn a_role_that_vanished_comes_back_if_they_left_or_it_is_asked_for() {
         (false, None, Step::Grant),
     ] {
         let seen = Seen::Present { held: false, joined_at };
-        let wanted = Wanted { desired: true, asked };
+        let wanted = Wanted { asked, ..YES };
         let (_, step) = check(Some(row(GrantState::Confirmed)), seen, wanted, at(90));
         assert_eq!(step, expected, "{asked} {joined_at:?}");
     }
@@ -170,7 +170,7 @@ fn what_they_have_after_coming_back_is_a_persons() {
 
 #[test]
 fn found_held_when_asked_for_is_checked_once_more() {
-    let asked = Wanted { desired: true, asked: true };
+    let asked = Wanted { asked: true, ..YES };
     let (known, step) = check(Some(row(GrantState::Confirmed)), HELD, asked, at(90));
     let watched = known.grant.unwrap();
     assert_eq!((step, watched.look_at, watched.unseen), (Step::AlreadySo, Some(at(91)), true));
@@ -195,4 +195,34 @@ fn what_is_withheld_stops_being_ours_within_a_minute() {
         assert_eq!(withhold(Some(ending), WITHOUT, at(91)).grant, None);
     }
     assert_eq!(withhold(None, WITHOUT, at(90)).grant, None);
+}
+
+#[test]
+fn what_a_person_gave_becomes_ours_only_while_it_is_due_there_and_let_follow() {
+    let follows = Wanted { follows: true, ..YES };
+    let (adopted, step) = check(None, HELD, follows, at(90));
+    let plain = Grant { since: at(90), ..row(GrantState::Confirmed) };
+    assert_eq!((step, adopted.grant, adopted.entries), (Step::Adopt, Some(plain), ADOPTED));
+    // From now on it is like any other: it goes with the payment.
+    assert_eq!(check(adopted.grant, HELD, NO, at(91)).1, Step::Revoke);
+    // Without the payment, or the role, or the member, nothing becomes ours.
+    for (seen, wanted, step) in [
+        (HELD, Wanted { follows: true, ..NO }, Step::NotOurs),
+        (HELD, YES, Step::NotOurs),
+        (WITHOUT, follows, Step::Grant),
+        (Seen::Absent, follows, Step::AwaitMember),
+    ] {
+        let (known, found) = check(None, seen, wanted, at(90));
+        assert_eq!((found, known.entries), (step, &[][..]), "{seen:?}, {wanted:?}");
+    }
+    // Where we have a row, it says whose the role is.
+    for state in [GrantState::Intended, GrantState::Confirmed, GrantState::Ending] {
+        for seen in [HELD, WITHOUT, Seen::Absent] {
+            for wanted in [YES, NO] {
+                let let_follow = Wanted { follows: true, ..wanted };
+                let grant = Some(row(state));
+                assert_eq!(check(grant, seen, let_follow, at(90)), check(grant, seen, wanted, at(90)));
+            }
+        }
+    }
 }
