@@ -31,7 +31,7 @@ pub fn unsold(guild: GuildId, unsold: &Unsold) -> Line {
     let Unsold { role_id, sold, members } = unsold;
     let said = message("finding-unsold")
         .with("guild", guild)
-        .with("sold", Value::List(sold.iter().map(Value::from).collect()))
+        .with("sold", Value::List(sold.iter().map(Value::code).collect()))
         .with("role", *role_id)
         .with("members", *members);
     let fix =

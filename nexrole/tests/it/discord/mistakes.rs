@@ -49,6 +49,8 @@ async fn a_key_of_another_account_takes_nothing_and_is_named() {
     world.start_gateway().await;
     let missing = async || world.subscriptions_where(|subscription| subscription.is_missing).await;
     world.until("none of them is in the account", async || missing().await == PAYERS).await;
+    // Nor after days.
+    world.missing_for_days().await;
     world.settle().await;
     assert_eq!((world.with_vip(&payers).await, world.held().await), (PAYERS, 0));
     let why = world.why(&payers[0].member).await;
