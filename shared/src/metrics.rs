@@ -55,6 +55,7 @@ pub const GATEWAY_UNREAD: &str = "nexrole_gateway_events_unread_total";
 
 const PENDING: &str = "nexrole_role_jobs_pending";
 const PARKED: &str = "nexrole_role_jobs_parked";
+const HELD: &str = "nexrole_role_jobs_held";
 const OLDEST_DUE: &str = "nexrole_role_jobs_oldest_due_seconds";
 const UNREAD: &str = "nexrole_stripe_objects_unread";
 const OLDEST_UNREAD: &str = "nexrole_stripe_objects_oldest_unread_seconds";
@@ -135,7 +136,11 @@ fn describe() {
     describe_counter!(GATEWAY_ENDS, "Gateway connections that ended, by how");
     describe_counter!(GATEWAY_UNREAD, "Gateway events that could not be read, by kind");
     describe_gauge!(PENDING, "Role jobs to be done, counted up to 100000");
-    describe_gauge!(PARKED, "Role jobs that wait for a member, a permission or a person, up to 100000");
+    describe_gauge!(PARKED, "Role jobs that wait for a member or a permission, up to 100000");
+    describe_gauge!(
+        HELD,
+        "Role jobs that an owner is to approve or discard, up to 100000: see `nexrole held`"
+    );
     describe_gauge!(OLDEST_DUE, Unit::Seconds, "Age of the oldest role job that is due");
     describe_gauge!(UNREAD, "Stripe objects to be read, counted up to 100000");
     describe_gauge!(OLDEST_UNREAD, Unit::Seconds, "Age of the oldest Stripe object to be read");
@@ -156,6 +161,7 @@ async fn scrape(handle: &PrometheusHandle, pool: &Pool) -> Response {
     gauge!(DATABASE_UP).set(if found.is_some() { 1.0 } else { 0.0 });
     gauge!(PENDING).set(found.map_or(f64::NAN, |q| q.pending as f64));
     gauge!(PARKED).set(found.map_or(f64::NAN, |q| q.parked as f64));
+    gauge!(HELD).set(found.map_or(f64::NAN, |q| q.held as f64));
     gauge!(OLDEST_DUE).set(found.map_or(f64::NAN, |q| q.oldest_due_seconds));
     gauge!(UNREAD).set(found.map_or(f64::NAN, |q| q.unread as f64));
     gauge!(OLDEST_UNREAD).set(found.map_or(f64::NAN, |q| q.oldest_unread_seconds));

@@ -95,6 +95,8 @@ enum Outcome {
     Page,
     /// Applied, and it was the last.
     End,
+    /// It was the whole list, and empty, though some of ours give roles: a wrong key, or a wrong answer.
+    NoneOfOurs,
     /// Somebody else went on with the list.
     LostTurn,
 }
@@ -103,6 +105,7 @@ enum Outcome {
 fn word(page: &Result<Outcome, Failed>) -> &'static str {
     match page {
         Ok(Outcome::Page | Outcome::End) => "done",
+        Ok(Outcome::NoneOfOurs) => "none_of_ours",
         Ok(Outcome::LostTurn) => "lost_turn",
         Err(Failed::Stripe(error)) => error.word(),
         Err(Failed::Key(_)) => "no_key",
@@ -169,13 +172,20 @@ impl Lists {
         } else {
             Vec::new()
         };
-        let noted = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
+        let (noted, unlisted) = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
         match noted {
             Turned::Again => {
                 self.begin_again(connection).await?;
                 Err(ReadError::Unreadable("a list turns in a circle".to_owned()).into())
             }
             Turned::LostTurn => Ok(Outcome::LostTurn),
+            Turned::Page if page.is_last && ids.is_empty() && turn.after.is_none() && unlisted > 0 => {
+                // No evidence of any end (ARCHITECTURE, Invariants), but of something that a person should look at.
+                tracing::error!(guild.id = %connection.guild, ours = unlisted,
+                    "Stripe lists no running subscription, though some of ours give roles: is the key another account's? \
+                     Nobody loses a role by it; each subscription is read by itself");
+                Ok(Outcome::NoneOfOurs)
+            }
             Turned::Page if page.is_last => {
                 tracing::info!(guild.id = %connection.guild, "Stripe's list of subscriptions was read to its end");
                 Ok(Outcome::End)
@@ -255,7 +265,8 @@ impl Lists {
         }
     }
 
-    /// Writes down what the page has shown, and marks what is to be read by itself.
+    /// Writes down what the page has shown, and marks what is to be read by itself. Answers also how many subscriptions that give roles
+    /// the list has not shown, if this was its last page.
     async fn note(
         &self,
         turn: &Turn,
@@ -263,12 +274,14 @@ impl Lists {
         is_last: bool,
         mut again: Vec<String>,
         mut sessions: Vec<String>,
-    ) -> Result<Turned, sqlx::Error> {
+    ) -> Result<(Turned, usize), sqlx::Error> {
         let Turn { connection: Connection { guild, id: connection }, .. } = *turn;
         let mut tenant = tenant::begin(&self.pool, guild).await?;
+        let mut missing = 0;
         if is_last {
             let mut unlisted = stripe_lists::unlisted(&mut tenant, connection).await?;
             unlisted.retain(|id| !ids.contains(id));
+            missing = unlisted.len();
             again.extend(unlisted);
             if !turn.is_listed {
                 let known = ObjectKind::CheckoutSession;
@@ -279,7 +292,7 @@ impl Lists {
         mark(&mut tenant, connection, ObjectKind::Subscription, again).await?;
         let turned = stripe_lists::turn(&mut tenant, turn, ids).await?;
         if turned != Turned::Page {
-            return Ok(turned);
+            return Ok((turned, missing));
         }
         if is_last {
             let wait = daily::until_next(guild, connection, shared::clock::now());
@@ -287,7 +300,7 @@ impl Lists {
         }
         tenant.commit().await?;
         self.dirty.notify_one();
-        Ok(turned)
+        Ok((turned, missing))
     }
 
     /// One transaction of the connection's tenant.

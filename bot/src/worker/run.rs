@@ -17,6 +17,7 @@ use tracing::Instrument;
 use super::{
     claim::{self, Positions},
     context::{Context, Lease},
+    reminders,
     stopping::after,
     turn,
 };
@@ -71,6 +72,7 @@ pub async fn run(
     while result.is_ok() {
         if searched.elapsed() >= worker.poll * SEARCH_POLLS {
             stop.run_until_cancelled(recheck_overdue(&worker.pool)).await;
+            stop.run_until_cancelled(remind(&worker.pool)).await;
             searched = Instant::now();
         }
         if rechecked.elapsed() >= worker.poll * RECHECK_POLLS {
@@ -153,6 +155,13 @@ async fn recheck(pool: &Pool) {
         Ok(0) => {}
         Ok(jobs) => tracing::debug!(jobs, "grants are checked once more"),
         Err(error) => tracing::warn!(%error, "grants cannot be checked once more"),
+    }
+}
+
+/// Owners who were asked about what is held, and did not answer.
+async fn remind(pool: &Pool) {
+    if let Err(error) = reminders::remind(pool).await {
+        tracing::warn!(%error, "nobody can be reminded of what is held");
     }
 }
 

@@ -8,7 +8,7 @@ use shared::{
 };
 
 use super::{
-    claim,
+    breaker, claim,
     context::{Clock, Context},
     execute, observe, plan,
     progress::{Ended, Progress},
@@ -40,6 +40,7 @@ async fn one_member(
     let work = claim::enforced(work, progress)?;
     let observed = observe::member(cx, &work, clock, progress).await?;
     let calls = plan::calls(cx, &work, &observed.member, clock, progress).await?;
+    let calls = breaker::pass(cx, work.user, calls, progress).await?;
     execute::calls(cx, work.user, calls, clock, progress).await?;
     progress.close(observed.bucket_wait.map_or(GuildGate::Open, GuildGate::Paused))
 }

@@ -12,6 +12,7 @@ use shared::{
 use crate::settings;
 
 mod activity;
+mod ask;
 mod catalogue;
 mod connect;
 mod connections;
@@ -22,6 +23,7 @@ mod follow;
 mod give_back;
 mod grant;
 mod guild;
+mod held;
 mod import;
 mod link;
 mod map;
@@ -92,6 +94,8 @@ pub enum Command {
     Import(import::Arguments),
     /// Give a member a role back that somebody took from them at Discord though they pay for it
     GiveBack(give_back::Arguments),
+    /// Show roles that are not taken until you agree, because they would be too many within a day; approve or discard them
+    Held(held::Arguments),
     /// Have members told when a payment of theirs failed and what follows, or have them told nothing
     Notices(notices::Arguments),
     /// Say whether a role that a person gave to a member who pays is to end with the payment; without an answer, list what is asked
@@ -134,6 +138,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Connections => connections::show(&pool).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,
+        Command::Held(arguments) => held::run(&pool, &arguments).await,
         Command::Erase(arguments) => erase::run(&pool, &arguments).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,
     }

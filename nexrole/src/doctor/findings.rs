@@ -56,6 +56,10 @@ checks! {
     StripeLinks => "stripe.links",
     /// Every reason for a role is one whose end will be seen.
     StripeSources => "stripe.sources",
+    /// Of every role that members pay for something is still sold.
+    StripeProducts => "stripe.products",
+    /// No owner is to say whether roles are taken.
+    RolesHeld => "roles.held",
     /// Discord takes the token.
     DiscordToken => "discord.token",
     /// The bot hears who joins.

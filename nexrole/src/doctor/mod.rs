@@ -25,8 +25,10 @@ mod clocks;
 mod database;
 mod discord;
 mod findings;
+mod held;
 mod invariants;
 mod links;
+mod products;
 mod questions;
 mod sealed;
 mod stripe;
@@ -181,6 +183,8 @@ async fn check_rows(
     let guilds = within(health_facts::guilds(db)).await?;
     invariants::check(findings, db, &guilds).await?;
     links::check(findings, db, &guilds).await?;
+    products::check(findings, db, &guilds).await?;
+    held::check(findings, db, &guilds).await?;
     let connected = within(health_facts::connected(db)).await?;
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();

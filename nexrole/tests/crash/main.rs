@@ -12,6 +12,7 @@ mod harness;
 mod hold;
 mod invariants;
 mod load;
+mod mass_revokes;
 mod points;
 mod stalled;
 mod supervised;

@@ -5,14 +5,19 @@
 
 use std::collections::BTreeSet;
 
-use super::{ActionError, begin, begin_known};
+use super::{ActionError, approve::APPROVED, begin, begin_known};
 use crate::{
     db::{authorized::Authorized, pool::Pool},
-    domain::{job::JobOrigin, stripe_object::ObjectKind},
+    domain::{
+        audit::{AuditAction, AuditEntry},
+        job::JobOrigin,
+        stripe_object::ObjectKind,
+    },
     ids::{CustomerId, UserId},
     store::{
+        audit_log,
         erasure::{self, Ties},
-        member_links, purchases, stripe_sync,
+        member_links, purchases, role_holds, stripe_sync,
     },
 };
 
@@ -70,6 +75,12 @@ pub async fn unlink(
     for (connection, customer) in &theirs {
         member_links::unlink(&mut tenant, *connection, customer, by.actor()).await?;
     }
+    // Nor does a role wait for an answer of which nobody would know any more whom it is about.
+    for (role, _) in role_holds::approve(&mut tenant, None, Some(member), APPROVED).await? {
+        let entry = AuditEntry::new(by.actor(), AuditAction::HeldApproved, APPROVED).about(member).role(role);
+        audit_log::record(&mut tenant, &entry).await?;
+    }
+    role_holds::end(&mut tenant).await?;
     tenant.commit().await?;
     let payers = presents.into_iter().map(|(_, _, customer)| customer);
     let payers = payers.chain(purchases.into_iter().filter_map(|(_, _, customer)| customer));

@@ -18,7 +18,9 @@ use crate::{
 /// Between the reads that a changed mapping asks for: somebody may buy meanwhile, and Stripe allows 25 a second.
 const SPACING: Duration = Duration::from_millis(50);
 
+pub mod approve;
 pub mod connect;
+pub mod discard;
 pub mod disconnect;
 pub mod enforce;
 pub mod erase;
@@ -26,6 +28,7 @@ pub mod explain;
 pub mod follow_payment;
 pub mod give_back;
 pub mod grant;
+pub mod held;
 pub mod import;
 pub mod link;
 pub mod map;

@@ -17,6 +17,12 @@ pub enum Activity {
     AuditExported,
     /// The operator read this log.
     ActivityRead,
+    /// The operator read what is held.
+    HeldRead,
+    /// Roles are not taken from members any more, because they would be too many within a day: the owner is asked.
+    RevokesHeld,
+    /// The owner did not answer, and is reminded.
+    HeldReminded,
     /// Discord refused to let us manage a role.
     RoleRefused,
     /// Discord says that the bot is not in the server.
@@ -34,6 +40,9 @@ impl Activity {
             Self::CatalogueRead => "catalogue.read",
             Self::AuditExported => "audit.exported",
             Self::ActivityRead => "activity.read",
+            Self::HeldRead => "held.read",
+            Self::RevokesHeld => "revokes.held",
+            Self::HeldReminded => "held.reminded",
             Self::RoleRefused => "role.refused",
             Self::BotAway => "bot.away",
             Self::BotBack => "bot.back",
@@ -48,8 +57,11 @@ impl Activity {
             | Self::PreviewRead
             | Self::CatalogueRead
             | Self::AuditExported
-            | Self::ActivityRead => Actor::Operator,
-            Self::RoleRefused | Self::BotAway | Self::BotBack => Actor::Bot,
+            | Self::ActivityRead
+            | Self::HeldRead => Actor::Operator,
+            Self::RevokesHeld | Self::HeldReminded | Self::RoleRefused | Self::BotAway | Self::BotBack => {
+                Actor::Bot
+            }
         }
     }
 }

@@ -79,6 +79,10 @@ pub enum AuditAction {
     GiveBackAsked,
     /// Whether a role that a person gave to who pays is to follow the payment.
     FollowAnswered,
+    /// Roles that were not taken until a person agrees, because they were too many, are taken.
+    HeldApproved,
+    /// The same, and members keep them.
+    HeldDiscarded,
     /// A Stripe account was connected, or how it is connected was changed.
     ConnectionSet,
     /// A connection is not used any more.
@@ -114,6 +118,8 @@ impl AuditAction {
             Self::RoleEnforced => "role.enforced",
             Self::GiveBackAsked => "give_back.asked",
             Self::FollowAnswered => "follow.answered",
+            Self::HeldApproved => "held.approved",
+            Self::HeldDiscarded => "held.discarded",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
             Self::RoleSuspended => "role.suspended",

@@ -45,9 +45,9 @@ pub enum JobState {
     Superseded,
     /// Waits for a member, a permission or a person.
     Parked,
-    /// Stopped by the mass-revoke breaker.
+    /// It would take a role from too many within a day: a person is to agree first.
     Held,
-    /// A held job that the owner refused.
+    /// A held job that the owner refused: the member keeps the role.
     Discarded,
     /// Given up; cannot be done.
     Failed,
@@ -82,6 +82,8 @@ pub struct ClaimedJob {
     pub age: Duration,
     /// Its time has come. Others of the same member are planned along, but are not charged for a failure.
     pub is_due: bool,
+    /// A person is to answer it first: only what is final answers it otherwise.
+    pub is_held: bool,
     /// In words, for people and for Discord's audit log.
     pub cause: String,
 }

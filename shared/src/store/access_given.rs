@@ -68,7 +68,7 @@ pub async fn give(
          SELECT $1, user_id, $3, $4, $5, 'live', $6, $7, $8, NULL FROM unnest($2::bigint[]) AS users (user_id) ORDER BY user_id
          ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
              DO UPDATE SET state = 'live', evidence = excluded.evidence, valid_until = excluded.valid_until,
-                           reason = excluded.reason,
+                           reason = excluded.reason, ended_by = NULL,
                            -- Other terms do not begin it anew.
                            changed_at = CASE access_sources.state WHEN 'live' THEN access_sources.changed_at ELSE now() END
               WHERE (access_sources.state, access_sources.valid_until, access_sources.reason)
@@ -87,7 +87,7 @@ pub async fn give(
     .await
 }
 
-/// Ends what a source gives a member; `false`: it gave nothing.
+/// Ends, by an owner's word, what a source gives a member; `false`: it gave nothing.
 pub async fn end(
     tenant: &mut Tenant,
     member: UserId,
@@ -96,7 +96,7 @@ pub async fn end(
     evidence: &str,
 ) -> Result<bool, sqlx::Error> {
     let ended = sqlx::query(
-        "UPDATE access_sources SET state = 'ended', evidence = $6, changed_at = now()
+        "UPDATE access_sources SET state = 'ended', ended_by = 'owner', evidence = $6, changed_at = now()
           WHERE guild_id = $1 AND user_id = $2 AND role_id = $3 AND kind = $4 AND connection_id IS NULL AND source_id = $5
             AND state = 'live'",
     )
@@ -147,7 +147,7 @@ pub async fn end_over(tenant: &mut Tenant, limit: i64) -> Result<u64, sqlx::Erro
               WHERE guild_id = $1 AND state = 'live' AND kind <> 'stripe' AND valid_until <= now()
               ORDER BY valid_until LIMIT $2 FOR NO KEY UPDATE SKIP LOCKED
          ), ended AS (
-             UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now() FROM over
+             UPDATE access_sources a SET state = 'ended', ended_by = 'time', evidence = $3, changed_at = now() FROM over
               WHERE a.guild_id = $1 AND (a.user_id, a.role_id, a.kind, a.source_id)
                                       = (over.user_id, over.role_id, over.kind, over.source_id)
                 AND a.connection_id IS NULL

@@ -8,6 +8,7 @@ use crate::{
         audit::{Actor, AuditAction, AuditEntry},
         entitlement::{
             diff::{RoleEntitlement, Transition},
+            ended_by::EndedBy,
             mapping::Sold,
             source::SourceRef,
         },
@@ -75,6 +76,8 @@ pub struct Because<'a> {
     pub actor: Actor,
     /// How soon the bot is to act on it.
     pub origin: JobOrigin,
+    /// Of an end: by what, where that is known.
+    pub ended_by: Option<EndedBy>,
     /// What was read or said; kept with the source.
     pub evidence: &'a str,
     /// The same with the event that led to it; kept with the job and the audit entry.
@@ -95,13 +98,14 @@ pub async fn apply(
         Transition::Begin(given) => (given, "live", JobAction::Grant, AuditAction::AccessBegan),
         Transition::End(given) => (given, "ended", JobAction::Revoke, AuditAction::AccessEnded),
     };
-    let Because { actor, origin, evidence, cause } = because;
+    let Because { actor, origin, ended_by, evidence, cause } = because;
     sqlx::query(
         "INSERT INTO access_sources
-                (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object, ended_by)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
          ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
-             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now(), valid_until = NULL",
+             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now(), valid_until = NULL,
+                           ended_by = excluded.ended_by",
     )
     .bind(tenant.guild())
     .bind(given.user)
@@ -112,6 +116,7 @@ pub async fn apply(
     .bind(state)
     .bind(evidence)
     .bind(source.stripe_object())
+    .bind(ended_by)
     .execute(tenant.db())
     .await?;
     super::role_jobs::enqueue(tenant, given.user, given.role, action, origin, cause).await?;
@@ -169,7 +174,7 @@ pub async fn end_unbacked(
 ) -> Result<usize, sqlx::Error> {
     let cause = format!("{customer} was unlinked, and paid on an account that is not connected");
     let ended: Vec<(UserId, RoleId)> = sqlx::query_as(
-        "UPDATE access_sources a SET state = 'ended', evidence = $3, changed_at = now()
+        "UPDATE access_sources a SET state = 'ended', ended_by = 'owner', evidence = $3, changed_at = now()
            FROM (SELECT connection_id, subscription_id AS id, missing_since FROM subscriptions WHERE guild_id = $1 AND customer_id = $2
                  UNION ALL
                  SELECT connection_id, session_id, missing_since FROM purchases WHERE guild_id = $1 AND customer_id = $2) s
@@ -195,7 +200,7 @@ pub async fn end_unbacked(
     Ok(ended.len())
 }
 
-/// Ends what a mapping that was just removed alone gave: nothing else that is mapped to the role is in the same subscription or
+/// Ends, by an owner's word, what a mapping that was just removed alone gave: nothing else that is mapped to the role is in the same subscription or
 /// purchase, as far as it was read. Returns whose that was.
 pub async fn end_unmapped(
     tenant: &mut Tenant,
@@ -205,7 +210,7 @@ pub async fn end_unmapped(
 ) -> Result<Vec<UserId>, sqlx::Error> {
     sqlx::query_scalar(
         "WITH ended AS (
-             UPDATE access_sources a SET state = 'ended', evidence = $5, changed_at = now()
+             UPDATE access_sources a SET state = 'ended', ended_by = 'owner', evidence = $5, changed_at = now()
               WHERE a.guild_id = $1 AND a.role_id = $4 AND a.kind = 'stripe' AND a.state = 'live'
                 -- Without any mapping nothing that was bought gives the role, whatever the subscription's last read lacked.
                 AND (NOT EXISTS (SELECT FROM role_mappings WHERE guild_id = $1 AND role_id = $4)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit_log, follow_questions, member_links, pending_members, role_jobs};
+use super::{audit_log, follow_questions, member_links, pending_members, role_jobs, role_revokes};
 use crate::db::tenant::Tenant;
 use crate::{
     domain::{
@@ -79,7 +79,7 @@ pub async fn ties(
 /// Ends every reason for a role that a member has: their customers are not theirs any more.
 pub async fn end_access(tenant: &mut Tenant, member: UserId, actor: Actor) -> Result<(), sqlx::Error> {
     let ended: Vec<RoleId> = sqlx::query_scalar(
-        "UPDATE access_sources SET state = 'ended', evidence = $3, changed_at = now()
+        "UPDATE access_sources SET state = 'ended', ended_by = 'owner', evidence = $3, changed_at = now()
           WHERE guild_id = $1 AND user_id = $2 AND state = 'live' RETURNING role_id",
     )
     .bind(tenant.guild())
@@ -113,5 +113,6 @@ pub async fn forget(
     member_links::forget_naming(tenant, member).await?;
     follow_questions::forget(tenant, member).await?;
     pending_members::remove(tenant, member).await?;
+    role_revokes::forget(tenant, member).await?;
     Ok(forgotten)
 }

@@ -27,6 +27,8 @@ pub struct Summary {
     pub pending: i64,
     /// Role changes that wait for a member or a permission.
     pub parked: i64,
+    /// Roles that are not taken from members until a person agrees.
+    pub held: i64,
     /// Mapped roles that had holders and are not turned on.
     pub observed_roles: i64,
     /// Mapped roles that were deleted in Discord, and for which no other is mapped.
@@ -123,6 +125,7 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                   WHERE guild_id = $1 AND state = 'pending'
                     AND NOT (action = 'resync' AND origin IN ('sweep', 'recheck'))) AS pending,
                 (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'parked') AS parked,
+                (SELECT count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'held') AS held,
                 (SELECT count(*) FROM mapped_roles WHERE guild_id = $1 AND enforcement = 'observe') AS observed_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1 AND code = 60003) AS two_factor_roles,

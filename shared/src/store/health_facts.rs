@@ -184,6 +184,51 @@ pub async fn unbacked(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Unbac
     found
 }
 
+/// Of how many roles of a guild jobs are held, and how many jobs; as the operator.
+pub async fn held(db: &mut PgConnection, guild: GuildId) -> Result<(i64, i64), sqlx::Error> {
+    enter(db, guild).await?;
+    let held =
+        "SELECT count(DISTINCT role_id), count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'held'";
+    let found = sqlx::query_as(held).bind(guild).fetch_one(&mut *db).await;
+    leave(db).await?;
+    found
+}
+
+/// A role that members pay for, of which Stripe sells nothing any more.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Unsold {
+    pub role_id: RoleId,
+    /// `price_…` and `prod_…`: what is mapped to it.
+    pub sold: Vec<String>,
+    /// Who pays for it.
+    pub members: i64,
+}
+
+/// Such roles of a guild, where what is sold was read; as the operator.
+pub async fn unsold(db: &mut PgConnection, guild: GuildId) -> Result<Vec<Unsold>, sqlx::Error> {
+    enter(db, guild).await?;
+    let found = sqlx::query_as(
+        "SELECT * FROM (
+             SELECT m.role_id, array_agg(m.source_id ORDER BY m.source_id) AS sold,
+                    (SELECT count(DISTINCT user_id) FROM access_sources a
+                      WHERE a.guild_id = $1 AND a.role_id = m.role_id AND a.kind = 'stripe' AND a.state = 'live') AS members
+               FROM role_mappings m
+              WHERE m.guild_id = $1
+              GROUP BY m.role_id
+             HAVING NOT bool_or(EXISTS (SELECT FROM prices p
+                                         WHERE p.guild_id = $1 AND m.source_id IN (p.price_id, p.product_id)))) AS unsold
+          WHERE members > 0
+            AND EXISTS (SELECT FROM stripe_sync s JOIN stripe_connections c USING (guild_id, connection_id)
+                         WHERE s.guild_id = $1 AND s.object_kind = 'catalogue' AND s.synced_at IS NOT NULL AND c.state = 'active')
+          ORDER BY role_id",
+    )
+    .bind(guild)
+    .fetch_all(&mut *db)
+    .await;
+    leave(db).await?;
+    found
+}
+
 /// What must never be; all of it zero.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Broken {

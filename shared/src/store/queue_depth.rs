@@ -10,8 +10,10 @@ const COUNTED: i64 = 100_000;
 pub struct Queues {
     /// Role jobs to be done.
     pub pending: i64,
-    /// Role jobs that wait for a member, a permission or a person.
+    /// Role jobs that wait for a member or a permission.
     pub parked: i64,
+    /// Role jobs that an owner is to approve or discard.
+    pub held: i64,
     /// Seconds since the oldest role job that is due became so; 0: none is due.
     pub oldest_due_seconds: f64,
     /// Stripe objects to be read.
@@ -29,6 +31,7 @@ pub async fn depth(crossing: &mut Crossing) -> Result<Queues, sqlx::Error> {
                                        WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()) LIMIT $1)
          SELECT (SELECT count(*) FROM pending) AS pending,
                 (SELECT count(*) FROM (SELECT FROM role_jobs WHERE state = 'parked' LIMIT $1) p) AS parked,
+                (SELECT count(*) FROM (SELECT FROM role_jobs WHERE state = 'held' LIMIT $1) h) AS held,
                 (SELECT greatest(0, coalesce(extract(epoch FROM now() - min(due_at)), 0))::float8 FROM pending)
                     AS oldest_due_seconds,
                 (SELECT count(*) FROM unread) AS unread,

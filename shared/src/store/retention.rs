@@ -9,6 +9,9 @@ pub const DAYS: i32 = 90;
 /// Days that what one service asked of the other is kept, sealed: for whoever asks why a page was empty.
 pub const REQUEST_DAYS: i32 = 1;
 
+/// Days that is kept from whom roles were taken: what the limit on mass revokes counts is a day old at most.
+pub const REVOKE_DAYS: i32 = 2;
+
 /// How many rows one sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -22,6 +25,8 @@ pub struct Swept {
     pub requests: u64,
     /// What members were told.
     pub notices: u64,
+    /// From whom roles were taken, for the limit on mass revokes.
+    pub revokes: u64,
     /// Roles that nothing gives and nobody has any more.
     pub roles: u64,
 }
@@ -29,7 +34,7 @@ pub struct Swept {
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        [self.events, self.jobs, self.sources, self.requests, self.notices, self.roles]
+        [self.events, self.jobs, self.sources, self.requests, self.notices, self.revokes, self.roles]
             .iter()
             .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
@@ -78,6 +83,13 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
             DAYS,
             &mut swept.notices,
+        ),
+        (
+            "DELETE FROM role_revokes WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM role_revokes WHERE at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            REVOKE_DAYS,
+            &mut swept.revokes,
         ),
     ] {
         *count = sqlx::query(statement).bind(days).bind(batch).execute(crossing.db()).await?.rows_affected();

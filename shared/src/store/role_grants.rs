@@ -29,6 +29,17 @@ pub enum Fence {
 /// Writes, before the calls that they announce, how rows are from now on: after a crash this tells a role that we gave from one
 /// that a person gave.
 pub async fn intend(tenant: &mut Tenant, owner: Uuid, changes: &[GrantChange]) -> Result<Fence, sqlx::Error> {
+    if fence(tenant, owner).await? == Fence::Lost {
+        return Ok(Fence::Lost);
+    }
+    for change in changes {
+        apply(tenant, change).await?;
+    }
+    Ok(Fence::Held)
+}
+
+/// Whether the lease still holds; if so, nobody else has the guild before the transaction ends.
+pub async fn fence(tenant: &mut Tenant, owner: Uuid) -> Result<Fence, sqlx::Error> {
     // Locked: whoever leases the guild next passes it over until this is written.
     let held: Option<i32> = sqlx::query_scalar(
         "SELECT 1 FROM guild_gates WHERE guild_id = $1 AND owner = $2 AND open_at > clock_timestamp() FOR NO KEY UPDATE",
@@ -37,13 +48,7 @@ pub async fn intend(tenant: &mut Tenant, owner: Uuid, changes: &[GrantChange]) -
     .bind(owner)
     .fetch_optional(tenant.db())
     .await?;
-    if held.is_none() {
-        return Ok(Fence::Lost);
-    }
-    for change in changes {
-        apply(tenant, change).await?;
-    }
-    Ok(Fence::Held)
+    Ok(if held.is_some() { Fence::Held } else { Fence::Lost })
 }
 
 /// Writes a change with its audit entries. Repeating it writes nothing: entries belong to changes of rows.
@@ -178,6 +183,9 @@ pub async fn recheck(crossing: &mut Crossing, limit: i64) -> Result<u64, sqlx::E
                                AND j.role_id = g.role_id)
             AND NOT EXISTS (SELECT FROM role_jobs j
                              WHERE j.state = 'parked'
+                               AND (j.guild_id, j.user_id, j.role_id) = (g.guild_id, g.user_id, g.role_id))
+            AND NOT EXISTS (SELECT FROM role_jobs j
+                             WHERE j.state = 'held'
                                AND (j.guild_id, j.user_id, j.role_id) = (g.guild_id, g.user_id, g.role_id))
           ORDER BY g.look_at LIMIT $2",
     )

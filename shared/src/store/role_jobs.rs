@@ -7,6 +7,7 @@ use crate::{
     clock::Timestamp,
     domain::{
         delivery::{backoff::ANSWERED_AGAIN, update::JobUpdate},
+        entitlement::ended_by::EndedBy,
         job::{ClaimedJob, JobAction, JobOrigin},
         roles::{
             by_hand::{ByHand, PaidByHand, Question},
@@ -116,6 +117,7 @@ struct Row {
     refused: Option<bool>,
     enforcement: Enforcement,
     danger: Option<String>,
+    ended_by: Option<EndedBy>,
 }
 
 #[derive(sqlx::FromRow)]
@@ -128,16 +130,18 @@ struct JobRow {
     attempts: i32,
     created_at: Timestamp,
     is_due: bool,
+    is_held: bool,
     cause: String,
 }
 
 impl JobRow {
     fn claimed(self, now: Timestamp) -> ClaimedJob {
-        let Self { job_id: id, user_id: user, role_id: role, action, origin, is_due, cause, .. } = self;
+        let Self { job_id: id, user_id: user, role_id: role, action, origin, is_due, is_held, cause, .. } =
+            self;
         let attempts = u32::try_from(self.attempts).unwrap_or(0);
         // Never negative, whoever turns the clock back.
         let age = (now - self.created_at).try_into().unwrap_or(Duration::ZERO);
-        ClaimedJob { id, user, role, action, origin, attempts, age, is_due, cause }
+        ClaimedJob { id, user, role, action, origin, attempts, age, is_due, is_held, cause }
     }
 }
 
@@ -168,8 +172,8 @@ impl GrantRow {
     }
 }
 
-/// Up to `members` members of a guild with a job that is due, with **all** jobs that wait for the same roles of theirs, pending or
-/// parked, and what is desired. Run it as its own statement after the lease: the desired state must be read later than the lease
+/// Up to `members` members of a guild with a job that is due, with **all** jobs that wait for the same roles of theirs, pending,
+/// parked or held, and what is desired. Run it as its own statement after the lease: the desired state must be read later than the lease
 /// began.
 ///
 /// Four times in five it is the turn of what a member asked for, once of what is due the longest, whatever it is: a bulk holds up no
@@ -196,13 +200,9 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
               GROUP BY d.user_id ORDER BY place LIMIT $2
          )
          SELECT j.job_id, m.user_id, j.role_id, j.action, j.origin, j.attempts, j.created_at, j.cause,
-                j.state = 'pending' AND j.due_at <= statement_timestamp() AS is_due,
+                j.state = 'pending' AND j.due_at <= statement_timestamp() AS is_due, j.state = 'held' AS is_held,
                 statement_timestamp() AS read_at,
-                EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
-                                                       AND s.role_id = j.role_id AND s.state = 'live') AS desired,
-                EXISTS (SELECT FROM access_sources s WHERE s.guild_id = j.guild_id AND s.user_id = j.user_id
-                                                       AND s.role_id = j.role_id AND s.state = 'live'
-                                                       AND s.kind = 'stripe') AS pays,
+                s.desired, s.pays, s.ended_by,
                 -- Of several mappings the most careful one.
                 (SELECT CASE WHEN bool_or(p.policy ->> 'given_by_hand' = 'keep') THEN 'keep'
                              WHEN bool_and(coalesce(p.policy ->> 'given_by_hand', 'ask') = 'follow') THEN 'follow'
@@ -226,7 +226,18 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
               -- What waits for the same role is answered by the same check, and an ask is not forgotten by waiting.
               SELECT * FROM role_jobs
                WHERE state = 'parked' AND guild_id = $1 AND user_id = m.user_id
+                 AND role_id IN (SELECT role_id FROM pending)
+              UNION ALL
+              SELECT * FROM role_jobs
+               WHERE state = 'held' AND guild_id = $1 AND user_id = m.user_id
                  AND role_id IN (SELECT role_id FROM pending)) j
+          -- Whatever gives, or gave, the role, read once. Of what does not any more: what ended last.
+          CROSS JOIN LATERAL (
+              SELECT coalesce(bool_or(state = 'live'), false) AS desired,
+                     coalesce(bool_or(state = 'live' AND kind = 'stripe'), false) AS pays,
+                     (array_agg(ended_by ORDER BY changed_at DESC) FILTER (WHERE state = 'ended'))[1] AS ended_by
+                FROM access_sources
+               WHERE (guild_id, user_id, role_id) = (j.guild_id, j.user_id, j.role_id)) s
            LEFT JOIN role_grants g ON (g.guild_id, g.user_id, g.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN follow_questions q ON (q.guild_id, q.user_id, q.role_id) = (j.guild_id, j.user_id, j.role_id)
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
@@ -241,7 +252,7 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
     .await?;
     let mut work: Vec<MemberWork> = Vec::new();
     for row in rows {
-        let (user, role) = (row.job.user_id, row.job.role_id);
+        let (user, role, ended_by) = (row.job.user_id, row.job.role_id, row.ended_by);
         let job = row.job.claimed(row.read_at);
         let asked = job.action == JobAction::Grant;
         if work.last().is_none_or(|member| member.user != user) {
@@ -265,7 +276,15 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
                 };
                 let (enforcement, danger) = (row.enforcement, row.danger);
                 let jobs = vec![job];
-                member.roles.push(RoleWork { view, by_hand, manageability, enforcement, danger, jobs });
+                member.roles.push(RoleWork {
+                    view,
+                    by_hand,
+                    manageability,
+                    enforcement,
+                    danger,
+                    ended_by,
+                    jobs,
+                });
             }
         }
     }
@@ -280,7 +299,7 @@ pub(super) async fn settle(tenant: &mut Tenant, jobs: &[&JobUpdate]) -> Result<(
                 finished_at = CASE WHEN x.state IN ('pending', 'parked', 'held') THEN NULL ELSE clock_timestamp() END
            FROM unnest($2::bigint[], $3::text[], $4::text[], $5::int[], $6::float8[])
                 AS x (job_id, state, outcome, failures, due_in)
-          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state IN ('pending', 'parked')",
+          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state IN ('pending', 'parked', 'held')",
     )
     .bind(tenant.guild())
     .bind(jobs.iter().map(|j| j.id.to_i64()).collect::<Vec<_>>())

@@ -3,7 +3,11 @@
 use super::document::{Document, Line, Message, Section, Value, message};
 use crate::{
     domain::{billing::catalogue::in_words, roles::enforcement::Enforcement},
-    store::catalogue::{Link, Offer},
+    ids::GuildId,
+    store::{
+        catalogue::{Link, Offer},
+        health_facts::Unsold,
+    },
 };
 
 /// Prices of one product follow each other.
@@ -20,6 +24,19 @@ pub fn document(offers: &[Offer], links: &[Link]) -> Document {
         sections.push(Section::untitled(vec![line]));
     }
     Document { sections, ..Document::default() }
+}
+
+/// A role that members pay for, of which nothing is sold any more.
+pub fn unsold(guild: GuildId, unsold: &Unsold) -> Line {
+    let Unsold { role_id, sold, members } = unsold;
+    let said = message("finding-unsold")
+        .with("guild", guild)
+        .with("sold", Value::List(sold.iter().map(Value::code).collect()))
+        .with("role", *role_id)
+        .with("members", *members);
+    let fix =
+        message("finding-unsold-fix").with("guild", guild.to_string()).with("role", role_id.to_string());
+    Line::from(said).fix(fix)
 }
 
 fn product(offers: &[Offer]) -> Option<Line> {

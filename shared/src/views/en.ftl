@@ -115,6 +115,10 @@ status-two-factor = Discord does not let Nexrole manage { $count ->
     [one] 1 role
    *[other] { $count } roles
 }: this server wants two-factor authentication of its moderators, and the owner of the bot's application must turn it on for their own account.
+status-to-answer = { $count ->
+    [one] 1 role is
+   *[other] { $count } roles are
+} not taken until the owner agrees, because so many within a day may be a mistake: `nexrole held` shows from whom, and why.
 status-waiting = { $count ->
     [one] 1 role change
    *[other] { $count } role changes
@@ -145,7 +149,7 @@ cause-suspended = the role is suspended: { $danger }
 cause-observed = the role is only observed: nothing is given and nothing is taken
 cause-unchecked = the bot has not checked yet who holds the role
 cause-taken = somebody took it from them at Discord, not Nexrole; that was seen { $at }
-cause-held = the change is held back until somebody agrees to it
+cause-held = too many would lose it within a day, and nobody has agreed to that yet
 cause-closed = { $closed }
 cause-doubted = Discord said { $at } that member or role is not there; it is asked once more
 cause-waits = its turn has not come yet
@@ -297,6 +301,25 @@ notices-on = Members are told when a payment of theirs failed, before it costs t
 notices-off = Members are told nothing when a payment of theirs fails. What was to be told from now on is not sent later either.
 notices-already-on = It was so already: members are told when a payment of theirs failed.
 notices-already-off = It was so already: members are told nothing when a payment of theirs fails.
+
+# nexrole held
+held-none = Nothing is held in server { $guild }.
+held-role = Role { $role } is not taken from { $count } member(s) until you agree
+held-since = since { $at }
+held-why = { $why }
+held-cause = { $cause }: { $count }
+held-member = member { $member }
+held-more = and { $count } more
+held-if-mistake = If it is a mistake, correct it (a mapping, a policy, the subscriptions at Stripe): who is due to have the role keeps it, and is not held any more.
+held-approve = To have it taken from them: `nexrole held approve --guild { $guild } --role …`, with `--member …` from one of them.
+held-discard = To leave it to them, whatever they pay: `nexrole held discard --guild { $guild } --role …`, with `--member …` to one of them.
+held-approved = Approved. { $count } member(s) lose role { $role }, as soon as the bot has taken it.
+held-discarded = Discarded. { $count } member(s) keep role { $role }, as given by hand, whatever they pay: `nexrole revoke --guild { $guild }` ends it for each.
+held-for-member = `nexrole held approve --guild { $guild } --role { $role } --member { $member }` has it taken, and `discard` leaves it to them
+finding-unsold = server { $guild }: Stripe does not sell { $sold } any more, all that is mapped to role { $role }: deleted, archived, or the key is another account's. { $members } member(s) keep it as long as they pay
+finding-unsold-fix = If that is meant, nothing is to be done. Otherwise sell it again, or connect the right account; what is sold instead: nexrole map add --guild { $guild } --role { $role } --price …
+finding-held = server { $guild }: { $jobs } role change(s) of { $roles } role(s) are held: so many within a day may be a mistake
+finding-held-fix = nexrole held --guild { $guild } shows from whom and why, and how to answer
 
 # nexrole map list
 mappings-held-up = Nothing is changed in this server at the moment. { $why }.

@@ -3,7 +3,7 @@
 use super::{
     connections,
     document::{Line, Message, Section, Value, message},
-    ownership, refusal,
+    held, ownership, refusal,
 };
 use crate::{
     clock::Timestamp,
@@ -289,7 +289,10 @@ fn fix(about: About, fix: &Fix) -> Message {
         Fix::Resume => message("fix-resume"),
         Fix::BuyAgain => command(message("fix-buy")),
         Fix::InviteBot => message("fix-invite"),
-        Fix::ReviewHeld => message("fix-held"),
+        Fix::ReviewHeld => match about.role {
+            Some(role) => held::for_member(about.guild, role, about.member),
+            None => message("fix-held"),
+        },
         Fix::ReconnectAccount => message("fix-reconnect"),
     }
 }

@@ -12,6 +12,7 @@ pub mod erasure;
 mod explanation;
 pub mod findings;
 pub mod follow_questions;
+pub mod held;
 pub mod link_changes;
 pub mod mapping_changes;
 pub mod mappings;

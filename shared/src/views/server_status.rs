@@ -198,6 +198,9 @@ fn held(s: &Summary) -> Vec<Message> {
     if s.two_factor_roles > 0 {
         todo.push(message("status-two-factor").with("count", s.two_factor_roles));
     }
+    if s.held > 0 {
+        todo.push(message("status-to-answer").with("count", s.held));
+    }
     if s.parked > 0 {
         todo.push(message("status-waiting").with("count", s.parked));
     }

@@ -18,6 +18,7 @@ const QUIET: Summary = Summary {
     given_by_hand: 0,
     pending: 0,
     parked: 0,
+    held: 0,
     observed_roles: 0,
     deleted_roles: Vec::new(),
     parked_roles: 0,

@@ -141,10 +141,12 @@ fn work(view: RoleView, manageability: Manageability, jobs: &[Job]) -> RoleWork 
         attempts,
         age: Duration::from_secs(age),
         is_due,
+        is_held: false,
         cause: format!("cause {n}"),
     });
     let (by_hand, enforcement) = (PaidByHand::default(), Enforcement::On);
-    RoleWork { view, by_hand, manageability, enforcement, danger: None, jobs: jobs.collect() }
+    let jobs = jobs.collect();
+    RoleWork { view, by_hand, manageability, enforcement, danger: None, ended_by: None, jobs }
 }
 
 /// Rows that differ in what is branched on; `None`: no row.

@@ -1,8 +1,6 @@
 //! `nexrole map remove`.
 
-use std::io::{IsTerminal as _, Write as _};
-
-use anyhow::{Context, bail};
+use anyhow::bail;
 use shared::{
     actions::unmap::{preview, unmap},
     db::{authorized::Authorized, pool::Pool},
@@ -11,7 +9,7 @@ use shared::{
     views::{mapping_changes, terminal},
 };
 
-use crate::cli::{guild::failed, text::say};
+use crate::cli::{ask::is_agreed, guild::failed, text::say};
 
 pub(super) async fn run(
     pool: &Pool,
@@ -26,20 +24,9 @@ pub(super) async fn run(
         bail!(terminal::text(&mapping_changes::not_mapped_by(guild, sold, role)))
     };
     println!("{}", terminal::render(&mapping_changes::holders(role, &concerned)));
-    if !yes && !is_agreed()? {
+    if !yes && !is_agreed("Remove the mapping?")? {
         bail!("nothing was changed");
     }
     let outcome = unmap(pool, &by, sold, role).await.map_err(|error| failed(guild, error))?;
     say(mapping_changes::unmapped(guild, sold, role, &outcome))
-}
-
-fn is_agreed() -> anyhow::Result<bool> {
-    if !std::io::stdin().is_terminal() {
-        bail!("nothing was changed: there is no terminal to ask on. With --yes it is done without asking");
-    }
-    eprint!("\nRemove the mapping? [y/N] ");
-    std::io::stderr().flush().context("stderr cannot be written")?;
-    let mut answer = String::new();
-    std::io::stdin().read_line(&mut answer).context("stdin cannot be read")?;
-    Ok(matches!(answer.trim(), "y" | "Y" | "yes"))
 }

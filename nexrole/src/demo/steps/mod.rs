@@ -7,6 +7,7 @@ use super::setup::Setup;
 mod delivery;
 mod discord_side;
 mod grace;
+mod held;
 mod paying;
 mod purchases;
 
@@ -39,6 +40,7 @@ pub(super) const STEPS: &[Step] = steps! {
     "bought-once" "Kim buys for ever, and her bank is slow" purchases::bought_once;
     "refunded" "Lou gets his money back, and then he does not" purchases::refunded;
     "disputed" "Mia disputes her payment, twice" purchases::disputed;
+    "wrong-rule" "A wrong rule would cost five a role at once" held::wrong_rule;
     "humans-role" "Gus got his role from a moderator" discord_side::humans_role;
     "rate-limit" "Discord says: too many requests" discord_side::rate_limit;
     "rejoin" "Ida leaves the server, and comes back" discord_side::rejoin;

@@ -327,6 +327,7 @@ impl Account {
         let listed = async || self.world.cursors_where(|cursor| cursor.was_listed).await;
         self.world.until_polled("the account is listed", async || listed().await == 1).await;
         self.world.until_settled_at_once().await;
+        self.world.owner_approves().await;
     }
 
     /// What members have at Discord of the roles that are sold.

@@ -1,5 +1,6 @@
 //! What Discord answers and does, and what the bot makes of it.
 
+mod breaker;
 mod dangerous_roles;
 mod deleted_roles;
 mod enforcement;
@@ -7,6 +8,7 @@ mod false_answers;
 mod gateway;
 mod given_by_hand;
 mod job_priority;
+mod mistakes;
 mod refusals;
 mod responses;
 mod retries;

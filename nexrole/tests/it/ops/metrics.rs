@@ -34,6 +34,7 @@ async fn metrics_count_what_happened_and_name_nobody() {
         "nexrole_role_jobs_pending 0",
         "nexrole_stripe_objects_unread 0",
         "# HELP nexrole_role_jobs_parked ",
+        "nexrole_role_jobs_held 0",
     ] {
         assert!(text.contains(line), "{line} is missing in\n{text}");
     }

@@ -180,3 +180,41 @@ async fn what_it_lists_we_list_again_within_a_day() {
     drop((tenant, across));
     database.remove().await;
 }
+
+/// It knows no job that is held, and no reason for an end.
+#[tokio::test]
+async fn what_we_hold_it_leaves_and_what_it_ends_counts_as_if_nobody_could_tell_why() {
+    let database = Database::create().await;
+    let at = connection(&database).await;
+    let mut tenant = database.tenant(guild(1)).await;
+    let its_apply = "INSERT INTO access_sources
+                (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object)
+         VALUES ($1, $2, $3, 'stripe', $4, 'sub_1', $5, 'x', 'subscription')
+         ON CONFLICT (guild_id, user_id, role_id, kind, connection_id, source_id)
+             DO UPDATE SET state = excluded.state, evidence = excluded.evidence, changed_at = now(), valid_until = NULL";
+    for state in ["live", "ended"] {
+        let query = sqlx::query(its_apply).bind(guild(1)).bind(user(1)).bind(role(7)).bind(at.id);
+        query.bind(state).execute(tenant.unguarded()).await.unwrap();
+    }
+    tenant.commit().await.unwrap();
+    assert_eq!(
+        text(&database.pool, "SELECT count(*)::text FROM access_sources WHERE ended_by IS NULL").await,
+        "1"
+    );
+
+    let held = "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) VALUES (1, 1, 7, 'revoke', 'x', 'held')";
+    sqlx::query(held).execute(&database.pool).await.unwrap();
+    for its in [
+        "UPDATE role_jobs j SET state = x.state, outcome = x.outcome, attempts = j.attempts + x.failures,
+                due_at = clock_timestamp() + make_interval(secs => x.due_in),
+                finished_at = CASE WHEN x.state IN ('pending', 'parked', 'held') THEN NULL ELSE clock_timestamp() END
+           FROM (SELECT job_id, 'noop', 'x', 0, 0 FROM role_jobs) AS x (job_id, state, outcome, failures, due_in)
+          WHERE j.guild_id = $1 AND j.job_id = x.job_id AND j.state IN ('pending', 'parked')",
+        "UPDATE role_jobs SET state = 'superseded', outcome = 'x', finished_at = now()
+          WHERE guild_id = $1 AND user_id = 1 AND (state = 'parked' OR state = 'pending' AND origin = 'join')",
+    ] {
+        let done = sqlx::query(its).bind(guild(1)).execute(&database.pool).await.unwrap();
+        assert_eq!(done.rows_affected(), 0);
+    }
+    database.remove().await;
+}

@@ -35,6 +35,8 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
          SELECT 1, 1, 1, 'sub_' || d || s || e, now(), 'began', '{1}', now() - make_interval(days => e), now(), s,
                 CASE s WHEN 'pending' THEN now() END, CASE s WHEN 'sent' THEN now() - make_interval(days => d) END
            FROM generate_series(1, 120) AS d, unnest(ARRAY['sent', 'pending']) AS s, unnest(ARRAY[1, 120]) AS e",
+        "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed, at)
+         SELECT 1, 1, h + 1, true, now() - make_interval(hours => h) FROM generate_series(0, 80) AS h",
     ] {
         sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
@@ -56,13 +58,17 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         ("SELECT count(*) FROM member_notices WHERE state = 'sent'", 120 + 89),
         // A day and no more.
         ("SELECT count(*) FROM service_requests", 24),
+        // Two days.
+        ("SELECT count(*) FROM role_revokes", 48),
     ] {
         let found: i64 = sqlx::query_scalar(left).fetch_one(&database.pool).await.unwrap();
         assert_eq!(found, expected, "{left}");
     }
     // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
     let mut across = retention.across().await.unwrap();
-    for table in ["stripe_events", "role_jobs", "access_sources", "service_requests", "member_notices"] {
+    for table in
+        ["stripe_events", "role_jobs", "access_sources", "service_requests", "member_notices", "role_revokes"]
+    {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))
             .execute(across.unguarded())
             .await

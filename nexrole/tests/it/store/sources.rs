@@ -43,7 +43,13 @@ fn every_kind(connection: ConnectionId) -> [SourceRef; 5] {
 const GIVEN: fn() -> RoleEntitlement = || RoleEntitlement { user: user(1), role: role(7) };
 
 async fn apply(tenant: &mut Tenant, source: &SourceRef, change: Transition) {
-    let because = Because { actor: Actor::Stripe, origin: JobOrigin::Purchase, evidence: "x", cause: "x" };
+    let because = Because {
+        actor: Actor::Stripe,
+        origin: JobOrigin::Purchase,
+        ended_by: None,
+        evidence: "x",
+        cause: "x",
+    };
     access_sources::apply(tenant, source, change, because).await.unwrap();
 }
 

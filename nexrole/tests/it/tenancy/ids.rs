@@ -21,7 +21,10 @@ use shared::{
             reversal::Reversal,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
-        delivery::update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
+        delivery::{
+            breaker::Evidence,
+            update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
+        },
         entitlement::{
             diff::{RoleEntitlement, Transition},
             given::Terms,
@@ -48,8 +51,8 @@ use shared::{
         guild_gates, guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         member_notices::{self, Taken},
-        members, payment_reversals, pending_members, purchases, role_grants, role_health, role_jobs,
-        role_mappings, sealed,
+        members, payment_reversals, pending_members, purchases, role_grants, role_health, role_holds,
+        role_jobs, role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
@@ -131,6 +134,9 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO follow_questions (guild_id, user_id, role_id) SELECT $1, $5, $6",
         "INSERT INTO pending_members (guild_id, user_id) SELECT $1, $5",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
+        "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'revoke', 'x', 'held'",
+        "INSERT INTO role_holds (guild_id, role_id, remind_at) SELECT $1, $6, now()",
+        "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed) SELECT $1, $6, $5, true",
         "INSERT INTO role_health (guild_id, role_id, reason, next_probe_at) SELECT $1, $6, 'x', now()",
         "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) SELECT $1, $2, 'subscription', $4",
         "INSERT INTO stripe_events (guild_id, connection_id, event_id, type, object_id, livemode, state)
@@ -170,16 +176,16 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 132;
+const CALLS: u32 = 141;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 45] = [
+const OWNERS: [u32; 49] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
 ];
 const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
-const BOTS: [u32; 27] = [
+const BOTS: [u32; 32] = [
     14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 129,
-    130, 131,
+    130, 131, 136, 137, 138, 139, 140,
 ];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
@@ -275,7 +281,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         29 => {
             let end = Transition::End(RoleEntitlement { user, role });
             let (actor, origin) = (Actor::Stripe, JobOrigin::Purchase);
-            let because = access_sources::Because { actor, origin, evidence: "x", cause: "x" };
+            let because =
+                access_sources::Because { actor, origin, ended_by: None, evidence: "x", cause: "x" };
             said!(access_sources::apply(tenant, &source, end, because))
         }
         30 => said!(stripe_connections::seal(tenant, connection, Some(b"x"), None)),
@@ -497,6 +504,15 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         129 => said!(pending_members::add(tenant, user)),
         130 => said!(pending_members::remove(tenant, user)),
         131 => said!(pending_members::clear(tenant)),
+        132 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
+        133 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
+        134 => said!(role_holds::discard(tenant, role, Some(user), "x")),
+        135 => said!(role_holds::end(tenant)),
+        136 => said!(role_holds::begin(tenant, role)),
+        137 => said!(role_holds::take_reminders(tenant)),
+        138 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
+        139 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
+        140 => said!(role_grants::fence(tenant, fence)),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {

@@ -13,7 +13,7 @@ async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause) VALUES (2, 7, 7, 'grant', 'x')";
     run(&mut db, job).await.unwrap();
     let worker = "nexrole_worker";
-    // One job of each guild is parked, one more is pending.
+    // One job of each guild is parked, one is held, and one more is pending.
     for (statement, expected) in [
         ("UPDATE role_jobs SET state = 'applied'", Err("42501".to_owned())),
         ("UPDATE role_jobs SET state = 'discarded' WHERE state = 'pending'", Ok(0)),
@@ -29,6 +29,29 @@ async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
         ("UPDATE access_sources SET looked_at = 'infinity'", Err("42501".to_owned())),
     ] {
         assert_eq!(as_role(&mut db, worker, statement).await, expected, "{statement}");
+    }
+    drop(db);
+    database.remove().await;
+}
+
+#[tokio::test]
+async fn an_owner_answers_what_is_held_and_touches_no_other_job() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    for (statement, expected) in [
+        ("UPDATE role_jobs SET state = 'applied'", Err("42501".to_owned())),
+        ("UPDATE role_jobs SET state = 'parked'", Err("42501".to_owned())),
+        ("UPDATE role_jobs SET due_at = now() WHERE state = 'parked'", Ok(0)),
+        ("UPDATE role_jobs SET state = 'pending'", Ok(1)),
+        ("UPDATE role_jobs SET state = 'discarded'", Ok(1)),
+        ("UPDATE role_jobs SET action = 'grant'", Err("42501".to_owned())),
+        (
+            "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed) VALUES (1, 1, 1, true)",
+            Err("42501".to_owned()),
+        ),
+    ] {
+        assert_eq!(as_role(&mut db, "nexrole_owner", statement).await, expected, "{statement}");
     }
     drop(db);
     database.remove().await;

@@ -504,6 +504,11 @@ impl World {
         self.subscriptions_where(|_| true).await
     }
 
+    /// How often the limit on mass revokes was asked, and let somebody lose a role.
+    pub(crate) async fn revokes_counted(&self) -> i64 {
+        self.number("SELECT count(*) FROM role_revokes").await
+    }
+
     /// What a subscription is of, and what is taken off of all of it, as it was kept.
     pub(crate) async fn subscribed_to(&self, subscription: &str) -> serde_json::Value {
         let query = "SELECT jsonb_build_object('items', items, 'discounts', discounts) FROM subscriptions WHERE subscription_id = $1";

@@ -6,6 +6,7 @@
 
 mod commands;
 mod facts;
+mod payers;
 mod rows;
 mod time;
 
@@ -194,6 +195,13 @@ impl World {
         let gateway = self.gateway.take().expect("it runs");
         gateway.task.abort();
         drop(gateway.task.await);
+    }
+
+    /// Another process of the bot beside the first, with the same database; it ends when it is told to.
+    pub(crate) fn another_bot(&self) -> (CancellationToken, JoinHandle<anyhow::Result<()>>) {
+        let config = bot::config::Config::read(&self.env.clone().with("BIND", "127.0.0.1:0")).expect("good");
+        let stop = CancellationToken::new();
+        (stop.clone(), tokio::spawn(bot::run(config, stop)))
     }
 
     /// A clean stop, as at a deploy.

@@ -72,6 +72,19 @@ impl World {
         self.number("SELECT count(*) FROM refusals WHERE is_called").await == 1
     }
 
+    /// Every mapping is gone, and nobody removed any.
+    pub(crate) async fn mappings_vanish(&self) {
+        self.write("DELETE FROM role_mappings").await;
+    }
+
+    /// Every subscription that is known is read again, without an event about any.
+    pub(crate) async fn everything_is_read_again(&self) {
+        self.write(
+            "UPDATE stripe_sync SET next_at = now(), dirty_seq = dirty_seq + 1, origin = 'bulk' WHERE object_kind = 'subscription'",
+        )
+        .await;
+    }
+
     /// Of every connection an event was accepted whose customer is to be read.
     pub(crate) async fn an_event_is_unread(&self) {
         self.write(

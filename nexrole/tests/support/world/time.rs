@@ -126,6 +126,19 @@ impl World {
         self.change("UPDATE stripe_sync SET missing = 6, next_at = now() WHERE next_at IS NOT NULL").await;
     }
 
+    /// What is held was held so many days earlier.
+    pub(crate) async fn holds_began_days_ago(&self, days: i32) {
+        let statement = "UPDATE role_holds SET since = since - make_interval(days => $1),
+                                               remind_at = remind_at - make_interval(days => $1)";
+        sqlx::query(statement).bind(days).execute(self.db()).await.expect("the rows can be changed");
+    }
+
+    /// Whatever was taken was taken so many hours earlier.
+    pub(crate) async fn roles_were_taken_hours_ago(&self, hours: i32) {
+        let statement = "UPDATE role_revokes SET at = at - make_interval(hours => $1)";
+        sqlx::query(statement).bind(hours).execute(self.db()).await.expect("the rows can be changed");
+    }
+
     /// Stripe's lists of events are to be read now, and the list of subscriptions on, if it failed.
     pub(crate) async fn polls_are_due(&self) {
         self.change(

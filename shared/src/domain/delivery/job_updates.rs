@@ -41,6 +41,10 @@ impl JobEnd {
         Self::new(JobState::Parked, due_in, outcome)
     }
 
+    pub(super) fn held(outcome: String) -> Self {
+        Self::new(JobState::Held, Duration::ZERO, outcome)
+    }
+
     /// It is charged to the job as a failure.
     pub(super) fn failed(self) -> Self {
         Self { failures: 1, ..self }
@@ -59,18 +63,28 @@ pub(super) fn direction(step: Step) -> Option<JobAction> {
 }
 
 /// The newest job that asked for this ends so; those beside it are superseded. A state that is not final is everybody's. A job
-/// that was not due is charged with no failure, and keeps its time.
+/// that was not due is charged with no failure, and keeps its time. One that is held stays held, unless nothing is left to be done or asked.
 pub(super) fn update(work: &RoleWork, direction: Option<JobAction>, end: JobEnd) -> Vec<JobUpdate> {
     let JobEnd { state, due_in, failures, outcome } = end;
+    let waits = matches!(state, JobState::Pending | JobState::Parked | JobState::Held);
+    let jobs = || work.jobs.iter().filter(move |job| !(waits && job.is_held));
     let asked =
         |job: &&ClaimedJob| direction.is_none_or(|way| job.action == way || job.action == JobAction::Resync);
     // An ask outlives a check: the turn that comes of it gives back also what a person took.
     let asks = |job: &&ClaimedJob| state == JobState::Parked && asked(job) && job.action == JobAction::Grant;
     // What waits must wait in some job, also when none asked for it.
-    let any = work.jobs.last().filter(|_| matches!(state, JobState::Parked | JobState::Failed));
-    let mut newest_first = work.jobs.iter().rev();
-    let newest =
-        newest_first.clone().find(asks).or_else(|| newest_first.find(asked)).or(any).map(|job| job.id);
+    let any =
+        jobs().next_back().filter(|_| matches!(state, JobState::Parked | JobState::Held | JobState::Failed));
+    let mut newest_first = jobs().rev();
+    // Whatever else waits for the same joins what is held.
+    let joins = state == JobState::Held && work.is_held();
+    let newest = newest_first
+        .clone()
+        .find(asks)
+        .or_else(|| newest_first.find(asked))
+        .or(any)
+        .map(|job| job.id)
+        .filter(|_| !joins);
     let shared_state = state == JobState::Pending;
     let update = |job: &ClaimedJob| {
         if shared_state || Some(job.id) == newest {
@@ -87,5 +101,5 @@ pub(super) fn update(work: &RoleWork, direction: Option<JobAction>, end: JobEnd)
         }
     };
     let untouched = |job: &&ClaimedJob| shared_state && failures > 0 && !job.is_due;
-    work.jobs.iter().filter(|job| !untouched(job)).map(update).collect()
+    jobs().filter(|job| !untouched(job)).map(update).collect()
 }

@@ -2,6 +2,7 @@
 
 pub(in crate::domain) mod absence;
 pub mod backoff;
+pub mod breaker;
 pub mod decision;
 mod job_updates;
 pub mod outcome;

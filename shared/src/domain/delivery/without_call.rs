@@ -108,6 +108,13 @@ pub fn not_manageable(work: &RoleWork) -> Decision {
     jobs_alone(update(work, None, JobEnd::parked(ROLE_PROBE, NOT_MANAGEABLE)))
 }
 
+/// A role that would be taken from too many within a day, or of which somebody is to say whether it is. No call is made, and what was
+/// seen of the member is written.
+pub fn held(user: UserId, work: &RoleWork, planned: Planned, why: &str) -> Decision {
+    let jobs = update(work, Some(JobAction::Revoke), JobEnd::held(why.to_owned()));
+    with_row(user, work, planned.known, jobs)
+}
+
 /// A role whose permissions are being changed in this moment.
 pub fn changing(work: &RoleWork) -> Decision {
     let waits = "waits: the roles of this server are being changed";

@@ -2,6 +2,7 @@
 
 pub mod bought;
 pub mod diff;
+pub mod ended_by;
 pub mod evaluate;
 pub mod facts;
 pub mod given;

@@ -59,9 +59,10 @@ impl<'f> OfRole<'f> {
         matches!(self.role.grant_state, Some(GrantState::Confirmed)) && self.role.taken_at.is_none()
     }
 
-    /// When the one that waits is tried.
+    /// When the one that waits is tried; `None`: none waits, or what waits is held until it is answered.
     pub(super) fn tried_at(&self) -> Option<Timestamp> {
-        self.open().map(|job| tried_at(job.due_at, self.facts.closed, self.role.probe_at))
+        let waits = self.open().filter(|job| job.state != JobState::Held.as_str());
+        waits.map(|job| tried_at(job.due_at, self.facts.closed, self.role.probe_at))
     }
 
     /// The last check left it to the person who gave it.

@@ -50,6 +50,7 @@ mod tests {
             attempts: 0,
             age: Duration::from_secs(seconds),
             is_due: true,
+            is_held: false,
             cause: String::new(),
         }
     }

@@ -3,6 +3,7 @@
 use crate::{
     clock::Timestamp,
     domain::{
+        entitlement::ended_by::EndedBy,
         job::ClaimedJob,
         roles::{by_hand::PaidByHand, enforcement::Enforcement, plan::RoleView},
     },
@@ -31,7 +32,9 @@ pub struct RoleWork {
     pub enforcement: Enforcement,
     /// Why it must not be given, as last read; it is taken all the same.
     pub danger: Option<String>,
-    /// All jobs that wait for this member and role, oldest first; at least one is pending.
+    /// By what access ended last; `None`: nobody can tell, or it has not.
+    pub ended_by: Option<EndedBy>,
+    /// All jobs that wait for this member and role, held ones among them, oldest first; at least one is pending.
     pub jobs: Vec<ClaimedJob>,
 }
 
@@ -39,6 +42,11 @@ impl RoleWork {
     /// The cause that people see: of the newest job.
     pub fn cause(&self) -> &str {
         self.jobs.last().map_or("", |job| job.cause.as_str())
+    }
+
+    /// Whether a person is to say whether the role is taken.
+    pub fn is_held(&self) -> bool {
+        self.jobs.iter().any(|job| job.is_held)
     }
 
     /// The most failures among the jobs that are due: they are tried together.

@@ -10,10 +10,12 @@ use shared::{
         entitlement::{
             bought::Bought,
             diff::{RoleEntitlement, Transition, transitions},
+            ended_by::{self, EndedBy},
             evaluate::{Evaluation, State, evaluate},
             mapping::Mapping,
             source::SourceRef,
         },
+        job::JobOrigin,
     },
     ids::{CustomerId, RoleId, UserId},
     store::{
@@ -91,7 +93,7 @@ pub(super) async fn apply(
     bought: &impl Bought,
     now: Timestamp,
 ) -> Result<Given, sqlx::Error> {
-    let Context { origin, event, .. } = context;
+    let Context { origin, event, asked, .. } = context;
     let Judged { evaluation, mappings, changes, ends } = judge(tenant, source, bought, now).await?;
     let Source { key, in_words, customer, to_correct, .. } = source;
     if let (Others::Unknown, Some(customer)) = (context.others, *customer)
@@ -103,7 +105,8 @@ pub(super) async fn apply(
     for &change in &changes {
         let evidence = evaluation.evidence(in_words, change);
         let cause = event.map_or_else(|| evidence.clone(), |event| format!("{evidence} ({event})"));
-        let because = Because { actor: Actor::Stripe, origin, evidence: &evidence, cause: &cause };
+        let ended_by = ended_by(bought, &evaluation, &mappings, change, asked, now);
+        let because = Because { actor: Actor::Stripe, origin, ended_by, evidence: &evidence, cause: &cause };
         access_sources::apply(tenant, key, change, because).await?;
     }
     access_sources::set_until(tenant, key, &ends).await?;
@@ -131,6 +134,20 @@ async fn ends_the_last(
         }
     }
     Ok(false)
+}
+
+/// By what a change ends access; `None`: it begins it, or nobody can tell.
+fn ended_by(
+    bought: &impl Bought,
+    evaluation: &Evaluation,
+    mappings: &[Mapping],
+    change: Transition,
+    asked: JobOrigin,
+    now: Timestamp,
+) -> Option<EndedBy> {
+    let Transition::End(it) = change else { return None };
+    let is_mapped = mappings.iter().any(|mapping| mapping.role == it.role);
+    ended_by::of_read(bought, *evaluation.roles.get(&it.role)?, is_mapped, asked, now)
 }
 
 /// Of the roles that are due: those that end by themselves at another time than our rows say.

@@ -13,8 +13,11 @@ use crate::stripe::credentials::MetadataLinks;
 pub(super) struct Context<'a> {
     pub(super) connection: ConnectionId,
     pub(super) metadata: MetadataLinks,
+    /// How soon the bot is to act on it.
     pub(super) origin: JobOrigin,
     pub(super) others: Others,
+    /// Why it was to be read.
+    pub(super) asked: JobOrigin,
     /// The latest event that hinted at the object, if one did.
     pub(super) event: Option<&'a str>,
 }

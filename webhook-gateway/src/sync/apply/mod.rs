@@ -81,7 +81,8 @@ pub async fn apply(
     let event = stripe_events::latest_open(&mut tx, connection, object_id).await?;
     // Somebody bought or cancelled, whatever else the object was to be read for.
     let origin = if event.is_some() { JobOrigin::Purchase } else { leased.origin };
-    let context = Context { connection, metadata, origin, others, event: event.as_deref() };
+    let (asked, event) = (leased.origin, event.as_deref());
+    let context = Context { connection, metadata, origin, asked, others, event };
     let mut leads_to: BTreeSet<Object> = read.leads_to().iter().cloned().collect();
     if let Read::Fact(fact, _) = read
         && let BillingFact::Customer(fact) = &**fact

@@ -6,7 +6,7 @@ use crate::{
         delivery::{
             backoff::SECOND_SHOWING,
             outcome::LimitScope,
-            without_call::{found, not_listed, not_manageable},
+            without_call::{self, found, not_listed, not_manageable},
         },
         job::{ClaimedJob, JobAction, JobOrigin, JobState},
         roles::{
@@ -39,6 +39,7 @@ fn work(actions: &[JobAction]) -> RoleWork {
         attempts: 0,
         age: Duration::ZERO,
         is_due: true,
+        is_held: false,
         cause: format!("cause {n}"),
     });
     let wanted = Wanted { desired: true, asked: true, follows: false };
@@ -48,6 +49,7 @@ fn work(actions: &[JobAction]) -> RoleWork {
         manageability: Manageability::Manageable,
         enforcement: Enforcement::On,
         danger: None,
+        ended_by: None,
         jobs: jobs.collect(),
     }
 }
@@ -272,4 +274,39 @@ proptest! {
         let decision = answer(&grant, &CallOutcome::RateLimited { after, scope });
         prop_assert_eq!(decision, Decision { guild: GuildGate::Paused(after), ..Decision::default() });
     }
+}
+
+/// What is held is answered by a person, or by what makes it moot; nothing else touches it.
+#[test]
+fn a_held_job_is_joined_and_stays_until_nothing_is_left_to_ask() {
+    let held_and = |action| {
+        let mut work = ours(&[JobAction::Revoke, action], GrantState::Confirmed);
+        work.jobs[0].is_held = true;
+        work
+    };
+    let states = |jobs: &[JobUpdate]| jobs.iter().map(|job| (job.id.to_i64(), job.state)).collect::<Vec<_>>();
+    let resync = held_and(JobAction::Resync);
+    let planned = planned(&resync, true);
+    assert_eq!(planned.step, Step::Revoke);
+    let held = without_call::held(user(), &resync, planned, "held: x");
+    assert_eq!(states(&held.jobs), [(2, JobState::Superseded)], "it joins");
+    // Nothing is known yet, or the role cannot be taken at all: that is about the check alone.
+    let timed_out = CallOutcome::Transient(Transient::TimedOut);
+    let unread = unread(&[&resync], Unread::Member, &timed_out, 0.0);
+    assert_eq!(states(&unread.jobs), [(2, JobState::Pending)]);
+    assert_eq!(states(&without_call::not_manageable(&resync).jobs), [(2, JobState::Parked)]);
+    // They pay again.
+    let mut grant = held_and(JobAction::Grant);
+    grant.view.wanted.desired = true;
+    let again = without_call::found(user(), &grant, self::planned(&grant, true), NOW);
+    assert_eq!(states(&again.jobs), [(1, JobState::Superseded), (2, JobState::Noop)]);
+    // An owner takes the role by another way.
+    let revoke = held_and(JobAction::Revoke);
+    let taken = answered(user(), &revoke, self::planned(&revoke, true), &CallOutcome::Done, None, 0.0, NOW);
+    assert_eq!(states(&taken.jobs), [(1, JobState::Superseded), (2, JobState::Applied)]);
+
+    let first = ours(&[JobAction::Resync, JobAction::Revoke], GrantState::Confirmed);
+    let held = without_call::held(user(), &first, self::planned(&first, true), "held: x");
+    assert_eq!(states(&held.jobs), [(1, JobState::Superseded), (2, JobState::Held)]);
+    assert!(held.grant.is_none() && held.guild == GuildGate::Open);
 }
