@@ -34,6 +34,10 @@ pub const HTTP_REFUSALS: &str = "nexrole_http_refusals_total";
 pub const STRIPE_READS: &str = "nexrole_stripe_reads_total";
 /// Polls of Stripe's list of events, by `outcome`.
 pub const EVENT_POLLS: &str = "nexrole_event_polls_total";
+/// Requests to Stripe's API, by `urgency`: `payment` where somebody waits, else `sweep`.
+pub const STRIPE_REQUESTS: &str = "nexrole_stripe_requests_total";
+/// Pages of Stripe's list of subscriptions, by `outcome`.
+pub const LIST_PAGES: &str = "nexrole_list_pages_total";
 /// Calls to Discord by the worker, by `method` and `outcome`.
 pub const DISCORD_CALLS: &str = "nexrole_discord_calls_total";
 /// How long Discord took, by `method`.
@@ -118,7 +122,12 @@ fn describe() {
     describe_histogram!(WEBHOOK_SECONDS, Unit::Seconds, "From a webhook's arrival to its answer");
     describe_counter!(HTTP_REFUSALS, "Requests refused before they reached a route, by reason");
     describe_counter!(STRIPE_READS, "Objects read from Stripe, by outcome");
-    describe_counter!(EVENT_POLLS, "Polls of Stripe's list of events, and of subscriptions, by outcome");
+    describe_counter!(EVENT_POLLS, "Polls of Stripe's list of events, by outcome");
+    describe_counter!(
+        STRIPE_REQUESTS,
+        "Requests to Stripe's API, each a read of an account's grant, by urgency"
+    );
+    describe_counter!(LIST_PAGES, "Pages of Stripe's list of subscriptions, by outcome");
     describe_counter!(DISCORD_CALLS, "Calls to Discord by the worker, by method and outcome");
     describe_histogram!(DISCORD_SECONDS, Unit::Seconds, "How long Discord took to answer the worker");
     describe_counter!(ROLE_JOBS, "Role jobs settled, by the state they were left in");

@@ -1,8 +1,8 @@
-//! What webhooks did not bring. In: Stripe's list of events, and of subscriptions. Out: recorded events, dirty objects.
+//! What webhooks did not bring. In: Stripe's list of events. Out: recorded events.
 //!
-//! First contact: all running subscriptions, and what was bought once, are read once. Then the list of events is read on from
-//! where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public address is not even
-//! needed. If we were away for longer, the whole state is read again.
+//! First contact: all running subscriptions, and what was bought once, are read once (`lists`). Meanwhile and from then on the list of
+//! events is read on from where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public
+//! address is not even needed. If we were away for longer, the whole state is read again.
 //!
 //! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often. Neither list waits for the other.
 
@@ -20,17 +20,18 @@ use shared::{
     ids::{ConnectionId, EventId},
     metrics::EVENT_POLLS,
     store::{
-        access_sources,
-        stripe_connections::Connection,
         stripe_cursors::{self, Cursor, Listed, OtherCursor},
-        stripe_sync,
+        stripe_lists, stripe_sync,
     },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    ingest::recorder::{self, NotStored, Recorder},
+    ingest::{
+        deliveries::Deliveries,
+        recorder::{self, NotStored, Recorder},
+    },
     stripe::{
         api::{EventPage, PAGE, ReadClient, ReadError},
         credentials::{Key, Keys, NoKey},
@@ -44,10 +45,6 @@ const RETRY: Duration = Duration::from_secs(60);
 const SETTLED: Duration = Duration::from_secs(60);
 /// The other events are polled each so many times: 720 reads a month more than the 4,320 for those that matter.
 const OTHER_EACH: u32 = 6;
-/// Ids that one statement marks.
-const CHUNK: usize = 500;
-/// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
-const SPACING: Duration = Duration::from_millis(100);
 
 pub struct Reconcile {
     pub pool: Pool,
@@ -91,19 +88,10 @@ enum ReadOn {
     OutOfReach,
 }
 
-/// What was found of a connection that was brought up to date.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Found {
-    Plausible,
-    /// Stripe lists no running subscription, though some of ours give roles: a wrong key, or a wrong answer.
-    NoneOfOurs,
-}
-
 /// One word, for counting.
-fn word(caught_up: &Result<Found, Failed>) -> &'static str {
+fn word(caught_up: &Result<(), Failed>) -> &'static str {
     match caught_up {
-        Ok(Found::Plausible) => "done",
-        Ok(Found::NoneOfOurs) => "none_of_ours",
+        Ok(()) => "done",
         Err(Failed::Stripe(error)) => error.word(),
         Err(Failed::Key(_)) => "no_key",
         Err(Failed::Database(_) | Failed::NotStored) => "database",
@@ -130,7 +118,7 @@ impl Reconcile {
             Ok(Some(cursor)) => {
                 // First, for its cursor is to be older than the first reading of what is sold.
                 if let Some(other) = &cursor.other {
-                    let read = self.read_other(&cursor, other).await.map(|()| Found::Plausible);
+                    let read = self.read_other(&cursor, other).await;
                     metrics::counter!(EVENT_POLLS, "outcome" => word(&read)).increment(1);
                     if let Err(error) = read {
                         tracing::warn!(guild.id = %cursor.connection.guild, %error,
@@ -153,32 +141,41 @@ impl Reconcile {
         }
     }
 
-    async fn catch_up(&self, cursor: &Cursor) -> Result<Found, Failed> {
+    async fn catch_up(&self, cursor: &Cursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
-        match cursor.listed {
-            Listed::Lately => {
-                self.read_access(cursor, &key).await?;
-                return Ok(Found::Plausible);
-            }
-            Listed::LongAgo => {
-                self.read_access(cursor, &key).await?;
-                return self.list(cursor, &key).await;
-            }
-            Listed::Never => {}
+        if cursor.listed == Listed::Begun {
+            return self.read_access(cursor, &key).await;
         }
         // First the cursor, then the state: what happens in between is read again, never missed.
         let newest = self.stripe.events(&key.key, EventList::Access, None, 1).await?;
         if let Some(event) = newest.events.first() {
             self.advance(cursor, EventList::Access, &event.id).await?;
         }
-        self.list(cursor, &key).await
+        self.write(cursor, async |tenant, id| {
+            let catalogue = [CATALOGUE.to_owned()];
+            stripe_sync::mark_dirty(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
+            stripe_lists::begin(tenant, id).await.map(drop)
+        })
+        .await?;
+        self.dirty.notify_one();
+        Ok(())
     }
 
     async fn read_access(&self, cursor: &Cursor, key: &Key) -> Result<(), Failed> {
-        match self.read_on(cursor, EventList::Access, cursor.last_event.clone(), key).await? {
+        let mut found = Deliveries::default();
+        let from = cursor.last_event.clone();
+        match self.read_on(cursor, EventList::Access, from, key, &mut found).await? {
             ReadOn::ToTheEnd => {
+                let missed = if key.expects_webhooks { found.missed } else { 0 };
+                if missed > 0 {
+                    tracing::warn!(guild.id = %cursor.connection.guild, events = missed,
+                        "polling found events that no webhook had brought: is the endpoint right, and did Stripe reach it?");
+                }
                 // Young events do not move the cursor, but it was a good poll.
-                Ok(self.write(cursor, async |tenant, id| stripe_cursors::polled(tenant, id).await).await?)
+                let polled = async |tenant: &mut Tenant, id| {
+                    stripe_cursors::polled(tenant, id, found.brought, missed).await
+                };
+                Ok(self.write(cursor, polled).await?)
             }
             ReadOn::OutOfReach => {
                 tracing::warn!(guild.id = %cursor.connection.guild,
@@ -193,7 +190,9 @@ impl Reconcile {
     async fn read_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
         if other.last_event.is_some()
-            && self.read_on(cursor, EventList::Other, other.last_event.clone(), &key).await?
+            && self
+                .read_on(cursor, EventList::Other, other.last_event.clone(), &key, &mut Deliveries::default())
+                .await?
                 == ReadOn::ToTheEnd
         {
             return Ok(());
@@ -204,7 +203,7 @@ impl Reconcile {
             return Ok(());
         }
         self.write(cursor, async |tenant, id| {
-            // At first contact the whole state is listed next.
+            // At first contact it is marked with the list.
             if cursor.listed != Listed::Never {
                 let catalogue = [CATALOGUE.to_owned()];
                 stripe_sync::hint(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
@@ -216,60 +215,14 @@ impl Reconcile {
         Ok(())
     }
 
-    /// Marks what is sold, every subscription that Stripe lists as running, and those of ours that it does not list any more. What was
-    /// bought once too, unless events told of it without a gap: it does not renew, and there may be very much of it.
-    async fn list(&self, cursor: &Cursor, key: &Key) -> Result<Found, Failed> {
-        let subscriptions = self.stripe.running_subscriptions(&key.key).await?;
-        let listed = subscriptions.len();
-        let sessions = match cursor.listed {
-            Listed::Never => Some(self.stripe.purchases(&key.key, None).await?),
-            Listed::Lately | Listed::LongAgo => None,
-        };
-        let subscriptions = within(self.mark(cursor.connection, subscriptions, sessions)).await?;
-        self.dirty.notify_one();
-        tracing::info!(guild.id = %cursor.connection.guild, subscriptions, "Stripe's subscriptions are being read");
-        if listed > 0 || subscriptions == 0 {
-            return Ok(Found::Plausible);
-        }
-        // No evidence of any end (ARCHITECTURE, Invariants), but of something that a person should look at.
-        tracing::error!(guild.id = %cursor.connection.guild, ours = subscriptions,
-            "Stripe lists no running subscription, though some of ours give roles: is the key another account's? \
-             Nobody loses a role by it; each subscription is read by itself");
-        Ok(Found::NoneOfOurs)
-    }
-
-    async fn mark(
-        &self,
-        connection: Connection,
-        mut subscriptions: Vec<String>,
-        sessions: Option<Vec<String>>,
-    ) -> Result<usize, sqlx::Error> {
-        let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
-        let connection = connection.id;
-        let catalogue = [CATALOGUE.to_owned()];
-        stripe_sync::mark_dirty(&mut tenant, connection, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk)
-            .await?;
-        if let Some(mut sessions) = sessions {
-            sessions.extend(
-                access_sources::live_of_kind(&mut tenant, connection, ObjectKind::CheckoutSession).await?,
-            );
-            mark(&mut tenant, connection, ObjectKind::CheckoutSession, sessions).await?;
-        }
-        subscriptions
-            .extend(access_sources::live_of_kind(&mut tenant, connection, ObjectKind::Subscription).await?);
-        let marked = mark(&mut tenant, connection, ObjectKind::Subscription, subscriptions).await?;
-        stripe_cursors::listed(&mut tenant, connection).await?;
-        tenant.commit().await?;
-        Ok(marked)
-    }
-
-    /// Records the events of a list after `last`, page by page.
+    /// Records the events of a list after `last`, page by page; `found`: how they had come.
     async fn read_on(
         &self,
         cursor: &Cursor,
         list: EventList,
         mut last: Option<String>,
         key: &Key,
+        found: &mut Deliveries,
     ) -> Result<ReadOn, Failed> {
         loop {
             let page = match self.stripe.events(&key.key, list, last.as_deref(), PAGE).await {
@@ -287,7 +240,9 @@ impl Reconcile {
             let settled = settled.map(|event| event.id.clone());
             for event in events.into_iter().rev() {
                 let event = recorder::for_connection(event, cursor.connection, key.livemode);
-                self.recorder.record(event).await?;
+                let created = event.created;
+                let recorded = self.recorder.record(event).await?;
+                found.count(recorded, created, cursor.answered_at, shared::clock::now());
             }
             // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
             if let Some(settled) = settled {
@@ -348,19 +303,4 @@ fn wait(error: &Failed) -> Duration {
         Failed::Stripe(ReadError::Busy(after)) => *after,
         _ => RETRY,
     }
-}
-
-/// Marks each of them once, in the order of their ids. Answers how many.
-async fn mark(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    kind: ObjectKind,
-    mut ids: Vec<String>,
-) -> Result<usize, sqlx::Error> {
-    ids.sort_unstable();
-    ids.dedup();
-    for chunk in ids.chunks(CHUNK) {
-        stripe_sync::mark_dirty_slowly(tenant, connection, kind, chunk, SPACING).await?;
-    }
-    Ok(ids.len())
 }

@@ -26,10 +26,15 @@ use crate::{
         recorder,
         webhook::Webhook,
     },
+    lists::{self, Lists},
     maintenance::{retention, sealed_check},
     reconcile::{self, Reconcile},
     router::{self, AppState},
-    stripe::{api::ReadClient, credentials::Keys},
+    stripe::{
+        api::ReadClient,
+        budget::{self, Budgets},
+        credentials::Keys,
+    },
     sync::{self, Sync, notify},
 };
 
@@ -82,7 +87,8 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
     let (keyring, environment) = (config.keyring, config.environment.clone());
     let check = sealed_check::check(pool.clone(), keyring.clone(), stop.clone());
-    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment });
+    let budgets = Arc::new(Budgets::default());
+    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment, budgets: Arc::clone(&budgets) });
     let reconcile = Reconcile {
         pool: pool.clone(),
         stripe: stripe.clone(),
@@ -91,6 +97,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         dirty: Arc::clone(&dirty),
         every: config.events_poll,
         poll: config.poll,
+    };
+    let lists = Lists {
+        pool: pool.clone(),
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        lease: config.lease,
+        poll: config.poll,
+        spacing: config.read_spacing,
+        dirty: Arc::clone(&dirty),
+        jobs_made: Arc::clone(&jobs_made),
     };
     let reading = Sync {
         pool: pool.clone(),
@@ -102,8 +118,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         jobs_made: Arc::clone(&jobs_made),
     };
     let mut tasks = JoinSet::new();
+    tasks.spawn(budget::tend(budgets, pool.clone(), Arc::clone(&dirty), stop.clone()));
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
+    tasks.spawn(lists::run(lists, stop.clone()));
     // The bot asks nothing yet that this release answers: a newer one is told so at once.
     tasks.spawn(Arc::new(requests).run(config.poll, |_, _, _| async { None }, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));

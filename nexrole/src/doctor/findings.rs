@@ -50,6 +50,8 @@ checks! {
     StripeKey => "stripe.key",
     /// It may read what is read.
     StripePermissions => "stripe.permissions",
+    /// What is read in a month is within what Stripe grants every account.
+    StripeReads => "stripe.reads",
     /// Every customer is linked to whom their metadata names.
     StripeLinks => "stripe.links",
     /// Every reason for a role is one whose end will be seen.

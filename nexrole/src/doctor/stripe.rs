@@ -3,6 +3,7 @@
 use secrecy::SecretString;
 use shared::{
     crypto::Keyring,
+    domain::billing::READS_GRANTED,
     store::{
         health_facts::Connected,
         stripe_connections::{Connection, ENVIRONMENT},
@@ -38,6 +39,7 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, connected: O
         let detail = "whether the database has Stripe accounts was not read";
         findings.ask(Check::StripeKey, detail, "again, when the database answers");
     }
+    check_reads(findings, connected.unwrap_or_default());
     if accounts.is_empty() {
         // Else there are keys, which do not open.
         if connected.is_some_and(<[_]>::is_empty) {
@@ -68,6 +70,24 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, connected: O
     if seen.complete > 0 {
         let detail = format!("everything may be read in {}{more}", counted(seen.complete, "account"));
         findings.ok(Check::StripePermissions, detail);
+    }
+}
+
+/// Of the connection that was read most this month.
+fn check_reads(findings: &mut Findings, connected: &[Connected]) {
+    let Some(most) = connected.iter().max_by_key(|row| row.reads) else { return };
+    let detail = format!(
+        "at most {} this month in one account (server {}, connection '{}'), of {READS_GRANTED} that every account has, and 500 more for \
+         each payment",
+        counted(usize::try_from(most.reads).unwrap_or(0), "read"),
+        most.guild_id,
+        most.label
+    );
+    if most.reads <= READS_GRANTED {
+        findings.ok(Check::StripeReads, detail);
+    } else {
+        let fix = "where few pay, a longer EVENTS_POLL_SECONDS; webhooks need no polling";
+        findings.warn(Check::StripeReads, detail, fix);
     }
 }
 

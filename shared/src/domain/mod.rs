@@ -4,6 +4,7 @@
 pub mod activity;
 pub mod audit;
 pub mod billing;
+pub mod daily;
 pub mod delivery;
 pub mod entitlement;
 pub mod job;

@@ -40,6 +40,10 @@ pub struct Summary {
     pub two_factor_roles: i64,
     /// Stripe objects still to be read.
     pub unread: i64,
+    /// Subscriptions that Stripe's list has shown so far, of connections whose first reading of it is not over; `None`: of none.
+    pub listed: Option<i64>,
+    /// How many of them were known when it began.
+    pub listed_of: Option<i64>,
     /// Objects that an event named and that the account does not have: a test event's, or another account's.
     pub absent: i64,
     /// Why nothing can be read from Stripe; `None`: something was, since whatever fails began to fail.
@@ -48,6 +52,10 @@ pub struct Summary {
     pub failing: i64,
     /// Why one of them does.
     pub failure: Option<String>,
+    /// Events that webhooks were to bring, and polling brought, since webhooks last brought all that was new.
+    pub webhooks_missed: i64,
+    /// When that was; `None`: never.
+    pub webhooks_at: Option<Timestamp>,
     /// When something was last read from Stripe.
     pub last_read: Option<Timestamp>,
 }
@@ -60,6 +68,10 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
              SELECT c.connection_id, c.failing_since, c.last_error, 0 AS rank
                FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE c.guild_id = $1 AND s.state = 'active' AND c.failing_since IS NOT NULL
+             UNION ALL
+             SELECT c.connection_id, c.list_failing_since, c.list_error, 0
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.list_failing_since IS NOT NULL
              UNION ALL
              SELECT y.connection_id, y.failing_since, y.last_error, 1
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
@@ -75,6 +87,14 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
              SELECT y.missing > 0 AND y.failing_since IS NULL AS is_absent
                FROM stripe_sync y JOIN stripe_connections s USING (guild_id, connection_id)
               WHERE y.guild_id = $1 AND s.state = 'active' AND y.next_at IS NOT NULL AND (y.dirty_seq > 0 OR y.next_at <= now())
+         ), listing AS (
+             SELECT c.list_seen, c.list_expected
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.list_began_at IS NOT NULL AND c.listed_at IS NULL
+         ), silent AS (
+             SELECT c.webhook_missed, c.webhook_at
+               FROM stripe_cursors c JOIN stripe_connections s USING (guild_id, connection_id)
+              WHERE c.guild_id = $1 AND s.state = 'active' AND c.webhook_missed > 0
          ), paying AS (
              SELECT p.connection_id, p.customer_id, p.user_id,
                     p.repeats_trial_of IS NOT NULL AND p.trial_ends_at > now() AS repeats_trial
@@ -110,11 +130,15 @@ pub async fn summary(tenant: &mut Tenant) -> Result<Option<Summary>, sqlx::Error
                 (SELECT count(*) FROM role_health WHERE guild_id = $1) AS parked_roles,
                 (SELECT count(*) FROM role_health WHERE guild_id = $1 AND code = 60003) AS two_factor_roles,
                 (SELECT count(*) FROM unread WHERE NOT is_absent) AS unread,
+                (SELECT sum(list_seen) FROM listing) AS listed,
+                (SELECT sum(list_expected) FROM listing) AS listed_of,
                 (SELECT count(*) FROM unread WHERE is_absent) AS absent,
                 (SELECT f.last_error FROM failing f LEFT JOIN answered a USING (connection_id)
                   WHERE a.at IS NULL OR f.failing_since > a.at ORDER BY f.rank, f.failing_since LIMIT 1) AS trouble,
                 (SELECT count(*) FROM failing) AS failing,
                 (SELECT last_error FROM failing ORDER BY rank, failing_since LIMIT 1) AS failure,
+                (SELECT coalesce(sum(webhook_missed), 0) FROM silent) AS webhooks_missed,
+                (SELECT min(webhook_at) FROM silent) AS webhooks_at,
                 (SELECT max(synced_at) FROM stripe_sync WHERE guild_id = $1) AS last_read
            FROM guilds WHERE guild_id = $1",
     )

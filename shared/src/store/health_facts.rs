@@ -116,13 +116,17 @@ pub struct Connected {
     pub livemode: bool,
     /// Sealed; `None`: held by the environment, or none.
     pub api_key: Option<Vec<u8>>,
+    /// Reads of Stripe's API in this calendar month, UTC.
+    pub reads: i32,
 }
 
 /// All active connections; as the operator.
 pub async fn connected(db: &mut PgConnection) -> Result<Vec<Connected>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT guild_id, connection_id, label, livemode, api_key
-           FROM stripe_connections WHERE state = 'active' ORDER BY guild_id, connection_id",
+        "SELECT guild_id, connection_id, label, livemode, api_key,
+                CASE WHEN c.reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN c.reads ELSE 0 END AS reads
+           FROM stripe_connections LEFT JOIN stripe_cursors c USING (guild_id, connection_id)
+          WHERE state = 'active' ORDER BY guild_id, connection_id",
     )
     .fetch_all(db)
     .await

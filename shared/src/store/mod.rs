@@ -36,6 +36,7 @@ pub mod settle;
 pub mod stripe_connections;
 pub mod stripe_cursors;
 pub mod stripe_events;
+pub mod stripe_lists;
 pub mod stripe_mirror;
 pub mod stripe_sync;
 pub mod trials;

@@ -45,6 +45,8 @@ pub struct Credential {
     pub livemode: bool,
     /// Whether `metadata.discord_user_id` may link a customer.
     pub metadata_links: bool,
+    /// Whether sealed webhook secrets are there.
+    pub has_webhook_secrets: bool,
 }
 
 /// The label of the connection that variables describe.
@@ -255,7 +257,8 @@ pub async fn credential(
     connection: ConnectionId,
 ) -> Result<Option<Credential>, sqlx::Error> {
     sqlx::query_as(
-        "SELECT api_key, label, livemode, metadata_links FROM stripe_connections
+        "SELECT api_key, label, livemode, metadata_links, webhook_secrets IS NOT NULL AS has_webhook_secrets
+           FROM stripe_connections
           WHERE guild_id = $1 AND connection_id = $2 AND state = 'active'",
     )
     .bind(tenant.guild())

@@ -4,7 +4,10 @@ use std::time::Duration;
 
 use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
-use crate::ids::{ConnectionId, EventId};
+use crate::{
+    clock::Timestamp,
+    ids::{ConnectionId, EventId},
+};
 
 /// A connection whose turn it is.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,7 +15,9 @@ pub struct Cursor {
     pub connection: Connection,
     /// The newest event that was read.
     pub last_event: Option<String>,
-    /// When all subscriptions were last listed.
+    /// When Stripe last answered a poll; `None`: it never did.
+    pub answered_at: Option<Timestamp>,
+    /// Whether first contact is made.
     pub listed: Listed,
     /// The list of events that are no matter of access, if its turn has come too.
     pub other: Option<OtherCursor>,
@@ -25,15 +30,13 @@ pub struct OtherCursor {
     pub last_event: Option<String>,
 }
 
-/// When all subscriptions were last listed.
+/// Whether the list of all subscriptions was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Listed {
-    /// Not since the cursor was set.
+    /// Not since the cursor was set: it is to be begun.
     Never,
-    /// So long ago that it is time again: whatever slipped through all else is found.
-    LongAgo,
-    /// Within the last seven days.
-    Lately,
+    /// It is being read, or was.
+    Begun,
 }
 
 #[derive(sqlx::FromRow)]
@@ -41,7 +44,8 @@ struct Row {
     #[sqlx(flatten)]
     connection: Connection,
     last_event_id: Option<String>,
-    listed_lately: Option<bool>,
+    answered_at: Option<Timestamp>,
+    is_listed: bool,
     other_event_id: Option<String>,
     other_is_due: bool,
 }
@@ -59,11 +63,14 @@ pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(),
 }
 
 /// Polls at once, for the key may be another account's since the last time: then the list of events does not know the cursor, and
-/// the whole state is read again. Without a cursor that would show nothing, and there is little to read.
+/// the whole state is read again. Without a cursor that would show nothing, and there is little to read. A list that was being read goes on
+/// at once.
 pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now(),
-                listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END
+                listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END,
+                list_began_at = CASE WHEN last_event_id IS NOT NULL THEN list_began_at END,
+                list_next_at = CASE WHEN list_began_at IS NOT NULL THEN now() ELSE list_next_at END
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
@@ -91,8 +98,8 @@ pub async fn take(
                 other_poll_at = CASE WHEN due.other_is_due THEN clock_timestamp() + make_interval(secs => $2)
                                      ELSE c.other_poll_at END
            FROM due WHERE (c.guild_id, c.connection_id) = (due.guild_id, due.connection_id)
-         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.listed_at > now() - interval '7 days' AS listed_lately,
-                   c.other_event_id, due.other_is_due",
+         RETURNING c.guild_id, c.connection_id, c.last_event_id, c.answered_at,
+                   (c.listed_at IS NOT NULL OR c.list_began_at IS NOT NULL) AS is_listed, c.other_event_id, due.other_is_due",
     )
     .bind(every.as_secs_f64())
     .bind(other_every.as_secs_f64())
@@ -101,22 +108,30 @@ pub async fn take(
     Ok(row.map(|row| Cursor {
         connection: row.connection,
         last_event: row.last_event_id,
-        listed: match row.listed_lately {
-            None => Listed::Never,
-            Some(false) => Listed::LongAgo,
-            Some(true) => Listed::Lately,
-        },
+        answered_at: row.answered_at,
+        listed: if row.is_listed { Listed::Begun } else { Listed::Never },
         other: row.other_is_due.then_some(OtherCursor { last_event: row.other_event_id }),
     }))
 }
 
-pub async fn polled(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+/// A poll came to the end of the list. `brought`: how many of its events webhooks had brought before; `missed`: how many they had not,
+/// though they were to.
+pub async fn polled(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    brought: i32,
+    missed: i32,
+) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now()
+        "UPDATE stripe_cursors SET last_error = NULL, failing_since = NULL, answered_at = now(),
+                webhook_at = CASE WHEN $3 > 0 AND $4 = 0 THEN now() ELSE webhook_at END,
+                webhook_missed = CASE WHEN $3 > 0 AND $4 = 0 THEN 0 ELSE webhook_missed + $4 END
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
+    .bind(brought)
+    .bind(missed)
     .execute(tenant.db())
     .await?;
     Ok(())
@@ -140,23 +155,10 @@ pub async fn advance(
     Ok(())
 }
 
-/// All subscriptions were listed.
-pub async fn listed(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
-    sqlx::query(
-        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL, failing_since = NULL, answered_at = now()
-          WHERE guild_id = $1 AND connection_id = $2",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .execute(tenant.db())
-    .await?;
-    Ok(())
-}
-
 /// The list of events does not reach back to the cursor: begin again, with the whole state.
 pub async fn reset(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET last_event_id = NULL, listed_at = NULL, next_poll_at = now()
+        "UPDATE stripe_cursors SET last_event_id = NULL, listed_at = NULL, list_began_at = NULL, next_poll_at = now()
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
@@ -215,6 +217,26 @@ pub async fn retry_other(
     .bind(tenant.guild())
     .bind(connection)
     .bind(wait.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Adds to the reads of this calendar month, UTC.
+pub async fn count_reads(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    reads: i32,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors
+            SET reads = $3 + CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END,
+                reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(reads)
     .execute(tenant.db())
     .await?;
     Ok(())

@@ -5,7 +5,9 @@ use sqlx::types::Json;
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    domain::billing::subscription::{CustomerFact, Items, PauseCause, SubscriptionFact, SubscriptionStatus},
+    domain::billing::subscription::{
+        CustomerFact, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    },
     ids::{ConnectionId, CustomerId, UserId},
 };
 
@@ -88,12 +90,68 @@ pub async fn subscription(
     .bind(fact.paid_invoice_at)
     .bind(fact.trial.map(|trial| trial.began))
     .bind(fact.trial.and_then(|trial| trial.ends))
-    .bind(match &fact.items {
-        Items::All(items) => Some(Json(items)),
-        Items::Some(_) => None,
-    })
+    .bind(kept_items(fact))
     .bind(fact.discounts.as_ref().map(Json))
     .fetch_one(tenant.db())
+    .await
+}
+
+/// What our rows keep of its items; `None`: nobody knows all of them.
+fn kept_items(fact: &SubscriptionFact) -> Option<Json<&Vec<Item>>> {
+    match &fact.items {
+        Items::All(items) => Some(Json(items)),
+        Items::Some(_) => None,
+    }
+}
+
+/// What a subscription's row has beside what was read, if writing this would change nothing in it, nor in its customer's; `None`: it would,
+/// or there is none. `named`, `customer_named`: whom its own metadata names, and its customer's.
+pub async fn known_as(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    fact: &SubscriptionFact,
+    named: Option<UserId>,
+    customer_named: Option<UserId>,
+) -> Result<Option<Kept>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT s.user_id, s.unpaid_since, s.paid_invoice_at
+           FROM subscriptions s JOIN customers c USING (guild_id, connection_id, customer_id)
+          WHERE s.guild_id = $1 AND s.connection_id = $2 AND s.subscription_id = $3 AND s.customer_id = $4
+            AND s.status = $5 AND s.price_ids = $6 AND s.product_ids = $7 AND s.missing_since IS NULL
+            AND s.current_period_end IS NOT DISTINCT FROM $8 AND s.ends_at IS NOT DISTINCT FROM $9
+            AND s.cancel_at_period_end = ($9::timestamptz IS NOT NULL) AND s.pause_cause IS NOT DISTINCT FROM $10
+            AND s.user_id IS NOT DISTINCT FROM coalesce($11, s.user_id)
+            -- As `subscription` would write it: since when it is unpaid, Stripe may not say.
+            AND CASE WHEN $12 THEN s.unpaid_since IS NULL
+                     WHEN $13 THEN s.unpaid_since <= coalesce($14, s.unpaid_since) ELSE true END
+            AND s.paid_invoice_at IS NOT DISTINCT FROM greatest(s.paid_invoice_at, $15)
+            AND s.trial_began_at IS NOT DISTINCT FROM least(s.trial_began_at, $18)
+            AND s.trial_ends_at IS NOT DISTINCT FROM coalesce($19, s.trial_ends_at)
+            AND s.items IS NOT DISTINCT FROM $20 AND s.discounts IS NOT DISTINCT FROM $21
+            AND c.deleted = $16 AND c.named_user_id IS NOT DISTINCT FROM $17",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(&fact.id)
+    .bind(&fact.customer.id)
+    .bind(fact.status.as_str())
+    .bind(fact.items.price_ids())
+    .bind(fact.items.product_ids())
+    .bind(fact.current_period_end)
+    .bind(fact.ends_at)
+    .bind(fact.pause.as_ref().map(PauseCause::as_str))
+    .bind(named)
+    .bind(fact.is_paid())
+    .bind(fact.is_behind())
+    .bind(fact.unpaid_since)
+    .bind(fact.paid_invoice_at)
+    .bind(fact.customer.deleted)
+    .bind(customer_named)
+    .bind(fact.trial.map(|trial| trial.began))
+    .bind(fact.trial.and_then(|trial| trial.ends))
+    .bind(kept_items(fact))
+    .bind(fact.discounts.as_ref().map(Json))
+    .fetch_optional(tenant.db())
     .await
 }
 

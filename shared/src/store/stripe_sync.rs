@@ -58,6 +58,21 @@ struct Row {
     since: Timestamp,
 }
 
+impl Row {
+    fn leased(self, owner: Uuid) -> Leased {
+        Leased {
+            connection: self.connection,
+            object: Object { kind: self.object_kind, id: self.object_id },
+            origin: self.origin,
+            dirty_seq: self.dirty_seq,
+            attempts: u32::try_from(self.attempts).unwrap_or(0),
+            missing: u32::try_from(self.missing).unwrap_or(0),
+            owner,
+            since: self.since,
+        }
+    }
+}
+
 /// Leases up to `limit` objects that are due.
 pub async fn claim(
     crossing: &mut Crossing,
@@ -82,19 +97,65 @@ pub async fn claim(
     .bind(lease.as_secs_f64())
     .fetch_all(crossing.db())
     .await?;
-    Ok(rows
-        .into_iter()
-        .map(|row| Leased {
-            connection: row.connection,
-            object: Object { kind: row.object_kind, id: row.object_id },
-            origin: row.origin,
-            dirty_seq: row.dirty_seq,
-            attempts: u32::try_from(row.attempts).unwrap_or(0),
-            missing: u32::try_from(row.missing).unwrap_or(0),
-            owner,
-            since: row.since,
-        })
-        .collect())
+    Ok(rows.into_iter().map(|row| row.leased(owner)).collect())
+}
+
+/// Leases what a list has shown, so that it is applied as a read of each is; those alone about which nothing is to be read, and nothing
+/// was read `since` the page was asked for. What was heard of since then waits to be read by itself, or was: the page is older. What
+/// somebody has leased is marked to be read after that: it may be a reader of this list that died. What waits for its next try need not
+/// wait any more: Stripe shows it.
+pub async fn lease_listed(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    objects: &BTreeSet<Object>,
+    owner: Uuid,
+    lease: Duration,
+    since: Timestamp,
+) -> Result<Vec<Leased>, sqlx::Error> {
+    let kinds: Vec<&str> = objects.iter().map(|object| object.kind.as_str()).collect();
+    let ids: Vec<&str> = objects.iter().map(|object| object.id.as_str()).collect();
+    let rows: Vec<Row> = sqlx::query_as(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin, dirty_seq, next_at, lease_owner, lease_until)
+         SELECT $1::bigint, $2::bigint, kind, id, 'bulk', 0, NULL::timestamptz, $5, clock_timestamp() + make_interval(secs => $6)
+           FROM unnest($3::text[], $4::text[]) AS listed (kind, id) ORDER BY kind, id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET lease_owner = excluded.lease_owner, lease_until = excluded.lease_until
+           WHERE (stripe_sync.next_at IS NULL OR (stripe_sync.dirty_seq = 0 AND stripe_sync.next_at > now()))
+             AND (stripe_sync.lease_until IS NULL OR stripe_sync.lease_until <= now())
+             AND (stripe_sync.synced_at IS NULL OR stripe_sync.synced_at < $7)
+         RETURNING guild_id, connection_id, object_kind, object_id, 'bulk'::text AS origin, dirty_seq, attempts, missing,
+                   $7::timestamptz AS since",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(&kinds)
+    .bind(&ids)
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .bind(since)
+    .fetch_all(tenant.db())
+    .await?;
+    if rows.len() < objects.len() {
+        // Their rows are locked by now, all of them and in order.
+        sqlx::query(
+            "UPDATE stripe_sync s
+                SET next_at = now(), dirty_seq = dirty_seq + CASE WHEN s.lease_until > now() THEN 1 ELSE 0 END
+               FROM unnest($3::text[], $4::text[]) AS listed (kind, id)
+              WHERE s.guild_id = $1 AND s.connection_id = $2 AND (s.object_kind, s.object_id) = (listed.kind, listed.id)
+                AND s.lease_owner IS DISTINCT FROM $5
+                AND CASE WHEN s.lease_until > now()
+                              THEN s.next_at IS NULL OR (s.dirty_seq = 0 AND s.next_at > now())
+                         ELSE s.dirty_seq > 0 AND s.next_at > now() AND (s.attempts > 0 OR s.missing > 0) END",
+        )
+        .bind(tenant.guild())
+        .bind(connection)
+        .bind(kinds)
+        .bind(ids)
+        .bind(owner)
+        .execute(tenant.db())
+        .await?;
+    }
+    Ok(rows.into_iter().map(|row| row.leased(owner)).collect())
 }
 
 /// Ends a lease after a good read. First in the transaction that applies the read: it takes the row's lock, so that
@@ -216,6 +277,34 @@ pub async fn give_back(tenant: &mut Tenant, leased: &Leased) -> Result<(), sqlx:
     .execute(tenant.db())
     .await?;
     Ok(())
+}
+
+/// What failed to be read, and waits for its next try, is due one after another at `spacing`, those first that somebody waits for. Not what
+/// Stripe says that it does not have. Answers how many there are.
+pub async fn wake(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    spacing: Duration,
+) -> Result<u64, sqlx::Error> {
+    let woken = sqlx::query(
+        "WITH waiting AS MATERIALIZED (
+             SELECT object_kind, object_id, origin, next_at FROM stripe_sync
+              WHERE guild_id = $1 AND connection_id = $2 AND failing_since IS NOT NULL AND next_at > now()
+              ORDER BY object_kind, object_id FOR NO KEY UPDATE SKIP LOCKED
+         ), placed AS (
+             SELECT object_kind, object_id, row_number() OVER (ORDER BY origin = 'bulk', next_at) AS place FROM waiting
+         )
+         UPDATE stripe_sync s SET next_at = least(s.next_at, now() + make_interval(secs => $3 * (placed.place - 1)))
+           FROM placed
+          WHERE s.guild_id = $1 AND s.connection_id = $2
+            AND (s.object_kind, s.object_id) = (placed.object_kind, placed.object_id)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(spacing.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(woken.rows_affected())
 }
 
 /// Marks many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.

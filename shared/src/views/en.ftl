@@ -62,6 +62,7 @@ status-moving = On their way: { $changes ->
     [one] 1 role change
    *[other] { $changes } role changes
 }, { $unread } to read from Stripe
+status-listing = At Stripe, { $list }
 status-absent = Not in this Stripe account: { $count ->
     [one] 1 object
    *[other] { $count } objects
@@ -79,6 +80,12 @@ status-stripe-failing = { $count ->
     [one] 1 read
    *[other] { $count } reads
 } from Stripe did not work, others do: { $failure }. Nobody loses a role by that.
+status-webhooks-silent = Stripe's webhooks { $since }: polling found { $count ->
+    [one] 1 event
+   *[other] { $count } events
+} that they did not bring. Roles follow, up to ten minutes late. In Stripe, Workbench, Webhooks: is the endpoint there, is its address the one that `nexrole connections` shows, and did its deliveries fail?
+status-webhooks-since = have not brought everything since { $at }
+status-webhooks-never = have brought nothing yet
 status-dispute = Customer { $customer } { $dispute }. If the metadata is right, the operator runs `nexrole link remove`; otherwise correct it at Stripe.
 status-more-disputes = { $count } more customers are linked to others than their metadata names: `nexrole doctor`.
 status-unbacked = { $roles ->
@@ -393,6 +400,10 @@ activity-detail = { $entry }  { $detail }
 
 # nexrole connections
 connections-none = No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.
+connection-reads = { $reads } reads this month, { $left } left of those that every account has
+connection-list-error = they cannot be read on: { $error }
+list-so-far = subscriptions: { $seen } read so far
+list-so-far-of = subscriptions: { $seen } of { $expected } read so far
 connection = server { $guild }  { $mode }  { $state }  { $label }  /webhooks/stripe/{ $endpoint }
 mode-live = live
 mode-test = test

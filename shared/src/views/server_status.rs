@@ -1,6 +1,7 @@
 //! How a server is doing, in a screen: what is counted, and what somebody should look at, each with what helps.
 
 use super::{
+    connections,
     document::{Document, Line, Message, Section, Tone, Value, message},
     ownership, refusal,
 };
@@ -50,7 +51,8 @@ pub fn document(status: &ServerStatus) -> Document {
     .map(Line::from)
     .collect();
     let mut lines: Vec<Line> = counted(summary).into_iter().map(Line::from).collect();
-    let (is_moving, is_quiet) = (summary.pending + summary.unread > 0, todo.is_empty());
+    let (is_moving, is_quiet) =
+        (summary.pending + summary.unread > 0 || summary.listed.is_some(), todo.is_empty());
     if is_quiet && !is_moving {
         lines.push(message("status-up-to-date").into());
     }
@@ -78,6 +80,9 @@ fn counted(s: &Summary) -> Vec<Message> {
     }
     if s.pending + s.unread > 0 {
         lines.push(message("status-moving").with("changes", s.pending).with("unread", s.unread));
+    }
+    if let Some(seen) = s.listed {
+        lines.push(message("status-listing").with("list", connections::so_far(seen, s.listed_of)));
     }
     if s.absent > 0 {
         lines.push(message("status-absent").with("count", s.absent));
@@ -115,7 +120,14 @@ fn stripe(s: &Summary) -> Vec<Message> {
         s.failure.iter().filter(|_| s.trouble.is_none()).map(|failure| {
             message("status-stripe-failing").with("count", s.failing).with("failure", &**failure)
         });
-    trouble.chain(failure).collect()
+    let silent = (s.webhooks_missed > 0).then(|| {
+        let silent = message("status-webhooks-silent").with("count", s.webhooks_missed);
+        match s.webhooks_at {
+            Some(at) => silent.with("since", message("status-webhooks-since").with("at", at)),
+            None => silent.with("since", message("status-webhooks-never")),
+        }
+    });
+    trouble.chain(failure).chain(silent).collect()
 }
 
 fn linked(status: &ServerStatus) -> Vec<Message> {

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{ids::UserId, views::discord};
+use crate::{clock::Timestamp, ids::UserId, views::discord};
 
 /// As Discord shows it.
 fn text(s: &Summary, status: ServerStatus) -> String {
@@ -24,10 +24,14 @@ const QUIET: Summary = Summary {
     parked_roles: 0,
     two_factor_roles: 0,
     unread: 0,
+    listed: None,
+    listed_of: None,
     absent: 0,
     trouble: None,
     failing: 0,
     failure: None,
+    webhooks_missed: 0,
+    webhooks_at: None,
     last_read: None,
 };
 
@@ -48,6 +52,31 @@ fn a_trial_that_is_not_the_first_is_counted_and_asks_for_nothing() {
     let said = text(&Summary { repeated_trials: 2, ..QUIET }, ServerStatus::default());
     assert!(said.contains("In a trial, and not for the first time: 2 subscriptions"), "{said}");
     assert!(said.contains("Everything is up to date."), "{said}");
+}
+
+#[test]
+fn webhooks_that_do_not_come_are_said() {
+    let said = |at| text(&Summary { webhooks_missed: 3, webhooks_at: at, ..QUIET }, ServerStatus::default());
+    let never = said(None);
+    assert!(
+        never.contains("have brought nothing yet: polling found 3 events that they did not bring"),
+        "{never}"
+    );
+    let since = said(Some(Timestamp::UNIX_EPOCH));
+    assert!(since.contains("have not brought everything since") && !since.contains("up to date"), "{since}");
+}
+
+#[test]
+fn a_list_that_is_being_read_is_no_rest() {
+    let first = Summary { listed: Some(4300), ..QUIET };
+    let after_an_outage = Summary { listed: Some(4300), listed_of: Some(10_000), ..QUIET };
+    for (summary, part) in [
+        (&first, "At Stripe, subscriptions: 4,300 read so far"),
+        (&after_an_outage, "At Stripe, subscriptions: 4,300 of 10,000 read so far"),
+    ] {
+        let text = text(summary, ServerStatus::default());
+        assert!(text.contains(part) && !text.contains("up to date"), "{text}");
+    }
 }
 
 #[test]

@@ -6,9 +6,9 @@
 
 use std::time::Duration;
 
+use axum::body::Bytes;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use reqwest::{StatusCode, header};
-use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
     amount::Discount,
@@ -24,6 +24,7 @@ use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
 use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
 
 use super::{
+    budget::ApiKey,
     event::{self, StripeEvent, WireObject},
     event_types::EventList,
     read::{
@@ -39,10 +40,14 @@ use super::{
 mod coupons;
 pub mod probe;
 mod purchases;
+mod subscriptions;
 mod trial_offers;
 
 pub use purchases::Checkout;
+pub use subscriptions::{Listed, SubscriptionPage};
 
+/// Why Stripe says 429 (<https://docs.stripe.com/rate-limits>).
+const LIMITED: &str = "stripe-rate-limited-reason";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const TIMEOUT: Duration = Duration::from_secs(15);
 /// What to wait when Stripe says 429 without saying for how long.
@@ -86,6 +91,13 @@ impl ReadError {
 }
 
 #[derive(Debug)]
+pub struct ReadSubscription {
+    pub fact: SubscriptionFact,
+    /// All of the customer's subscriptions that had not ended then, with their statuses; `None`: Stripe did not show all of them.
+    pub customers_running: Option<Vec<(String, String)>>,
+}
+
+#[derive(Debug)]
 pub struct EventPage {
     pub events: Vec<StripeEvent>,
     /// Whether there are more in the direction of reading.
@@ -96,8 +108,11 @@ pub const PAGE: i64 = 100;
 /// Pages of prices, or payment links, that are read: 2,000 of each fit a lease.
 const MAX_PAGES: usize = 20;
 
-/// What a subscription is read with,
+/// What subscriptions are listed with,
 const EXPANDED: [&str; 2] = ["customer", "latest_invoice"];
+/// what one is read with: the customer's other subscriptions cost no read of their own then. Stripe advises against it where nobody needs
+/// them (<https://docs.stripe.com/changelog/2020-08-27/deprecates-auto-expansion-customer-subscriptions>), as on a page of a hundred;
+const EXPANDED_ALONE: [&str; 2] = ["customer.subscriptions", "latest_invoice"];
 /// and what nothing about access depends on.
 const EXPANDED_FOR_REPORTS: [&str; 2] = [DISCOUNTS, "items.data.discounts"];
 const DISCOUNTS: &str = "discounts";
@@ -143,7 +158,7 @@ impl ReadClient {
 
     /// A subscription with its customer and its latest invoice, in one read; one more for each trial offer, and each coupon, that was not
     /// read before, and once a day where the key may not read discounts.
-    pub async fn subscription(&self, key: &SecretString, id: &str) -> Result<SubscriptionFact, ReadError> {
+    pub async fn subscription(&self, key: &ApiKey, id: &str) -> Result<ReadSubscription, ReadError> {
         let mut wire = self.subscription_itself(key, id).await?;
         is_about(wire.id(), id)?;
         if wire.has_more_items() {
@@ -151,22 +166,32 @@ impl ReadClient {
         }
         self.follow_trial_offers(key, &mut wire).await?;
         self.follow_coupons(key, &mut wire).await;
-        wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+        let fact = wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))?;
+        Ok(ReadSubscription { fact, customers_running: wire.customers_running() })
     }
 
-    /// With its discounts, if the key may read them. No page of Stripe's says which permission they need, and what is only for reports
-    /// must not cost a role, nor every read another one.
-    async fn subscription_itself(&self, key: &SecretString, id: &str) -> Result<WireSubscription, ReadError> {
-        let request = |expand: &[&str]| {
-            let expand = expand.iter().map(|&path| path.to_owned());
-            Ok(RetrieveSubscription::new(segment(id)?).expand(expand.collect::<Vec<_>>()).build())
-        };
-        let without = request(&EXPANDED)?;
+    async fn subscription_itself(&self, key: &ApiKey, id: &str) -> Result<WireSubscription, ReadError> {
+        let id = segment(id)?;
+        self.with_discounts(key, EXPANDED_ALONE, |expand| {
+            RetrieveSubscription::new(id.clone()).expand(expand).build()
+        })
+        .await
+    }
+
+    /// What `request` reads, with discounts if the key may read them; it is given `expanded` and those. No page of Stripe's says which
+    /// permission discounts need, and what is only for reports must not cost a role, nor every read another one.
+    async fn with_discounts<T: DeserializeOwned>(
+        &self,
+        key: &ApiKey,
+        expanded: [&str; 2],
+        request: impl Fn(Vec<String>) -> RequestBuilder,
+    ) -> Result<T, ReadError> {
+        let expanding = |paths: &[&str]| request(paths.iter().map(|&path| path.to_owned()).collect());
+        let without = expanding(&expanded);
         if self.without_discounts.get(key, DISCOUNTS).await.is_some() {
             return self.get(key, &without).await;
         }
-        let with = request(&[&EXPANDED[..], &EXPANDED_FOR_REPORTS].concat())?;
-        match self.get(key, &with).await {
+        match self.get(key, &expanding(&[&expanded[..], &EXPANDED_FOR_REPORTS].concat())).await {
             Err(ReadError::Refused(403)) => {
                 let read = self.get(key, &without).await?;
                 self.without_discounts.insert(key, DISCOUNTS, ()).await;
@@ -177,7 +202,7 @@ impl ReadClient {
     }
 
     /// All items of a subscription that has more than Stripe embeds.
-    async fn items(&self, key: &SecretString, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
+    async fn items(&self, key: &ApiKey, subscription: &str) -> Result<Vec<WireItem>, ReadError> {
         let mut items: Vec<WireItem> = Vec::new();
         let mut after: Option<String> = None;
         loop {
@@ -194,49 +219,36 @@ impl ReadClient {
         }
     }
 
-    pub async fn customer(&self, key: &SecretString, id: &str) -> Result<CustomerFact, ReadError> {
+    pub async fn customer(&self, key: &ApiKey, id: &str) -> Result<CustomerFact, ReadError> {
         let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
     }
 
     /// The subscription that an invoice bills; `None`: it bills none.
-    pub async fn subscription_of(
-        &self,
-        key: &SecretString,
-        invoice: &str,
-    ) -> Result<Option<String>, ReadError> {
+    pub async fn subscription_of(&self, key: &ApiKey, invoice: &str) -> Result<Option<String>, ReadError> {
         let request = RequestBuilder::new(StripeMethod::Get, format!("/invoices/{}", segment(invoice)?));
         let wire: WireObject = self.get(key, &request).await?;
         Ok(wire.subscription_id().map(ToOwned::to_owned))
     }
 
     /// The ids of all of a customer's subscriptions, ended ones too.
-    pub async fn subscriptions_of(
-        &self,
-        key: &SecretString,
-        customer: &str,
-    ) -> Result<Vec<String>, ReadError> {
+    pub async fn subscriptions_of(&self, key: &ApiKey, customer: &str) -> Result<Vec<String>, ReadError> {
         let list = ListSubscription::new().customer(customer).status(ListSubscriptionStatus::All);
-        Ok(ids(self.all_subscriptions(key, list).await?))
+        Ok(self.all_subscriptions(key, list).await?.into_iter().map(|(id, _)| id).collect())
     }
 
     /// A customer's subscriptions that have not ended, with their statuses.
     pub async fn running_subscriptions_of(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         customer: &CustomerId,
     ) -> Result<Vec<(String, String)>, ReadError> {
         self.all_subscriptions(key, ListSubscription::new().customer(customer.as_str())).await
     }
 
-    /// The ids of all subscriptions that have not ended: what Stripe lists when no status is asked for.
-    pub async fn running_subscriptions(&self, key: &SecretString) -> Result<Vec<String>, ReadError> {
-        Ok(ids(self.all_subscriptions(key, ListSubscription::new()).await?))
-    }
-
     async fn all_subscriptions(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         list: ListSubscription,
     ) -> Result<Vec<(String, String)>, ReadError> {
         let list = list.limit(PAGE);
@@ -250,7 +262,7 @@ impl ReadClient {
             let page: WireList = self.get(key, &page.build()).await?;
             let last = page.data.last().map(|subscription| subscription.id.as_str());
             after = goes_on(page.has_more, last, after.as_deref())?;
-            listed.extend(page.data.into_iter().map(|subscription| (subscription.id, subscription.status)));
+            listed.extend(page.statuses());
             if after.is_none() {
                 return Ok(listed);
             }
@@ -258,7 +270,7 @@ impl ReadClient {
     }
 
     /// Everything active that the account sells. A page that is not the last of very many is the last we read.
-    pub async fn catalogue(&self, key: &SecretString) -> Result<Catalogue, ReadError> {
+    pub async fn catalogue(&self, key: &ApiKey) -> Result<Catalogue, ReadError> {
         let prices = self.list_all(key, "/prices", "data.product", |wire: &WireOffer| &wire.id).await?;
         let links = self
             .list_all(key, "/payment_links", "data.line_items", |wire: &WirePaymentLink| &wire.id)
@@ -271,7 +283,7 @@ impl ReadClient {
 
     async fn list_all<T: DeserializeOwned>(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         path: &str,
         expand: &str,
         id: impl Fn(&T) -> &String,
@@ -303,7 +315,7 @@ impl ReadClient {
     /// A page of Stripe's events of one list, newest first: those right after `cursor`, or the newest of all.
     pub async fn events(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         which: EventList,
         cursor: Option<&str>,
         limit: i64,
@@ -331,14 +343,28 @@ impl ReadClient {
         Ok(EventPage { events, has_more: page.has_more })
     }
 
-    async fn get<T: DeserializeOwned>(
-        &self,
-        key: &SecretString,
-        request: &RequestBuilder,
-    ) -> Result<T, ReadError> {
+    async fn get<T: DeserializeOwned>(&self, key: &ApiKey, request: &RequestBuilder) -> Result<T, ReadError> {
         if !matches!(request.method, StripeMethod::Get) {
             return Err(ReadError::Unreadable("refusing to send anything but GET".to_owned()));
         }
+        key.admit().await.map_err(ReadError::Busy)?;
+        let body = self.send(key, request).await;
+        match &body {
+            Ok(_) | Err(ReadError::Missing | ReadError::Unreadable(_)) => key.answered(),
+            Err(ReadError::Refused(_) | ReadError::Busy(_) | ReadError::Unavailable(_)) => key.unanswered(),
+        }
+        serde_json::from_slice(&body?).map_err(|error| {
+            ReadError::Unreadable(format!(
+                "{:?} at line {} column {}",
+                error.classify(),
+                error.line(),
+                error.column()
+            ))
+        })
+    }
+
+    /// The body of a good answer.
+    async fn send(&self, key: &ApiKey, request: &RequestBuilder) -> Result<Bytes, ReadError> {
         let query = request.query.as_deref().filter(|query| !query.is_empty());
         let url = format!(
             "{}{}{}{}",
@@ -351,15 +377,16 @@ impl ReadClient {
         let response = self
             .http
             .get(url)
-            .bearer_auth(key.expose_secret())
+            .bearer_auth(key.secret())
             // The version whose shapes the builders were generated for.
             .header("Stripe-Version", stripe_shared::version::VERSION.as_str())
             .send()
             .await
             .map_err(unavailable)?;
         let status = response.status();
-        let retry_after =
-            response.headers().get(header::RETRY_AFTER).and_then(|value| value.to_str().ok()?.parse().ok());
+        let said = |name: &str| response.headers().get(name).and_then(|value| value.to_str().ok());
+        let retry_after = said(header::RETRY_AFTER.as_str()).and_then(|value| value.parse().ok());
+        let is_about_one_object = said(LIMITED).is_some_and(|reason| reason == "resource-specific");
         match status {
             StatusCode::OK => {}
             StatusCode::NOT_FOUND => return Err(ReadError::Missing),
@@ -370,27 +397,21 @@ impl ReadClient {
             StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => {
                 return Err(ReadError::Refused(status.as_u16()));
             }
-            StatusCode::TOO_MANY_REQUESTS => return Err(ReadError::Busy(busy(retry_after))),
+            StatusCode::TOO_MANY_REQUESTS => {
+                let wait = busy(retry_after);
+                if !is_about_one_object {
+                    key.close(wait);
+                }
+                return Err(ReadError::Busy(wait));
+            }
             other => return Err(ReadError::Unavailable(format!("status {}", other.as_u16()))),
         }
-        let body = response.bytes().await.map_err(unavailable)?;
-        serde_json::from_slice(&body).map_err(|error| {
-            ReadError::Unreadable(format!(
-                "{:?} at line {} column {}",
-                error.classify(),
-                error.line(),
-                error.column()
-            ))
-        })
+        response.bytes().await.map_err(unavailable)
     }
 }
 
 /// What RFC 3986 leaves as it is.
 const SEGMENT: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
-
-fn ids(listed: Vec<(String, String)>) -> Vec<String> {
-    listed.into_iter().map(|(id, _)| id).collect()
-}
 
 /// An id as one segment of a path: the builders put it there as it is. Two texts are no segment however they are written, and
 /// nobody can ask Stripe for them.

@@ -1,6 +1,7 @@
 //! The API key of a connection: from the environment, or sealed in the database.
 
-use secrecy::SecretString;
+use std::sync::Arc;
+
 use shared::db::pool::{Pool, within};
 use shared::{
     crypto::Keyring,
@@ -8,6 +9,7 @@ use shared::{
     store::stripe_connections::{self, Connection, Credential},
 };
 
+use super::budget::{ApiKey, Budgets};
 use crate::config::Environment;
 
 /// Whether `metadata.discord_user_id` is believed.
@@ -21,10 +23,12 @@ pub enum MetadataLinks {
 
 /// What it takes to read a connection's account.
 pub struct Key {
-    pub key: SecretString,
+    pub key: ApiKey,
     /// Live or test.
     pub livemode: bool,
     pub metadata: MetadataLinks,
+    /// Whether its events are to come by webhook.
+    pub expects_webhooks: bool,
 }
 
 /// Why there is no key.
@@ -44,6 +48,7 @@ pub struct Keys {
     pub keyring: Option<Keyring>,
     /// The connection whose key is not.
     pub environment: Option<Environment>,
+    pub budgets: Arc<Budgets>,
 }
 
 impl Keys {
@@ -56,23 +61,25 @@ impl Keys {
         let stored = stored.await?;
         let missing = |why: &str| NoKey::Missing(why.to_owned());
         let credential = stored.ok_or_else(|| missing("the connection is not active"))?;
-        let Credential { api_key, label, livemode, metadata_links } = credential;
+        let Credential { api_key, label, livemode, metadata_links, has_webhook_secrets } = credential;
         let metadata = if metadata_links { MetadataLinks::On } else { MetadataLinks::Off };
-        let key = match (api_key, &self.environment) {
+        let environment = self.environment.as_ref().filter(|environment| {
+            label == stripe_connections::ENVIRONMENT
+                && (environment.guild, environment.livemode) == (connection.guild, livemode)
+        });
+        let expects_webhooks =
+            has_webhook_secrets || environment.is_some_and(|it| !it.webhook_secrets.is_empty());
+        let key = match (api_key, environment) {
             (Some(sealed), _) => {
                 let keyring = self.keyring.as_ref().ok_or_else(|| missing("ENCRYPTION_KEYS is not set"))?;
                 keyring
                     .open(&connection.place("api_key"), &sealed)
                     .map_err(|error| missing(&error.to_string()))?
             }
-            (None, Some(environment))
-                if label == stripe_connections::ENVIRONMENT
-                    && (environment.guild, environment.livemode) == (connection.guild, livemode) =>
-            {
-                environment.api_key.clone()
-            }
-            (None, _) => return Err(missing("the connection has no API key")),
+            (None, Some(environment)) => environment.api_key.clone(),
+            (None, None) => return Err(missing("the connection has no API key")),
         };
-        Ok(Key { key, livemode, metadata })
+        let key = ApiKey::new(key, self.budgets.of(connection));
+        Ok(Key { key, livemode, metadata, expects_webhooks })
     }
 }

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use moka::future::Cache;
-use secrecy::SecretString;
-use shared::crypto::Fingerprint;
+
+use super::budget::ApiKey;
 
 /// One object is many customers'; each is a few hundred bytes.
 const MOST: u64 = 10_000;
@@ -22,15 +22,15 @@ impl<T: Clone + Send + Sync + 'static> Default for Remembered<T> {
 }
 
 impl<T: Clone + Send + Sync + 'static> Remembered<T> {
-    pub(super) async fn get(&self, key: &SecretString, id: &str) -> Option<T> {
+    pub(super) async fn get(&self, key: &ApiKey, id: &str) -> Option<T> {
         self.0.get(&name(key, id)).await
     }
 
-    pub(super) async fn insert(&self, key: &SecretString, id: &str, read: T) {
+    pub(super) async fn insert(&self, key: &ApiKey, id: &str, read: T) {
         self.0.insert(name(key, id), read).await;
     }
 }
 
-fn name(key: &SecretString, id: &str) -> (String, String) {
-    (Fingerprint::of(key).to_string(), id.to_owned())
+fn name(key: &ApiKey, id: &str) -> (String, String) {
+    (key.fingerprint().to_string(), id.to_owned())
 }

@@ -2,7 +2,6 @@
 
 use std::{sync::Arc, time::Duration};
 
-use secrecy::SecretString;
 use shared::db::pool::Pool;
 use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
@@ -10,7 +9,7 @@ use shared::{
         pool::{took_too_long, within},
         tenant,
     },
-    domain::{billing::fact::BillingFact, delivery::backoff::Schedule},
+    domain::{billing::fact::BillingFact, delivery::backoff::Schedule, job::JobOrigin},
     metrics::STRIPE_READS,
     store::{
         purchases, stripe_mirror,
@@ -24,7 +23,8 @@ use uuid::Uuid;
 
 use super::apply::{Applied, Attempt, Others, Read, answer_hint, apply};
 use crate::stripe::{
-    api::{Checkout, ReadClient, ReadError},
+    api::{Checkout, ReadClient, ReadError, ReadSubscription},
+    budget::ApiKey,
     credentials::{Key, Keys, NoKey},
 };
 
@@ -159,16 +159,21 @@ impl Sync {
     async fn read_and_apply(&self, leased: &Leased, stop: &CancellationToken) -> Result<Applied, NotRead> {
         let key = stop.run_until_cancelled(self.keys.of(leased.connection)).await.ok_or(NotRead::Stopping)?;
         let Key { key, metadata, .. } = key?;
+        let key = if leased.origin == JobOrigin::Bulk { key.for_sweeps() } else { key };
         let id = leased.object.id.as_str();
         if leased.object.kind == ObjectKind::Customer
             && let Some(answered) = within(answer_hint(&self.pool, leased)).await?
         {
             return Ok(answered);
         }
+        // What comes with a subscription: what else its customer pays for.
+        let mut running = None;
         let reading = async {
             match leased.object.kind {
                 ObjectKind::Subscription => {
-                    let fact = self.stripe.subscription(&key, id).await?;
+                    let ReadSubscription { fact, customers_running } =
+                        self.stripe.subscription(&key, id).await?;
+                    running = customers_running;
                     Ok(Read::Fact(Box::new(BillingFact::Subscription(fact)), Vec::new()))
                 }
                 ObjectKind::Customer => self.customer(&key, id).await,
@@ -200,8 +205,13 @@ impl Sync {
             Attempt::Done(applied) => return Ok(applied),
             Attempt::AsksForOthers(customer) => customer,
         };
-        let listing = self.stripe.running_subscriptions_of(&key, &customer);
-        let mut listed = in_time(listing, deadline, stop).await??;
+        let mut listed = match running {
+            Some(running) => running,
+            None => {
+                let listing = self.stripe.running_subscriptions_of(&key, &customer);
+                in_time(listing, deadline, stop).await??
+            }
+        };
         listed.retain(|(subscription, _)| *subscription != leased.object.id);
         if let Some(first) = within(self.read_those_first(leased, &listed)).await? {
             return Err(NotRead::After(first));
@@ -226,7 +236,7 @@ impl Sync {
         Ok(unknown.into_iter().next())
     }
 
-    async fn customer(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+    async fn customer(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
         let fact = self.stripe.customer(key, id).await?;
         let mut bought = Vec::new();
         // A deleted customer has no list; what we know of it is read one by one.
@@ -238,7 +248,7 @@ impl Sync {
         Ok(Read::Fact(Box::new(BillingFact::Customer(fact)), bought))
     }
 
-    async fn checkout(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+    async fn checkout(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
         Ok(match self.stripe.checkout(key, id).await? {
             Checkout::Subscription(id) => Read::About(Some(subscription(id))),
             Checkout::Purchase(fact) => Read::Fact(Box::new(BillingFact::Purchase(*fact)), Vec::new()),
@@ -246,7 +256,7 @@ impl Sync {
         })
     }
 
-    async fn payment(&self, key: &SecretString, id: &str) -> Result<Read, ReadError> {
+    async fn payment(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
         let fact = self.stripe.payment(key, id).await?;
         let sessions = fact.sessions.iter().map(|id| checkout_session(id.to_string()));
         let subscriptions =
@@ -256,7 +266,7 @@ impl Sync {
     }
 
     /// It is only shown: a key that may not read it is no fault.
-    async fn catalogue(&self, key: &SecretString) -> Result<Read, ReadError> {
+    async fn catalogue(&self, key: &ApiKey) -> Result<Read, ReadError> {
         match self.stripe.catalogue(key).await {
             Err(ReadError::Refused(403)) => {
                 tracing::warn!(

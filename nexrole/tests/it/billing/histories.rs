@@ -393,6 +393,7 @@ async fn a_history(seed: u64) -> (usize, usize) {
         .fault(Fault::status(401).on("GET", "/v1/subscriptions/").times(1_000))
         .await
         .unwrap();
+    account.world.subscriptions_are_dirty().await;
     account.world.list_again().await;
     let failed = async || account.world.reads_where(|read| read.attempts > 0).await;
     account.world.until_polled("reads fail", async || failed().await > 0 || account.gives.is_empty()).await;

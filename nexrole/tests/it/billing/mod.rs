@@ -11,6 +11,7 @@ mod grace;
 mod histories;
 mod import;
 mod legacy_ids;
+mod lists;
 mod notices;
 mod other_roles;
 mod payments;

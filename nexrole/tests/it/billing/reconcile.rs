@@ -192,3 +192,41 @@ async fn neither_list_of_events_waits_for_the_other() {
     world.until_polled("they have lost VIP", async || !world.has(&ana, world.vip).await).await;
     world.finish().await;
 }
+
+/// An endpoint that was deleted at Stripe: who runs the server hears of it before a buyer has waited ten minutes.
+#[tokio::test]
+async fn webhooks_that_stop_are_said_until_they_come_again() {
+    const SILENT: &str = "that they did not bring";
+    let world = World::start().await;
+    let admin = world.discord.join(world.guild, "admin").await.unwrap();
+    let status =
+        async || world.discord.interact(world.guild, admin, "status").await.unwrap().text().to_owned();
+    let (ana, ben, cleo) = (world.member().await, world.member().await, world.member().await);
+    world.subscribes(&ana).await;
+    world.until_vip(&ana).await;
+    world.heard().await;
+    world.polled_an_hour_ago().await;
+    world.polls_are_due().await;
+    let brought = async || world.cursors_where(|cursor| cursor.webhooks_came).await == 1;
+    world.until("a poll finds what webhooks brought", brought).await;
+    assert!(!status().await.contains(SILENT));
+
+    world.stripe.delivery(Mode::Drop).await.unwrap();
+    // No webhook can be on its way any more.
+    world.stripe.move_clock(json!({ "advance_seconds": -600 })).await.unwrap();
+    world.subscribes(&ben).await;
+    world.polled_an_hour_ago().await;
+    world.polls_are_due().await;
+    world.until_vip(&ben).await;
+    world.until("it is said", async || status().await.contains(SILENT)).await;
+
+    world.stripe.delivery(Mode::Live).await.unwrap();
+    // A little more: an event says its time in whole seconds, and is to be younger than the poll before.
+    world.stripe.move_clock(json!({ "advance_seconds": 602 })).await.unwrap();
+    world.subscribes(&cleo).await;
+    world.until_vip(&cleo).await;
+    world.heard().await;
+    world.polls_are_due().await;
+    world.until("it is said no more", async || !status().await.contains(SILENT)).await;
+    world.finish().await;
+}

@@ -54,7 +54,8 @@ async fn an_erased_member_loses_the_role_and_leaves_no_trace_and_others_keep_the
     // What mirrors the owner's Stripe account has the customer's id, and nobody's name beside it.
     let named: Vec<&str> = left.split("\n\n").filter(|table| table.contains(ana.customer.as_str())).collect();
     for table in named {
-        let name = table.lines().next().unwrap();
+        // Before it may stand one without rows.
+        let name = table.trim_start().lines().next().unwrap();
         assert!(["customers", "stripe_events", "stripe_sync", "subscriptions"].contains(&name), "{table}");
     }
     world.until_vip(&ben).await;

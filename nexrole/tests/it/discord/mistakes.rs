@@ -83,11 +83,13 @@ async fn an_empty_list_takes_nothing_and_is_named() {
     let address = format!("127.0.0.1:{}", free_port().unwrap());
     world.set("METRICS_BIND", &address);
     world.start_gateway().await;
+    let named = async || {
+        let scraped = world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
+        scraped.text().await.unwrap().contains(r#"nexrole_list_pages_total{outcome="none_of_ours"}"#)
+    };
+    world.until("it is named", named).await;
     world.settle().await;
     assert_eq!((world.with_vip(&payers).await, world.held().await), (PAYERS, 0));
-    let scraped = world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
-    let text = scraped.text().await.unwrap();
-    assert!(text.contains(r#"nexrole_event_polls_total{outcome="none_of_ours"}"#), "{text}");
     world.finish().await;
 }
 

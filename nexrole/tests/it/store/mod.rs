@@ -48,6 +48,7 @@ mod deadlines;
 mod durability;
 mod erasure;
 mod job_order;
+mod lists;
 mod migrations;
 mod previous_release;
 mod refused_roles;

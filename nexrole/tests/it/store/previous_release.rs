@@ -1,13 +1,13 @@
 //! While a new release starts, the one before it still runs, on the new schema. Its statements stand here as it sends them.
 
-use shared::domain::stripe_object::ObjectKind;
+use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     db::pg_roles::Login,
     domain::entitlement::source::SourceRef,
     store::{
         access_sources, queue_depth,
         stripe_cursors::{self, OtherCursor},
-        stripe_events,
+        stripe_events, stripe_lists,
         stripe_sync::{self, Settled},
     },
 };
@@ -176,5 +176,45 @@ async fn what_we_hold_it_leaves_and_what_it_ends_counts_as_if_nobody_could_tell_
         let done = sqlx::query(its).bind(guild(1)).execute(&database.pool).await.unwrap();
         assert_eq!(done.rows_affected(), 0);
     }
+    database.remove().await;
+}
+
+/// It lists all subscriptions at once, and knows nothing of pages.
+#[tokio::test]
+async fn what_it_lists_we_list_again_within_a_day() {
+    let database = Database::create().await;
+    let gateway = database.login(Login::Gateway);
+    let at = connection(&database).await;
+    let its_cursor =
+        "INSERT INTO stripe_cursors (guild_id, connection_id) VALUES ($1, $2) ON CONFLICT DO NOTHING";
+    let its_listed =
+        "UPDATE stripe_cursors SET listed_at = now(), last_error = NULL, failing_since = NULL, answered_at = now()
+          WHERE guild_id = $1 AND connection_id = $2";
+    let mut tenant = database.tenant(guild(1)).await;
+    for statement in [its_cursor, its_listed] {
+        sqlx::query(statement).bind(guild(1)).bind(at.id).execute(tenant.unguarded()).await.unwrap();
+    }
+    tenant.commit().await.unwrap();
+    let soon = "SELECT (list_next_at BETWEEN now() - interval '1 min' AND now() + interval '1 day')::text FROM stripe_cursors";
+    assert_eq!(text(&database.pool, soon).await, "true");
+    sqlx::query("UPDATE stripe_cursors SET list_next_at = now()").execute(&database.pool).await.unwrap();
+    let mut across = gateway.across().await.unwrap();
+    let turn = stripe_lists::take(&mut across, LEASE).await.unwrap().unwrap();
+    assert_eq!((turn.began_at, turn.after, turn.is_listed), (None, None, true));
+    // It leaves what we lease alone, and what it hears of meanwhile is read again.
+    let objects = [Object { kind: ObjectKind::Subscription, id: "sub_1".into() }].into();
+    let mut tenant = database.tenant(guild(1)).await;
+    let leasing = stripe_sync::lease_listed(&mut tenant, at.id, &objects, Uuid::new_v4(), LEASE, turn.since);
+    let ours = leasing.await.unwrap().pop().unwrap();
+    tenant.commit().await.unwrap();
+    let its_hint =
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id) VALUES ($1, $2, $3, $4)
+             ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+                 SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = now(), origin = 'purchase'";
+    let mut tenant = database.tenant(guild(1)).await;
+    let query = sqlx::query(its_hint).bind(guild(1)).bind(at.id).bind("subscription").bind("sub_1");
+    query.execute(tenant.unguarded()).await.unwrap();
+    assert_eq!(stripe_sync::settle(&mut tenant, &ours, LEASE).await.unwrap(), Settled::StillDirty);
+    drop((tenant, across));
     database.remove().await;
 }

@@ -56,7 +56,9 @@ use shared::{
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
-        stripe_cursors, stripe_events, stripe_mirror,
+        stripe_cursors, stripe_events,
+        stripe_lists::{self, Turn},
+        stripe_mirror,
         stripe_sync::{self, Failure, Leased},
         trials, why,
     },
@@ -140,6 +142,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
          SELECT $1, $2, 'evt_1', 'x', $4, false, 'recorded'",
         "INSERT INTO prices (guild_id, connection_id, price_id, product_id) SELECT $1, $2, 'price_1', 'prod_1'",
         "INSERT INTO stripe_cursors (guild_id, connection_id) SELECT $1, $2",
+        "INSERT INTO stripe_list_pages (guild_id, connection_id, last_id, ids) SELECT $1, $2, $4, ARRAY[$4]",
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
         "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
         "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
@@ -172,16 +175,16 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 128;
+const CALLS: u32 = 138;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 49] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 119, 120, 121, 122,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 129, 130, 131, 132,
 ];
 const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
 const BOTS: [u32; 29] = [
-    14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 123,
-    124, 125, 126, 127,
+    14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 133,
+    134, 135, 136, 137,
 ];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
@@ -459,34 +462,49 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
             };
             said!(settle::settle(tenant, &turn))
         }
-        119 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
-        120 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
-        121 => said!(role_holds::discard(tenant, role, Some(user), "x")),
-        122 => said!(role_holds::end(tenant)),
-        123 => said!(role_holds::begin(tenant, role)),
-        124 => said!(role_holds::take_reminders(tenant)),
-        125 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
-        126 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
-        127 => said!(role_grants::fence(tenant, fence)),
-        _ => {
-            let fact = SubscriptionFact {
-                id: subscription,
-                customer: paid.clone(),
-                status: SubscriptionStatus::Canceled,
-                pause: None,
-                collection: None,
-                unpaid_since: None,
-                paid_since: None,
-                never_paid: false,
-                trial: None,
-                items: Items::All(vec![item]),
-                discounts: None,
-                paid_invoice_at: None,
-                is_managed: false,
-                current_period_end: None,
-                ends_at: None,
-                discord_user: None,
+        // When it was begun differs between two tries.
+        119 => said!(async { stripe_lists::begin(tenant, connection).await.map(drop) }),
+        120 => said!(stripe_lists::unlisted(tenant, connection)),
+        121 => said!(stripe_lists::end(tenant, connection, Duration::ZERO)),
+        122 => said!(stripe_lists::retry(tenant, connection, Duration::ZERO, "x")),
+        123 => said!(stripe_lists::give_back(tenant, connection)),
+        124 => {
+            let began_at = Some(shared::clock::Timestamp::UNIX_EPOCH);
+            let turn = Turn {
+                connection: leased.connection,
+                began_at,
+                after: None,
+                is_listed: false,
+                since: leased.since,
             };
+            said!(stripe_lists::turn(tenant, &turn, &[subscription.to_string()]))
+        }
+        125 => {
+            let (objects, since) = ([leased.object].into(), shared::clock::Timestamp::UNIX_EPOCH);
+            let leasing =
+                stripe_sync::lease_listed(tenant, connection, &objects, fence, Duration::ZERO, since);
+            said!(async { leasing.await.map(|leased| leased.len()) })
+        }
+        126 => said!(stripe_mirror::known_as(
+            tenant,
+            connection,
+            &canceled(subscription, paid, item),
+            None,
+            None
+        )),
+        127 => said!(stripe_cursors::count_reads(tenant, connection, 1)),
+        128 => said!(stripe_sync::wake(tenant, connection, Duration::ZERO)),
+        129 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
+        130 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
+        131 => said!(role_holds::discard(tenant, role, Some(user), "x")),
+        132 => said!(role_holds::end(tenant)),
+        133 => said!(role_holds::begin(tenant, role)),
+        134 => said!(role_holds::take_reminders(tenant)),
+        135 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
+        136 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
+        137 => said!(role_grants::fence(tenant, fence)),
+        _ => {
+            let fact = canceled(subscription, paid.clone(), item);
             said!(async {
                 stripe_mirror::customer(tenant, connection, &paid, Some(user)).await?;
                 stripe_mirror::subscription(tenant, connection, &fact, Some(user), shared::clock::now())
@@ -494,6 +512,27 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 role_mappings::concerning(tenant, &fact.items, &[role].into()).await
             })
         }
+    }
+}
+
+fn canceled(id: SubscriptionId, customer: CustomerFact, item: Item) -> SubscriptionFact {
+    SubscriptionFact {
+        id,
+        customer,
+        status: SubscriptionStatus::Canceled,
+        pause: None,
+        collection: None,
+        unpaid_since: None,
+        paid_since: None,
+        never_paid: false,
+        trial: None,
+        items: Items::All(vec![item]),
+        discounts: None,
+        paid_invoice_at: None,
+        is_managed: false,
+        current_period_end: None,
+        ends_at: None,
+        discord_user: None,
     }
 }
 

@@ -163,12 +163,20 @@ impl Read {
 pub(crate) struct Cursor {
     /// All subscriptions were listed once.
     pub(crate) was_listed: bool,
+    /// The list of subscriptions is not being read, and not to be for an hour.
+    pub(crate) is_list_over: bool,
+    /// How many subscriptions the list has shown that is being read, or was read last.
+    pub(crate) list_seen: i32,
+    /// Reads of this month, as far as they are written.
+    pub(crate) reads: i32,
     /// The newest event that was read.
     pub(crate) last_event_id: Option<String>,
     /// Of those that are no matter of access.
     pub(crate) other_event_id: Option<String>,
     pub(crate) last_error: Option<String>,
     pub(crate) is_failing: bool,
+    /// A poll found that webhooks had brought all that was new.
+    pub(crate) webhooks_came: bool,
 }
 
 /// An event that a signed webhook or a poll brought.
@@ -443,8 +451,10 @@ impl World {
 
     pub(crate) async fn cursors(&self) -> Vec<Cursor> {
         self.all(
-            "SELECT listed_at IS NOT NULL AS was_listed, last_event_id, other_event_id, last_error,
-                    failing_since IS NOT NULL AS is_failing FROM stripe_cursors",
+            "SELECT listed_at IS NOT NULL AS was_listed, list_seen, reads, last_event_id,
+                    (list_began_at IS NULL AND list_next_at > now() + interval '1 h') AS is_list_over, other_event_id, last_error,
+                    coalesce(failing_since, list_failing_since) IS NOT NULL AS is_failing,
+                    webhook_at IS NOT NULL AND webhook_missed = 0 AS webhooks_came FROM stripe_cursors",
         )
         .await
     }
@@ -614,6 +624,21 @@ impl World {
         let title =
             |message: &sandbox::discord::Message| message.embeds[0]["title"].as_str().map(str::to_owned);
         messages.iter().map(|message| title(message).expect("a title")).collect()
+    }
+
+    /// Which version of which row there is of all that reading a subscription may write: another, when one was changed or locked.
+    pub(crate) async fn row_versions(&self) -> String {
+        self.text(
+            "SELECT md5(string_agg(version, ' ' ORDER BY version)) FROM (
+                 SELECT 's' || ctid || xmin || xmax FROM subscriptions UNION ALL
+                 SELECT 'c' || ctid || xmin || xmax FROM customers UNION ALL
+                 SELECT 'l' || ctid || xmin || xmax FROM member_links UNION ALL
+                 SELECT 'y' || ctid || xmin || xmax FROM stripe_sync WHERE object_kind = 'subscription' UNION ALL
+                 SELECT 'a' || ctid || xmin || xmax FROM access_sources UNION ALL
+                 SELECT 'u' || ctid || xmin || xmax FROM audit_log UNION ALL
+                 SELECT 'j' || ctid || xmin || xmax FROM role_jobs) AS versions (version)",
+        )
+        .await
     }
 
     /// Subscriptions of which it is known when they end by themselves.

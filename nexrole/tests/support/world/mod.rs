@@ -197,6 +197,13 @@ impl World {
         (stop.clone(), tokio::spawn(bot::run(config, stop)))
     }
 
+    /// It ends at once, in the middle of whatever it does.
+    pub(crate) async fn kill_gateway(&mut self) {
+        let gateway = self.gateway.take().expect("it runs");
+        gateway.task.abort();
+        drop(gateway.task.await);
+    }
+
     /// A clean stop, as at a deploy.
     pub(crate) async fn stop_gateway(&mut self) {
         self.gateway.take().expect("it runs").end().await.expect("the gateway ends well");

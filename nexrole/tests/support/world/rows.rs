@@ -189,9 +189,22 @@ impl World {
         .await;
     }
 
+    /// The events of the last hour are new to the next poll.
+    pub(crate) async fn polled_an_hour_ago(&self) {
+        self.write("UPDATE stripe_cursors SET answered_at = now() - interval '1 hour'").await;
+    }
+
     /// The whole state of the account is to be listed again. `start_gateway` waits for one that is listed.
     pub(crate) async fn list_again(&self) {
-        self.write("UPDATE stripe_cursors SET listed_at = NULL").await;
+        self.write("UPDATE stripe_cursors SET listed_at = NULL, list_began_at = NULL").await;
+    }
+
+    /// Every subscription is to be read by itself.
+    pub(crate) async fn subscriptions_are_dirty(&self) {
+        self.write(
+            "UPDATE stripe_sync SET dirty_seq = dirty_seq + 1, next_at = now() WHERE object_kind = 'subscription'",
+        )
+        .await;
     }
 
     /// Nothing is to be read from Stripe, whatever was heard.

@@ -139,9 +139,32 @@ impl World {
         sqlx::query(statement).bind(hours).execute(self.db()).await.expect("the rows can be changed");
     }
 
-    /// Stripe's lists of events are to be read now.
+    /// Stripe's lists of events are to be read now, and the list of subscriptions on, if it failed.
     pub(crate) async fn polls_are_due(&self) {
-        self.change("UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now()").await;
+        self.change(
+            "UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now(),
+                    list_next_at = CASE WHEN list_error IS NOT NULL THEN now() ELSE list_next_at END",
+        )
+        .await;
+    }
+
+    /// Whatever was heard of is read, though no bot does what follows.
+    pub(crate) async fn until_all_is_read(&self) {
+        let unread = "SELECT count(*) FROM stripe_sync WHERE next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now())";
+        self.until("all is read", async || self.number(unread).await == 0).await;
+    }
+
+    /// A day later, or for what failed its wait: the list of subscriptions is to be read, or read on.
+    pub(crate) async fn lists_are_due(&self) {
+        self.change("UPDATE stripe_cursors SET list_next_at = now()").await;
+    }
+
+    /// The list of subscriptions is read once more, to its end.
+    pub(crate) async fn until_listed_once_more(&self) {
+        self.lists_are_due().await;
+        let over = async || self.cursors_where(|cursor| cursor.is_list_over).await;
+        self.until("the list is read to its end", async || over().await == 1).await;
+        self.settle().await;
     }
 
     /// Waits for what a poll of Stripe's list brings: one is due at every try, since a poll under way sets the time of the next.

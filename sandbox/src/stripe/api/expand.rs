@@ -11,6 +11,8 @@ use crate::stripe::world::World;
 
 /// How deep a path may go; `data` counts.
 const DEEPEST: usize = 4;
+/// How many a list inside of an object shows.
+const EMBEDDED: usize = 10;
 
 /// Expands one object of a kind.
 pub(super) fn object(
@@ -148,5 +150,5 @@ fn extra(world: &World, object: &Value, name: &str) -> Value {
             (format!("/v1{}/{id}/line_items", kind.path()), lines)
         }
     };
-    objects::list(&url, data, false)
+    objects::list(&url, data.iter().take(EMBEDDED).cloned().collect(), data.len() > EMBEDDED)
 }

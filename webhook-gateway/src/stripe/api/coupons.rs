@@ -2,20 +2,22 @@
 //!
 //! Only reports need it: whatever goes wrong here, a discount is one of which nothing is known.
 
-use secrecy::SecretString;
 use shared::domain::billing::amount::Discount;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::{ReadClient, ReadError, is_about, segment};
-use crate::stripe::read::{
-    cost::{Coupons, WireCoupon},
-    subscription::WireSubscription,
+use crate::stripe::{
+    budget::ApiKey,
+    read::{
+        cost::{Coupons, WireCoupon},
+        subscription::WireSubscription,
+    },
 };
 
 impl ReadClient {
     /// Says what the coupons of a subscription take off, as far as Stripe tells. That never changes of a coupon
     /// (<https://docs.stripe.com/api/coupons/update>), so each is read once, also one that may not be read.
-    pub(super) async fn follow_coupons(&self, key: &SecretString, subscription: &mut WireSubscription) {
+    pub(super) async fn follow_coupons(&self, key: &ApiKey, subscription: &mut WireSubscription) {
         let mut coupons = Coupons::new();
         for id in subscription.coupons() {
             let discount = match self.coupons.get(key, &id).await {
@@ -36,7 +38,7 @@ impl ReadClient {
         subscription.set_coupons(coupons);
     }
 
-    async fn coupon(&self, key: &SecretString, id: &str) -> Result<Discount, ReadError> {
+    async fn coupon(&self, key: &ApiKey, id: &str) -> Result<Discount, ReadError> {
         let request = RequestBuilder::new(StripeMethod::Get, format!("/coupons/{}", segment(id)?));
         match self.get::<WireCoupon>(key, &request).await {
             Ok(coupon) => {

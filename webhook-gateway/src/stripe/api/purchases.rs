@@ -2,7 +2,6 @@
 //!
 //! async-stripe has builders for these in crates of their own, which would cost more build time than they save.
 
-use secrecy::SecretString;
 use serde::{Serialize, de::DeserializeOwned};
 use shared::domain::{
     billing::{
@@ -15,12 +14,15 @@ use shared::domain::{
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::{MAX_PAGES, PAGE, ReadClient, ReadError, goes_on, is_about, segment};
-use crate::stripe::read::{
-    Unusable,
-    catalogue::WirePage,
-    checkout::{About, WireCheckout},
-    items::WireItem,
-    payment::{WireDispute, WireInvoicePayment, WireListedSession, WireOfPayment, WirePaymentIntent},
+use crate::stripe::{
+    budget::ApiKey,
+    read::{
+        Unusable,
+        catalogue::WirePage,
+        checkout::{About, WireCheckout},
+        items::WireItem,
+        payment::{WireDispute, WireInvoicePayment, WireListedSession, WireOfPayment, WirePaymentIntent},
+    },
 };
 
 /// What a checkout session is about.
@@ -77,7 +79,7 @@ struct NoFilter {}
 
 impl ReadClient {
     /// A checkout session: of a one-time purchase, with its customer, its lines, and what went back of its payment.
-    pub async fn checkout(&self, key: &SecretString, id: &str) -> Result<Checkout, ReadError> {
+    pub async fn checkout(&self, key: &ApiKey, id: &str) -> Result<Checkout, ReadError> {
         let expand = Expanding { expand: &["line_items", "customer"] };
         let path = format!("/checkout/sessions/{}", segment(id)?);
         let request = RequestBuilder::new(StripeMethod::Get, &path).query(&expand);
@@ -104,7 +106,7 @@ impl ReadClient {
     }
 
     /// A payment, what went back of it, and what it paid for.
-    pub async fn payment(&self, key: &SecretString, id: &str) -> Result<PaymentFact, ReadError> {
+    pub async fn payment(&self, key: &ApiKey, id: &str) -> Result<PaymentFact, ReadError> {
         let (payment, reversal) = self.reversal(key, id).await?;
         let of_intent = OfIntent { payment_intent: id };
         let session = |session: &WireListedSession| Some(session.id().clone());
@@ -124,7 +126,7 @@ impl ReadClient {
     }
 
     /// What a charge, a refund or a dispute is about; `None`: nobody whom we know paid.
-    pub async fn of_payment(&self, key: &SecretString, object: &Object) -> Result<Option<Object>, ReadError> {
+    pub async fn of_payment(&self, key: &ApiKey, object: &Object) -> Result<Option<Object>, ReadError> {
         let list = match object.kind {
             ObjectKind::Charge => "charges",
             ObjectKind::Refund => "refunds",
@@ -140,11 +142,7 @@ impl ReadClient {
 
     /// The ids of the sessions in which a customer, or anybody, bought something once; the latest of very many. A key that may not
     /// read them was made for subscriptions, and finds none.
-    pub async fn purchases(
-        &self,
-        key: &SecretString,
-        customer: Option<&str>,
-    ) -> Result<Vec<String>, ReadError> {
+    pub async fn purchases(&self, key: &ApiKey, customer: Option<&str>) -> Result<Vec<String>, ReadError> {
         let completed = Completed { customer, status: "complete" };
         let session = |session: &WireListedSession| Some(session.id().clone());
         match self.pages(key, "/checkout/sessions", &completed, session).await {
@@ -159,11 +157,7 @@ impl ReadClient {
         }
     }
 
-    async fn reversal(
-        &self,
-        key: &SecretString,
-        intent: &str,
-    ) -> Result<(WirePaymentIntent, Reversal), ReadError> {
+    async fn reversal(&self, key: &ApiKey, intent: &str) -> Result<(WirePaymentIntent, Reversal), ReadError> {
         let expand = Expanding { expand: &["latest_charge"] };
         let path = format!("/payment_intents/{}", segment(intent)?);
         let payment: WirePaymentIntent =
@@ -184,7 +178,7 @@ impl ReadClient {
     /// A list to its end. A page that is not the last of very many is the last we read.
     async fn pages<T: DeserializeOwned, F: Serialize>(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         path: &str,
         filter: &F,
         id: impl Fn(&T) -> Option<String>,

@@ -1,13 +1,15 @@
 //! Trial offers: an item on one has the offer's price, and is worth the plan that follows. In: a subscription. Out: its items,
 //! each with what it goes on with.
 
-use secrecy::SecretString;
 use serde::Serialize;
 use shared::domain::billing::subscription::Afterwards;
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::{ReadClient, ReadError, is_about, segment};
-use crate::stripe::read::{subscription::WireSubscription, trial_offer::WireTrialOffer};
+use crate::stripe::{
+    budget::ApiKey,
+    read::{subscription::WireSubscription, trial_offer::WireTrialOffer},
+};
 
 #[derive(Serialize)]
 struct Expanding {
@@ -19,7 +21,7 @@ impl ReadClient {
     /// (<https://docs.stripe.com/api/product-catalog/trial-offers/update>), so each is read once.
     pub(super) async fn follow_trial_offers(
         &self,
-        key: &SecretString,
+        key: &ApiKey,
         subscription: &mut WireSubscription,
     ) -> Result<(), ReadError> {
         for item in subscription.items_mut() {
@@ -37,7 +39,7 @@ impl ReadClient {
     }
 
     /// What an offer leads to; `None`: the key may not read it, or nobody knows.
-    async fn trial_offer(&self, key: &SecretString, id: &str) -> Result<Option<Afterwards>, ReadError> {
+    async fn trial_offer(&self, key: &ApiKey, id: &str) -> Result<Option<Afterwards>, ReadError> {
         let path = format!("/product_catalog/trial_offers/{}", segment(id)?);
         let expand = Expanding { expand: ["end_behavior.transition.price"] };
         let request = RequestBuilder::new(StripeMethod::Get, path).query(&expand);

@@ -135,6 +135,20 @@ impl WireSubscription {
         self.items.as_ref().is_some_and(WireItems::has_more)
     }
 
+    /// Whether its customer came with it: of a mere id it is not known whom it is for.
+    pub(in crate::stripe) fn has_customer(&self) -> bool {
+        match &self.customer {
+            Some(CustomerOrId::Customer(_)) => true,
+            Some(CustomerOrId::Id(_)) => false,
+            None => self.customer_account.is_some(),
+        }
+    }
+
+    /// All of its customer's subscriptions that have not ended, with their statuses; `None`: it did not come with all of them.
+    pub(in crate::stripe) fn customers_running(&self) -> Option<Vec<(String, String)>> {
+        self.customer.as_ref()?.running()
+    }
+
     /// Puts the whole list in the place of what was embedded.
     pub(in crate::stripe) fn set_items(&mut self, items: Vec<WireItem>) {
         self.items = Some(WireItems::whole(items));

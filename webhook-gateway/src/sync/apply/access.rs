@@ -49,6 +49,42 @@ pub(super) struct Given {
     pub(super) is_news: bool,
 }
 
+/// What something that was bought gives, and how that differs from what our rows say.
+struct Judged {
+    evaluation: Evaluation,
+    /// By which it was evaluated.
+    mappings: Vec<Mapping>,
+    changes: BTreeSet<Transition>,
+    /// Roles that end by themselves at another time than our rows say.
+    ends: Vec<(RoleEntitlement, Option<Timestamp>)>,
+}
+
+async fn judge(
+    tenant: &mut Tenant,
+    source: &Source<'_>,
+    bought: &impl Bought,
+    now: Timestamp,
+) -> Result<Judged, sqlx::Error> {
+    let live = access_sources::live(tenant, &source.key).await?;
+    let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
+    let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
+    let evaluation = evaluate(bought, &mappings, held, now);
+    let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, source.user);
+    let ends = changed_ends(&live, &evaluation, source.user);
+    Ok(Judged { evaluation, mappings, changes, ends })
+}
+
+/// Whether it gives what our rows say. Writes nothing.
+pub(super) async fn is_as_known(
+    tenant: &mut Tenant,
+    source: &Source<'_>,
+    bought: &impl Bought,
+    now: Timestamp,
+) -> Result<bool, sqlx::Error> {
+    let judged = judge(tenant, source, bought, now).await?;
+    Ok(judged.changes.is_empty() && judged.ends.is_empty())
+}
+
 /// Begins and ends what it gives.
 pub(super) async fn apply(
     tenant: &mut Tenant,
@@ -58,14 +94,9 @@ pub(super) async fn apply(
     now: Timestamp,
 ) -> Result<Given, sqlx::Error> {
     let Context { origin, event, asked, .. } = context;
-    let Source { key, to_correct, .. } = source;
-    let (in_words, user) = (source.in_words, source.user);
-    let live = access_sources::live(tenant, key).await?;
-    let held: BTreeSet<RoleId> = live.iter().map(|live| live.given.role).collect();
-    let mappings = role_mappings::concerning(tenant, bought.items(), &held).await?;
-    let evaluation = evaluate(bought, &mappings, held, now);
-    let changes = transitions(&live.iter().map(|live| live.given).collect(), &evaluation, user);
-    if let (Others::Unknown, Some(customer)) = (context.others, source.customer)
+    let Judged { evaluation, mappings, changes, ends } = judge(tenant, source, bought, now).await?;
+    let Source { key, in_words, customer, to_correct, .. } = source;
+    if let (Others::Unknown, Some(customer)) = (context.others, *customer)
         && ends_the_last(tenant, key, &changes).await?
     {
         let outcome = Outcome { asks_for_others: Some(customer.clone()), ..Outcome::default() };
@@ -78,7 +109,6 @@ pub(super) async fn apply(
         let because = Because { actor: Actor::Stripe, origin, ended_by, evidence: &evidence, cause: &cause };
         access_sources::apply(tenant, key, change, because).await?;
     }
-    let ends = changed_ends(&live, &evaluation, user);
     access_sources::set_until(tenant, key, &ends).await?;
     let is_news = !changes.is_empty() || !ends.is_empty();
     let outcome = Outcome {

@@ -145,6 +145,21 @@ pub(super) async fn link(
     })
 }
 
+/// Whether [`link`] would change nothing. `named`: whom the metadata names, if it is believed.
+pub(super) async fn is_linked_as_named(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    customer: &CustomerId,
+    named: Option<UserId>,
+) -> Result<bool, sqlx::Error> {
+    let Some(named) = named else { return Ok(true) };
+    Ok(match member_links::linked_user(tenant, connection, customer).await? {
+        None => false,
+        Some(holder) if holder == named => true,
+        Some(holder) => !member_links::may_follow(tenant, connection, customer, holder).await?,
+    })
+}
+
 /// Whom the customer's metadata names, if it is believed.
 fn named(context: Context<'_>, fact: &CustomerFact) -> Option<UserId> {
     fact.discord_user.filter(|_| context.metadata == MetadataLinks::On)

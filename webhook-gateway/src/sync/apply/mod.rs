@@ -8,13 +8,17 @@ use shared::{
         tenant::{self, Tenant},
     },
     domain::{
-        billing::{catalogue::Catalogue, fact::BillingFact, payment::PaymentFact},
+        billing::{
+            catalogue::Catalogue, fact::BillingFact, payment::PaymentFact, subscription::SubscriptionFact,
+        },
         job::JobOrigin,
         stripe_object::{Object, ObjectKind},
     },
     ids::ConnectionId,
     store::{
-        catalogue, payment_reversals, purchases, role_mappings, stripe_events, stripe_mirror,
+        catalogue, payment_reversals, purchases, role_mappings,
+        stripe_connections::Connection,
+        stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
         trials,
     },
@@ -152,6 +156,24 @@ pub async fn apply(
         }
     }
     Ok(Attempt::Done(Applied::Committed(outcome.jobs)))
+}
+
+/// Of the subscriptions that a list shows, those that would change something if they were applied. Writes nothing.
+pub async fn changed(
+    pool: &Pool,
+    connection: Connection,
+    metadata: MetadataLinks,
+    listed: Vec<SubscriptionFact>,
+) -> Result<Vec<SubscriptionFact>, sqlx::Error> {
+    let mut tx = tenant::begin(pool, connection.guild).await?;
+    let now = shared::clock::now();
+    let mut changed = Vec::new();
+    for fact in listed {
+        if !subscription::is_as_known(&mut tx, connection.id, metadata, &fact, now).await? {
+            changed.push(fact);
+        }
+    }
+    Ok(changed)
 }
 
 /// What went back of a payment; what it paid for was marked, and is read with that.
