@@ -54,6 +54,8 @@ const RETRY: Duration = Duration::from_secs(60);
 const LEASED_AT_ONCE: usize = 20;
 /// Of these, how many are applied at the same time. Reads have as many connections to the database left as before.
 const APPLIED_AT_ONCE: usize = 4;
+/// Fewer of ours may all have ended since they were read.
+const SUSPICIOUS: usize = 3;
 /// Ids that one statement marks.
 const CHUNK: usize = 500;
 /// Between two of very many reads: Stripe allows 25 a second, and payments of now come first.
@@ -95,7 +97,7 @@ enum Outcome {
     Page,
     /// Applied, and it was the last.
     End,
-    /// It was the whole list, and empty, though some of ours give roles: a wrong key, or a wrong answer.
+    /// The same, and the list had nothing of what gives roles here: the key of another account, or a wrong answer.
     NoneOfOurs,
     /// Somebody else went on with the list.
     LostTurn,
@@ -172,23 +174,21 @@ impl Lists {
         } else {
             Vec::new()
         };
-        let (noted, unlisted) = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
-        match noted {
+        let (turned, lacking) = within(self.note(&turn, &ids, page.is_last, again, sessions)).await?;
+        match turned {
             Turned::Again => {
                 self.begin_again(connection).await?;
                 Err(ReadError::Unreadable("a list turns in a circle".to_owned()).into())
             }
             Turned::LostTurn => Ok(Outcome::LostTurn),
-            Turned::Page if page.is_last && ids.is_empty() && turn.after.is_none() && unlisted > 0 => {
-                // No evidence of any end (ARCHITECTURE, Invariants), but of something that a person should look at.
-                tracing::error!(guild.id = %connection.guild, ours = unlisted,
-                    "Stripe lists no running subscription, though some of ours give roles: is the key another account's? \
-                     Nobody loses a role by it; each subscription is read by itself");
-                Ok(Outcome::NoneOfOurs)
-            }
             Turned::Page if page.is_last => {
                 tracing::info!(guild.id = %connection.guild, "Stripe's list of subscriptions was read to its end");
-                Ok(Outcome::End)
+                let Some(ours) = lacking else { return Ok(Outcome::End) };
+                // No evidence of any end, but a person should look.
+                tracing::error!(guild.id = %connection.guild, ours,
+                    "Stripe lists none of the subscriptions that give roles here: is the key another account's? \
+                     Nobody loses a role by that; each is read by itself");
+                Ok(Outcome::NoneOfOurs)
             }
             Turned::Page => Ok(Outcome::Page),
         }
@@ -265,8 +265,8 @@ impl Lists {
         }
     }
 
-    /// Writes down what the page has shown, and marks what is to be read by itself. Answers also how many subscriptions that give roles
-    /// the list has not shown, if this was its last page.
+    /// Writes down what the page has shown, and marks what is to be read by itself. Answers, too, how many of ours give roles, if the
+    /// list, which was read to its end, has none of them.
     async fn note(
         &self,
         turn: &Turn,
@@ -274,14 +274,18 @@ impl Lists {
         is_last: bool,
         mut again: Vec<String>,
         mut sessions: Vec<String>,
-    ) -> Result<(Turned, usize), sqlx::Error> {
+    ) -> Result<(Turned, Option<usize>), sqlx::Error> {
         let Turn { connection: Connection { guild, id: connection }, .. } = *turn;
         let mut tenant = tenant::begin(&self.pool, guild).await?;
-        let mut missing = 0;
+        let mut lacking = None;
         if is_last {
             let mut unlisted = stripe_lists::unlisted(&mut tenant, connection).await?;
             unlisted.retain(|id| !ids.contains(id));
-            missing = unlisted.len();
+            if unlisted.len() >= SUSPICIOUS {
+                let known = ObjectKind::Subscription;
+                let ours = access_sources::live_of_kind(&mut tenant, connection, known).await?;
+                lacking = (ours.len() == unlisted.len()).then_some(ours.len());
+            }
             again.extend(unlisted);
             if !turn.is_listed {
                 let known = ObjectKind::CheckoutSession;
@@ -292,7 +296,7 @@ impl Lists {
         mark(&mut tenant, connection, ObjectKind::Subscription, again).await?;
         let turned = stripe_lists::turn(&mut tenant, turn, ids).await?;
         if turned != Turned::Page {
-            return Ok((turned, missing));
+            return Ok((turned, None));
         }
         if is_last {
             let wait = daily::until_next(guild, connection, shared::clock::now());
@@ -300,7 +304,7 @@ impl Lists {
         }
         tenant.commit().await?;
         self.dirty.notify_one();
-        Ok((turned, missing))
+        Ok((turned, lacking))
     }
 
     /// One transaction of the connection's tenant.

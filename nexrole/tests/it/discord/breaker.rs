@@ -1,7 +1,5 @@
 //! A bulk that is wrong, whoever made it, takes a role from few: the rest is held until the owner answers.
 
-#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
-
 use bot::worker::reminders;
 use serde_json::json;
 use shared::{

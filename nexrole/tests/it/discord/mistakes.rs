@@ -1,7 +1,5 @@
 //! Mistakes in bulk, each by its name: nobody loses a role by them without an owner's word, and what is said names the mistake.
 
-#![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
-
 use nexrole::children::free_port;
 use sandbox::stripe::{self, Fault};
 use serde_json::json;
@@ -83,11 +81,13 @@ async fn an_empty_list_takes_nothing_and_is_named() {
     let address = format!("127.0.0.1:{}", free_port().unwrap());
     world.set("METRICS_BIND", &address);
     world.start_gateway().await;
+    let named = async || {
+        let scraped = world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
+        scraped.text().await.unwrap().contains(r#"nexrole_list_pages_total{outcome="none_of_ours"}"#)
+    };
+    world.until("it is named", named).await;
     world.settle().await;
     assert_eq!((world.with_vip(&payers).await, world.held().await), (PAYERS, 0));
-    let scraped = world.http.get(format!("http://{address}/metrics")).send().await.unwrap();
-    let text = scraped.text().await.unwrap();
-    assert!(text.contains(r#"nexrole_list_pages_total{outcome="none_of_ours"}"#), "{text}");
     world.finish().await;
 }
 
