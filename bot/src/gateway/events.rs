@@ -3,6 +3,7 @@
 //! Of each event we read the one or two ids that we need, and nothing else: Discord adds, changes and hides the other fields.
 
 use std::{
+    collections::BTreeSet,
     sync::{Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -19,7 +20,7 @@ use shared::{
     domain::job::JobOrigin,
     ids::{GuildId, UserId},
     metrics::GATEWAY_UNREAD,
-    store::{guild_roles, members, role_grants, role_health, role_jobs},
+    store::{guild_roles, members, pending_members, role_grants, role_health, role_jobs},
 };
 use tokio::sync::Semaphore;
 
@@ -39,16 +40,23 @@ const WAITS: [Duration; 5] = [
     Duration::from_secs(240),
 ];
 
+/// Members of whom it is remembered that they have rules to accept.
+const MOST_PENDING: usize = 10_000;
+const JOINED: &str = "the member joined";
+
 pub struct Events {
     pool: Pool,
     turns: Semaphore,
     role_changes: Mutex<RoleChanges>,
     in_order: InOrder<(GuildId, Option<UserId>)>,
+    /// Who was heard to join without having accepted the server's rules. Of all other members an update says nothing new.
+    pending: Mutex<BTreeSet<(GuildId, UserId)>>,
 }
 
 /// An event, and its place among those about the same member, or about the bot in the same guild.
 pub struct Heard {
-    event: Event,
+    /// `None`: it says nothing new.
+    event: Option<Event>,
     place: Option<Place>,
 }
 
@@ -59,6 +67,7 @@ impl Events {
             turns: Semaphore::new(AT_ONCE),
             role_changes: Mutex::default(),
             in_order: InOrder::default(),
+            pending: Mutex::default(),
         }
     }
 
@@ -75,16 +84,43 @@ impl Events {
 
     /// To be called in the order in which events come: who left and came back is there.
     pub fn heard(&self, event: Event) -> Heard {
-        let subject = match event {
-            Event::Moved(guild, user, ..) => Some((guild, Some(user))),
+        let event = self.if_news(event);
+        let subject = event.and_then(|event| match event {
+            Event::Moved(guild, user, ..)
+            | Event::JoinedPending(guild, user)
+            | Event::Accepted(guild, user) => Some((guild, Some(user))),
             Event::Available(guild) | Event::Removed(guild) => Some((guild, None)),
             Event::RolesUnsure(_) | Event::RolesChanged(_) => None,
-        };
+        });
         Heard { event, place: subject.map(|subject| self.in_order.place(subject)) }
+    }
+
+    fn if_news(&self, event: Event) -> Option<Event> {
+        let mut pending = self.pending.lock().unwrap_or_else(PoisonError::into_inner);
+        match event {
+            Event::JoinedPending(guild, user) if pending.len() >= MOST_PENDING => {
+                Some(Event::Moved(guild, user, JobOrigin::Join, JOINED))
+            }
+            Event::JoinedPending(guild, user) => {
+                pending.insert((guild, user));
+                Some(event)
+            }
+            Event::Accepted(guild, user) => pending.remove(&(guild, user)).then_some(event),
+            Event::Moved(guild, user, ..) => {
+                pending.remove(&(guild, user));
+                Some(event)
+            }
+            Event::Available(guild) => {
+                pending.retain(|(of, _)| *of != guild);
+                Some(event)
+            }
+            Event::Removed(_) | Event::RolesUnsure(_) | Event::RolesChanged(_) => Some(event),
+        }
     }
 
     /// Takes one event; again, if the database refuses it.
     pub async fn receive(&self, Heard { event, place }: Heard) -> anyhow::Result<()> {
+        let Some(event) = event else { return Ok(()) };
         if let Some(place) = &place {
             place.turn().await;
         }
@@ -133,6 +169,10 @@ impl Events {
 pub enum Event {
     /// A member joined or left.
     Moved(GuildId, UserId, JobOrigin, &'static str),
+    /// A member joined, and has the server's rules to accept first.
+    JoinedPending(GuildId, UserId),
+    /// A member has accepted them, or had none to.
+    Accepted(GuildId, UserId),
     /// The start of a session, or the bot was invited: what happened before is not told.
     Available(GuildId),
     /// The bot was removed from the guild.
@@ -148,6 +188,8 @@ impl Event {
     fn guild(self) -> GuildId {
         match self {
             Self::Moved(guild, ..)
+            | Self::JoinedPending(guild, _)
+            | Self::Accepted(guild, _)
             | Self::Available(guild)
             | Self::Removed(guild)
             | Self::RolesUnsure(guild)
@@ -169,6 +211,9 @@ struct OfMember {
     #[serde(deserialize_with = "id")]
     guild_id: u64,
     user: Named,
+    /// Whether they have the server's rules to accept; whatever it is, it costs us no id.
+    #[serde(default)]
+    pending: Value,
 }
 
 /// Anything with an id of its own.
@@ -202,7 +247,7 @@ type Read = serde_json::Result<Option<Event>>;
 /// `None`: a kind that we do not use.
 fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)> {
     let moved = |origin, cause| {
-        serde_json::from_str(data).map(|OfMember { guild_id, user }| {
+        serde_json::from_str(data).map(|OfMember { guild_id, user, .. }| {
             Some(Event::Moved(GuildId::from_u64(guild_id)?, UserId::from_u64(user.id)?, origin, cause))
         })
     };
@@ -211,7 +256,14 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
             .map(|InGuild { guild_id }| Some(Event::RolesChanged(GuildId::from_u64(guild_id)?)))
     };
     Some(match kind {
-        "GUILD_MEMBER_ADD" => ("GUILD_MEMBER_ADD", moved(JobOrigin::Join, "the member joined")),
+        "GUILD_MEMBER_ADD" => {
+            let joined = serde_json::from_str(data).map(|OfMember { guild_id, user, pending }| {
+                let (guild, user) = (GuildId::from_u64(guild_id)?, UserId::from_u64(user.id)?);
+                let joined = Event::Moved(guild, user, JobOrigin::Join, JOINED);
+                Some(if pending == true { Event::JoinedPending(guild, user) } else { joined })
+            });
+            ("GUILD_MEMBER_ADD", joined)
+        }
         "GUILD_MEMBER_REMOVE" => {
             // Nobody waits for it.
             ("GUILD_MEMBER_REMOVE", moved(JobOrigin::Sweep, "the member left"))
@@ -236,9 +288,13 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
         "GUILD_ROLE_CREATE" => ("GUILD_ROLE_CREATE", roles_changed()),
         "GUILD_ROLE_DELETE" => ("GUILD_ROLE_DELETE", roles_changed()),
         "GUILD_MEMBER_UPDATE" => {
-            let read = serde_json::from_str(data).map(|OfMember { guild_id, user }| {
+            let read = serde_json::from_str(data).map(|OfMember { guild_id, user, pending }| {
                 let guild = GuildId::from_u64(guild_id)?;
-                (Some(user.id) == bot).then_some(Event::RolesChanged(guild))
+                if Some(user.id) == bot {
+                    return Some(Event::RolesChanged(guild));
+                }
+                let user = UserId::from_u64(user.id)?;
+                (pending == false).then_some(Event::Accepted(guild, user))
             });
             ("GUILD_MEMBER_UPDATE", read)
         }
@@ -249,7 +305,16 @@ fn ours(bot: Option<u64>, kind: &str, data: &str) -> Option<(&'static str, Read)
 /// Answers how many jobs there are to wake somebody for.
 async fn take(tenant: &mut Tenant, event: Event) -> Result<u64, sqlx::Error> {
     match event {
+        Event::JoinedPending(_, user) => {
+            pending_members::add(tenant, user).await?;
+            members::recheck(tenant, user, JobOrigin::Join, JOINED).await
+        }
+        Event::Accepted(_, user) => {
+            pending_members::remove(tenant, user).await?;
+            Ok(0)
+        }
         Event::Moved(guild, user, origin, cause) => {
+            pending_members::remove(tenant, user).await?;
             let jobs = members::recheck(tenant, user, origin, cause).await?;
             if jobs > 0 {
                 tracing::info!(guild.id = %guild, user.id = %user, jobs, cause, "rechecking a member");
@@ -322,6 +387,16 @@ mod tests {
         let changed = Ok(Some(Event::RolesChanged(guild())));
         assert_eq!(read("GUILD_MEMBER_UPDATE", &member(json!(USER))), changed, "our own roles");
         assert_eq!(read("GUILD_MEMBER_UPDATE", &member(json!("5"))), Ok(None));
+        let pending =
+            |pending: Value| json!({ "guild_id": GUILD, "user": { "id": "5" }, "pending": pending });
+        let five = UserId::from_u64(5).unwrap();
+        let joined = Event::JoinedPending(guild(), five);
+        assert_eq!(read("GUILD_MEMBER_ADD", &pending(json!(true))), Ok(Some(joined)));
+        let accepted = Event::Accepted(guild(), five);
+        assert_eq!(read("GUILD_MEMBER_UPDATE", &pending(json!(false))), Ok(Some(accepted)));
+        for odd in [json!(true), json!(null), odd.clone()] {
+            assert_eq!(read("GUILD_MEMBER_UPDATE", &pending(odd)), Ok(None));
+        }
         for kind in ["GUILD_ROLE_CREATE", "GUILD_ROLE_UPDATE", "GUILD_ROLE_DELETE"] {
             assert_eq!(read(kind, &json!({ "guild_id": GUILD, "role": odd })), changed);
         }

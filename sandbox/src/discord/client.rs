@@ -58,6 +58,17 @@ impl Control {
         self.create(&format!("/guilds/{guild}/members"), &json!({ "username": username })).await
     }
 
+    /// A new person joins, who has the server's rules to accept.
+    pub async fn join_pending(&self, guild: u64, username: &str) -> anyhow::Result<u64> {
+        let body = json!({ "username": username, "pending": true });
+        self.create(&format!("/guilds/{guild}/members"), &body).await
+    }
+
+    /// They accept them.
+    pub async fn accept_rules(&self, guild: u64, user: u64) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, &format!("/guilds/{guild}/members/{user}/rules"), &Value::Null).await
+    }
+
     /// A known person joins (again, or another guild), without roles.
     pub async fn rejoin(&self, guild: u64, user: u64) -> anyhow::Result<()> {
         let body = json!({ "id": user.to_string() });

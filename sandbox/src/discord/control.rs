@@ -31,6 +31,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/guilds/{guild}/roles/{role}", patch(set_role).delete(delete_role))
         .route("/guilds/{guild}/members", post(join))
         .route("/guilds/{guild}/members/{user}", delete(leave))
+        .route("/guilds/{guild}/members/{user}/rules", put(accept_rules))
         .route("/guilds/{guild}/members/{user}/roles/{role}", put(give_role).delete(take_role))
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
@@ -170,6 +171,8 @@ struct NewMember {
     #[serde(default, deserialize_with = "snowflake::optional")]
     id: Option<u64>,
     username: Option<String>,
+    #[serde(default)]
+    pending: bool,
 }
 
 async fn join(
@@ -177,12 +180,18 @@ async fn join(
     Path(guild): Path<u64>,
     Json(params): Json<NewMember>,
 ) -> Answer {
-    let id = discord.with(|world| world.join(guild, params.id, params.username.as_deref()))?;
+    let id =
+        discord.with(|world| world.join(guild, params.id, params.username.as_deref(), params.pending))?;
     Ok(Json(json!({ "id": id.to_string() })))
 }
 
 async fn leave(State(discord): State<Arc<Discord>>, Path((guild, user)): Path<(u64, u64)>) -> Answer {
     discord.with(|world| world.leave(guild, user))?;
+    Ok(Json(json!({})))
+}
+
+async fn accept_rules(State(discord): State<Arc<Discord>>, Path((guild, user)): Path<(u64, u64)>) -> Answer {
+    discord.with(|world| world.accept_rules(guild, user))?;
     Ok(Json(json!({})))
 }
 

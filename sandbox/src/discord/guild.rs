@@ -49,6 +49,8 @@ pub(crate) struct Member {
     pub(crate) roles: BTreeSet<u64>,
     pub(crate) joined_at: String,
     pub(crate) rejoined: bool,
+    /// They have the guild's rules to accept.
+    pub(crate) pending: bool,
 }
 
 impl Guild {

@@ -64,7 +64,7 @@ pub(crate) fn member(id: u64, member: &Member) -> Value {
     json!({
         "user": user(id, &member.username), "nick": null, "avatar": null, "banner": null,
         "roles": texts(&member.roles), "joined_at": member.joined_at, "premium_since": null,
-        "deaf": false, "mute": false, "pending": false, "flags": u8::from(member.rejoined),
+        "deaf": false, "mute": false, "pending": member.pending, "flags": u8::from(member.rejoined),
         "communication_disabled_until": null, "avatar_decoration_data": null, "collectibles": null,
     })
 }

@@ -159,7 +159,13 @@ impl World {
         }
         place.bot_in_guild = true;
         let roles = place.roles.values().filter(|role| role.of_bot).map(|role| role.id).collect();
-        let bot = Member { username: "Nexrole".to_owned(), roles, joined_at: clock::iso(), rejoined: false };
+        let bot = Member {
+            username: "Nexrole".to_owned(),
+            roles,
+            joined_at: clock::iso(),
+            rejoined: false,
+            pending: false,
+        };
         place.members.insert(BOT_ID, bot);
         let announced = wire::guild_create(place);
         self.tell(guild, INTENT_GUILDS, "GUILD_CREATE", &announced);
@@ -237,8 +243,14 @@ impl World {
         Ok(())
     }
 
-    /// Someone joins, with no role: Discord does not restore roles. Joining twice changes nothing.
-    pub(crate) fn join(&mut self, guild: u64, user: Option<u64>, name: Option<&str>) -> Result<u64, No> {
+    /// Someone joins, with no role: Discord does not restore roles. Joining twice changes nothing. `pending`: with rules to accept.
+    pub(crate) fn join(
+        &mut self,
+        guild: u64,
+        user: Option<u64>,
+        name: Option<&str>,
+        pending: bool,
+    ) -> Result<u64, No> {
         let user = user.unwrap_or_else(|| self.mint.next());
         let known = self.names.get(&user).cloned();
         let username =
@@ -249,12 +261,23 @@ impl World {
         }
         self.names.insert(user, username.clone());
         let rejoined = place.left.contains(&user);
-        let member = Member { username, roles: BTreeSet::new(), joined_at: clock::iso(), rejoined };
+        let member = Member { username, roles: BTreeSet::new(), joined_at: clock::iso(), rejoined, pending };
         let mut announced = wire::member(user, &member);
         announced["guild_id"] = guild.to_string().into();
         place.members.insert(user, member);
         self.tell(guild, INTENT_MEMBERS, "GUILD_MEMBER_ADD", &announced);
         Ok(user)
+    }
+
+    /// Someone accepts the guild's rules.
+    pub(crate) fn accept_rules(&mut self, guild: u64, user: u64) -> Result<(), No> {
+        let place = self.guilds.get_mut(&guild).ok_or(No::UnknownGuild)?;
+        let member = place.members.get_mut(&user).ok_or(No::UnknownMember)?;
+        member.pending = false;
+        let mut update = wire::member(user, member);
+        update["guild_id"] = guild.to_string().into();
+        self.tell(guild, INTENT_MEMBERS, "GUILD_MEMBER_UPDATE", &update);
+        Ok(())
     }
 
     /// Someone leaves and loses every role.

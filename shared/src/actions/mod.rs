@@ -24,6 +24,7 @@ pub mod discard;
 pub mod disconnect;
 pub mod enforce;
 pub mod erase;
+pub mod explain;
 pub mod follow_payment;
 pub mod give_back;
 pub mod grant;

@@ -7,6 +7,7 @@ pub mod billing;
 pub mod daily;
 pub mod delivery;
 pub mod entitlement;
+pub mod explain;
 pub mod job;
 pub mod notices;
 pub mod roles;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit_log, follow_questions, member_links, role_jobs, role_revokes};
+use super::{audit_log, follow_questions, member_links, pending_members, role_jobs, role_revokes};
 use crate::db::tenant::Tenant;
 use crate::{
     domain::{
@@ -112,6 +112,7 @@ pub async fn forget(
         .await?;
     member_links::forget_naming(tenant, member).await?;
     follow_questions::forget(tenant, member).await?;
+    pending_members::remove(tenant, member).await?;
     role_revokes::forget(tenant, member).await?;
     Ok(forgotten)
 }

@@ -55,22 +55,6 @@ pub async fn open(tenant: &mut Tenant) -> Result<Vec<Asked>, sqlx::Error> {
     .await
 }
 
-/// All of a member, answered or not.
-pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Vec<Asked>, sqlx::Error> {
-    sqlx::query_as(
-        "SELECT q.user_id, q.role_id, q.state, q.asked_at, q.answered_at, min(s.changed_at) AS pays_since
-           FROM follow_questions q
-           LEFT JOIN access_sources s ON (s.guild_id, s.user_id, s.role_id) = (q.guild_id, q.user_id, q.role_id)
-                                     AND s.state = 'live' AND s.kind = 'stripe'
-          WHERE q.guild_id = $1 AND q.user_id = $2
-          GROUP BY q.guild_id, q.user_id, q.role_id ORDER BY q.role_id",
-    )
-    .bind(tenant.guild())
-    .bind(member)
-    .fetch_all(tenant.db())
-    .await
-}
-
 /// The question about a member and a role, which stays as it is until the transaction ends: no role becomes ours by it meanwhile.
 /// `None`: it was never asked.
 pub async fn lock(

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sqlx::PgConnection;
 
-use super::{activity_log, guild_gates, guild_roles, role_health};
+use super::{activity_log, guild_gates, guild_roles, pending_members, role_health};
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     domain::{activity::Activity, job::JobOrigin},
@@ -57,6 +57,7 @@ pub async fn guild_available(tenant: &mut Tenant) -> Result<(), sqlx::Error> {
         .bind(tenant.guild())
         .execute(tenant.db())
         .await?;
+    pending_members::clear(tenant).await?;
     guild_roles::hint(tenant).await?;
     guild_roles::request_read(tenant).await?;
     role_health::probe_parked_roles(tenant).await

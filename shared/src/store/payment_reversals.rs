@@ -35,7 +35,7 @@ pub async fn record(
         .bind(subscription)
         .bind(created)
         .bind(fact.reversal.refund.as_str())
-        .bind(word(&fact.reversal.dispute))
+        .bind(fact.reversal.dispute.as_str())
         .bind(fact.is_managed)
         .execute(tenant.db())
         .await?;
@@ -67,15 +67,6 @@ pub async fn of_subscription(
         ReversedInvoice { reversal, is_managed }
     });
     Ok(reversed.collect())
-}
-
-fn word(dispute: &Dispute) -> &'static str {
-    match dispute {
-        Dispute::None => "none",
-        Dispute::Open => "open",
-        Dispute::Lost => "lost",
-        Dispute::Unknown(_) => "unknown",
-    }
 }
 
 fn parse(word: &str) -> Dispute {

@@ -16,12 +16,13 @@ pub async fn record(
 ) -> Result<Option<UserId>, sqlx::Error> {
     sqlx::query_scalar(
         "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, paid_at, user_id,
-                                amount_total, currency)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                                amount_total, currency, refund, dispute)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
          ON CONFLICT (guild_id, connection_id, session_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, paid_at = excluded.paid_at,
              amount_total = excluded.amount_total, currency = excluded.currency,
+             refund = excluded.refund, dispute = excluded.dispute,
              user_id = coalesce(excluded.user_id, purchases.user_id), missing_since = NULL, synced_at = now()
          RETURNING user_id",
     )
@@ -36,6 +37,8 @@ pub async fn record(
     .bind(named)
     .bind(fact.total)
     .bind(fact.currency.map(|currency| currency.to_string()))
+    .bind(fact.reversal.refund.as_str())
+    .bind(fact.reversal.dispute.as_str())
     .fetch_one(tenant.db())
     .await
 }

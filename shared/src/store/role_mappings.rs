@@ -126,6 +126,25 @@ pub async fn buyers(tenant: &mut Tenant, sold: &Sold) -> Result<Vec<Bought>, sql
     .await
 }
 
+/// The mappings of these prices and products, without asking who has what.
+pub async fn of_sold(
+    tenant: &mut Tenant,
+    prices: &[&str],
+    products: &[&str],
+) -> Result<Vec<Mapping>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(
+        "SELECT source_kind, source_id, role_id, policy FROM role_mappings
+          WHERE guild_id = $1 AND ((source_kind = 'price' AND source_id = ANY ($2))
+                                OR (source_kind = 'product' AND source_id = ANY ($3)))",
+    )
+    .bind(tenant.guild())
+    .bind(prices)
+    .bind(products)
+    .fetch_all(tenant.db())
+    .await?;
+    rows.into_iter().map(Row::mapping).collect()
+}
+
 /// The mappings of these items, and all those of the roles in `held`.
 pub async fn concerning(
     tenant: &mut Tenant,

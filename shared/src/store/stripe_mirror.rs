@@ -6,7 +6,7 @@ use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     domain::billing::subscription::{
-        CustomerFact, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+        CollectionPause, CustomerFact, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
     },
     ids::{ConnectionId, CustomerId, UserId},
 };
@@ -58,8 +58,9 @@ pub async fn subscription(
     sqlx::query_as(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
                                     product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
-                                    pause_cause, paid_invoice_at, trial_began_at, trial_ends_at, items, discounts)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16, $17, $18)
+                                    pause_cause, paid_invoice_at, trial_began_at, trial_ends_at, items, discounts,
+                                    collection_pause, collection_resumes_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16, $17, $18, $19, $20)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
@@ -71,7 +72,8 @@ pub async fn subscription(
              -- Of a trial offer nothing is left when it is over.
              trial_began_at = least(subscriptions.trial_began_at, excluded.trial_began_at),
              trial_ends_at = coalesce(excluded.trial_ends_at, subscriptions.trial_ends_at),
-             items = excluded.items, discounts = excluded.discounts
+             items = excluded.items, discounts = excluded.discounts,
+             collection_pause = excluded.collection_pause, collection_resumes_at = excluded.collection_resumes_at
          RETURNING user_id, unpaid_since, paid_invoice_at",
     )
     .bind(tenant.guild())
@@ -92,6 +94,8 @@ pub async fn subscription(
     .bind(fact.trial.and_then(|trial| trial.ends))
     .bind(kept_items(fact))
     .bind(fact.discounts.as_ref().map(Json))
+    .bind(fact.collection.map(CollectionPause::as_str))
+    .bind(fact.collection_resumes_at)
     .fetch_one(tenant.db())
     .await
 }
@@ -128,6 +132,7 @@ pub async fn known_as(
             AND s.trial_began_at IS NOT DISTINCT FROM least(s.trial_began_at, $18)
             AND s.trial_ends_at IS NOT DISTINCT FROM coalesce($19, s.trial_ends_at)
             AND s.items IS NOT DISTINCT FROM $20 AND s.discounts IS NOT DISTINCT FROM $21
+            AND s.collection_pause IS NOT DISTINCT FROM $22 AND s.collection_resumes_at IS NOT DISTINCT FROM $23
             AND c.deleted = $16 AND c.named_user_id IS NOT DISTINCT FROM $17",
     )
     .bind(tenant.guild())
@@ -151,6 +156,8 @@ pub async fn known_as(
     .bind(fact.trial.and_then(|trial| trial.ends))
     .bind(kept_items(fact))
     .bind(fact.discounts.as_ref().map(Json))
+    .bind(fact.collection.map(CollectionPause::as_str))
+    .bind(fact.collection_resumes_at)
     .fetch_optional(tenant.db())
     .await
 }

@@ -1,95 +1,29 @@
-//! Why a member has, or lacks, a role: evidence, grants, jobs and history, as our database has them.
+//! Why a member has, or lacks, a role: what we know of them, read in one transaction. What it means is [`crate::domain::explain`].
+//!
+//! A member's history may be long, and the server's is: of each table only the member's own rows are read, by an index that begins
+//! with the member, and of those only the latest.
 
-use super::{follow_questions, guild_gates, guild_roles};
+use std::collections::BTreeSet;
+
+use super::{guild_gates, role_mappings};
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     domain::{
-        delivery::refusal::Closed,
+        entitlement::mapping::Mapping,
+        explain::{Bought, Connection, Customer, Entry, Event, Facts, Job, Role, Source},
         notices::{NoticeKind, NoticeState},
-        roles::{enforcement::Enforcement, grant::GrantState},
     },
-    ids::{JobId, RoleId, UserId},
+    ids::{RoleId, UserId},
 };
 
-/// A Stripe customer that is a member, or whose metadata names them.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Customer {
-    /// `cus_…`
-    pub customer_id: String,
-    /// To whom it is linked.
-    pub holder: UserId,
-    /// Whom its metadata names.
-    pub named: Option<UserId>,
-}
-
-/// A trial of one of a member's subscriptions.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Trial {
-    /// `sub_…`
-    pub subscription_id: String,
-    pub began_at: Timestamp,
-    /// When it ends, or ended; `None`: Stripe did not say.
-    pub ends_at: Option<Timestamp>,
-}
-
-/// A reason for access, past or present.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Source {
-    pub role_id: RoleId,
-    /// `sub_…`, `cs_…`, or the id of what somebody said.
-    pub source_id: String,
-    /// Why it was given, in the owner's words; `None`: it was bought, or was before us.
-    pub reason: Option<String>,
-    /// When it ends by itself, if it was given, not bought; `None`: it does not.
-    pub given_until: Option<Timestamp>,
-    /// `live` or `ended`.
-    pub state: String,
-    pub evidence: String,
-    pub changed_at: Timestamp,
-    /// Whether the role follows payments; `None`: it is not mapped (any more).
-    pub enforcement: Option<Enforcement>,
-    /// Why the role must not be given: it is suspended.
-    pub danger: Option<String>,
-    pub customer_id: Option<String>,
-    /// Whether the connection that it came from is active, if it came from one.
-    pub is_active: bool,
-    /// Live or test.
-    pub livemode: bool,
-    /// Since when the connected account has no such subscription or purchase.
-    pub missing_since: Option<Timestamp>,
-}
-
-/// A role that Discord holds because of us.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Held {
-    pub role_id: RoleId,
-    pub state: GrantState,
-    /// When Discord confirmed it.
-    pub confirmed_at: Option<Timestamp>,
-    /// When Discord said that member or role is not there; it is asked once more.
-    pub absent_since: Option<Timestamp>,
-    /// When it was found gone, though the member had not left and we had not taken it.
-    pub taken_at: Option<Timestamp>,
-}
-
-/// A job that is not done.
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct OpenJob {
-    pub job_id: JobId,
-    pub role_id: RoleId,
-    /// `grant`, `revoke` or `resync`.
-    pub action: String,
-    /// `pending`, `parked` or `held`.
-    pub state: String,
-    pub outcome: Option<String>,
-    pub due_at: Timestamp,
-    pub attempts: i32,
-    /// When one call finds out whether Discord lets us manage the role; `None`: it does, as far as we know.
-    pub probe_at: Option<Timestamp>,
-    /// With which code it does not.
-    pub code: Option<i32>,
-}
+/// Of what was bought, and of reasons for roles.
+const MOST: i64 = 50;
+/// Of jobs that are done.
+const DONE: i64 = 12;
+/// Of the audit log: the last lines, and the first ones.
+const LAST: i64 = 20;
+const FIRST: i64 = 5;
 
 /// What they were told of a payment that failed, are to be told, or could not be.
 #[derive(Debug, Clone, sqlx::FromRow)]
@@ -104,153 +38,228 @@ pub struct Notice {
     pub outcome: Option<String>,
 }
 
-#[derive(Debug, Clone, sqlx::FromRow)]
-pub struct Event {
-    pub at: Timestamp,
-    pub actor: String,
-    pub action: String,
-    pub role_id: Option<RoleId>,
-    pub cause: String,
-}
-
 /// Everything we know about one member of one guild.
 #[derive(Debug, Clone)]
 pub struct MemberReport {
-    /// Stripe customers that are this member, or whose metadata names them.
-    pub customers: Vec<Customer>,
-    /// Subscriptions that are this member's by their own metadata, with their customers.
-    pub subscriptions: Vec<(String, String)>,
-    /// Subscriptions of this member's customers that are somebody else's by their own metadata.
-    pub for_others: Vec<(String, String, UserId)>,
-    /// The trials of this member's subscriptions, the first of them first.
-    pub trials: Vec<Trial>,
-    pub sources: Vec<Source>,
-    pub held: Vec<Held>,
-    /// Roles that a person gave to them and that were paid for: whether each is to follow the payment.
-    pub by_hand: Vec<follow_questions::Asked>,
-    /// Why nothing is done for the whole guild for a while.
-    pub closed: Option<Closed>,
-    /// Roles that were deleted in Discord: whatever is said of them above, nobody has them.
-    pub deleted: Vec<RoleId>,
-    pub jobs: Vec<OpenJob>,
+    pub facts: Facts,
     /// In the order of their payments and times.
     pub notices: Vec<Notice>,
-    /// The last 50 lines, newest first.
-    pub history: Vec<Event>,
 }
 
-pub async fn member_report(tenant: &mut Tenant, user: UserId) -> Result<MemberReport, sqlx::Error> {
-    let customers = sqlx::query_as(
-        "SELECT customer_id, l.user_id AS holder, c.named_user_id AS named
-           FROM member_links l LEFT JOIN customers c USING (guild_id, connection_id, customer_id)
-          WHERE guild_id = $1 AND l.user_id = $2
-         UNION ALL
-         SELECT customer_id, l.user_id, c.named_user_id
-           FROM customers c JOIN member_links l USING (guild_id, connection_id, customer_id)
-          WHERE guild_id = $1 AND c.named_user_id = $2 AND l.user_id <> $2
-          ORDER BY customer_id",
+pub async fn member_report(tenant: &mut Tenant, member: UserId) -> Result<MemberReport, sqlx::Error> {
+    let customers = customers(tenant, member).await?;
+    let bought = bought(tenant, member).await?;
+    let ids = |of: fn(&Bought) -> &Vec<String>| bought.iter().flat_map(of).map(String::as_str).collect();
+    let (prices, products): (Vec<&str>, Vec<&str>) = (ids(|it| &it.price_ids), ids(|it| &it.product_ids));
+    let mappings = role_mappings::of_sold(tenant, &prices, &products).await?;
+    let sources = sources(tenant, member).await?;
+    let jobs = jobs(tenant, member).await?;
+    let roles = roles(tenant, member, &mappings, &jobs).await?;
+    let history = history(tenant, member).await?;
+    let events = events(tenant, &history).await?;
+    let connections = connections(tenant).await?;
+    let pending_since = pending_since(tenant, member).await?;
+    let closed = guild_gates::closed(tenant).await?;
+    let notices = notices(tenant, member).await?;
+    let facts = Facts {
+        member,
+        customers,
+        bought,
+        mappings,
+        roles,
+        sources,
+        jobs,
+        history,
+        events,
+        connections,
+        pending_since,
+        closed,
+    };
+    Ok(MemberReport { facts, notices })
+}
+
+async fn customers(tenant: &mut Tenant, member: UserId) -> Result<Vec<Customer>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.connection_id, c.customer_id, l.user_id AS holder, l.proof, l.linked_at, m.named_user_id AS named,
+                coalesce(y.dirty_seq > 0, false) AS is_unread, y.next_at AS next_read_at, y.last_error AS read_error
+           FROM (SELECT connection_id, customer_id FROM member_links WHERE guild_id = $1 AND user_id = $2
+                 UNION
+                 SELECT connection_id, customer_id FROM customers WHERE guild_id = $1 AND named_user_id = $2) c
+           LEFT JOIN member_links l ON (l.guild_id, l.connection_id, l.customer_id) = ($1, c.connection_id, c.customer_id)
+           LEFT JOIN customers m ON (m.guild_id, m.connection_id, m.customer_id) = ($1, c.connection_id, c.customer_id)
+           LEFT JOIN stripe_sync y ON (y.guild_id, y.connection_id, y.object_kind, y.object_id)
+                                    = ($1, c.connection_id, 'customer', c.customer_id)
+          ORDER BY c.customer_id COLLATE \"C\" LIMIT $3",
     )
     .bind(tenant.guild())
-    .bind(user)
+    .bind(member)
+    .bind(MOST)
     .fetch_all(tenant.db())
-    .await?;
-    let subscriptions = sqlx::query_as(
-        "SELECT subscription_id, customer_id FROM subscriptions WHERE guild_id = $1 AND user_id = $2 ORDER BY 1",
-    )
-    .bind(tenant.guild())
-    .bind(user)
-    .fetch_all(tenant.db())
-    .await?;
-    let for_others = sqlx::query_as(
-        "SELECT subscription_id, customer_id, s.user_id
-           FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
-          WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id <> $2 ORDER BY 1",
-    )
-    .bind(tenant.guild())
-    .bind(user)
-    .fetch_all(tenant.db())
-    .await?;
-    let trials = sqlx::query_as(
-        "SELECT subscription_id, trial_began_at AS began_at, trial_ends_at AS ends_at
-           FROM (SELECT * FROM subscriptions WHERE guild_id = $1 AND user_id = $2
+    .await
+}
+
+async fn bought(tenant: &mut Tenant, member: UserId) -> Result<Vec<Bought>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT b.*, l.user_id AS holder, coalesce(y.dirty_seq > 0, false) AS is_unread, y.next_at AS next_read_at,
+                y.last_error AS read_error
+           FROM (SELECT 'subscription' AS kind, s.subscription_id AS id, s.connection_id, s.customer_id, s.status, s.pause_cause,
+                        s.collection_pause AS collection, s.collection_resumes_at, s.user_id AS named, s.price_ids, s.product_ids,
+                        s.unpaid_since, s.ends_at, NULL::timestamptz AS paid_at, s.trial_began_at, s.trial_ends_at, s.missing_since,
+                        s.synced_at, r.refund, r.dispute, coalesce(r.is_managed, false) AS is_managed
+                   FROM (SELECT * FROM subscriptions WHERE guild_id = $1 AND user_id = $2
+                         UNION ALL
+                         SELECT s.* FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
+                          WHERE l.guild_id = $1 AND l.user_id = $2 AND s.user_id IS DISTINCT FROM $2) s
+                  CROSS JOIN LATERAL (
+                        SELECT CASE WHEN bool_or(refund = 'full') THEN 'full' END AS refund,
+                               CASE WHEN bool_or(dispute = 'open') THEN 'open' WHEN bool_or(dispute = 'lost') THEN 'lost' END AS dispute,
+                               bool_or(is_managed) AS is_managed
+                          FROM payment_reversals p
+                         WHERE (p.guild_id, p.connection_id, p.subscription_id) = (s.guild_id, s.connection_id, s.subscription_id)
+                           AND (s.paid_invoice_at IS NULL OR p.invoiced_at >= s.paid_invoice_at)) r
                  UNION ALL
-                 SELECT s.* FROM member_links l JOIN subscriptions s USING (guild_id, connection_id, customer_id)
-                  WHERE guild_id = $1 AND l.user_id = $2 AND s.user_id IS NULL) AS theirs
-          WHERE trial_began_at IS NOT NULL ORDER BY trial_began_at, connection_id, subscription_id COLLATE \"C\"",
+                 SELECT 'purchase', p.session_id, p.connection_id, p.customer_id, p.status, NULL, NULL, NULL, p.user_id, p.price_ids,
+                        p.product_ids, NULL, NULL, p.paid_at, NULL, NULL, p.missing_since, p.synced_at, p.refund, p.dispute, false
+                   FROM (SELECT * FROM purchases WHERE guild_id = $1 AND user_id = $2
+                         UNION ALL
+                         SELECT p.* FROM member_links l JOIN purchases p USING (guild_id, connection_id, customer_id)
+                          WHERE l.guild_id = $1 AND l.user_id = $2 AND p.user_id IS DISTINCT FROM $2) p) b
+           LEFT JOIN member_links l ON (l.guild_id, l.connection_id, l.customer_id) = ($1, b.connection_id, b.customer_id)
+           LEFT JOIN stripe_sync y ON (y.guild_id, y.connection_id, y.object_kind, y.object_id)
+                = ($1, b.connection_id, CASE b.kind WHEN 'purchase' THEN 'checkout_session' ELSE b.kind END, b.id)
+          ORDER BY b.synced_at DESC, b.id COLLATE \"C\" LIMIT $3",
     )
     .bind(tenant.guild())
-    .bind(user)
+    .bind(member)
+    .bind(MOST)
     .fetch_all(tenant.db())
-    .await?;
-    let sources = sqlx::query_as(
-        "SELECT role_id, source_id, a.reason, CASE WHEN a.kind <> 'stripe' THEN a.valid_until END AS given_until, a.state, evidence, changed_at, enforcement, danger, coalesce(s.customer_id, p.customer_id) AS customer_id,
-                a.kind <> 'stripe' OR c.state = 'active' AS is_active, coalesce(livemode, true) AS livemode,
-                coalesce(s.missing_since, p.missing_since) AS missing_since
-           FROM access_sources a LEFT JOIN mapped_roles USING (guild_id, role_id)
-           LEFT JOIN guild_roles USING (guild_id, role_id)
-           LEFT JOIN stripe_connections c USING (guild_id, connection_id)
-           LEFT JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id)
-                                      = (a.guild_id, a.connection_id, a.source_id)
-           LEFT JOIN purchases p ON (p.guild_id, p.connection_id, p.session_id) = (a.guild_id, a.connection_id, a.source_id)
-          WHERE a.guild_id = $1 AND a.user_id = $2 ORDER BY role_id, changed_at DESC",
+    .await
+}
+
+async fn sources(tenant: &mut Tenant, member: UserId) -> Result<Vec<Source>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT role_id, kind, connection_id, source_id, state = 'live' AS is_live, evidence, changed_at, valid_until, reason, given_by
+           FROM access_sources WHERE guild_id = $1 AND user_id = $2
+          ORDER BY state = 'live' DESC, changed_at DESC, source_id COLLATE \"C\" LIMIT $3",
     )
     .bind(tenant.guild())
-    .bind(user)
+    .bind(member)
+    .bind(MOST)
     .fetch_all(tenant.db())
-    .await?;
-    let held = sqlx::query_as(
-        "SELECT role_id, state, confirmed_at, absent_since, taken_at FROM role_grants
-          WHERE guild_id = $1 AND user_id = $2 ORDER BY role_id",
-    )
-    .bind(tenant.guild())
-    .bind(user)
-    .fetch_all(tenant.db())
-    .await?;
-    let jobs = sqlx::query_as(
-        "SELECT job_id, role_id, action, state, outcome, due_at, attempts, next_probe_at AS probe_at, code
-           -- Each by its own index; of all together Postgres reads the whole history.
+    .await
+}
+
+async fn jobs(tenant: &mut Tenant, member: UserId) -> Result<Vec<Job>, sqlx::Error> {
+    sqlx::query_as(
+        // Each part by its own index; of all together Postgres reads the server's whole history.
+        "SELECT job_id, role_id, action, state, outcome, created_at, due_at, attempts, finished_at
            FROM (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'pending'
                  UNION ALL
                  SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'parked'
                  UNION ALL
-                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'held') AS open
-           LEFT JOIN role_health USING (guild_id, role_id) ORDER BY job_id",
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'held'
+                 UNION ALL
+                 (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND finished_at IS NOT NULL
+                   ORDER BY user_id DESC, guild_id DESC, job_id DESC LIMIT $3)) AS theirs
+          ORDER BY job_id",
     )
     .bind(tenant.guild())
-    .bind(user)
+    .bind(member)
+    .bind(DONE)
     .fetch_all(tenant.db())
-    .await?;
-    let notices = sqlx::query_as(
+    .await
+}
+
+/// Every role that anything about the member is about.
+async fn roles(
+    tenant: &mut Tenant,
+    member: UserId,
+    mappings: &[Mapping],
+    jobs: &[Job],
+) -> Result<Vec<Role>, sqlx::Error> {
+    let others = mappings.iter().map(|mapping| mapping.role).chain(jobs.iter().map(|job| job.role_id));
+    let others: BTreeSet<RoleId> = others.collect();
+    sqlx::query_as(
+        "SELECT r.role_id, m.enforcement, g.danger,
+                CASE WHEN m.role_id IS NOT NULL AND g.role_id IS NULL THEN d.read_at END AS unlisted_at,
+                h.next_probe_at AS probe_at, h.code, t.state AS grant_state, t.confirmed_at, t.absent_since, t.taken_at,
+                q.state AS question, q.asked_at, q.answered_at
+           FROM (SELECT role_id FROM access_sources WHERE guild_id = $1 AND user_id = $2
+                 UNION SELECT role_id FROM role_grants WHERE guild_id = $1 AND user_id = $2
+                 UNION SELECT role_id FROM follow_questions WHERE guild_id = $1 AND user_id = $2
+                 UNION SELECT unnest($3::bigint[])) r
+           LEFT JOIN mapped_roles m ON (m.guild_id, m.role_id) = ($1, r.role_id)
+           LEFT JOIN guild_roles g ON (g.guild_id, g.role_id) = ($1, r.role_id)
+           LEFT JOIN role_reads d ON d.guild_id = $1
+           LEFT JOIN role_health h ON (h.guild_id, h.role_id) = ($1, r.role_id)
+           LEFT JOIN role_grants t ON (t.guild_id, t.user_id, t.role_id) = ($1, $2, r.role_id)
+           LEFT JOIN follow_questions q ON (q.guild_id, q.user_id, q.role_id) = ($1, $2, r.role_id)
+          ORDER BY r.role_id",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(others.iter().map(|role| role.to_i64()).collect::<Vec<_>>())
+    .fetch_all(tenant.db())
+    .await
+}
+
+async fn history(tenant: &mut Tenant, member: UserId) -> Result<Vec<Entry>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT at, actor, action, role_id, cause
+           FROM ((SELECT * FROM audit_log WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id DESC LIMIT $3)
+                 UNION ALL
+                 (SELECT * FROM audit_log WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id LIMIT $4)) AS theirs
+          GROUP BY audit_id, at, actor, action, role_id, cause ORDER BY audit_id DESC",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .bind(LAST)
+    .bind(FIRST)
+    .fetch_all(tenant.db())
+    .await
+}
+
+/// The events that began or ended access, by the lines of the audit log.
+async fn events(tenant: &mut Tenant, history: &[Entry]) -> Result<Vec<Event>, sqlx::Error> {
+    let of_access = history.iter().filter(|entry| entry.action.starts_with("access."));
+    let ids: BTreeSet<&str> = of_access.filter_map(Entry::event).collect();
+    sqlx::query_as(
+        "SELECT event_id, type AS kind, created, received_at FROM stripe_events
+          WHERE guild_id = $1 AND event_id = ANY ($2)
+            AND connection_id = ANY (ARRAY (SELECT connection_id FROM stripe_connections WHERE guild_id = $1))",
+    )
+    .bind(tenant.guild())
+    .bind(ids.into_iter().collect::<Vec<_>>())
+    .fetch_all(tenant.db())
+    .await
+}
+
+async fn connections(tenant: &mut Tenant) -> Result<Vec<Connection>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.connection_id, c.state = 'active' AS is_active, c.livemode, k.answered_at, k.next_poll_at, k.failing_since
+           FROM stripe_connections c LEFT JOIN stripe_cursors k USING (guild_id, connection_id)
+          WHERE c.guild_id = $1 ORDER BY c.connection_id",
+    )
+    .bind(tenant.guild())
+    .fetch_all(tenant.db())
+    .await
+}
+
+async fn pending_since(tenant: &mut Tenant, member: UserId) -> Result<Option<Timestamp>, sqlx::Error> {
+    sqlx::query_scalar("SELECT heard_at FROM pending_members WHERE guild_id = $1 AND user_id = $2")
+        .bind(tenant.guild())
+        .bind(member)
+        .fetch_optional(tenant.db())
+        .await
+}
+
+async fn notices(tenant: &mut Tenant, member: UserId) -> Result<Vec<Notice>, sqlx::Error> {
+    sqlx::query_as(
         "SELECT source_id, kind, state, next_at, sent_at, outcome FROM member_notices
           WHERE guild_id = $1 AND user_id = $2 AND state <> 'cancelled' ORDER BY anchor, source_id, due_at",
     )
     .bind(tenant.guild())
-    .bind(user)
+    .bind(member)
     .fetch_all(tenant.db())
-    .await?;
-    let history = sqlx::query_as(
-        "SELECT at, actor, action, role_id, cause FROM audit_log
-          WHERE guild_id = $1 AND user_id = $2 ORDER BY audit_id DESC LIMIT 50",
-    )
-    .bind(tenant.guild())
-    .bind(user)
-    .fetch_all(tenant.db())
-    .await?;
-    let by_hand = follow_questions::of_member(tenant, user).await?;
-    let deleted = guild_roles::deleted(tenant).await?;
-    let closed = guild_gates::closed(tenant).await?;
-    Ok(MemberReport {
-        customers,
-        subscriptions,
-        for_others,
-        trials,
-        sources,
-        held,
-        by_hand,
-        closed,
-        deleted,
-        jobs,
-        notices,
-        history,
-    })
+    .await
 }

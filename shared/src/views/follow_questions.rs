@@ -7,7 +7,7 @@ use super::{
 };
 use crate::{
     actions::follow_payment::{Answer, Answered, Whom},
-    domain::roles::{by_hand::Question, enforcement::Enforcement},
+    domain::roles::enforcement::Enforcement,
     ids::{GuildId, RoleId},
     store::follow_questions::Asked,
 };
@@ -44,24 +44,6 @@ fn of_role(guild: GuildId, role: RoleId, asked: &[Asked]) -> Section {
     Section::titled(message("follow-role").with("role", role).with("count", asked.len()), lines)
 }
 
-/// The question about one role, for who looks at its member.
-pub(super) fn of_member(guild: GuildId, asked: &Asked) -> Line {
-    let role = asked.role_id;
-    let at = asked.answered_at.unwrap_or(asked.asked_at);
-    match (asked.state, asked.pays_since) {
-        (Question::Open, Some(since)) => {
-            let fix = message("member-by-hand-fix")
-                .with("guild", guild.to_string())
-                .with("member", asked.user_id.to_string())
-                .with("role", role.to_string());
-            Line::from(message("member-by-hand-open").with("role", role).with("since", since)).fix(fix)
-        }
-        (Question::Open, None) => message("member-by-hand-moot").with("role", role).with("at", at).into(),
-        (Question::Follow, _) => message("member-by-hand-follow").with("role", role).with("at", at).into(),
-        (Question::Keep, _) => message("member-by-hand-keep").with("role", role).with("at", at).into(),
-    }
-}
-
 pub fn answered(guild: GuildId, answer: &Answer, outcome: &Answered) -> Result<Document, Message> {
     let role = answer.role;
     let about = |said: Message| match answer.whom {
@@ -95,7 +77,7 @@ mod tests {
     use time::macros::datetime;
 
     use super::*;
-    use crate::{ids::UserId, views::terminal};
+    use crate::{domain::roles::by_hand::Question, ids::UserId, views::terminal};
 
     fn guild() -> GuildId {
         GuildId::from_u64(1).unwrap()

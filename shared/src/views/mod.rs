@@ -9,6 +9,7 @@ pub mod connections;
 pub mod discord;
 pub mod document;
 pub mod erasure;
+mod explanation;
 pub mod findings;
 pub mod follow_questions;
 pub mod held;

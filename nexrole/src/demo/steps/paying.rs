@@ -78,7 +78,12 @@ pub(super) async fn why(setup: &Setup) -> anyhow::Result<String> {
     let ana = members.iter().find(|member| member["username"] == "Ana").context("Ana is gone")?;
     let ana = ana["id"].as_str().context("Ana has no id")?;
     let answer = setup.nexrole(&["why", "--guild", &setup.guild.to_string(), "--member", ana]).await?;
-    let reason = answer.lines().find(|line| line.contains("live")).context("no live reason in the answer")?;
-    ensure!(answer.contains("role.granted") && reason.contains("is active"), "the answer is\n{answer}");
-    Ok(reason.trim().to_owned())
+    let mut said =
+        answer.lines().skip_while(|line| !line.starts_with("Role ")).take_while(|line| !line.is_empty());
+    let reason = said.next().context("no role in the answer")?;
+    let chain: Vec<&str> = said.map(str::trim).collect();
+    let links = ["Stripe said ", "was read from Stripe: active", "Discord confirmed that"];
+    let is_whole = links.iter().all(|link| chain.iter().any(|step| step.contains(link)));
+    ensure!(is_whole && reason.contains("is active"), "the answer is\n{answer}");
+    Ok(format!("{reason}. The chain: {}", chain.join("; ")))
 }

@@ -36,7 +36,7 @@ async fn a_role_is_given_by_hand_extended_explained_and_taken_back() {
     world.until_vip(&ana).await;
     assert_eq!(world.days_left(&ana).await, [Some(30)]);
     let why = world.why(&ana).await;
-    assert!(why.contains("live  given by hand since"), "{why}");
+    assert!(why.contains("a reason to have it: given by hand"), "{why}");
     assert!(why.contains("(the reason: won the raffle)  (ends by itself 20"), "{why}");
     assert!(why.contains("access.began") && why.contains("by operator: given by hand"), "{why}");
 
@@ -59,7 +59,7 @@ async fn a_role_is_given_by_hand_extended_explained_and_taken_back() {
     let said = world.revoke(&ana).await.unwrap();
     assert!(said.contains("loses role"), "{said}");
     world.until_no_vip(&ana).await;
-    assert!(world.why(&ana).await.contains("ended  taken back by hand since"));
+    assert!(world.why(&ana).await.contains("lacks it because taken back by hand"));
     assert_eq!(written(AuditAction::AccessEnded).await, 1);
     let again = world.revoke(&ana).await.unwrap_err();
     assert!(again.contains("was not given to member"), "{again}");
@@ -172,7 +172,7 @@ async fn what_was_given_for_a_while_ends_by_itself_and_what_is_bought_stays() {
     world.settle().await;
     assert!(world.has(&ben, world.vip).await, "he still has two weeks to pay");
     let why = world.why(&ana).await;
-    assert!(why.contains("ended  its time is over since"), "{why}");
+    assert!(why.contains("lacks it because its time is over"), "{why}");
     assert!(why.contains("by bot: manual: its time is over"), "{why}");
     assert_eq!(world.audit(AuditAction::AccessEnded).await, 2);
     // Given once more, it begins anew.

@@ -6,6 +6,7 @@ mod by_state;
 mod catalogue;
 mod disconnect;
 mod disconnected_accounts;
+mod explain;
 mod given;
 mod grace;
 mod histories;

@@ -110,7 +110,7 @@ async fn who_is_held_keeps_the_role_for_good_if_the_owner_discards_it() {
     let mut explained = 0;
     for payer in &payers {
         let why = world.why(&payer.member).await;
-        explained += usize::from(why.contains("live  kept: taking it was held, and discarded"));
+        explained += usize::from(why.contains("kept: taking it was held, and discarded"));
     }
     assert_eq!(explained, 10);
     world.finish().await;

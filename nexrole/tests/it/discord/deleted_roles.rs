@@ -32,7 +32,7 @@ async fn a_deleted_role_is_named_wherever_one_asks_and_counts_as_nobodys() {
     assert!(said.contains("the role was deleted in Discord"), "{said}");
     let said = world.why(&ana).await;
     assert!(
-        said.contains("was deleted in Discord: nobody has it") && !said.contains("confirmed by"),
+        said.contains("was deleted in Discord: nobody has it any more") && !said.contains("confirmed by"),
         "{said}"
     );
     let said = world.map_list().await;

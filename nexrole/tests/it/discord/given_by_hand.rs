@@ -93,7 +93,10 @@ async fn it_is_asked_once_and_unanswered_it_stays_a_persons() {
     let role = world.vip.to_string();
     assert!(list.contains(&format!("member {}", ana.user)) && list.contains("1 member who pays"), "{list}");
     let why = world.why(&ana).await;
-    assert!(why.contains(&format!("role {role}  pays since")), "{why}");
+    assert!(
+        why.contains(&format!("Role {role}: has it because a person gave it at Discord; whether it follows")),
+        "{why}"
+    );
     assert!(why.contains(&format!("--member {} --role {role} yes (or no)", ana.user)), "{why}");
     assert!(world.status().await.contains("1 role was given by hand to members who pay now"));
 
@@ -138,7 +141,7 @@ async fn what_is_let_follow_goes_with_the_payment() {
     assert!(late.contains("follows the payment already") && late.contains("nexrole grant"), "{late}");
     let why = world.why(&ana).await;
     assert!(
-        why.contains("is to follow the payment, by the answer of") && why.contains("role.adopted"),
+        why.contains("is to follow the payment, by the owner's answer") && why.contains("role.adopted"),
         "{why}"
     );
     world.goes_with(&subscription, &ana).await;

@@ -110,7 +110,8 @@ async fn what_did_not_come_from_stripe_is_swept_previewed_and_explained_like_the
     let preview = super::in_guild(&operator, 1, async |t| mapped_roles::preview(t, role(7)).await).await;
     assert_eq!((preview.gain.len(), preview.unbacked.len()), (5, 0));
     let report = super::in_guild(&operator, 1, async |t| why::member_report(t, user(3)).await).await;
-    assert!(report.sources[0].is_active && report.sources[0].source_id == "same", "{report:?}");
+    let source = &report.facts.sources[0];
+    assert!(source.connection_id.is_none() && source.source_id == "same", "{report:?}");
     sqlx::raw_sql(
         "UPDATE role_jobs SET state = 'applied', finished_at = now();
                    UPDATE access_sources SET looked_at = now() - interval '1 day'",

@@ -51,8 +51,8 @@ use shared::{
         guild_gates, guild_roles, guild_summary, mapped_roles,
         member_links::{self, Proof},
         member_notices::{self, Taken},
-        members, payment_reversals, purchases, role_grants, role_health, role_holds, role_jobs,
-        role_mappings, role_revokes, sealed,
+        members, payment_reversals, pending_members, purchases, role_grants, role_health, role_holds,
+        role_jobs, role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
         settle,
         stripe_connections::{self, Connection},
@@ -132,6 +132,7 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
          SELECT $1, $5, $6, 'stripe', $2, $4, 'live', 'x'",
         "INSERT INTO role_grants (guild_id, user_id, role_id, state) SELECT $1, $5, $6, 'confirmed'",
         "INSERT INTO follow_questions (guild_id, user_id, role_id) SELECT $1, $5, $6",
+        "INSERT INTO pending_members (guild_id, user_id) SELECT $1, $5",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'grant', 'x', 'parked'",
         "INSERT INTO role_jobs (guild_id, user_id, role_id, action, cause, state) SELECT $1, $5, $6, 'revoke', 'x', 'held'",
         "INSERT INTO role_holds (guild_id, role_id, remind_at) SELECT $1, $6, now()",
@@ -175,16 +176,16 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 138;
+const CALLS: u32 = 141;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 49] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
-    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 129, 130, 131, 132,
+    76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
 ];
 const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
-const BOTS: [u32; 29] = [
-    14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 133,
-    134, 135, 136, 137,
+const BOTS: [u32; 32] = [
+    14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 129,
+    130, 131, 136, 137, 138, 139, 140,
 ];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
@@ -233,7 +234,13 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         10 => said!(stripe_connections::credential(tenant, connection)),
         11 => said!(mapped_roles::preview(tenant, role)),
         12 => said!(mapped_roles::set(tenant, role, Enforcement::Observe)),
-        13 => said!(why::member_report(tenant, user)),
+        // Whom it is about is what was asked.
+        13 => said!(async {
+            why::member_report(tenant, user).await.map(|mut report| {
+                report.facts.member = UserId::from_u64(1).unwrap();
+                report
+            })
+        }),
         14 => said!(members::recheck(tenant, user, JobOrigin::Join, "x")),
         15 => said!(role_health::release_role(tenant, role)),
         16 => said!(stripe_sync::mark_dirty(
@@ -433,7 +440,7 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         108 => said!(member_notices::switch(tenant, false)),
         109 => said!(trials::say_which_repeat(tenant, user)),
         110 => said!(follow_questions::open(tenant)),
-        111 => said!(follow_questions::of_member(tenant, user)),
+        111 => said!(role_mappings::of_sold(tenant, &["price_1"], &["prod_1"])),
         112 => said!(follow_questions::lock(tenant, user, role)),
         113 => said!(follow_questions::lock_open(tenant, role)),
         114 => said!(follow_questions::answer(tenant, &[user], role, Question::Keep)),
@@ -494,15 +501,18 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         )),
         127 => said!(stripe_cursors::count_reads(tenant, connection, 1)),
         128 => said!(stripe_sync::wake(tenant, connection, Duration::ZERO)),
-        129 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
-        130 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
-        131 => said!(role_holds::discard(tenant, role, Some(user), "x")),
-        132 => said!(role_holds::end(tenant)),
-        133 => said!(role_holds::begin(tenant, role)),
-        134 => said!(role_holds::take_reminders(tenant)),
-        135 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
-        136 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
-        137 => said!(role_grants::fence(tenant, fence)),
+        129 => said!(pending_members::add(tenant, user)),
+        130 => said!(pending_members::remove(tenant, user)),
+        131 => said!(pending_members::clear(tenant)),
+        132 => said!(role_holds::jobs(tenant, Some(role), Some(user))),
+        133 => said!(role_holds::approve(tenant, Some(role), Some(user), "x")),
+        134 => said!(role_holds::discard(tenant, role, Some(user), "x")),
+        135 => said!(role_holds::end(tenant)),
+        136 => said!(role_holds::begin(tenant, role)),
+        137 => said!(role_holds::take_reminders(tenant)),
+        138 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
+        139 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
+        140 => said!(role_grants::fence(tenant, fence)),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {
@@ -533,6 +543,7 @@ fn canceled(id: SubscriptionId, customer: CustomerFact, item: Item) -> Subscript
         current_period_end: None,
         ends_at: None,
         discord_user: None,
+        collection_resumes_at: None,
     }
 }
 

@@ -62,6 +62,16 @@ impl Dispute {
             other => Self::Unknown(other.to_owned()),
         }
     }
+
+    /// As our rows have it.
+    pub fn as_str(&self) -> &'static str {
+        match self {
+            Self::None => "none",
+            Self::Open => "open",
+            Self::Lost => "lost",
+            Self::Unknown(_) => "unknown",
+        }
+    }
 }
 
 /// What went back of one payment, or may.

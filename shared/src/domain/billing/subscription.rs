@@ -29,6 +29,8 @@ pub struct SubscriptionFact {
     pub pause: Option<PauseCause>,
     /// What happens to its invoices while their collection is paused; `None`: they are collected.
     pub collection: Option<CollectionPause>,
+    /// When they are collected again; `None`: they are, or Stripe did not say.
+    pub collection_resumes_at: Option<Timestamp>,
     /// Since when its latest invoice is to be paid; `None`: it is paid, or Stripe did not say.
     pub unpaid_since: Option<Timestamp>,
     /// Since when it is paid for: its start, or the end of its trial, which may be ahead; `None`: Stripe did not say.
@@ -196,6 +198,15 @@ impl CollectionPause {
             "mark_uncollectible" => Self::MarkUncollectible,
             "void" => Self::Void,
             _ => Self::Unknown,
+        }
+    }
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::KeepAsDraft => "keep_as_draft",
+            Self::MarkUncollectible => "mark_uncollectible",
+            Self::Void => "void",
+            Self::Unknown => "unknown",
         }
     }
 }

@@ -19,7 +19,9 @@ use crate::{
     },
 };
 
-const AWAITED: &str = "waits for the member to join";
+/// The outcome of a job that waits for a member, and of one whose role is gone.
+pub(in crate::domain) const AWAITED: &str = "waits for the member to join";
+pub(in crate::domain) const ROLE_DELETED: &str = "failed: the role was deleted";
 const NO_MEMBER: &str = "Discord says that the member is not in the server";
 const NO_ROLE: &str = "Discord says that the role was deleted";
 
@@ -46,7 +48,7 @@ pub(super) fn of_role(work: &RoleWork, step: Step, known: Known, now: Timestamp)
         Step::Grant if known.grant.is_none() && work.view.grant.is_none() && is_first(work) => {
             JobEnd::parked(SECOND_SHOWING, until_said_again(NO_ROLE)).failed()
         }
-        Step::Grant => JobEnd::finished(JobState::Failed, "failed: the role was deleted").failed(),
+        Step::Grant => JobEnd::finished(JobState::Failed, ROLE_DELETED).failed(),
         _ => JobEnd::applied("the role was deleted, and is gone"),
     };
     update(work, direction(step), end)

@@ -1,6 +1,6 @@
 //! What Discord answered to a role change, and what follows.
 
-mod absence;
+pub(in crate::domain) mod absence;
 pub mod backoff;
 pub mod breaker;
 pub mod decision;

@@ -24,6 +24,9 @@ use crate::{
     ids::UserId,
 };
 
+/// How an outcome begins where a role is somebody else's.
+pub(in crate::domain) const LEFT_TO_PERSON: &str = "left alone: a person gave this role";
+
 /// A role that is not turned on: nothing is changed, not even planned. `None`: it is.
 pub fn not_enforced(work: &RoleWork) -> Option<Decision> {
     let end = match work.enforcement {
@@ -87,7 +90,7 @@ fn found_end(step: Step) -> JobEnd {
             JobEnd::noop("left alone: it is gone though the member never left; a person may have taken it")
         }
         Step::Wait => JobEnd::noop("nothing to do yet: it is checked once more"),
-        Step::NotOurs => JobEnd::noop("left alone: a person gave this role"),
+        Step::NotOurs => JobEnd::noop(LEFT_TO_PERSON),
         Step::Adopt => JobEnd::applied("a person gave this role: from now on it follows the payment"),
         Step::GivenUp => {
             JobEnd::noop("left alone: we took it twice, and it is there again; somebody else gives it")

@@ -5,6 +5,11 @@ use std::collections::BTreeSet;
 use super::evaluate::{Evaluation, Reason, State};
 use crate::ids::{RoleId, UserId};
 
+/// How the evidence of an end goes on where what was read does not end it alone.
+pub(in crate::domain) const TOO_LONG: &str = ", for longer than the role is kept";
+pub(in crate::domain) const NOT_LONG_ENOUGH: &str = ", not for long enough";
+pub(in crate::domain) const NOT_SOLD: &str = ", without what gives the role";
+
 /// One role that one source gives one member.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct RoleEntitlement {
@@ -29,9 +34,9 @@ impl Evaluation {
             Transition::End(it) => self.roles.get(&it.role).filter(|role| role.state == State::Ended),
         };
         match ended.map(|role| role.reason) {
-            Some(Reason::TimeIsOver) => format!("{read}, for longer than the role is kept"),
-            Some(Reason::NotYet) => format!("{read}, not for long enough"),
-            Some(Reason::NotSold) => format!("{read}, without what gives the role"),
+            Some(Reason::TimeIsOver) => format!("{read}{TOO_LONG}"),
+            Some(Reason::NotYet) => format!("{read}{NOT_LONG_ENOUGH}"),
+            Some(Reason::NotSold) => format!("{read}{NOT_SOLD}"),
             _ => read.to_owned(),
         }
     }

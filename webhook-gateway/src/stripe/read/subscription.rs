@@ -84,6 +84,8 @@ struct WireCause {
 struct WirePauseCollection {
     #[serde(default, deserialize_with = "lenient")]
     behavior: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    resumes_at: Option<i64>,
 }
 
 /// The latest invoice, expanded; of an id nothing is known.
@@ -208,6 +210,11 @@ impl WireSubscription {
                 .pause_collection
                 .as_ref()
                 .map(|pause| CollectionPause::parse(pause.behavior.as_deref().unwrap_or_default())),
+            collection_resumes_at: self
+                .pause_collection
+                .as_ref()
+                .and_then(|pause| pause.resumes_at)
+                .and_then(timestamp),
             unpaid_since: self
                 .latest_invoice
                 .as_ref()
