@@ -155,7 +155,9 @@ async fn jobs(tenant: &mut Tenant, member: UserId) -> Result<Vec<Job>, sqlx::Err
         "SELECT job_id, role_id, action, state, outcome, created_at, due_at, attempts, finished_at
            FROM (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'pending'
                  UNION ALL
-                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state IN ('parked', 'held')
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'parked'
+                 UNION ALL
+                 SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND state = 'held'
                  UNION ALL
                  (SELECT * FROM role_jobs WHERE guild_id = $1 AND user_id = $2 AND finished_at IS NOT NULL
                    ORDER BY user_id DESC, guild_id DESC, job_id DESC LIMIT $3)) AS theirs

@@ -3,7 +3,7 @@
 use super::{
     connections,
     document::{Line, Message, Section, Value, message},
-    held, ownership, refusal,
+    ownership, refusal,
 };
 use crate::{
     clock::Timestamp,
@@ -289,10 +289,7 @@ fn fix(about: About, fix: &Fix) -> Message {
         Fix::Resume => message("fix-resume"),
         Fix::BuyAgain => command(message("fix-buy")),
         Fix::InviteBot => message("fix-invite"),
-        Fix::ReviewHeld => match about.role {
-            Some(role) => held::for_member(about.guild, role, about.member),
-            None => message("fix-held"),
-        },
+        Fix::ReviewHeld => command(message("fix-held")),
         Fix::ReconnectAccount => message("fix-reconnect"),
     }
 }

@@ -4,7 +4,7 @@
 use super::document::{Document, Line, Message, Section, message};
 use crate::{
     actions::held::HeldRole,
-    ids::{GuildId, RoleId, UserId},
+    ids::{GuildId, RoleId},
 };
 
 /// Members that are named for each cause; the rest is counted.
@@ -57,14 +57,6 @@ fn answered(guild: GuildId, members: usize, said: Message) -> Result<Document, M
     if members == 0 { Err(none(guild)) } else { Ok(Document::of_lines(vec![said.into()])) }
 }
 
-/// How to answer about one member.
-pub fn for_member(guild: GuildId, role: RoleId, member: UserId) -> Message {
-    message("held-for-member")
-        .with("guild", guild)
-        .with("role", role.to_string())
-        .with("member", member.to_string())
-}
-
 /// What a doctor says of a server.
 pub fn finding(guild: GuildId, roles: i64, jobs: i64) -> Line {
     Line::from(message("finding-held").with("guild", guild).with("jobs", jobs).with("roles", roles))
@@ -76,7 +68,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
-    use crate::{clock::Timestamp, views::terminal};
+    use crate::{clock::Timestamp, ids::UserId, views::terminal};
 
     #[test]
     fn an_owner_sees_how_many_would_lose_what_and_why_and_how_to_answer() {

@@ -144,8 +144,8 @@ fn what_is_lacked_says_why_and_what_helps() {
     Role 14: lacks it because the role is only observed: nothing is given and nothing is taken
       Next: `nexrole map preview --guild 1 --role 14` shows what would change, and `nexrole map enforce --guild 1 --role 14` turns it on
 
-    Role 15: keeps it, though nothing gives it any more, because too many would lose it within a day, and nobody has agreed to that yet
-      Next: `nexrole held approve --guild 1 --role 15 --member 7` has it taken, and `discard` leaves it to them
+    Role 15: keeps it, though nothing gives it any more, because taking it is held until the owner agrees: so many within a day may be a mistake
+      Next: the owner corrects the mistake, or answers: approve: `nexrole held approve --guild 1 --role 15 --member 7`; or `discard`; `nexrole held` shows all
 
     Also: sub_1 is of price_1, which is mapped to no role
       Next: `nexrole map add --guild 1 --role … --price …` maps price_1

@@ -42,7 +42,7 @@ async fn a_wrong_policy_takes_a_role_from_two_of_forty_and_the_owner_is_asked_ab
     let (first, user) = (kept[0], kept[0].member.user.to_string());
     let (why, status) = (world.why(&first.member).await, world.status().await);
     let approve = format!(
-        "`nexrole held approve --guild {} --role {} --member {user}` has it taken",
+        "approve: `nexrole held approve --guild {} --role {} --member {user}`",
         world.guild, world.vip
     );
     assert!(why.contains("held: within a day this role is taken from 2 of 40 holders at most"), "{why}");

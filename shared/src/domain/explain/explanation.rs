@@ -67,7 +67,7 @@ pub enum Cause {
     Unchecked,
     /// Somebody took it at Discord; seen then.
     Taken(Timestamp),
-    /// The mass-revoke breaker keeps a change back.
+    /// Taking it would be one too many within a day: the owner is asked.
     Held,
     ServerClosed(Closed),
     /// Discord said once that member or role is not there.
