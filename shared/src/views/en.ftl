@@ -134,6 +134,7 @@ explain-has = has it because { $cause }
 explain-will-lose = will lose it on { $at } because { $cause }
 explain-loses = loses it as soon as the bot has taken it, because { $cause }
 explain-lacks = lacks it because { $cause }
+explain-may-have = may have it or not: { $cause }
 explain-keeps = keeps it, though nothing gives it any more, because { $cause }
 explain-next = Next: { $fix }
 explain-next-at = Next, { $at }: { $fix }

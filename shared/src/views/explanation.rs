@@ -51,6 +51,7 @@ fn answer(answer: &Answer) -> Message {
         Answer::WillLose(at, it) => message("explain-will-lose").with("at", *at).with("cause", cause(it)),
         Answer::Loses(it) => message("explain-loses").with("cause", cause(it)),
         Answer::Lacks(it) => message("explain-lacks").with("cause", cause(it)),
+        Answer::MayHave(it) => message("explain-may-have").with("cause", cause(it)),
         Answer::Keeps(it) => message("explain-keeps").with("cause", cause(it)),
     }
 }

@@ -121,7 +121,7 @@ fn what_is_lacked_says_why_and_what_helps() {
         part(Some(11), Answer::Lacks(Cause::NotInServer), Fix::MemberJoins),
         part(Some(12), Answer::Lacks(Cause::Refused(Some(50013))), Fix::LetManage(Some(50013))),
         part(Some(13), Answer::Lacks(Cause::Taken(NOW)), Fix::GiveBack),
-        part(Some(14), Answer::Lacks(Cause::Observed), Fix::Enforce),
+        part(Some(14), Answer::MayHave(Cause::Observed), Fix::Enforce),
         part(Some(15), Answer::Keeps(Cause::Held), Fix::ReviewHeld),
         part(
             None,
@@ -141,7 +141,7 @@ fn what_is_lacked_says_why_and_what_helps() {
     Role 13: lacks it because somebody took it from them at Discord, not Nexrole; that was seen 2026-11-27 12:00:00 UTC
       Next: `nexrole give-back --guild 1 --member 7 --role 13`, if it is to be theirs
 
-    Role 14: lacks it because the role is only observed: nothing is given and nothing is taken
+    Role 14: may have it or not: the role is only observed: nothing is given and nothing is taken
       Next: `nexrole map preview --guild 1 --role 14` shows what would change, and `nexrole map enforce --guild 1 --role 14` turns it on
 
     Role 15: keeps it, though nothing gives it any more, because taking it is held until the owner agrees: so many within a day may be a mistake

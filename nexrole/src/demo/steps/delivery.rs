@@ -33,6 +33,20 @@ pub(super) async fn duplicate(setup: &Setup) -> anyhow::Result<String> {
     Ok(format!("{COPIES} × 200, one of them new: one event recorded, one job, one role"))
 }
 
+pub(super) async fn webhook_lost(setup: &Setup) -> anyhow::Result<String> {
+    let pam = setup.member("Pam").await?;
+    setup.settle().await?;
+    setup.stripe.delivery(Mode::Drop).await?;
+    setup.stripe.subscribe(&pam.customer, &setup.price).await?;
+    setup.stripe.delivery(Mode::Live).await?;
+    let heard = setup.count("SELECT count(*) FROM member_links WHERE user_id = $1", &pam).await?;
+    ensure!(heard == 0 && !setup.has_vip(&pam).await?, "Pam was heard of though no webhook came");
+    // Ten minutes later.
+    sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(&setup.db).await?;
+    setup.until_vip(&pam).await?;
+    Ok("no webhook came, and Stripe does not know: the next poll of its list of events found her".to_owned())
+}
+
 pub(super) async fn forged(setup: &Setup) -> anyhow::Result<String> {
     let rows = "SELECT (SELECT count(*) FROM stripe_events) + (SELECT count(*) FROM stripe_sync)";
     let count = async || Ok::<i64, anyhow::Error>(sqlx::query_scalar(rows).fetch_one(&setup.db).await?);

@@ -31,6 +31,7 @@ pub(super) const STEPS: &[Step] = steps! {
     "duplicate" "Stripe sends Ben's event 100 times at once" delivery::duplicate;
     "forged" "Somebody forges an event" delivery::forged;
     "out-of-order" "Events arrive in the wrong order" delivery::out_of_order;
+    "webhook-lost" "Pam pays, and Stripe's webhook is lost" delivery::webhook_lost;
     "card-fails" "Dora's card fails, and recovers" paying::card_fails;
     "paused-at-once" "Nia's card fails, and the account pauses at that" grace::paused_at_once;
     "another-role" "Oz's card fails where another role stands in" grace::another_role;

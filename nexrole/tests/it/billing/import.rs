@@ -39,7 +39,8 @@ async fn who_had_a_role_before_has_a_reason_for_it_until_the_sunset() {
     assert_eq!(world.audit(AuditAction::AccessBegan).await, 2);
     assert_eq!(world.audit(AuditAction::AccessChanged).await, 2);
     let why = world.why(&ana).await;
-    assert!(why.contains("live  had it before Nexrole since"), "{why}");
+    assert!(why.contains("may have it or not: the role is only observed"), "{why}");
+    assert!(why.contains("a reason to have it: had it before Nexrole"), "{why}");
 
     let role = world.vip.to_string();
     world.of_guild(&["map", "enforce", "--role", &role]).await.unwrap();

@@ -247,9 +247,14 @@ async fn an_operator_links_a_payer_and_can_ask_why() {
     let bo = crate::support::world::Member { user, customer: customer.clone() };
     world.until_vip(&bo).await;
     let why = world.nexrole(&["why", "--guild", &guild, "--member", &member]).await.unwrap();
-    for part in
-        [customer.as_str(), "live", "is active", "confirmed by Discord", "role.granted", "member.linked"]
-    {
+    for part in [
+        customer.as_str(),
+        "has it because",
+        "is active",
+        "Discord confirmed",
+        "role.granted",
+        "member.linked",
+    ] {
         assert!(why.contains(part), "{part} is missing in\n{why}");
     }
     assert!(world.nexrole(&link).await.unwrap().contains("already"));

@@ -32,6 +32,8 @@ pub enum Answer {
     /// They have it from us, and nothing gives it any more.
     Loses(Cause),
     Lacks(Cause),
+    /// It is due, and nobody has checked yet whether they have it.
+    MayHave(Cause),
     /// They have it from us, nothing gives it any more, and this keeps it from being taken.
     Keeps(Cause),
 }
@@ -43,6 +45,7 @@ impl Answer {
             | Self::WillLose(_, cause)
             | Self::Loses(cause)
             | Self::Lacks(cause)
+            | Self::MayHave(cause)
             | Self::Keeps(cause) => cause,
         }
     }

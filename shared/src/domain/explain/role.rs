@@ -103,6 +103,7 @@ impl<'f> OfRole<'f> {
         let (cause, fix) = self.obstacle();
         let answer = match cause {
             Cause::ByPerson(_) => Answer::Has(cause),
+            Cause::Observed | Cause::Unchecked => Answer::MayHave(cause),
             cause => Answer::Lacks(cause),
         };
         (answer, self.next(fix))
