@@ -3,7 +3,11 @@
 use anyhow::bail;
 use clap::Subcommand;
 use shared::{
-    actions::{approve::approve, discard::discard, held::held},
+    actions::{
+        approve::approve,
+        discard::discard,
+        held::{HeldRole, held},
+    },
     db::{authorized::Authorized, pool::Pool},
     domain::activity::Activity,
     ids::{GuildId, RoleId, UserId},
@@ -57,21 +61,19 @@ struct About {
 pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()> {
     match (&arguments.answer, arguments.guild) {
         (Some(Answer::Approve(about)), _) => {
-            let by = agreed(pool, about, "Take the role from them?").await?;
-            let members = approve(pool, &by, about.role, about.member).await;
+            let (by, shown) = agreed(pool, about, "Take the role from them?").await?;
+            let members = approve(pool, &by, about.role, &shown).await;
             let members = members.map_err(|error| failed(about.guild, error))?;
             say(view::approved(about.guild, about.role, members.len()))
         }
         (Some(Answer::Discard(about)), _) => {
-            let by = agreed(pool, about, "Leave the role to them, whatever they pay?").await?;
-            let members = discard(pool, &by, about.role, about.member).await;
+            let (by, shown) = agreed(pool, about, "Leave the role to them, whatever they pay?").await?;
+            let members = discard(pool, &by, about.role, &shown).await;
             let members = members.map_err(|error| failed(about.guild, error))?;
             say(view::discarded(about.guild, about.role, members.len()))
         }
         (None, Some(guild)) => {
-            let by = Authorized::operator(pool, guild)?;
-            let roles = held(pool, &by, None, None).await.map_err(|error| failed(guild, error))?;
-            write_down(known(pool, guild).await?, Activity::HeldRead, None).await?;
+            let roles = look(pool, &Authorized::operator(pool, guild)?, None, None).await?;
             println!("{}", terminal::render(&view::document(guild, &roles)));
             Ok(())
         }
@@ -79,11 +81,24 @@ pub(super) async fn run(pool: &Pool, arguments: &Arguments) -> anyhow::Result<()
     }
 }
 
-/// Shows whom an answer is about, and asks.
-async fn agreed(pool: &Pool, about: &About, question: &str) -> anyhow::Result<Authorized> {
+/// What is held; that members' data was looked at is written down.
+async fn look(
+    pool: &Pool,
+    by: &Authorized,
+    role: Option<RoleId>,
+    member: Option<UserId>,
+) -> anyhow::Result<Vec<HeldRole>> {
+    let guild = by.guild();
+    let roles = held(pool, by, role, member).await.map_err(|error| failed(guild, error))?;
+    write_down(known(pool, guild).await?, Activity::HeldRead, None).await?;
+    Ok(roles)
+}
+
+/// Shows whom an answer is about, and asks. Answers who they are.
+async fn agreed(pool: &Pool, about: &About, question: &str) -> anyhow::Result<(Authorized, Vec<UserId>)> {
     let About { guild, role, member, yes } = *about;
     let by = Authorized::operator(pool, guild)?;
-    let roles = held(pool, &by, Some(role), member).await.map_err(|error| failed(guild, error))?;
+    let roles = look(pool, &by, Some(role), member).await?;
     if roles.is_empty() {
         bail!(terminal::text(&view::none(guild)));
     }
@@ -91,5 +106,5 @@ async fn agreed(pool: &Pool, about: &About, question: &str) -> anyhow::Result<Au
     if !yes && !is_agreed(question)? {
         bail!("nothing was changed");
     }
-    Ok(by)
+    Ok((by, roles.iter().flat_map(HeldRole::all).collect()))
 }

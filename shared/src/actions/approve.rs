@@ -1,4 +1,6 @@
-//! Has roles taken that are held because they would be too many within a day. In: the role, perhaps a member. Out: from whom.
+//! Has roles taken that are held because they would be too many within a day. In: the role, and who was shown. Out: from whom.
+//!
+//! More may be held by the time of the answer: it is about those alone who were shown.
 
 use std::collections::BTreeSet;
 
@@ -18,10 +20,10 @@ pub async fn approve(
     pool: &Pool,
     by: &Authorized,
     role: RoleId,
-    member: Option<UserId>,
+    shown: &[UserId],
 ) -> Result<BTreeSet<UserId>, ActionError> {
     let mut tenant = begin_known(pool, by).await?;
-    let approved = role_holds::approve(&mut tenant, Some(role), member, APPROVED).await?;
+    let approved = role_holds::approve(&mut tenant, Some(role), shown, APPROVED).await?;
     let members: BTreeSet<UserId> = approved.into_iter().map(|(_, member)| member).collect();
     let entry = AuditEntry::new(by.actor(), AuditAction::HeldApproved, APPROVED).role(role);
     audit_log::record_about(&mut tenant, &entry, &members.iter().copied().collect::<Vec<_>>()).await?;

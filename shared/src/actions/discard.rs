@@ -1,5 +1,5 @@
 //! Leaves roles to members from whom they were to be taken, and which are held because they would be too many within a day. In: the
-//! role, perhaps a member. Out: who keeps it.
+//! role, and who was shown. Out: who keeps it.
 //!
 //! It becomes a role that was given by hand, without an end: so it is explained, no check takes it, and `nexrole revoke` ends it.
 
@@ -22,10 +22,10 @@ pub async fn discard(
     pool: &Pool,
     by: &Authorized,
     role: RoleId,
-    member: Option<UserId>,
+    shown: &[UserId],
 ) -> Result<Vec<UserId>, ActionError> {
     let mut tenant = begin_known(pool, by).await?;
-    let members = role_holds::discard(&mut tenant, role, member, KEPT).await?;
+    let members = role_holds::discard(&mut tenant, role, shown, KEPT).await?;
     let terms = Terms { reason: None, until: None };
     let begun = access_given::give(&mut tenant, &members, role, &SourceRef::by_hand(), &terms, KEPT).await?;
     let entry = |action| AuditEntry::new(by.actor(), action, KEPT).role(role);

@@ -76,7 +76,7 @@ pub async fn unlink(
         member_links::unlink(&mut tenant, *connection, customer, by.actor()).await?;
     }
     // Nor does a role wait for an answer of which nobody would know any more whom it is about.
-    for (role, _) in role_holds::approve(&mut tenant, None, Some(member), APPROVED).await? {
+    for (role, _) in role_holds::approve(&mut tenant, None, &[member], APPROVED).await? {
         let entry = AuditEntry::new(by.actor(), AuditAction::HeldApproved, APPROVED).about(member).role(role);
         audit_log::record(&mut tenant, &entry).await?;
     }

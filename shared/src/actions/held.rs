@@ -27,6 +27,11 @@ impl HeldRole {
     pub fn count(&self) -> usize {
         self.members.values().map(Vec::len).sum()
     }
+
+    /// Who they are.
+    pub fn all(&self) -> Vec<UserId> {
+        self.members.values().flatten().copied().collect()
+    }
 }
 
 /// By role; nothing is changed.

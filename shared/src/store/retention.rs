@@ -9,7 +9,7 @@ pub const DAYS: i32 = 90;
 /// Days that what one service asked of the other is kept, sealed: for whoever asks why a page was empty.
 pub const REQUEST_DAYS: i32 = 1;
 
-/// Days that is kept from whom roles were taken: what the limit on mass revokes counts is a day old at most.
+/// For so many days it is kept from whom roles were taken: what the limit on mass revokes counts is a day old at most.
 pub const REVOKE_DAYS: i32 = 2;
 
 /// How many rows one sweep removed.

@@ -100,25 +100,25 @@ pub async fn take_reminders(tenant: &mut Tenant) -> Result<Vec<Reminder>, sqlx::
     .await
 }
 
-/// An owner approves what is held of a role, or of one member of it: it is taken now. Answers from whom.
+/// An owner approves what is held of these members; `role`: of that one. It is taken now. Answers which, and from whom.
 ///
 /// Their access ended by the owner's act from here on, so that nothing holds it again; what they pay for later is not touched.
 pub async fn approve(
     tenant: &mut Tenant,
     role: Option<RoleId>,
-    member: Option<UserId>,
+    members: &[UserId],
     outcome: &str,
 ) -> Result<Vec<(RoleId, UserId)>, sqlx::Error> {
     let mut approved: Vec<(RoleId, UserId)> = sqlx::query_as(
         "UPDATE role_jobs SET state = 'pending', due_at = clock_timestamp(), outcome = $4,
                 -- Many do not go before those who buy now.
-                origin = CASE WHEN $3::bigint IS NULL THEN 'bulk' ELSE 'command' END
-          WHERE guild_id = $1 AND state = 'held' AND role_id = coalesce($2, role_id) AND user_id = coalesce($3, user_id)
+                origin = CASE WHEN cardinality($3::bigint[]) > 1 THEN 'bulk' ELSE 'command' END
+          WHERE guild_id = $1 AND state = 'held' AND role_id = coalesce($2, role_id) AND user_id = ANY ($3)
          RETURNING role_id, user_id",
     )
     .bind(tenant.guild())
     .bind(role)
-    .bind(member)
+    .bind(members)
     .bind(outcome)
     .fetch_all(tenant.db())
     .await?;
@@ -143,21 +143,21 @@ pub async fn approve(
     Ok(approved)
 }
 
-/// An owner refuses what is held of a role, or of one member of it. Answers who keeps the role; the caller gives them a reason for it.
+/// An owner refuses what is held of a role of these members. Answers who keeps the role; the caller gives them a reason for it.
 pub async fn discard(
     tenant: &mut Tenant,
     role: RoleId,
-    member: Option<UserId>,
+    members: &[UserId],
     outcome: &str,
 ) -> Result<Vec<UserId>, sqlx::Error> {
     let mut kept: Vec<UserId> = sqlx::query_scalar(
         "UPDATE role_jobs SET state = 'discarded', outcome = $4, finished_at = clock_timestamp()
-          WHERE guild_id = $1 AND state = 'held' AND role_id = $2 AND user_id = coalesce($3, user_id)
+          WHERE guild_id = $1 AND state = 'held' AND role_id = $2 AND user_id = ANY ($3)
          RETURNING user_id",
     )
     .bind(tenant.guild())
     .bind(role)
-    .bind(member)
+    .bind(members)
     .bind(outcome)
     .fetch_all(tenant.db())
     .await?;

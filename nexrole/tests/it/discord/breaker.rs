@@ -1,10 +1,14 @@
 //! A bulk that is wrong, whoever made it, takes a role from few: the rest is held until the owner answers.
 
+use std::collections::BTreeSet;
+
 use bot::worker::reminders;
 use serde_json::json;
 use shared::{
-    db::pg_roles::Login,
+    actions::{approve::approve, discard::discard, held::held},
+    db::{authorized::Authorized, pg_roles::Login},
     domain::{activity::Activity, audit::AuditAction, job::JobState},
+    ids::GuildId,
 };
 
 use crate::support::world::World;
@@ -83,6 +87,29 @@ async fn a_wrong_policy_takes_a_role_from_two_of_forty_and_the_owner_is_asked_ab
     assert_eq!(world.audit(AuditAction::HeldApproved).await, 38);
     let nothing = world.answer("approve", &["--yes"]).await.unwrap_err();
     assert!(nothing.contains("Nothing is held in server"), "{nothing}");
+    world.finish().await;
+}
+
+/// More may be held by the time of the answer.
+#[tokio::test]
+async fn an_answer_is_about_those_alone_who_were_shown() {
+    let world = World::start().await;
+    let payers = world.payers(12).await;
+    world.sets_policy("active=remove").await;
+    world.until_held(10).await;
+    let pool = world.login(Login::Operator);
+    let guild = GuildId::from_u64(world.guild).unwrap();
+    let by = Authorized::operator(&pool, guild).unwrap();
+    let all = held(&pool, &by, None, None).await.unwrap().remove(0);
+    let members = all.all();
+    let approved = approve(&pool, &by, all.role, &members[..3]).await.unwrap();
+    assert!(approved.iter().eq(members[..3].iter().collect::<BTreeSet<_>>()), "{approved:?}");
+    let kept = discard(&pool, &by, all.role, &members[3..5]).await.unwrap();
+    assert_eq!(kept.len(), 2);
+    pool.close().await;
+    world.until("the three have lost it", async || world.given_and_taken().await == (12, 5)).await;
+    world.settle().await;
+    assert_eq!((world.held().await, world.with_vip(&payers).await), (5, 7));
     world.finish().await;
 }
 

@@ -58,7 +58,7 @@ impl World {
         let guild = GuildId::from_u64(self.guild).expect("a snowflake");
         let by = Authorized::operator(&pool, guild).expect("the operator's login");
         for held in held(&pool, &by, None, None).await.expect("the database answers") {
-            approve(&pool, &by, held.role, None).await.expect("the database answers");
+            approve(&pool, &by, held.role, &held.all()).await.expect("the database answers");
         }
         pool.close().await;
         self.settle().await;
