@@ -11,7 +11,10 @@
 #[path = "../pipeline/database.rs"]
 mod database;
 
-use std::time::{Duration, Instant};
+use std::{
+    path::Path,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, ensure};
 use clap::Parser;
@@ -28,9 +31,8 @@ use shared::{
 };
 use sqlx::{AssertSqlSafe, Connection as _, PgConnection};
 use testkit::scratch::Scratch;
-use tokio::process::Command;
 
-use database::Postgres;
+use database::{Postgres, command};
 
 /// The member with the long history, and the first of the others.
 const BUSY: u64 = 1_000_000;
@@ -69,13 +71,7 @@ async fn run(arguments: &Arguments) -> anyhow::Result<()> {
     let scratch = Scratch::new("explain");
     let postgres = Postgres::start(&scratch, "postgres").await?;
     let url = postgres.create().await?;
-    let migrated = Command::new(env!("CARGO_BIN_EXE_nexrole"))
-        .arg("migrate")
-        .env("DATABASE_URL", &url)
-        .current_dir(std::env::temp_dir())
-        .output()
-        .await?;
-    ensure!(migrated.status.success(), "{}", String::from_utf8_lossy(&migrated.stderr));
+    command(Path::new(env!("CARGO_BIN_EXE_nexrole")), &url, &["migrate"]).await?;
     let filling = Instant::now();
     fill(&url, arguments).await?;
     eprintln!("{} jobs of {} members in {:.0?}", arguments.jobs, arguments.members, filling.elapsed());

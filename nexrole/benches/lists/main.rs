@@ -26,14 +26,13 @@ use std::{
 
 use anyhow::{Context, bail, ensure};
 use clap::Parser;
-use database::Postgres;
+use database::{Postgres, command};
 use nexrole::children::{Plan, Running, Service, free_port};
 use sandbox::stripe::{self, Control};
 use serde_json::json;
 use shared::config::Env;
 use sqlx::PgPool;
 use testkit::scratch::Scratch;
-use tokio::process::Command;
 
 const GUILD: &str = "81384788765712384";
 const ROLE: &str = "81384788765712385";
@@ -256,17 +255,4 @@ impl Account {
         }
         Ok(())
     }
-}
-
-/// One of the program's own commands.
-async fn command(program: &Path, database_url: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = Command::new(program);
-    // Away from a developer's .env.
-    command.args(arguments).env("DATABASE_URL", database_url).current_dir(std::env::temp_dir());
-    let output = command.output().await.with_context(|| format!("cannot start {}", program.display()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim());
-    }
-    Ok(())
 }

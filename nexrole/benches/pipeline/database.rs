@@ -1,11 +1,14 @@
 //! Postgres, and what statements cost it. In: a folder. Out: fresh databases, and counts since a moment.
 
-use anyhow::{Context, ensure};
+use std::path::Path;
+
+use anyhow::{Context, bail, ensure};
 use embedded_postgres::{Cluster, Durability, Options};
 use nexrole::database::Server;
 use shared::config::Env;
 use sqlx::{Connection as _, PgConnection};
 use testkit::scratch::Scratch;
+use tokio::process::Command;
 
 pub(crate) const NAME: &str = "nexrole_bench";
 /// The counting; no checkpoint while something is measured: after each, every page that is changed is logged as a whole; and no
@@ -103,4 +106,17 @@ impl Postgres {
 async fn start(options: Options) -> anyhow::Result<Cluster> {
     let starting = tokio::task::spawn_blocking(move || embedded_postgres::start(&options));
     Ok(starting.await.context("starting Postgres ended by a panic")??)
+}
+
+/// One of the program's own commands, such as `migrate`, on a database.
+pub(crate) async fn command(program: &Path, database_url: &str, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new(program);
+    // Away from a developer's .env.
+    command.args(arguments).env("DATABASE_URL", database_url).current_dir(std::env::temp_dir());
+    let output = command.output().await.with_context(|| format!("cannot start {}", program.display()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim());
+    }
+    Ok(())
 }

@@ -5,11 +5,10 @@ use std::{
     fs,
     future::Future,
     net::SocketAddr,
-    path::Path,
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail, ensure};
+use anyhow::{Context, ensure};
 use nexrole::children::{Plan, Service, free_port};
 use sandbox::{
     Running,
@@ -20,9 +19,11 @@ use serde_json::json;
 use shared::config::Env;
 use sqlx::PgPool;
 use testkit::scratch::Scratch;
-use tokio::process::Command;
 
-use crate::{Program, database::Postgres};
+use crate::{
+    Program,
+    database::{Postgres, command},
+};
 
 pub(crate) const SECRET: &str = "whsec_of_the_benchmark";
 /// Guilds with jobs.
@@ -175,17 +176,4 @@ impl<'p> Fixture<'p> {
         self.sandboxes.1.stop().await;
         Ok(())
     }
-}
-
-/// One of the program's own commands.
-async fn command(program: &Path, database_url: &str, arguments: &[&str]) -> anyhow::Result<()> {
-    let mut command = Command::new(program);
-    // Away from a developer's .env.
-    command.args(arguments).env("DATABASE_URL", database_url).current_dir(std::env::temp_dir());
-    let output = command.output().await.with_context(|| format!("cannot start {}", program.display()))?;
-    if !output.status.success() {
-        let said = String::from_utf8_lossy(&output.stderr);
-        bail!("`{} {}` failed: {}", program.display(), arguments.join(" "), said.trim());
-    }
-    Ok(())
 }
