@@ -18,8 +18,8 @@ it *FILTERS:
     cargo test --test it -- {{FILTERS}}
 
 # Gateway, bot and Postgres killed, at random and at named points: `just crash points::`
-crash *FILTERS:
-    cargo test --test crash -- {{FILTERS}}
+crash FILTER="":
+    cargo test --test it -- crash::{{FILTER}}
 
 # The demo: the real services against sandboxes of Stripe and Discord
 demo:

@@ -10,6 +10,10 @@ use shared::{
     metrics::MetricsBind,
 };
 
+const CONNECTIONS: u32 = 11;
+/// Polls between two searches: a minute, as a rule.
+const SEARCH_POLLS: u32 = 60;
+
 /// Everything the bot is told.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -28,10 +32,15 @@ pub struct Config {
     pub guild: Option<GuildId>,
     /// Guilds worked on at the same time.
     pub concurrency: usize,
+    /// To the database, for turns, events, commands and answers; two more listen. No variable: more than 16 only costs, and fewer
+    /// only wait.
+    pub connections: u32,
     /// How long one worker keeps a guild.
     pub lease: Duration,
     /// How often to look for work that no wake-up told of.
     pub poll: Duration,
+    /// How often to look for roles that Discord was not asked about for long, and for owners to be reminded.
+    pub search: Duration,
 }
 
 impl Config {
@@ -69,8 +78,10 @@ impl Config {
                 keyring,
                 guild,
                 concurrency,
+                connections: CONNECTIONS,
                 lease,
                 poll,
+                search: poll * SEARCH_POLLS,
             })
         })();
         reader.finish(config)

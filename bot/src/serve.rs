@@ -27,8 +27,6 @@ use crate::{
     worker::{deadlines, role_intake, run as worker, run::Worker},
 };
 
-/// For turns, events, commands and answers; two more listen. More than 16 only costs.
-const CONNECTIONS: u32 = 11;
 /// Polls between two searches for what was given for a while and is over, and for what members are to be told.
 const DEADLINE_POLLS: u32 = 5;
 const WAIT_FOR_DATABASE: Duration = Duration::from_millis(500);
@@ -39,7 +37,7 @@ const CLOSE_WITHIN: Duration = Duration::from_millis(500);
 pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> {
     // Several TLS users in one process: rustls must be told once which cryptography to use; a second call is refused.
     drop(rustls::crypto::ring::default_provider().install_default());
-    let pool = pool::pool(config.database_url.expose_secret(), CONNECTIONS, Login::Bot)
+    let pool = pool::pool(config.database_url.expose_secret(), config.connections, Login::Bot)
         .context("DATABASE_URL is malformed")?;
     let listener = TcpListener::bind(config.listen)
         .await
@@ -86,6 +84,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         concurrency: config.concurrency,
         lease: config.lease,
         poll: config.poll,
+        search: config.search,
     };
     let working = worker::run(Arc::new(worker), wake, stop.clone());
     tokio::pin!(working);

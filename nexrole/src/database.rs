@@ -52,10 +52,10 @@ impl Server {
 
     /// Makes an empty database, or one like `template`; replaces one of the same name.
     pub async fn create(&self, name: &str, template: Option<&str>) -> anyhow::Result<String> {
-        self.drop_database(name).await?;
+        let name = ours(name)?;
         let like =
             template.map(|template| format!(" TEMPLATE {template} STRATEGY FILE_COPY")).unwrap_or_default();
-        self.maintain(&format!("CREATE DATABASE {}{like}", ours(name)?)).await?;
+        self.maintain(&[dropping(name), format!("CREATE DATABASE {name}{like}")]).await?;
         self.url(name)
     }
 
@@ -69,23 +69,23 @@ impl Server {
             .await?;
         db.close().await?;
         if !exists {
-            self.maintain(&format!("CREATE DATABASE {name}")).await?;
+            self.maintain(&[format!("CREATE DATABASE {name}")]).await?;
         }
         self.url(name)
     }
 
     /// Drops a database of ours, with whoever is connected.
     pub async fn drop_database(&self, name: &str) -> anyhow::Result<()> {
-        self.maintain(&format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", ours(name)?)).await
+        self.maintain(&[dropping(ours(name)?)]).await
     }
 
-    async fn maintain(&self, statement: &str) -> anyhow::Result<()> {
+    async fn maintain(&self, statements: &[String]) -> anyhow::Result<()> {
         let mut db =
             PgConnection::connect(&self.maintenance_url()).await.context("Postgres cannot be reached")?;
-        sqlx::raw_sql(AssertSqlSafe(statement.to_owned()))
-            .execute(&mut db)
-            .await
-            .with_context(|| statement.to_owned())?;
+        for statement in statements {
+            let run = sqlx::raw_sql(AssertSqlSafe(statement.clone())).execute(&mut db);
+            run.await.with_context(|| statement.clone())?;
+        }
         db.close().await?;
         Ok(())
     }
@@ -97,6 +97,10 @@ impl Server {
             Self::Embedded(cluster) => Ok(cluster.stop()?),
         }
     }
+}
+
+fn dropping(name: &str) -> String {
+    format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)")
 }
 
 /// Where `nexrole up` writes the address of its own database while it runs, for the operator's commands beside it.

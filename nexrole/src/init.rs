@@ -12,6 +12,7 @@ use secrecy::ExposeSecret;
 use shared::crypto;
 
 use crate::keys;
+use webhook_gateway::login::discord::CALLBACK;
 
 const TEMPLATE: &str = include_str!("../../.env.example");
 /// In the template, where the key goes.
@@ -42,10 +43,13 @@ pub fn run(folder: &Path) -> anyhow::Result<()> {
             those that it is to give.\n\
          4. Stripe, Developers, API keys: a restricted key with Read on Customers, Subscriptions, Invoices,\n   \
             Checkout Sessions, Events; and for one-time purchases, refunds and disputes on PaymentIntents,\n   \
-            Charges and Refunds, Disputes -> STRIPE_SECRET_KEY.\n\
+            Charges and Refunds, Disputes; optional: Customer portal -> STRIPE_SECRET_KEY.\n\
          5. nexrole up\n\n\
          For roles within a second, instead of ten minutes: Stripe, Workbench, Webhooks, an endpoint at\n\
-         https://YOUR.HOST/webhooks/stripe, and its signing secret -> STRIPE_WEBHOOK_SECRET.",
+         https://YOUR.HOST/webhooks/stripe, and its signing secret -> STRIPE_WEBHOOK_SECRET.\n\
+         For members who claim what they bought: https://YOUR.HOST -> PUBLIC_URL; Discord, Developer Portal, OAuth2: Client ID ->\n\
+         DISCORD_CLIENT_ID, Reset Secret -> DISCORD_CLIENT_SECRET, and under Redirects exactly https://YOUR.HOST{CALLBACK}. Then\n\
+         Stripe, your Payment Link, After payment: https://YOUR.HOST/claim?session_id={{CHECKOUT_SESSION_ID}}",
         path.display()
     );
     Ok(())

@@ -36,6 +36,12 @@ enum Command {
         #[command(subcommand)]
         command: keys::Command,
     },
+    /// Mail: whether it can be sent
+    Mail {
+        /// What to do with mail
+        #[command(subcommand)]
+        command: cli::mail::MailCommand,
+    },
     #[command(flatten)]
     Operator(cli::Command),
     /// One service in this process, for a parent that supervises it
@@ -118,6 +124,11 @@ fn run(env: &Env, command: Command) -> anyhow::Result<ExitCode> {
         Command::Keys { command } => {
             shared::telemetry::init(env);
             runtime()?.block_on(keys::run(env, &command))
+        }
+        Command::Mail { command } => {
+            shared::telemetry::init(env);
+            runtime()?.block_on(cli::mail::run(env, &command))?;
+            Ok(ExitCode::SUCCESS)
         }
         Command::Doctor(arguments) => runtime()?.block_on(doctor::run(env, arguments)),
         Command::Invariants(output) => runtime()?.block_on(doctor::run_invariants(env, output)),

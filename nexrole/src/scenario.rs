@@ -6,6 +6,7 @@
 use std::{
     future::Future,
     net::SocketAddr,
+    ops::RangeInclusive,
     path::PathBuf,
     time::{Duration, Instant},
 };
@@ -23,10 +24,12 @@ use crate::children::{Plan, Service, free_port};
 
 /// What does not hold within this never does.
 const PATIENCE: Duration = Duration::from_secs(30);
-const POLL_EVERY: Duration = Duration::from_millis(10);
+/// Between two looks, the later the longer, so that looking costs little of what is waited for: a tenth of the time that was waited.
+const LOOK_EVERY: RangeInclusive<Duration> = Duration::from_millis(10)..=Duration::from_millis(100);
 /// Short, so that what a dead service held is soon free.
 const LEASE_SECONDS: &str = "3";
-const POLL_SECONDS: &str = "0.1";
+/// Most work is told of; each look for what was not is work for the database, and many stories run at a time.
+const POLL_SECONDS: &str = "0.3";
 /// The sandbox takes any.
 const DISCORD_TOKEN: &str = "any-token";
 
@@ -206,12 +209,12 @@ impl Scenario {
                 return Ok(());
             }
             ensure!(began.elapsed() < PATIENCE, "not settled: {unsettled:#?}");
-            tokio::time::sleep(POLL_EVERY).await;
+            look_again(began).await;
         }
     }
 
     /// Jobs that are to be done, and objects that are to be read, each with when and why.
-    async fn unsettled(&self) -> anyhow::Result<Vec<String>> {
+    pub async fn unsettled(&self) -> anyhow::Result<Vec<String>> {
         let open = "SELECT format('%s of member %s due in %s s: %s', action, user_id,
                                   extract(epoch FROM due_at - now())::int, outcome)
                       FROM role_jobs WHERE state = 'pending'
@@ -242,7 +245,11 @@ where
     let began = Instant::now();
     while !holds().await? {
         ensure!(began.elapsed() < PATIENCE, "waited {} s in vain until {what}", PATIENCE.as_secs());
-        tokio::time::sleep(POLL_EVERY).await;
+        look_again(began).await;
     }
     Ok(began.elapsed())
+}
+
+async fn look_again(began: Instant) {
+    tokio::time::sleep((began.elapsed() / 10).clamp(*LOOK_EVERY.start(), *LOOK_EVERY.end())).await;
 }

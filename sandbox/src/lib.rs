@@ -1,4 +1,4 @@
-//! A fake Discord and a fake Stripe that speak the vendors' protocols on loopback, with faults on demand.
+//! A fake Discord, a fake Stripe and a mail server that speak the vendors' protocols on loopback, with faults on demand.
 //!
 //! In: the HTTP and WebSocket calls our product makes, and control calls under `/_sandbox` from a test, the
 //! demo or a benchmark. Out: the vendors' answers, gateway events and signed webhooks, plus a record of every
@@ -17,6 +17,7 @@ mod request_log;
 mod server;
 
 pub mod discord;
+pub mod smtp;
 pub mod stripe;
 
 pub use crate::request_log::{Request, Transcript};

@@ -1,9 +1,9 @@
 //! The sandbox as a process. In: which vendor to play and where. Out: one ready line, then the server itself.
 
-use std::io::Write;
+use std::{io::Write, path::PathBuf, time::Duration};
 
 use clap::Parser;
-use sandbox::{Running, discord, stripe};
+use sandbox::{Running, discord, smtp, stripe};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Play a vendor on loopback.
@@ -31,7 +31,27 @@ enum Vendor {
         #[arg(long)]
         webhook_secret: Option<String>,
     },
+    /// A mail server, that delivers nothing and prints each mail: SMTP with STARTTLS, and a login if one is given.
+    Smtp {
+        /// Port on 127.0.0.1; 0 picks a free one.
+        #[arg(long, default_value_t = 0)]
+        port: u16,
+        /// TLS from the first byte instead.
+        #[arg(long)]
+        smtps: bool,
+        /// Where to write its certificate, for who is to trust it.
+        #[arg(long)]
+        certificate: Option<PathBuf>,
+        /// Who may send; without it anybody.
+        #[arg(long, requires = "password")]
+        user: Option<String>,
+        #[arg(long, requires = "user")]
+        password: Option<String>,
+    },
 }
+
+/// How often to look for mail that came.
+const LOOK_EVERY: Duration = Duration::from_millis(100);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -40,6 +60,25 @@ async fn main() -> anyhow::Result<()> {
         Vendor::Discord { port, token } => discord::serve(discord::Options { port, token }).await?,
         Vendor::Stripe { port, webhook_url, webhook_secret } => {
             stripe::serve(stripe::Options { port, webhook_url, webhook_secret }).await?
+        }
+        Vendor::Smtp { port, smtps, certificate, user, password } => {
+            let security = if smtps { smtp::Security::Implicit } else { smtp::Security::StartTls };
+            let running = smtp::serve(smtp::Options { port, security, login: user.zip(password) }).await?;
+            if let Some(path) = certificate {
+                std::fs::write(path, &running.certificate)?;
+            }
+            let scheme = if smtps { "smtps" } else { "smtp" };
+            writeln!(
+                std::io::stdout(),
+                r#"{{"ready":true,"url":"{scheme}://localhost:{}"}}"#,
+                running.address.port()
+            )?;
+            tokio::select! {
+                _ = terminate.recv() => {}
+                interrupted = tokio::signal::ctrl_c() => interrupted?,
+                printed = print_mails(&running) => printed?,
+            }
+            return Ok(());
         }
     };
     let ready = format!(r#"{{"ready":true,"url":"{}","control":"{}"}}"#, running.url, running.control);
@@ -51,4 +90,18 @@ async fn main() -> anyhow::Result<()> {
         interrupted = tokio::signal::ctrl_c() => interrupted?,
     }
     Ok(())
+}
+
+/// Shows each mail as it comes.
+async fn print_mails(running: &smtp::Running) -> std::io::Result<()> {
+    let mut shown = 0;
+    loop {
+        let mails = running.mails();
+        for mail in &mails[shown..] {
+            writeln!(std::io::stdout(), "{mail:#?}")?;
+        }
+        std::io::stdout().flush()?;
+        shown = mails.len();
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
 }

@@ -14,9 +14,13 @@ use aes_gcm::{
     aead::{Aead, Generate, Nonce, Payload},
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::Hmac;
 use secrecy::SecretString;
+use sha2::Sha256;
 
+pub mod browser_secret;
 mod fingerprint;
+mod keyed_hash;
 pub mod token;
 
 pub use fingerprint::Fingerprint;
@@ -26,11 +30,14 @@ const NONCE: usize = 12;
 
 /// The keys of `ENCRYPTION_KEYS`: `id:base64(32 bytes)[,id:…]`.
 #[derive(Clone)]
-pub struct Keyring(Vec<(String, Aes256Gcm)>);
+pub struct Keyring(Vec<Entry>);
+
+/// One key: its id, what seals with it, and what hashes with one that is derived from it.
+type Entry = (String, Aes256Gcm, Hmac<Sha256>);
 
 impl fmt::Debug for Keyring {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_list().entries(self.0.iter().map(|(id, _)| id)).finish()
+        f.debug_list().entries(self.ids()).finish()
     }
 }
 
@@ -66,6 +73,12 @@ pub fn generate(id: &str) -> SecretString {
     SecretString::from(format!("{id}:{}", STANDARD.encode(Key::<Aes256Gcm>::generate())))
 }
 
+/// 64 bits of the operating system's randomness.
+pub fn random_number() -> u64 {
+    let random = Key::<Aes256Gcm>::generate();
+    random.iter().take(8).fold(0, |number, byte| (number << 8) | u64::from(*byte))
+}
+
 /// Key id, nonce, ciphertext with tag.
 fn parts(sealed: &[u8]) -> Result<(&str, &[u8], &[u8]), CryptoError> {
     let [VERSION, length, rest @ ..] = sealed else { return Err(CryptoError::Damaged) };
@@ -78,17 +91,17 @@ fn parts(sealed: &[u8]) -> Result<(&str, &[u8], &[u8]), CryptoError> {
 impl Keyring {
     /// The id of the key that seals.
     pub fn first(&self) -> &str {
-        self.0.first().map_or("", |(id, _)| id)
+        self.0.first().map_or("", |(id, ..)| id)
     }
 
     /// Every key's id, the one that seals first.
     pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.0.iter().map(|(id, _)| id.as_str())
+        self.0.iter().map(|(id, ..)| id.as_str())
     }
 
     /// Parses `ENCRYPTION_KEYS`.
     pub fn parse(text: &str) -> Result<Self, CryptoError> {
-        let mut keys: Vec<(String, Aes256Gcm)> = Vec::new();
+        let mut keys: Vec<Entry> = Vec::new();
         for (index, part) in text.split(',').enumerate() {
             let bad = || CryptoError::Key(index + 1);
             let (id, key) = part.trim().split_once(':').ok_or_else(bad)?;
@@ -96,17 +109,24 @@ impl Keyring {
             let cipher = Aes256Gcm::new_from_slice(&key).map_err(|_| bad())?;
             let plain_id =
                 (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            if !plain_id || keys.iter().any(|(known, _)| known == id) {
+            if !plain_id || keys.iter().any(|(known, ..)| known == id) {
                 return Err(bad());
             }
-            keys.push((id.to_owned(), cipher));
+            keys.push((id.to_owned(), cipher, keyed_hash::derived(&key)));
         }
         Ok(Self(keys))
     }
 
+    /// What has too little in it to be hashed without a key, an address or a code, as HMAC-SHA256: 43 letters of base64url for each key, the
+    /// first key's first. That is stored, and all are looked for: so what was hashed before a rotation is found until its key goes. It is for
+    /// what is kept for a day; for more there is [`token::Pepper`]. `purpose` has no NUL.
+    pub fn keyed_hashes(&self, purpose: &str, bytes: &[u8]) -> Vec<String> {
+        self.0.iter().map(|(_, _, hmac)| keyed_hash::hash(hmac, purpose, bytes)).collect()
+    }
+
     /// Seals `plain` for one place, for example `stripe_connections/42/webhook_secrets`.
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
-        let (id, cipher) = self.0.first().ok_or(CryptoError::Seal)?;
+        let (id, cipher, _) = self.0.first().ok_or(CryptoError::Seal)?;
         let nonce = Nonce::<Aes256Gcm>::generate();
         let payload = Payload { msg: plain, aad: place.as_bytes() };
         let sealed = cipher.encrypt(&nonce, payload).map_err(|_| CryptoError::Seal)?;
@@ -117,10 +137,10 @@ impl Keyring {
     /// Opens what [`Keyring::seal`] made for the same place.
     pub fn open(&self, place: &str, sealed: &[u8]) -> Result<SecretString, CryptoError> {
         let (id, nonce, body) = parts(sealed)?;
-        let (_, cipher) = self
+        let (_, cipher, _) = self
             .0
             .iter()
-            .find(|(known, _)| known == id)
+            .find(|(known, ..)| known == id)
             .ok_or_else(|| CryptoError::UnknownKey(id.to_owned()))?;
         let nonce = Nonce::<Aes256Gcm>::try_from(nonce).map_err(|_| CryptoError::Damaged)?;
         let plain = cipher
@@ -203,5 +223,35 @@ mod tests {
             assert!(matches!(Keyring::parse(bad), Err(CryptoError::Key(_))), "{bad}");
         }
         assert_eq!(format!("{:?}", Keyring::parse(&key("k1", 1)).unwrap()), r#"["k1"]"#);
+    }
+
+    const OLD: &str = "old:AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=";
+    const NEW: &str = "new:AgICAgICAgICAgICAgICAgICAgICAgICAgICAgICAgI=";
+
+    #[test]
+    fn it_depends_on_key_purpose_and_bytes_and_outlives_a_rotation() {
+        let (old, new) = (Keyring::parse(OLD).unwrap(), Keyring::parse(NEW).unwrap());
+        let hash = old.keyed_hashes("address", b"ana@example.com");
+        assert!(hash.len() == 1 && hash[0].len() == 43, "{hash:?}");
+        for other in [
+            new.keyed_hashes("address", b"ana@example.com"),
+            old.keyed_hashes("code", b"ana@example.com"),
+            old.keyed_hashes("address", b"ben@example.com"),
+        ] {
+            assert_ne!(hash, other);
+        }
+        let both =
+            Keyring::parse(&format!("{NEW},{OLD}")).unwrap().keyed_hashes("address", b"ana@example.com");
+        assert_eq!((both.len(), &both[1]), (2, &hash[0]));
+    }
+
+    /// `K=$(printf 'nexrole keyed hash' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01 -r | cut -d' ' -f1)`, then
+    /// `printf 'p\0b' | openssl dgst -sha256 -mac HMAC -macopt hexkey:$K -binary | basenc --base64url`.
+    #[test]
+    fn the_known_answer_of_openssl() {
+        assert_eq!(
+            Keyring::parse(OLD).unwrap().keyed_hashes("p", b"b"),
+            ["RtbzwPx60iKzow9kkUnSv5EwRMcFKGktvLhC0X2twxI"]
+        );
     }
 }

@@ -16,6 +16,7 @@ pub mod ids;
 pub mod metrics;
 pub mod process;
 pub mod service_requests;
+pub mod sessions;
 pub mod shutdown;
 pub mod store;
 pub mod telemetry;

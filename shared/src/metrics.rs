@@ -36,8 +36,12 @@ pub const STRIPE_READS: &str = "nexrole_stripe_reads_total";
 pub const EVENT_POLLS: &str = "nexrole_event_polls_total";
 /// Requests to Stripe's API, by `urgency`: `payment` where somebody waits, else `sweep`.
 pub const STRIPE_REQUESTS: &str = "nexrole_stripe_requests_total";
+/// Of the connection that has fewest: reads that Stripe still grants it this month.
+pub const STRIPE_READS_LEFT: &str = "nexrole_stripe_reads_left";
 /// Pages of Stripe's list of subscriptions, by `outcome`.
 pub const LIST_PAGES: &str = "nexrole_list_pages_total";
+/// Steps of backfills, by `outcome`.
+pub const BACKFILL_STEPS: &str = "nexrole_backfill_steps_total";
 /// Calls to Discord by the worker, by `method` and `outcome`.
 pub const DISCORD_CALLS: &str = "nexrole_discord_calls_total";
 /// How long Discord took, by `method`.
@@ -127,7 +131,12 @@ fn describe() {
         STRIPE_REQUESTS,
         "Requests to Stripe's API, each a read of an account's grant, by urgency"
     );
+    describe_gauge!(
+        STRIPE_READS_LEFT,
+        "Reads of Stripe's API that are left this month to the account that has fewest; without any only payers are read"
+    );
     describe_counter!(LIST_PAGES, "Pages of Stripe's list of subscriptions, by outcome");
+    describe_counter!(BACKFILL_STEPS, "Steps of backfills that the operator ordered, by outcome");
     describe_counter!(DISCORD_CALLS, "Calls to Discord by the worker, by method and outcome");
     describe_histogram!(DISCORD_SECONDS, Unit::Seconds, "How long Discord took to answer the worker");
     describe_counter!(ROLE_JOBS, "Role jobs settled, by the state they were left in");

@@ -29,6 +29,9 @@ const BITS_AS_TEXT: [(&str, &str); 1] =
     // https://discord.com/developers/docs/interactions/application-commands#application-command-object
     [("PUT /applications/{application_id}/commands", "/default_member_permissions")];
 
+/// Described in the reference's chapter OAuth2, and not here: a token is asked for with the application's secret.
+const TOKENS: [&str; 2] = ["/oauth2/token", "/oauth2/token/revoke"];
+
 pub struct Description {
     document: Value,
     /// The path in front of every route, such as `/api/v10`.
@@ -107,8 +110,15 @@ impl Description {
         checked: &mut Checked,
         problems: &mut Vec<String>,
     ) {
-        let Some((template, found)) = call.path.strip_prefix(&self.base).and_then(|path| self.route(path))
-        else {
+        let path = call.path.strip_prefix(&self.base);
+        if let Some(path) = path.filter(|path| TOKENS.contains(path) && call.method == "POST") {
+            let status = call.status.map_or("no answer".to_owned(), |status| status.to_string());
+            let answers = checked.routes.entry((call.method.clone(), path.to_owned())).or_default();
+            *answers.entry(status).or_default() += 1;
+            check_user_agent(said, problems);
+            return;
+        }
+        let Some((template, found)) = path.and_then(|path| self.route(path)) else {
             problems.push("the description has no such route".to_owned());
             return;
         };
@@ -318,9 +328,19 @@ fn check_headers(operation: &Value, said: &Transcript, problems: &mut Vec<String
     let open = operation["security"].as_array().is_none_or(|ways| {
         ways.is_empty() || ways.iter().any(|way| way.as_object().is_some_and(serde_json::Map::is_empty))
     });
-    if !open && said.authorization.as_deref() != Some("Bot") {
-        problems.push(format!("it needs a bot's Authorization, not {:?}", said.authorization));
+    let person = operation["security"]
+        .as_array()
+        .is_some_and(|ways| ways.iter().any(|way| way.get("OAuth2").is_some()));
+    match said.authorization.as_deref() {
+        Some("Bot") => {}
+        Some("Bearer") if person => {}
+        _ if open => {}
+        other => problems.push(format!("it needs a bot's Authorization, not {other:?}")),
     }
+    check_user_agent(said, problems);
+}
+
+fn check_user_agent(said: &Transcript, problems: &mut Vec<String>) {
     // Not in the description, but in the reference's chapter "User Agent": others may be blocked.
     if !said.user_agent.as_deref().is_some_and(|agent| agent.starts_with("DiscordBot (")) {
         problems.push(format!("the User-Agent is {:?}", said.user_agent));

@@ -6,11 +6,15 @@ use secrecy::{ExposeSecret, SecretString};
 use shared::{
     config::{Env, Problems, Reader},
     crypto::Keyring,
-    ids::GuildId,
+    ids::{GuildId, UserId},
     metrics::MetricsBind,
 };
 
-use crate::http::security_txt;
+use crate::{
+    http::security_txt,
+    login::discord::Application,
+    mail::{self, MailConfig},
+};
 
 const CONNECTIONS: u32 = 14;
 const READ_SPACING: Duration = Duration::from_secs(2);
@@ -28,6 +32,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Whom to tell of a vulnerability, as an address.
     pub security_contact: Option<String>,
+    /// How mail is sent; `None`: none is.
+    pub mail: Option<MailConfig>,
+    /// The login with Discord; `None`: nobody can log in.
+    pub discord: Option<Application>,
     /// Stripe's API, without `/v1`.
     pub stripe_api_url: String,
     /// The connection that variables describe.
@@ -68,6 +76,8 @@ impl Config {
         let hops = reader.parsed("TRUSTED_PROXY_HOPS", "a number of proxies", "1").unwrap_or(0);
         let public_url = reader.origin("PUBLIC_URL", None);
         let security_contact = security_contact(&mut reader);
+        let mail = mail::read(&mut reader);
+        let discord = discord(&mut reader, public_url.as_deref());
         let stripe_api_url = reader.origin("STRIPE_API_URL", Some("https://api.stripe.com"));
         let environment = environment(&mut reader);
         let keyring = reader.keyring();
@@ -83,6 +93,8 @@ impl Config {
                 trusted_proxy_hops: hops,
                 public_url,
                 security_contact,
+                mail,
+                discord,
                 stripe_api_url: stripe_api_url?,
                 environment,
                 keyring,
@@ -105,6 +117,37 @@ fn security_contact(reader: &mut Reader<'_>) -> Option<String> {
         reader.problem("SECURITY_CONTACT", wrong, "security@example.com");
     }
     contact
+}
+
+/// `DISCORD_CLIENT_ID` and `DISCORD_CLIENT_SECRET` come together or not at all; Discord sends people back to `PUBLIC_URL`.
+fn discord(reader: &mut Reader<'_>, public_url: Option<&str>) -> Option<Application> {
+    let discord_url = reader.origin("DISCORD_API_URL", Some("https://discord.com"));
+    let id_example = "81384788765712384 (Discord: Developer Portal, your application, OAuth2, Client ID)";
+    let secret_example = "… (Discord: Developer Portal, your application, OAuth2, Reset Secret)";
+    let given = ["DISCORD_CLIENT_ID", "DISCORD_CLIENT_SECRET"].map(|name| reader.given(name));
+    match given {
+        [false, false] => return None,
+        [true, false] => {
+            reader.problem("DISCORD_CLIENT_SECRET", "is required with DISCORD_CLIENT_ID", secret_example);
+        }
+        [false, true] => {
+            reader.problem("DISCORD_CLIENT_ID", "is required with DISCORD_CLIENT_SECRET", id_example);
+        }
+        [true, true] if !reader.given("PUBLIC_URL") => reader.problem(
+            "PUBLIC_URL",
+            "is required with DISCORD_CLIENT_ID: Discord sends people back there",
+            "https://roles.example.com",
+        ),
+        [true, true] => {}
+    }
+    let client_id = reader.parsed::<UserId>("DISCORD_CLIENT_ID", "an application's client id", id_example);
+    let client_secret = reader.secret("DISCORD_CLIENT_SECRET");
+    Some(Application {
+        client_id: client_id?.to_string(),
+        client_secret: client_secret?,
+        discord_url: discord_url?,
+        public_url: public_url?.to_owned(),
+    })
 }
 
 /// `GUILD_ID` and `STRIPE_SECRET_KEY` come together or not at all; without `STRIPE_WEBHOOK_SECRET` events are polled only.
@@ -255,8 +298,35 @@ mod tests {
     }
 
     #[test]
+    fn the_login_with_discord_is_set_up_whole_or_not_at_all() {
+        assert!(with(&[]).unwrap().discord.is_none());
+        let all = [
+            ("DISCORD_CLIENT_ID", "81384788765712384"),
+            ("DISCORD_CLIENT_SECRET", "hunter2"),
+            ("PUBLIC_URL", "https://roles.example.com"),
+        ];
+        let discord = with(&all).unwrap().discord.unwrap();
+        assert_eq!((&*discord.discord_url, &*discord.public_url), ("https://discord.com", all[2].1));
+        for (name, missing) in all.iter().enumerate() {
+            let mut changed = all;
+            changed[name].1 = "";
+            assert_eq!(wrong(&changed).len(), 1, "without {}", missing.0);
+        }
+        assert_eq!(wrong(&[all[0], all[1], all[2], ("DISCORD_CLIENT_ID", "mine")]).len(), 1);
+    }
+
+    #[test]
     fn debug_shows_no_secret() {
-        let shown = format!("{:?}", with(&[]).unwrap());
+        let shown = format!(
+            "{:?}",
+            with(&[
+                ("DISCORD_CLIENT_ID", "7"),
+                ("DISCORD_CLIENT_SECRET", "hunter2"),
+                ("PUBLIC_URL", "https://roles.example.com"),
+            ])
+            .unwrap()
+        );
+        assert!(!shown.contains("hunter2"), "{shown}");
         assert!(
             !shown.contains("rk_test_1")
                 && !shown.contains("whsec_a")

@@ -28,7 +28,7 @@ use shared::{
     ids::ConnectionId,
     metrics::LIST_PAGES,
     store::{
-        access_sources,
+        access_sources, purchases,
         stripe_connections::Connection,
         stripe_lists::{self, Turn, Turned},
         stripe_sync::{self, Leased},
@@ -39,17 +39,16 @@ use tokio_util::sync::CancellationToken;
 use uuid::Uuid;
 
 use crate::{
+    failed::Failed,
     stripe::{
-        api::{Listed, ReadClient, ReadError},
-        credentials::{Key, Keys, MetadataLinks, NoKey},
+        api::{Listed, ReadClient, ReadError, Session},
+        credentials::{Key, Keys, MetadataLinks},
     },
     sync::apply::{Applied, Attempt, Others, Read, apply, changed},
 };
 
 /// How long a page is kept: longer than Stripe may take to answer and it takes to apply.
 const KEPT: Duration = Duration::from_secs(120);
-/// After a failure; a person may have to act, and Stripe's read budget is not endless.
-const RETRY: Duration = Duration::from_secs(60);
 /// Subscriptions that are leased at a time: what is hinted at meanwhile waits for them.
 const LEASED_AT_ONCE: usize = 20;
 /// Of these, how many are applied at the same time. Reads have as many connections to the database left as before.
@@ -77,19 +76,6 @@ pub struct Lists {
     pub jobs_made: Arc<Notify>,
 }
 
-/// Why a page was not applied.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Stripe(#[from] ReadError),
-    #[error(transparent)]
-    Key(#[from] NoKey),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error("the gateway stops")]
-    Stopping,
-}
-
 /// What became of a page.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Outcome {
@@ -109,10 +95,7 @@ fn word(page: &Result<Outcome, Failed>) -> &'static str {
         Ok(Outcome::Page | Outcome::End) => "done",
         Ok(Outcome::NoneOfOurs) => "none_of_ours",
         Ok(Outcome::LostTurn) => "lost_turn",
-        Err(Failed::Stripe(error)) => error.word(),
-        Err(Failed::Key(_)) => "no_key",
-        Err(Failed::Database(_)) => "database",
-        Err(Failed::Stopping) => "stopping",
+        Err(error) => error.word(),
     }
 }
 
@@ -273,11 +256,24 @@ impl Lists {
         ids: &[String],
         is_last: bool,
         mut again: Vec<String>,
-        mut sessions: Vec<String>,
+        sessions: Vec<Session>,
     ) -> Result<(Turned, Option<usize>), sqlx::Error> {
         let Turn { connection: Connection { guild, id: connection }, .. } = *turn;
         let mut tenant = tenant::begin(&self.pool, guild).await?;
         let mut lacking = None;
+        let mut bought = Vec::new();
+        for listed in sessions {
+            match listed {
+                Session::ToRead(id) => bought.push(id),
+                Session::Beside(fact) => {
+                    purchases::note(&mut tenant, connection, &fact).await?;
+                    // What gives no role is known now, and read when something of it is mapped.
+                    if purchases::concerns_roles(&mut tenant, connection, &fact).await? {
+                        bought.push(fact.id.to_string());
+                    }
+                }
+            }
+        }
         if is_last {
             let mut unlisted = stripe_lists::unlisted(&mut tenant, connection).await?;
             unlisted.retain(|id| !ids.contains(id));
@@ -289,10 +285,10 @@ impl Lists {
             again.extend(unlisted);
             if !turn.is_listed {
                 let known = ObjectKind::CheckoutSession;
-                sessions.extend(access_sources::live_of_kind(&mut tenant, connection, known).await?);
+                bought.extend(access_sources::live_of_kind(&mut tenant, connection, known).await?);
             }
         }
-        mark(&mut tenant, connection, ObjectKind::CheckoutSession, sessions).await?;
+        mark(&mut tenant, connection, ObjectKind::CheckoutSession, bought).await?;
         mark(&mut tenant, connection, ObjectKind::Subscription, again).await?;
         let turned = stripe_lists::turn(&mut tenant, turn, ids).await?;
         if turned != Turned::Page {
@@ -327,7 +323,7 @@ impl Lists {
             self.write(connection, async |tenant, id| stripe_lists::give_back(tenant, id).await).await
         } else {
             tracing::warn!(guild.id = %connection.guild, %error, "Stripe's list of subscriptions cannot be read on");
-            let (wait, why) = (wait(error), error.to_string());
+            let (wait, why) = (error.wait(), error.to_string());
             self.write(connection, async |tenant, id| stripe_lists::retry(tenant, id, wait, &why).await).await
         };
         if let Err(error) = put {
@@ -360,13 +356,6 @@ async fn apply_one(
 
 fn subscription(id: String) -> Object {
     Object { kind: ObjectKind::Subscription, id }
-}
-
-fn wait(error: &Failed) -> Duration {
-    match error {
-        Failed::Stripe(ReadError::Busy(after)) => *after,
-        _ => RETRY,
-    }
 }
 
 /// Marks each of them once, in the order of their ids.

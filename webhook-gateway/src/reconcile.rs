@@ -28,19 +28,18 @@ use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    failed::Failed,
     ingest::{
         deliveries::Deliveries,
         recorder::{self, NotStored, Recorder},
     },
     stripe::{
         api::{EventPage, PAGE, ReadClient, ReadError},
-        credentials::{Key, Keys, NoKey},
+        credentials::{Key, Keys},
         event_types::EventList,
     },
 };
 
-/// After a failure; a person may have to act, and Stripe's read budget is not endless.
-const RETRY: Duration = Duration::from_secs(60);
 /// Events younger than this may still get neighbours that sort before them.
 const SETTLED: Duration = Duration::from_secs(60);
 /// The other events are polled each so many times: 720 reads a month more than the 4,320 for those that matter.
@@ -60,25 +59,6 @@ pub struct Reconcile {
     pub poll: Duration,
 }
 
-/// Why a connection was not brought up to date.
-#[derive(Debug, thiserror::Error)]
-enum Failed {
-    #[error(transparent)]
-    Stripe(#[from] ReadError),
-    #[error(transparent)]
-    Key(#[from] NoKey),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error("an event could not be stored")]
-    NotStored,
-}
-
-impl From<NotStored> for Failed {
-    fn from(_: NotStored) -> Self {
-        Self::NotStored
-    }
-}
-
 /// How far a list of events was read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum ReadOn {
@@ -92,9 +72,7 @@ enum ReadOn {
 fn word(caught_up: &Result<(), Failed>) -> &'static str {
     match caught_up {
         Ok(()) => "done",
-        Err(Failed::Stripe(error)) => error.word(),
-        Err(Failed::Key(_)) => "no_key",
-        Err(Failed::Database(_) | Failed::NotStored) => "database",
+        Err(error) => error.word(),
     }
 }
 
@@ -118,7 +96,7 @@ impl Reconcile {
             Ok(Some(cursor)) => {
                 // First, for its cursor is to be older than the first reading of what is sold.
                 if let Some(other) = &cursor.other {
-                    let read = self.read_other(&cursor, other).await;
+                    let read = self.poll_other(&cursor, other).await;
                     metrics::counter!(EVENT_POLLS, "outcome" => word(&read)).increment(1);
                     if let Err(error) = read {
                         tracing::warn!(guild.id = %cursor.connection.guild, %error,
@@ -185,6 +163,11 @@ impl Reconcile {
         }
     }
 
+    async fn poll_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
+        self.read_other(cursor, other).await?;
+        Ok(self.write(cursor, async |tenant, id| stripe_cursors::polled_other(tenant, id).await).await?)
+    }
+
     /// The list of other events. Where it does not reach back to the cursor, and at first, what is sold is read as a whole; the rest of it
     /// needs no catching up.
     async fn read_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
@@ -241,7 +224,7 @@ impl Reconcile {
             for event in events.into_iter().rev() {
                 let event = recorder::for_connection(event, cursor.connection, key.livemode);
                 let created = event.created;
-                let recorded = self.recorder.record(event).await?;
+                let recorded = self.recorder.record(event).await.map_err(|NotStored| Failed::NotStored)?;
                 found.count(recorded, created, cursor.answered_at, shared::clock::now());
             }
             // Stripe orders events of one second by nothing we know, and lists them late: the last minute is read again.
@@ -282,7 +265,7 @@ impl Reconcile {
     }
 
     async fn put_back(&self, cursor: &Cursor, error: &Failed) {
-        let (wait, why) = (wait(error), error.to_string());
+        let (wait, why) = (error.wait(), error.to_string());
         let put = self.write(cursor, async |tenant, id| stripe_cursors::retry(tenant, id, wait, &why).await);
         if let Err(error) = put.await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
@@ -290,17 +273,11 @@ impl Reconcile {
     }
 
     async fn put_back_other(&self, cursor: &Cursor, error: &Failed) {
-        let wait = wait(error);
-        let put = self.write(cursor, async |tenant, id| stripe_cursors::retry_other(tenant, id, wait).await);
+        let (wait, why) = (error.wait(), error.to_string());
+        let put =
+            self.write(cursor, async |tenant, id| stripe_cursors::retry_other(tenant, id, wait, &why).await);
         if let Err(error) = put.await {
             tracing::warn!(%error, "the poll could not be put back; it comes at its usual time");
         }
-    }
-}
-
-fn wait(error: &Failed) -> Duration {
-    match error {
-        Failed::Stripe(ReadError::Busy(after)) => *after,
-        _ => RETRY,
     }
 }

@@ -1,5 +1,5 @@
 //! Every route of the gateway, in one table by audience. In: what the handlers need. Out: a router in which nothing else is
-//! reachable. Pages for browsers and the JSON API become one more list each.
+//! reachable. The JSON API becomes one more list.
 
 use std::sync::Arc;
 
@@ -14,13 +14,15 @@ use crate::{
     http::{
         middleware::{Admission, guarded},
         route::{
-            Access::{self, Signed},
+            Access::{self, Page, Signed},
             Limit::{self, Failures, Probe},
             Route,
         },
         security_txt::{self, SecurityTxt},
     },
     ingest::webhook::{self, Webhook},
+    login::discord::CALLBACK,
+    pages::{Pages, claim, log_in, style},
 };
 
 /// What handlers need; each takes its part.
@@ -30,6 +32,13 @@ pub struct AppState {
     pub readiness: ReadinessProbe,
     /// Whom to tell of a vulnerability.
     pub security_txt: Option<SecurityTxt>,
+    pub pages: Arc<Pages>,
+}
+
+impl FromRef<AppState> for Arc<Pages> {
+    fn from_ref(state: &AppState) -> Self {
+        Arc::clone(&state.pages)
+    }
 }
 
 impl FromRef<AppState> for Arc<Webhook> {
@@ -51,13 +60,30 @@ impl FromRef<AppState> for Option<SecurityTxt> {
 }
 
 pub fn routes() -> Vec<Route<AppState>> {
-    [webhooks(), health()].concat()
+    [webhooks(), pages(), health()].concat()
 }
 
 fn webhooks() -> Vec<Route<AppState>> {
     vec![
         Route::post("/webhooks/stripe", Signed, Failures, webhook::receive),
         Route::post("/webhooks/stripe/{endpoint_id}", Signed, Failures, webhook::receive_for),
+    ]
+}
+
+/// For subscribers' browsers.
+fn pages() -> Vec<Route<AppState>> {
+    vec![
+        Route::get("/assets/page.css", Access::Public, Limit::Public, style::style),
+        Route::get("/login/discord", Page, Limit::Login, log_in::begin),
+        Route::get(CALLBACK, Page, Limit::Login, log_in::finish),
+        Route::get("/account", Page, Limit::Public, log_in::account),
+        Route::post("/logout", Page, Limit::Public, log_in::end),
+        Route::post("/logout/everywhere", Page, Limit::Public, log_in::end_everywhere),
+        Route::get("/claim", Page, Limit::Public, claim::ask_of_only_server),
+        Route::post("/claim", Page, Limit::Login, claim::bind_of_only_server),
+        Route::get("/claim/{guild}", Page, Limit::Public, claim::ask_of_server),
+        Route::post("/claim/{guild}", Page, Limit::Login, claim::bind_of_server),
+        Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
     ]
 }
 

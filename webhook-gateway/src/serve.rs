@@ -13,21 +13,30 @@ use shared::{
     http::{self, limits::Limits},
     metrics,
     service_requests::ServiceRequests,
+    sessions::Sessions,
     store::{stripe_connections, stripe_cursors},
 };
 use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
+    backfill::{self, Backfills},
     config::{Config, Environment},
-    http::{middleware::Admission, security_txt::SecurityTxt},
+    http::{middleware::Admission, rate_limit::RateLimit, security_txt::SecurityTxt},
     ingest::{
         endpoints::{Endpoint, Endpoints},
         recorder,
         webhook::Webhook,
     },
     lists::{self, Lists},
+    login::discord::DiscordLogin,
+    mail::{
+        Mailer,
+        queue::{self, Mails},
+    },
     maintenance::{retention, sealed_check},
+    pages::{Pages, claim},
+    portals::{self, Portals},
     reconcile::{self, Reconcile},
     router::{self, AppState},
     stripe::{
@@ -80,15 +89,34 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         tracing::warn!("SECURITY_CONTACT is not set: /.well-known/security.txt names nobody");
     }
     let readiness = ReadinessProbe::new(pool.clone());
-    let state = AppState { webhook: Arc::clone(&webhook), readiness, security_txt };
-    let app = router::app(state, &admission);
-
-    let requests = ServiceRequests::new(pool.clone(), config.keyring.clone(), Service::Gateway);
+    let requests = Arc::new(ServiceRequests::new(pool.clone(), config.keyring.clone(), Service::Gateway));
     let stripe = ReadClient::new(&config.stripe_api_url).context("the HTTP client cannot be built")?;
-    let (keyring, environment) = (config.keyring, config.environment.clone());
+    let (keyring, environment) = (config.keyring.clone(), config.environment.clone());
     let check = sealed_check::check(pool.clone(), keyring.clone(), stop.clone());
     let budgets = Arc::new(Budgets::default());
-    let keys = Arc::new(Keys { pool: pool.clone(), keyring, environment, budgets: Arc::clone(&budgets) });
+    let keys = Arc::new(Keys {
+        pool: pool.clone(),
+        keyring: keyring.clone(),
+        environment,
+        budgets: Arc::clone(&budgets),
+    });
+    let pages = Arc::new(Pages {
+        pool: pool.clone(),
+        sessions: Sessions::new(pool.clone()),
+        discord: config
+            .discord
+            .as_ref()
+            .map(DiscordLogin::new)
+            .transpose()
+            .context("the login with Discord")?,
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        requests: Arc::clone(&requests),
+        claims: RateLimit::per_minute(claim::PER_MINUTE),
+    });
+    let state =
+        AppState { webhook: Arc::clone(&webhook), readiness, security_txt, pages: Arc::clone(&pages) };
+    let app = router::app(state, &admission);
     let reconcile = Reconcile {
         pool: pool.clone(),
         stripe: stripe.clone(),
@@ -108,6 +136,25 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         dirty: Arc::clone(&dirty),
         jobs_made: Arc::clone(&jobs_made),
     };
+    let backfills = Backfills {
+        pool: pool.clone(),
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        poll: config.poll,
+        spacing: config.read_spacing,
+        dirty: Arc::clone(&dirty),
+        jobs_made: Arc::clone(&jobs_made),
+    };
+    let mails = config.mail.clone().zip(keyring.clone()).map(|(mail, keyring)| Mails {
+        pool: pool.clone(),
+        mailer: Mailer::new(mail),
+        keyring,
+        stripe: stripe.clone(),
+        keys: Arc::clone(&keys),
+        poll: config.poll,
+    });
+    let portals =
+        Portals { pool: pool.clone(), stripe: stripe.clone(), keys: Arc::clone(&keys), poll: config.poll };
     let reading = Sync {
         pool: pool.clone(),
         stripe: stripe.clone(),
@@ -122,11 +169,16 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(sync::run(Arc::new(reading), dirty, stop.clone()));
     tasks.spawn(reconcile::run(reconcile, stop.clone()));
     tasks.spawn(lists::run(lists, stop.clone()));
+    tasks.spawn(backfill::run(backfills, stop.clone()));
+    tasks.spawn(portals::run(portals, stop.clone()));
+    if let Some(mails) = mails {
+        tasks.spawn(queue::run(mails, stop.clone()));
+    }
     // The bot asks nothing yet that this release answers: a newer one is told so at once.
-    tasks.spawn(Arc::new(requests).run(config.poll, |_, _, _| async { None }, stop.clone()));
+    tasks.spawn(requests.run(config.poll, |_, _, _| async { None }, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(check);
-    tasks.spawn(prune_rate_limits(webhook, admission, stop.clone()));
+    tasks.spawn(prune_rate_limits(webhook, admission, pages, stop.clone()));
     tasks.spawn(retention::run(retention_pool.clone(), stop.clone()));
     tasks.spawn(preload_endpoints(Arc::clone(&endpoints), stop.clone()));
     tasks.spawn(register_configured(pool.clone(), endpoints, config.environment, stop.clone()));
@@ -221,10 +273,16 @@ async fn preload_endpoints(endpoints: Arc<Endpoints>, stop: CancellationToken) {
     .await;
 }
 
-async fn prune_rate_limits(webhook: Arc<Webhook>, admission: Arc<Admission>, stop: CancellationToken) {
+async fn prune_rate_limits(
+    webhook: Arc<Webhook>,
+    admission: Arc<Admission>,
+    pages: Arc<Pages>,
+    stop: CancellationToken,
+) {
     background::repeat(&stop, || async {
         webhook.prune_rate_limits();
         admission.prune_rate_limits();
+        pages.claims.prune();
         Next::After(PRUNE_EVERY)
     })
     .await;

@@ -67,6 +67,9 @@ pub struct Application {
     /// The client id of its invitation link.
     pub id: String,
     flags: u64,
+    /// Where logins may lead back to.
+    #[serde(default)]
+    pub redirect_uris: Vec<String>,
 }
 
 impl Application {

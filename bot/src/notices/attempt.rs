@@ -64,7 +64,8 @@ async fn send(
     let refused = |call, outcome: CallOutcome| Unsent::Settled(meant(call, &outcome));
     let names = cx.names.of(&cx.discord, taken.guild, until).await?;
     let names = names.map_err(|outcome| refused(Call::Names, outcome))?;
-    let told = Told { kind: opened.situation.kind, ends_at: opened.situation.ends_at, roles };
+    let pages = opened.pages.clone();
+    let told = Told { kind: opened.situation.kind, ends_at: opened.situation.ends_at, roles, pages };
     let embed = discord::render(&notice::document(&told, &names.server, &names.roles));
     let conversation = cx.discord.converse(opened.user, until).await?;
     let conversation = conversation.map_err(|outcome| refused(Call::Conversation, outcome))?;

@@ -23,8 +23,6 @@ use super::{
 };
 use crate::discord::client::RoleClient;
 
-/// Polls between two searches for what waits: a minute, as a rule.
-const SEARCH_POLLS: u32 = 60;
 /// Each role that is due to a member is compared with Discord at least this often: the Gateway may have kept silent.
 const CHECK_EVERY: Duration = Duration::from_secs(6 * 3600);
 /// Roles per search: a check costs Discord one call.
@@ -50,6 +48,8 @@ pub struct Worker {
     pub lease: Duration,
     /// How often to check without being woken.
     pub poll: Duration,
+    /// How often to look for roles that Discord was not asked about for long, and for owners to be reminded.
+    pub search: Duration,
 }
 
 /// Discord does not accept the bot token.
@@ -70,7 +70,7 @@ pub async fn run(
     let (mut searched, mut rechecked) = (Instant::now(), Instant::now());
     let mut result = Ok(());
     while result.is_ok() {
-        if searched.elapsed() >= worker.poll * SEARCH_POLLS {
+        if searched.elapsed() >= worker.search {
             stop.run_until_cancelled(recheck_overdue(&worker.pool)).await;
             stop.run_until_cancelled(remind(&worker.pool)).await;
             searched = Instant::now();

@@ -1,7 +1,8 @@
-//! What many subscriptions cost. In: how many. Out: reads of Stripe, time, memory, and what the database wrote.
+//! What many subscriptions cost. In: how many; one `nexrole` program, or two to compare. Out: reads of Stripe, time, memory, and what the
+//! database wrote.
 //!
 //! ```text
-//! cargo bench --bench lists -- [--subscriptions N]
+//! cargo bench --bench lists -- [--subscriptions N] [--against PROGRAM]
 //! ```
 //!
 //! A durable Postgres of its own, the sandbox of Stripe, and the gateway as a process with its usual settings; no bot. In turns:
@@ -9,6 +10,9 @@
 //! - **first contact** with an account that has them all, until each has its role job.
 //! - **a day without changes**: the list once more, to its end.
 //! - **three days without webhooks**, 300 changes among them (or a tenth, of few): the events are polled, and the list is read.
+//!
+//! A program from before lists were read whole (its database says so) reads each subscription by itself, and lists them weekly: a week
+//! without changes is measured instead, and no list after the lost days.
 
 #[path = "../pipeline/database.rs"]
 mod database;
@@ -20,7 +24,7 @@ use std::{
     fs,
     future::Future,
     net::SocketAddr,
-    path::Path,
+    path::{Path, PathBuf},
     time::{Duration, Instant},
 };
 
@@ -37,7 +41,8 @@ use testkit::scratch::Scratch;
 const GUILD: &str = "81384788765712384";
 const ROLE: &str = "81384788765712385";
 const FIRST_MEMBER: usize = 1_000_000;
-const PATIENCE: Duration = Duration::from_secs(600);
+/// Who reads each by itself, 25 a second at most, needs 400 s for 10,000.
+const PATIENCE: Duration = Duration::from_secs(1_200);
 const POLL_EVERY: Duration = Duration::from_millis(20);
 const DAYS: i64 = 3 * 24 * 3600;
 
@@ -48,6 +53,9 @@ struct Arguments {
     /// How many subscriptions the account has
     #[arg(long, default_value_t = 10_000)]
     subscriptions: usize,
+    /// Another tree's `nexrole`, measured after this tree's
+    #[arg(long, value_name = "PROGRAM")]
+    against: Option<PathBuf>,
     /// What `cargo bench` adds
     #[arg(long, hide = true)]
     bench: bool,
@@ -61,7 +69,7 @@ fn main() -> anyhow::Result<()> {
     }
     tokio::runtime::Runtime::new()?.block_on(async {
         tokio::select! {
-            result = run(arguments.subscriptions) => result,
+            result = run(&arguments) => result,
             stopped = tokio::signal::ctrl_c() => {
                 stopped?;
                 bail!("stopped by Ctrl-C")
@@ -78,11 +86,31 @@ struct Account {
     sandbox: sandbox::Running,
     subscriptions: Vec<String>,
     gateway: Plan,
+    lists: Lists,
 }
 
-async fn run(number: usize) -> anyhow::Result<()> {
+/// How a program reads an account's subscriptions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Lists {
+    /// A hundred at a time, daily.
+    Pages,
+    /// The list, weekly, and then each by itself.
+    ThenEach,
+}
+
+async fn run(arguments: &Arguments) -> anyhow::Result<()> {
+    measure("this tree", Path::new(env!("CARGO_BIN_EXE_nexrole")), arguments.subscriptions).await?;
+    if let Some(other) = &arguments.against {
+        let other = other.canonicalize().with_context(|| format!("--against {}", other.display()))?;
+        measure("the other", &other, arguments.subscriptions).await?;
+    }
+    Ok(())
+}
+
+async fn measure(name: &str, program: &Path, number: usize) -> anyhow::Result<()> {
+    println!("{name}: {number} subscriptions");
     let scratch = Scratch::new("lists");
-    let account = Account::set_up(&scratch, number).await?;
+    let account = Account::set_up(&scratch, program, number).await?;
     let measured = account.measure(number).await;
     let log = fs::read_to_string(scratch.0.join("gateway.log")).unwrap_or_default();
     let lines: Vec<&str> = log.lines().collect();
@@ -95,11 +123,10 @@ async fn run(number: usize) -> anyhow::Result<()> {
 }
 
 impl Account {
-    async fn set_up(scratch: &Scratch, number: usize) -> anyhow::Result<Self> {
+    async fn set_up(scratch: &Scratch, program: &Path, number: usize) -> anyhow::Result<Self> {
         eprintln!("setting up {number} subscriptions");
         let postgres = Postgres::start(scratch, "postgres").await?;
         let url = postgres.create().await?;
-        let program = Path::new(env!("CARGO_BIN_EXE_nexrole"));
         command(program, &url, &["migrate"]).await?;
         // Without an address for webhooks: none comes.
         let sandbox = stripe::serve(stripe::Options::default()).await?;
@@ -125,13 +152,16 @@ impl Account {
         let gateway =
             Plan { program: program.to_owned(), service: Service::Gateway, env, listen, log: Some(log) };
         let db = PgPool::connect(&url).await?;
-        Ok(Self { postgres, db, stripe, sandbox, subscriptions, gateway })
+        let reads_pages = "SELECT EXISTS (SELECT FROM information_schema.columns
+                                           WHERE table_name = 'stripe_cursors' AND column_name = 'list_next_at')";
+        let reads_pages: bool = sqlx::query_scalar(reads_pages).fetch_one(&db).await?;
+        let lists = if reads_pages { Lists::Pages } else { Lists::ThenEach };
+        Ok(Self { postgres, db, stripe, sandbox, subscriptions, gateway, lists })
     }
 
     async fn measure(&self, number: usize) -> anyhow::Result<()> {
-        println!("{number} subscriptions");
         self.first_contact(number).await?;
-        self.a_day_without_changes().await?;
+        self.without_changes().await?;
         self.days_without_webhooks((number / 10).min(300)).await
     }
 
@@ -150,7 +180,7 @@ impl Account {
         gateway.stop().await
     }
 
-    async fn a_day_without_changes(&self) -> anyhow::Result<()> {
+    async fn without_changes(&self) -> anyhow::Result<()> {
         let gateway = self.gateway.start_ready().await?;
         self.until_read().await?;
         self.stripe.clear_requests().await?;
@@ -159,8 +189,19 @@ impl Account {
         let began = Instant::now();
         self.list_is_due().await?;
         self.until_listed().await?;
-        self.print("a day without changes", began.elapsed(), &gateway).await?;
-        ensure!(self.versions().await? == before, "a subscription was written though nothing had changed");
+        self.until_read().await?;
+        let without = match self.lists {
+            Lists::Pages => "a day without changes",
+            Lists::ThenEach => "a week without changes",
+        };
+        self.print(without, began.elapsed(), &gateway).await?;
+        let after = self.versions().await?;
+        let written = after.difference(&before).count();
+        println!("  subscriptions written: {written}");
+        ensure!(
+            written == 0 || self.lists == Lists::ThenEach,
+            "{written} subscriptions were written though nothing had changed"
+        );
         gateway.stop().await
     }
 
@@ -180,8 +221,15 @@ impl Account {
         let before = self.versions().await?;
         let began = Instant::now();
         let gateway = self.gateway.start_ready().await?;
-        self.list_is_due().await?;
-        self.until_listed().await?;
+        match self.lists {
+            Lists::Pages => {
+                self.list_is_due().await?;
+                self.until_listed().await?;
+            }
+            Lists::ThenEach => {
+                self.write("UPDATE /* benchmark */ stripe_cursors SET next_poll_at = now()").await?;
+            }
+        }
         self.until_read().await?;
         let ended = "SELECT /* benchmark */ count(*) FROM access_sources WHERE state = 'ended'";
         let cancelled_or_unpaid = i64::try_from(changes - (changes + 1) / 3)?;
@@ -190,9 +238,12 @@ impl Account {
         self.print(&format!("three days without webhooks, {changes} changes"), began.elapsed(), &gateway)
             .await?;
         let after = self.versions().await?;
-        let written = after.iter().filter(|row| !before.contains(*row)).count();
+        let written = after.difference(&before).count();
         println!("  subscriptions written: {written}");
-        ensure!(written == changes, "{written} subscriptions were written for {changes} changes");
+        ensure!(
+            written == changes || self.lists == Lists::ThenEach,
+            "{written} subscriptions were written for {changes} changes"
+        );
         gateway.stop().await
     }
 
@@ -221,15 +272,30 @@ impl Account {
     }
 
     async fn list_is_due(&self) -> anyhow::Result<()> {
-        sqlx::query("UPDATE /* benchmark */ stripe_cursors SET list_next_at = now()")
-            .execute(&self.db)
-            .await?;
+        self.write(match self.lists {
+            Lists::Pages => "UPDATE /* benchmark */ stripe_cursors SET list_next_at = now()",
+            Lists::ThenEach => {
+                "UPDATE /* benchmark */ stripe_cursors SET listed_at = now() - interval '8 days', next_poll_at = now()"
+            }
+        })
+        .await
+    }
+
+    async fn write(&self, statement: &'static str) -> anyhow::Result<()> {
+        sqlx::query(statement).execute(&self.db).await?;
         Ok(())
     }
 
     async fn until_listed(&self) -> anyhow::Result<()> {
-        let over = "SELECT /* benchmark */ count(*) FROM stripe_cursors
-                     WHERE list_began_at IS NULL AND listed_at IS NOT NULL AND list_next_at > now() + interval '1 hour'";
+        let over = match self.lists {
+            Lists::Pages => {
+                "SELECT /* benchmark */ count(*) FROM stripe_cursors
+                  WHERE list_began_at IS NULL AND listed_at IS NOT NULL AND list_next_at > now() + interval '1 hour'"
+            }
+            Lists::ThenEach => {
+                "SELECT /* benchmark */ count(*) FROM stripe_cursors WHERE listed_at > now() - interval '1 hour'"
+            }
+        };
         self.until("the list is read to its end", async || Ok(self.number(over).await? == 1)).await
     }
 

@@ -13,12 +13,14 @@ use crate::settings;
 
 mod activity;
 mod ask;
+mod backfill;
 mod catalogue;
 mod connect;
 mod connections;
 mod disconnect;
 mod erase;
 mod export;
+mod failed;
 mod follow;
 mod give_back;
 mod grant;
@@ -26,8 +28,12 @@ mod guild;
 mod held;
 mod import;
 mod link;
+pub mod mail;
 mod map;
+mod members;
 mod notices;
+mod portal;
+mod rebuild;
 mod revoke;
 mod text;
 mod why;
@@ -62,12 +68,18 @@ pub enum Command {
         #[arg(long)]
         member: UserId,
     },
+    /// List members and payers that need a look, and what to do: who pays without a role, who has one and why, who pays twice, …
+    Members(members::Arguments),
     /// Connect a server's Stripe account; the secrets are sealed with ENCRYPTION_KEYS
     Connect(connect::Arguments),
     /// Disconnect a Stripe account: it is not read any more, and its secrets are forgotten; nobody loses a role by that
     Disconnect(disconnect::Arguments),
     /// List the Stripe connections
     Connections,
+    /// Say where members manage or cancel what they pay for: the login link of Stripe's customer portal
+    Portal(portal::Arguments),
+    /// Read once more what happened at Stripe since some time: after a long outage, or a restored backup; without a time, how far it is
+    Backfill(backfill::Arguments),
     /// Write a server's audit log to stdout
     Export {
         /// The server's id
@@ -96,6 +108,11 @@ pub enum Command {
     GiveBack(give_back::Arguments),
     /// Show roles that are not taken until you agree, because they would be too many within a day; approve or discard them
     Held(held::Arguments),
+    /// Derive access again from what was read from Stripe; shows the difference first, and asks
+    Rebuild(rebuild::Arguments),
+    /// Show what was given up or fails again and again: reads, events, role changes, notices; have it tried again
+    #[command(visible_alias = "dead-letters")]
+    Failed(failed::Arguments),
     /// Have members told when a payment of theirs failed and what follows, or have them told nothing
     Notices(notices::Arguments),
     /// Say whether a role that a person gave to a member who pays is to end with the payment; without an answer, list what is asked
@@ -127,6 +144,7 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Map { command } => map::run(&pool, command).await,
         Command::Link { command } => link::run(&pool, &command).await,
         Command::Why { guild, member } => why::show(&pool, guild, member).await,
+        Command::Members(arguments) => members::show(&pool, &arguments).await,
         Command::Connect(arguments) => connect::run(env, &pool, &arguments).await,
         Command::Disconnect(arguments) => disconnect::run(&pool, &arguments).await,
         Command::Grant(arguments) => grant::run(&pool, arguments).await,
@@ -136,8 +154,12 @@ pub async fn run(env: &Env, command: Command) -> anyhow::Result<()> {
         Command::Notices(arguments) => notices::run(&pool, &arguments).await,
         Command::Follow(arguments) => follow::run(&pool, &arguments).await,
         Command::Connections => connections::show(&pool).await,
+        Command::Portal(arguments) => portal::run(&pool, &arguments).await,
+        Command::Backfill(arguments) => backfill::run(&pool, &arguments).await,
         Command::Export { guild, format } => export::run(&pool, guild, format).await,
         Command::Activity { guild, lines } => activity::show(&pool, guild, lines).await,
+        Command::Rebuild(arguments) => rebuild::run(&pool, &arguments).await,
+        Command::Failed(arguments) => failed::run(&pool, &arguments).await,
         Command::Held(arguments) => held::run(&pool, &arguments).await,
         Command::Erase(arguments) => erase::run(&pool, &arguments).await,
         Command::Catalogue { guild } => catalogue::show(&pool, guild).await,

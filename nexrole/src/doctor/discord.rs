@@ -8,7 +8,7 @@ use std::{
 
 use bot::{
     config::Config,
-    discord::inspect::{ADMINISTRATOR, Inspector, MANAGE_ROLES, Myself, Role},
+    discord::inspect::{ADMINISTRATOR, Application, Inspector, MANAGE_ROLES, Myself, Role},
 };
 use shared::{
     domain::{
@@ -20,6 +20,7 @@ use shared::{
     },
     ids::{GuildId, RoleId},
 };
+use webhook_gateway::login::discord::{Application as Login, CALLBACK};
 
 use super::{
     clocks,
@@ -37,6 +38,7 @@ pub(super) async fn check(
     config: &Config,
     named: &BTreeSet<GuildId>,
     mapped: Option<&BTreeMap<GuildId, Vec<RoleId>>>,
+    login: Option<&Login>,
 ) {
     let inspector = match Inspector::new(&config.token, &config.discord_api_url) {
         Ok(inspector) => inspector,
@@ -67,6 +69,7 @@ pub(super) async fn check(
     match inspector.application().await {
         Ok(seen) if seen.may_hear_of_members() => {
             findings.ok(Check::DiscordIntents, "the Server Members intent is on");
+            check_login(findings, login, &seen);
             application = seen.id;
         }
         Ok(seen) => {
@@ -75,9 +78,13 @@ pub(super) async fn check(
                 "the Server Members intent is off: who joins is noticed within 6 hours instead of at once",
                 format!("{PORTAL}, Privileged Gateway Intents: Server Members Intent"),
             );
+            check_login(findings, login, &seen);
             application = seen.id;
         }
-        Err(other) => findings.fail(Check::DiscordIntents, said(&other), "try again"),
+        Err(other) => {
+            findings.fail(Check::DiscordIntents, said(&other), "try again");
+            findings.ask(Check::DiscordLogin, "what Discord knows of the login was not read", "again");
+        }
     }
     let servers: BTreeSet<GuildId> =
         named.iter().chain(mapped.iter().flat_map(|mapped| mapped.keys())).copied().collect();
@@ -106,6 +113,29 @@ pub(super) async fn check(
         if count > 0 {
             findings.ok(check, format!("{what} {count} server{}", if count == 1 { "" } else { "s" }));
         }
+    }
+}
+
+/// Whether who logs in is sent back; the secret is not tried.
+fn check_login(findings: &mut Findings, login: Option<&Login>, seen: &Application) {
+    const OAUTH2: &str = "Discord, Developer Portal, your application, OAuth2";
+    let Some(login) = login else {
+        let detail = "DISCORD_CLIENT_ID is not set: members are linked by metadata, or by hand";
+        return findings.ok(Check::DiscordLogin, detail);
+    };
+    let back = format!("{}{CALLBACK}", login.public_url);
+    if login.client_id != seen.id {
+        let detail = format!("DISCORD_CLIENT_ID is not the bot's application ({})", seen.id);
+        findings.warn(
+            Check::DiscordLogin,
+            detail,
+            format!("{OAUTH2}, Client ID; or is that as it should be?"),
+        );
+    } else if seen.redirect_uris.contains(&back) {
+        findings.ok(Check::DiscordLogin, format!("who logs in is sent back to {back}"));
+    } else {
+        let detail = format!("Discord would not send back to {back} who logs in");
+        findings.fail(Check::DiscordLogin, detail, format!("{OAUTH2}, Redirects: add {back}"));
     }
 }
 

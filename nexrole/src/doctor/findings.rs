@@ -58,6 +58,8 @@ checks! {
     StripeSources => "stripe.sources",
     /// Of every role that members pay for something is still sold.
     StripeProducts => "stripe.products",
+    /// Members can be told where they manage or cancel what they pay for.
+    StripePortal => "stripe.portal",
     /// No owner is to say whether roles are taken.
     RolesHeld => "roles.held",
     /// Discord takes the token.
@@ -70,6 +72,8 @@ checks! {
     DiscordPermissions => "discord.permissions",
     /// Every mapped role is one that it can give.
     DiscordRoles => "discord.roles",
+    /// Members can log in: Discord knows the address that it sends them back to.
+    DiscordLogin => "discord.login",
     /// The gateway answers from outside.
     WebAddress => "web.address",
     /// Browsers are told to stay with https.
@@ -78,6 +82,12 @@ checks! {
     WebTls => "web.tls",
     /// Somebody can be told of a vulnerability.
     WebContact => "web.contact",
+    /// The mail server answers over TLS, and takes the login.
+    MailServer => "mail.server",
+    /// What was to be sent was.
+    MailSent => "mail.sent",
+    /// Mail in our name is believed.
+    MailDomain => "mail.domain",
     /// The gateway is up and ready.
     ServicesGateway => "services.gateway",
     /// The bot is up and ready.

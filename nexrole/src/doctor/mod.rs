@@ -28,6 +28,8 @@ mod findings;
 mod held;
 mod invariants;
 mod links;
+mod mail;
+mod portal;
 mod products;
 mod questions;
 mod sealed;
@@ -92,11 +94,13 @@ pub async fn run(env: &Env, arguments: Arguments) -> anyhow::Result<ExitCode> {
         let webhooks = if described { Some(true) } else { stored };
         web::check(&mut findings, &clients, config.public_url.as_deref(), webhooks).await;
         web::contact(&mut findings, config.security_contact.as_deref());
+        mail::check(&mut findings, env, config.mail.as_ref()).await;
         web::check_service(&mut findings, Check::ServicesGateway, &clients, config.listen).await;
     }
     if let Ok(config) = &bot {
         let mapped = rows.as_ref().map(|rows| &rows.mapped);
-        discord::check(&mut findings, config, &named, mapped).await;
+        let login = gateway.as_ref().ok().and_then(|gateway| gateway.discord.as_ref());
+        discord::check(&mut findings, config, &named, mapped, login).await;
         let listen = arguments.bot.unwrap_or(config.listen);
         web::check_service(&mut findings, Check::ServicesBot, &clients, listen).await;
     }
@@ -185,7 +189,9 @@ async fn check_rows(
     links::check(findings, db, &guilds).await?;
     products::check(findings, db, &guilds).await?;
     held::check(findings, db, &guilds).await?;
+    mail::check_sent(findings, db, &guilds).await?;
     let connected = within(health_facts::connected(db)).await?;
+    portal::check(findings, &connected);
     let servers: BTreeSet<GuildId> =
         connected.iter().map(|row| row.guild_id).chain(named.iter().copied()).collect();
     let mut mapped = BTreeMap::new();

@@ -3,7 +3,7 @@
 use secrecy::SecretString;
 use shared::{
     crypto::Keyring,
-    domain::billing::READS_GRANTED,
+    domain::billing::{READS_GRANTED, READS_PER_PAYMENT},
     store::{
         health_facts::Connected,
         stripe_connections::{Connection, ENVIRONMENT},
@@ -13,7 +13,7 @@ use webhook_gateway::{
     config::{self, Config},
     stripe::api::{
         ReadClient, ReadError,
-        probe::{FOR_PAYMENTS, FOR_THIN_EVENTS, NEEDED, Permission, WANTED},
+        probe::{FOR_PAYMENTS, FOR_PORTAL, FOR_THIN_EVENTS, NEEDED, Permission, WANTED},
     },
 };
 
@@ -22,7 +22,7 @@ use super::{
     findings::{Check, Findings},
 };
 
-/// More are only counted: each costs eight reads.
+/// More are only counted: each costs a dozen reads.
 const MOST: usize = 20;
 const KEYS_PAGE: &str = "Stripe, Developers, API keys";
 
@@ -30,6 +30,8 @@ struct Account {
     name: String,
     livemode: bool,
     key: SecretString,
+    /// Its customer portal's link was pasted, and need not be read.
+    is_portal_pasted: bool,
 }
 
 /// Checks the account that variables describe, and those in the database; `None`: it was not read.
@@ -73,20 +75,21 @@ pub(super) async fn check(findings: &mut Findings, config: &Config, connected: O
     }
 }
 
-/// Of the connection that was read most this month.
+/// Of the connection that has fewest reads left this month.
 fn check_reads(findings: &mut Findings, connected: &[Connected]) {
-    let Some(most) = connected.iter().max_by_key(|row| row.reads) else { return };
+    let Some(fewest) = connected.iter().min_by_key(|row| row.left()) else { return };
+    let left = fewest.left();
     let detail = format!(
-        "at most {} this month in one account (server {}, connection '{}'), of {READS_GRANTED} that every account has, and 500 more for \
-         each payment",
-        counted(usize::try_from(most.reads).unwrap_or(0), "read"),
-        most.guild_id,
-        most.label
+        "at least {left} of {} are left this month in each account (fewest: server {}, connection '{}'); every account has {READS_GRANTED}, or {READS_PER_PAYMENT} for each payment",
+        counted(usize::try_from(fewest.granted).unwrap_or(0), "read"),
+        fewest.guild_id,
+        fewest.label
     );
-    if most.reads <= READS_GRANTED {
+    if left > 0 {
         findings.ok(Check::StripeReads, detail);
     } else {
-        let fix = "where few pay, a longer EVENTS_POLL_SECONDS; webhooks need no polling";
+        let fix = "who pays is read on, and lists and backfills when the month is over; a longer EVENTS_POLL_SECONDS saves reads, and \
+                   webhooks need no polling";
         findings.warn(Check::StripeReads, detail, fix);
     }
 }
@@ -112,6 +115,11 @@ fn accounts(findings: &mut Findings, config: &Config, connected: &[Connected]) -
         name: "the variables' account".to_owned(),
         livemode: environment.livemode,
         key: environment.api_key.clone(),
+        is_portal_pasted: connected.iter().any(|row| {
+            row.label == ENVIRONMENT
+                && (row.guild_id, row.livemode) == (environment.guild, environment.livemode)
+                && row.portal.pasted.is_some()
+        }),
     });
     let mut accounts: Vec<Account> = described.into_iter().collect();
     for row in connected {
@@ -135,13 +143,14 @@ fn accounts(findings: &mut Findings, config: &Config, connected: &[Connected]) -
         else {
             continue;
         };
-        accounts.push(Account { name, livemode: row.livemode, key });
+        let is_portal_pasted = row.portal.pasted.is_some();
+        accounts.push(Account { name, livemode: row.livemode, key, is_portal_pasted });
     }
     accounts
 }
 
 async fn check_account(findings: &mut Findings, client: &ReadClient, account: &Account, seen: &mut Seen) {
-    let Account { name, livemode, key } = account;
+    let Account { name, livemode, key, is_portal_pasted } = account;
     let again = format!("make a restricted one ({KEYS_PAGE}), with Read on what README.md lists");
     match config::mode(key) {
         Err(wrong) => return findings.fail(Check::StripeKey, format!("{name}: the key {wrong}"), again),
@@ -152,7 +161,9 @@ async fn check_account(findings: &mut Findings, client: &ReadClient, account: &A
         Ok(_) => {}
     }
     let mut refused: Vec<&str> = Vec::new();
-    for permission in NEEDED.iter().chain(&WANTED).chain(&FOR_THIN_EVENTS).chain(&FOR_PAYMENTS) {
+    let portal = FOR_PORTAL.iter().filter(|_| !is_portal_pasted);
+    let asked = NEEDED.iter().chain(&WANTED).chain(&FOR_THIN_EVENTS).chain(&FOR_PAYMENTS).chain(portal);
+    for permission in asked {
         match client.probe(key, *permission).await {
             Ok(date) => {
                 clocks::judge_header(findings, Check::ClockStripe, "Stripe's", date.as_deref());
@@ -182,6 +193,7 @@ async fn check_account(findings: &mut Findings, client: &ReadClient, account: &A
         (&WANTED[..], "what is sold is not listed"),
         (&FOR_THIN_EVENTS, "thin events about them are not acted on"),
         (&FOR_PAYMENTS, "one-time purchases give nothing, refunds and disputes change nothing"),
+        (&FOR_PORTAL, "members are shown no page to manage or cancel, unless you paste its link"),
     ] {
         if let Some(names) = lacking(list) {
             let detail = format!("{name}: the key may not read {names}: {follows}");

@@ -3,11 +3,14 @@
 
 mod billing;
 mod cli;
+#[cfg(target_os = "linux")]
+mod crash;
 mod discord;
 mod http;
 mod linking;
+mod mail;
 mod ops;
+mod pages;
 mod store;
-#[path = "../support/mod.rs"]
 mod support;
 mod tenancy;

@@ -61,6 +61,18 @@ fn none_has(words: &[&str], files: impl Iterator<Item = (PathBuf, String)>, why:
     assert!(found.is_empty(), "{why}\n{}", found.join("\n"));
 }
 
+/// Doctests are off, for an empty run of rustdoc takes the better part of a second for each crate.
+#[test]
+fn no_doc_has_code_that_nothing_runs() {
+    for (path, text) in product() {
+        let doc = text.lines().filter_map(|line| line.trim().strip_prefix("//")?.strip_prefix(['/', '!']));
+        let fences: Vec<&str> = doc.map(str::trim).filter(|line| line.starts_with("```")).collect();
+        let mut opening = fences.iter().step_by(2);
+        let what = "an example in a doc is not run: make it a test, or turn `doctest` on in Cargo.toml";
+        assert!(opening.all(|fence| *fence == "```text"), "{}: {what}", path.display());
+    }
+}
+
 #[test]
 fn the_domain_is_pure() {
     let domain = product().filter(|(path, _)| path.starts_with("shared/src/domain"));

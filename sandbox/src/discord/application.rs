@@ -7,6 +7,7 @@ use axum::routing::get;
 use axum::{Json, Router};
 use serde_json::{Value, json};
 
+use super::oauth;
 use super::reply::No;
 use super::rest::id;
 use super::snowflake::Mint;
@@ -17,7 +18,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
     Router::new()
         .route("/gateway", get(gateway))
         .route("/gateway/bot", get(gateway_bot))
-        .route("/users/@me", get(myself))
+        .route("/users/@me", get(oauth::myself))
         .route("/applications/@me", get(application))
         .route("/oauth2/applications/@me", get(application))
         .route("/applications/{application}/commands", get(commands).put(set_commands))
@@ -38,14 +39,10 @@ async fn gateway_bot(State(discord): State<Arc<Discord>>) -> Json<Value> {
     Json(json!({ "url": discord.gateway_url, "shards": 1, "session_start_limit": budget }))
 }
 
-async fn myself() -> Json<Value> {
-    Json(wire::myself())
-}
-
 async fn application(State(discord): State<Arc<Discord>>) -> Json<Value> {
     discord.with(|world| {
         let present = world.guilds.values().filter(|guild| guild.bot_in_guild).count();
-        Json(wire::application(present, world.gateway.members_intent))
+        Json(wire::application(present, world.gateway.members_intent, &world.oauth.redirect_uris))
     })
 }
 

@@ -105,6 +105,26 @@ impl Control {
         roles.iter().map(id).collect::<anyhow::Result<_>>().map(Some)
     }
 
+    /// A new account, in no guild.
+    pub async fn sign_up(&self, username: &str) -> anyhow::Result<u64> {
+        self.create("/users", &json!({ "username": username })).await
+    }
+
+    /// What somebody says of themselves: any of `global_name`, `email` and `verified`.
+    pub async fn set_profile(&self, user: u64, profile: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, &format!("/users/{user}/profile"), &profile).await
+    }
+
+    /// The application's `client_secret` and `redirect_uris`, and after how many milliseconds (`code_ms`) a code is too old.
+    pub async fn set_oauth(&self, settings: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, "/oauth", &settings).await
+    }
+
+    /// How many people's tokens work now.
+    pub async fn oauth_grants(&self) -> anyhow::Result<u64> {
+        self.state().await?["oauth_grants"].as_u64().context("a state without grants")
+    }
+
     /// Who changed which role, oldest first.
     pub async fn audit_log(&self, guild: u64) -> anyhow::Result<Vec<AuditEntry>> {
         Ok(serde_json::from_value(self.guild(guild).await?["audit_log"].take())?)

@@ -16,7 +16,7 @@ use super::state::Discord;
 use super::wire::texts;
 use super::wire_ids::BOT_ID;
 use super::world::World;
-use super::{gateway_faults, people};
+use super::{accounts, gateway_faults, people};
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -36,6 +36,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/interactions", post(interact))
         .route("/limits", post(set_limits))
         .merge(gateway_faults::routes())
+        .merge(accounts::routes())
         .merge(people::routes())
 }
 
@@ -84,6 +85,7 @@ fn snapshot(world: &mut World) -> Value {
     json!({
         "guilds": guilds.collect::<Vec<_>>(), "commands": commands, "sessions": world.gateway.connected(),
         "gateway": world.gateway.shown(), "invalid_requests": invalid,
+        "oauth_grants": world.oauth.granted(),
     })
 }
 

@@ -19,8 +19,9 @@ use super::wire_ids::BOT_ID;
 use super::world::World;
 use crate::refusal::Refusal;
 
-/// How long a test waits for the bot to connect, register the command and answer it.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a test waits for the bot to connect, register the command and answer it. One that has only just been restarted may not
+/// identify itself for five seconds, and waits for its turn on a busy machine.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Option types that name something a client must be told more about.
 const OPTION_USER: u64 = 6;

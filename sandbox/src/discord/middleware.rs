@@ -14,9 +14,17 @@ use super::state::Discord;
 use crate::fault::{FaultKind, ban_page};
 use crate::fault_proxy::FaultProxy;
 
-/// The bot's token, then the global limit.
-pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, call: Call, next: Next) -> Response {
+/// The bot's token, then the global limit; or the token of a person, whose only route is `/users/@me`.
+pub(crate) async fn authorize(State(discord): State<Arc<Discord>>, mut call: Call, next: Next) -> Response {
     let token = call.headers().get(header::AUTHORIZATION).and_then(|value| value.to_str().ok());
+    let bearer = token.and_then(|token| token.strip_prefix("Bearer "));
+    if let Some(token) = bearer.filter(|_| call.uri().path() == "/users/@me") {
+        let Some(grant) = discord.with(|world| world.oauth.by_access_token(token)) else {
+            return No::Unauthorized.into_response();
+        };
+        call.extensions_mut().insert(grant);
+        return next.run(call).await;
+    }
     if !token.is_some_and(|token| token.starts_with("Bot ") && discord.accepts(token)) {
         return No::Unauthorized.into_response();
     }

@@ -1,5 +1,6 @@
 //! A fake Discord. In: a port and perhaps a token. Out: REST under `/api/v10`, a gateway, and the control API.
 
+mod accounts;
 mod application;
 mod audit;
 mod audit_log;
@@ -17,7 +18,11 @@ mod interactions_control;
 mod limits;
 mod messages;
 mod middleware;
+mod oauth;
+mod oauth_grants;
+mod oauth_page;
 mod people;
+mod profile;
 mod records;
 mod reply;
 mod rest;
@@ -59,7 +64,7 @@ pub struct Options {
 /// Starts a fake Discord.
 pub async fn serve(options: Options) -> anyhow::Result<Running> {
     let port = Port::bind(options.port).await?;
-    let discord = Arc::new(Discord::new(options.token, format!("ws://{}/gateway", port.authority())));
+    let discord = Arc::new(Discord::new(options.token, &port.authority()));
     Ok(port.serve(router(discord), CancellationToken::new()))
 }
 
@@ -72,7 +77,8 @@ fn router(discord: Arc<Discord>) -> Router {
         .route_layer(from_fn_with_state(discord.clone(), middleware::authorize))
         .method_not_allowed_fallback(async || No::MethodNotAllowed);
     // Interaction answers carry their own token and are outside the bot's global limit.
-    let api = guarded.merge(interactions::routes()).fallback(async || No::NotFound);
+    // So are a person's tokens, which the application's secret guards.
+    let api = guarded.merge(interactions::routes()).merge(oauth::routes()).fallback(async || No::NotFound);
     // Outside the nest, because inside it the path has lost its prefix.
     let observed = Router::new()
         .nest("/api/v10", api)
@@ -81,6 +87,7 @@ fn router(discord: Arc<Discord>) -> Router {
         .layer(from_fn_with_state(proxy.clone(), fault_proxy::record));
     Router::new()
         .merge(observed)
+        .merge(oauth::pages())
         .route("/gateway", get(gateway::connect))
         .route("/gateway/", get(gateway::connect))
         .nest("/_sandbox", control::routes().merge(fault_proxy::control(proxy)))

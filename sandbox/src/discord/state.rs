@@ -14,12 +14,20 @@ pub(crate) struct Discord {
     changed: watch::Sender<()>,
     token: Option<String>,
     pub(crate) gateway_url: String,
+    /// Where browsers and programs reach it, such as `http://127.0.0.1:1234`.
+    pub(crate) origin: String,
 }
 
 impl Discord {
     /// Accepts this token, or any if there is none.
-    pub(crate) fn new(token: Option<String>, gateway_url: String) -> Self {
-        Self { world: Mutex::default(), changed: watch::Sender::new(()), token, gateway_url }
+    pub(crate) fn new(token: Option<String>, authority: &str) -> Self {
+        Self {
+            world: Mutex::default(),
+            changed: watch::Sender::new(()),
+            token,
+            gateway_url: format!("ws://{authority}/gateway"),
+            origin: format!("http://{authority}"),
+        }
     }
 
     /// Looks at or changes the world without waking anybody: for who waits themselves.

@@ -5,6 +5,7 @@
 use serde_json::{Value, json};
 
 use super::guild::{Channel, Guild, Member, Role};
+use super::profile::Profile;
 use super::wire_ids::{BOT_ID, OWNER_ID, VIEW};
 use crate::clock;
 
@@ -29,14 +30,28 @@ pub(crate) fn myself() -> Value {
     me
 }
 
+/// A person as they see themselves. `email`: whether they let their address be seen.
+pub(crate) fn person(id: u64, username: &str, profile: &Profile, email: bool) -> Value {
+    let mut me = user(id, username);
+    me["global_name"] = profile.global_name.clone().into();
+    me["mfa_enabled"] = false.into();
+    me["locale"] = "en-US".into();
+    me["premium_type"] = 0.into();
+    if email {
+        me["email"] = profile.email.clone().into();
+        me["verified"] = profile.verified.into();
+    }
+    me
+}
+
 /// The bot's application. Its id equals the bot's user id, as for every application created since 2016.
-pub(crate) fn application(guilds: usize, members_intent: bool) -> Value {
+pub(crate) fn application(guilds: usize, members_intent: bool, redirect_uris: &[String]) -> Value {
     // GATEWAY_GUILD_MEMBERS_LIMITED: the intent of an application in fewer than 100 guilds.
     let flags = u64::from(members_intent) << 15;
     json!({
         "id": BOT_ID.to_string(), "name": "Nexrole", "icon": null, "description": "", "type": null,
         "bot": user(BOT_ID, "Nexrole"), "bot_public": true, "bot_require_code_grant": false,
-        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": [],
+        "verify_key": "0".repeat(64), "flags": flags, "flags_new": flags.to_string(), "redirect_uris": redirect_uris,
         "interactions_endpoint_url": null, "role_connections_verification_url": null,
         "owner": user(OWNER_ID, "owner"), "approximate_guild_count": guilds,
         "approximate_user_install_count": 0, "approximate_user_authorization_count": 0,

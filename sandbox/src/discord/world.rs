@@ -11,6 +11,8 @@ use super::guild::{Channel, Guild, Member, Role};
 use super::interaction_responses::InteractionResponses;
 use super::limits::Meter;
 use super::messages::Messages;
+use super::oauth_grants::OAuth;
+use super::profile::Profile;
 use super::records::{Action, Actor, AuditEntry};
 use super::reply::No;
 use super::session::Sessions;
@@ -43,7 +45,10 @@ pub(crate) struct World {
     /// Who takes no direct messages.
     pub(crate) closed: BTreeSet<u64>,
     /// Accounts outlive memberships: someone who rejoins has the same name.
-    names: BTreeMap<u64, String>,
+    pub(super) names: BTreeMap<u64, String>,
+    /// What they say of themselves.
+    pub(super) profiles: BTreeMap<u64, Profile>,
+    pub(crate) oauth: OAuth,
 }
 
 impl World {

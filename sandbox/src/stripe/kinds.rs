@@ -20,6 +20,7 @@ pub(crate) enum Kind {
     CheckoutSession,
     Event,
     WebhookEndpoint,
+    PortalConfiguration,
 }
 
 /// How a kind is called in different places.
@@ -41,7 +42,7 @@ const fn names(
 
 impl Kind {
     /// All of them; each has a list and single objects in the API.
-    pub(crate) const ALL: [Self; 17] = [
+    pub(crate) const ALL: [Self; 18] = [
         Self::Customer,
         Self::Product,
         Self::Price,
@@ -59,6 +60,7 @@ impl Kind {
         Self::CheckoutSession,
         Self::Event,
         Self::WebhookEndpoint,
+        Self::PortalConfiguration,
     ];
 
     const fn names(self) -> Names {
@@ -89,6 +91,12 @@ impl Kind {
             Self::WebhookEndpoint => {
                 names("webhook_endpoint", "/webhook_endpoints", "webhook_endpoint", "webhook")
             }
+            Self::PortalConfiguration => names(
+                "billing_portal.configuration",
+                "/billing_portal/configurations",
+                "configuration",
+                "customer_portal",
+            ),
         }
     }
 

@@ -12,6 +12,7 @@ mod expansion;
 mod flexible;
 mod keys;
 mod money;
+mod pages;
 mod pauses;
 mod reads;
 mod scene;

@@ -98,6 +98,30 @@ async fn a_membership_bought_through_a_payment_link() {
 }
 
 #[tokio::test]
+async fn what_is_sold_once_beside_a_subscription_is_billed_by_its_first_invoice_alone() {
+    let s = scene().await;
+    let (monthly, once) = s.shop().await;
+    let session = s.control.open_session(json!({ "prices": [monthly, once] })).await.unwrap();
+    let bought = s.control.complete_session(&session, json!({})).await.unwrap();
+    let session = s.one("/checkout/sessions", &bought["id"]).await;
+    assert_eq!((&session["mode"], &session["amount_total"]), (&json!("subscription"), &json!(10_400)));
+    assert_eq!(session["payment_intent"], Value::Null, "the invoice's payment pays for both");
+    let subscription = s.one("/subscriptions", &bought["subscription"]).await;
+    let prices = |list: &Value, of: &str| -> Vec<Value> {
+        list["data"].as_array().unwrap().iter().map(|line| line.pointer(of).cloned().unwrap()).collect()
+    };
+    assert_eq!(prices(&subscription["items"], "/price/id"), [json!(monthly)]);
+    let invoice = s.one("/invoices", &bought["invoice"]).await;
+    assert_eq!(prices(&invoice["lines"], "/pricing/price_details/price"), [json!(once), json!(monthly)]);
+    let kinds = ["invoice_item_details", "subscription_item_details"];
+    assert_eq!(prices(&invoice["lines"], "/parent/type"), kinds);
+    assert_eq!(invoice["amount_paid"], 10_400);
+    let next = s.control.bill(bought["subscription"].as_str().unwrap()).await.unwrap();
+    let next = s.one("/invoices", &json!(next)).await;
+    assert_eq!(prices(&next["lines"], "/pricing/price_details/price"), [json!(monthly)]);
+}
+
+#[tokio::test]
 async fn what_a_link_cannot_carry_is_dropped_and_a_closed_one_sells_nothing() {
     let s = scene().await;
     let (_, once) = s.shop().await;

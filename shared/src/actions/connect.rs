@@ -11,7 +11,7 @@ use crate::{
         audit_log,
         sealed::Column,
         stripe_connections::{self, Connection},
-        stripe_cursors,
+        stripe_cursors, stripe_portals,
     },
 };
 
@@ -99,6 +99,8 @@ pub async fn connect(
     let key = seal(Column::ApiKey, api_key)?;
     let secrets = webhook_secrets.map(|secrets| seal(Column::WebhookSecrets, secrets)).transpose()?;
     stripe_connections::seal(&mut tenant, id, Some(&key), secrets.as_deref()).await?;
+    // This key may read what the last one might not.
+    stripe_portals::read_now(&mut tenant, id).await?;
     if !change.is_empty() {
         let cause = format!("connection {id}: secrets");
         let entry = AuditEntry::new(by.actor(), AuditAction::ConnectionSet, cause).change(change);

@@ -1,4 +1,6 @@
-//! What an owner may do, one file for each use case. In: an [`Authorized`] and what is wanted. Out: an enum of what came of it.
+//! What an owner may do, one file for each use case. In: an [`Authorized`] and what is wanted. Out: an enum of what came of it. What
+//! subscribers do for themselves takes a [`crate::sessions::Subscriber`] instead; codes by e-mail, which no page uses yet, a
+//! [`crate::db::claimant::Claimant`].
 //!
 //! Each owns its transaction, and takes locks in the order of `docs/ARCHITECTURE.md`. None writes text: whoever calls says in its own
 //! way, on a terminal, in Discord or on a page, what came of it.
@@ -19,21 +21,30 @@ use crate::{
 const SPACING: Duration = Duration::from_millis(50);
 
 pub mod approve;
+pub mod backfill;
+pub mod claim;
 pub mod connect;
 pub mod discard;
 pub mod disconnect;
 pub mod enforce;
 pub mod erase;
 pub mod explain;
+pub mod failed;
 pub mod follow_payment;
 pub mod give_back;
 pub mod grant;
 pub mod held;
 pub mod import;
 pub mod link;
+pub mod list_members;
 pub mod map;
 pub mod notices;
+pub mod portal;
+pub mod rebuild;
+pub mod redeem_claim_code;
+pub mod retry;
 pub mod revoke;
+pub mod send_claim_code;
 pub mod set_policy;
 pub mod unlink;
 pub mod unmap;

@@ -9,6 +9,8 @@ pub enum Activity {
     StatusRead,
     /// The operator asked why a member has or lacks roles.
     MemberRead,
+    /// The operator read a list of members: which, the detail says.
+    MembersListed,
     /// The operator asked what enforcing a role would change.
     PreviewRead,
     /// The operator read what the owner sells.
@@ -19,10 +21,14 @@ pub enum Activity {
     ActivityRead,
     /// The operator read what is held.
     HeldRead,
+    /// The operator read what failed.
+    FailedRead,
     /// Roles are not taken from members any more, because they would be too many within a day: the owner is asked.
     RevokesHeld,
     /// The owner did not answer, and is reminded.
     HeldReminded,
+    /// A subscriber typed wrong codes of an e-mail too often.
+    ClaimLocked,
     /// Discord refused to let us manage a role.
     RoleRefused,
     /// Discord says that the bot is not in the server.
@@ -36,13 +42,16 @@ impl Activity {
         match self {
             Self::StatusRead => "status.read",
             Self::MemberRead => "member.read",
+            Self::MembersListed => "members.listed",
             Self::PreviewRead => "preview.read",
             Self::CatalogueRead => "catalogue.read",
             Self::AuditExported => "audit.exported",
             Self::ActivityRead => "activity.read",
             Self::HeldRead => "held.read",
+            Self::FailedRead => "failed.read",
             Self::RevokesHeld => "revokes.held",
             Self::HeldReminded => "held.reminded",
+            Self::ClaimLocked => "claim.locked",
             Self::RoleRefused => "role.refused",
             Self::BotAway => "bot.away",
             Self::BotBack => "bot.back",
@@ -52,13 +61,15 @@ impl Activity {
     /// Who does such things.
     pub fn actor(self) -> Actor {
         match self {
-            Self::StatusRead => Actor::Member,
+            Self::StatusRead | Self::ClaimLocked => Actor::Member,
             Self::MemberRead
+            | Self::MembersListed
             | Self::PreviewRead
             | Self::CatalogueRead
             | Self::AuditExported
             | Self::ActivityRead
-            | Self::HeldRead => Actor::Operator,
+            | Self::HeldRead
+            | Self::FailedRead => Actor::Operator,
             Self::RevokesHeld | Self::HeldReminded | Self::RoleRefused | Self::BotAway | Self::BotBack => {
                 Actor::Bot
             }

@@ -15,7 +15,7 @@ use crate::{
 pub enum Actor {
     /// A fact read from Stripe.
     Stripe,
-    /// A member of the server, by a command.
+    /// A member of the server, by a command; or a subscriber, for themselves, on a page.
     Member,
     /// The bot's worker.
     Bot,
@@ -87,6 +87,12 @@ pub enum AuditAction {
     ConnectionSet,
     /// A connection is not used any more.
     ConnectionEnded,
+    /// What happened at Stripe since some time is read again.
+    BackfillAsked,
+    /// Access is derived again from what was read.
+    RebuildAsked,
+    /// What failed is to be tried again.
+    RetryAsked,
     /// A mapped role turned out to be dangerous: nobody is given it.
     RoleSuspended,
     /// It is not dangerous any more.
@@ -122,6 +128,9 @@ impl AuditAction {
             Self::HeldDiscarded => "held.discarded",
             Self::ConnectionSet => "connection.set",
             Self::ConnectionEnded => "connection.ended",
+            Self::BackfillAsked => "backfill.asked",
+            Self::RebuildAsked => "rebuild.asked",
+            Self::RetryAsked => "retry.asked",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
             Self::TrialRepeated => "trial.repeated",

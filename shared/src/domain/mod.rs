@@ -3,13 +3,20 @@
 
 pub mod activity;
 pub mod audit;
+pub mod backfill;
 pub mod billing;
+pub mod claim;
+pub mod claim_code;
 pub mod daily;
 pub mod delivery;
+pub mod email;
 pub mod entitlement;
 pub mod explain;
+pub mod failed;
 pub mod job;
+pub mod mail;
 pub mod notices;
 pub mod roles;
 pub mod service_request;
+pub mod session;
 pub mod stripe_object;

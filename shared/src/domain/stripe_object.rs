@@ -11,6 +11,20 @@ pub struct Object {
     pub id: String,
 }
 
+impl Object {
+    /// `subscription sub_1`
+    pub fn in_words(&self) -> String {
+        format!("{} {}", self.kind.as_str(), self.id)
+    }
+
+    /// The same back; `None`: it is not of that form.
+    pub fn from_words(words: &str) -> Option<Self> {
+        let (kind, id) = words.split_once(' ')?;
+        let kind = ObjectKind::ALL.into_iter().find(|known| known.as_str() == kind)?;
+        Some(Self { kind, id: id.to_owned() })
+    }
+}
+
 /// The kinds of objects that we read, in the order in which their rows are locked: by their words.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, sqlx::Type)]
 #[sqlx(type_name = "text", rename_all = "snake_case")]
@@ -36,6 +50,18 @@ pub enum ObjectKind {
 }
 
 impl ObjectKind {
+    pub const ALL: [Self; 9] = [
+        Self::Catalogue,
+        Self::Charge,
+        Self::CheckoutSession,
+        Self::Customer,
+        Self::Dispute,
+        Self::Invoice,
+        Self::PaymentIntent,
+        Self::Refund,
+        Self::Subscription,
+    ];
+
     pub fn as_str(self) -> &'static str {
         match self {
             Self::Catalogue => "catalogue",
@@ -49,6 +75,22 @@ impl ObjectKind {
             Self::Subscription => "subscription",
         }
     }
+
+    /// The kind whose ids Stripe makes begin so; `None`: this is none of them. An id that somebody made up may begin with anything.
+    pub fn of_id(id: &str) -> Option<Self> {
+        let (prefix, _) = id.split_once('_')?;
+        Some(match prefix {
+            "ch" | "py" => Self::Charge,
+            "cs" => Self::CheckoutSession,
+            "cus" => Self::Customer,
+            "dp" | "du" => Self::Dispute,
+            "in" => Self::Invoice,
+            "pi" => Self::PaymentIntent,
+            "re" | "pyr" => Self::Refund,
+            "sub" => Self::Subscription,
+            _ => return None,
+        })
+    }
 }
 
 #[cfg(test)]
@@ -57,17 +99,27 @@ mod tests {
 
     #[test]
     fn kinds_are_ordered_as_their_words_are() {
-        let kinds = [
-            ObjectKind::Catalogue,
-            ObjectKind::Charge,
-            ObjectKind::CheckoutSession,
-            ObjectKind::Customer,
-            ObjectKind::Dispute,
-            ObjectKind::Invoice,
-            ObjectKind::PaymentIntent,
-            ObjectKind::Refund,
-            ObjectKind::Subscription,
-        ];
+        let kinds = ObjectKind::ALL;
         assert!(kinds.is_sorted() && kinds.is_sorted_by_key(|kind| kind.as_str()));
+    }
+
+    #[test]
+    fn an_object_is_read_as_it_is_written() {
+        for words in ["subscription sub_1", "customer 5 $ + VAT"] {
+            assert_eq!(Object::from_words(words).unwrap().in_words(), words);
+        }
+        assert_eq!((Object::from_words("x sub_1"), Object::from_words("subscription")), (None, None));
+    }
+
+    #[test]
+    fn an_id_says_of_which_kind_it_is() {
+        for (id, expected) in [
+            ("sub_1", Some(ObjectKind::Subscription)),
+            ("cs_test_1", Some(ObjectKind::CheckoutSession)),
+            ("catalogue", None),
+            ("vip/monthly", None),
+        ] {
+            assert_eq!(ObjectKind::of_id(id), expected, "{id}");
+        }
     }
 }

@@ -49,8 +49,10 @@ impl Problem {
         let (title, detail) = (escaped(self.title), escaped(self.detail));
         let again = self.retry_after.map(|wait| format!("<p>Try again in {} s.</p>\n", whole_seconds(wait)));
         format!(
-            "<!doctype html>\n<html lang=\"en\">\n<meta charset=\"utf-8\">\n<title>{title}</title>\n<h1>{title}</h1>\n\
-             <p>{detail}</p>\n{}</html>\n",
+            "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>{title}</title>\n\
+             <link rel=\"stylesheet\" href=\"/assets/page.css\">\n</head>\n<body>\n<main class=\"bad\">\n<h1>{title}</h1>\n\
+             <p>{detail}</p>\n{}</main>\n</body>\n</html>\n",
             again.unwrap_or_default()
         )
     }

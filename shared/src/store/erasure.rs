@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{audit_log, follow_questions, member_links, pending_members, role_jobs, role_revokes};
+use super::{
+    audit_log, claim_codes, follow_questions, member_links, pending_members, role_jobs, role_revokes,
+};
 use crate::db::tenant::Tenant;
 use crate::{
     domain::{
@@ -114,5 +116,6 @@ pub async fn forget(
     follow_questions::forget(tenant, member).await?;
     pending_members::remove(tenant, member).await?;
     role_revokes::forget(tenant, member).await?;
+    claim_codes::forget(tenant, member).await?;
     Ok(forgotten)
 }

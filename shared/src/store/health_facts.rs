@@ -9,6 +9,7 @@ use sqlx::{ConnectOptions, PgConnection, postgres::PgConnectOptions};
 
 use super::{
     access_sources::{self, Unbacked},
+    mails,
     member_links::{self, Dispute},
     sealed::{self, Sealed},
 };
@@ -18,6 +19,7 @@ use crate::db::{
 };
 use crate::{
     clock::Timestamp,
+    domain::billing::{READS_GRANTED, portal::Portal, reads_left},
     ids::{ConnectionId, GuildId, RoleId},
 };
 
@@ -118,16 +120,32 @@ pub struct Connected {
     pub api_key: Option<Vec<u8>>,
     /// Reads of Stripe's API in this calendar month, UTC.
     pub reads: i32,
+    /// The last part of its webhook address.
+    pub endpoint_id: String,
+    /// Where its members manage or cancel what they pay for.
+    #[sqlx(flatten)]
+    pub portal: Portal,
+    /// How many Stripe grants the account.
+    pub granted: i32,
+}
+
+impl Connected {
+    /// Reads of this month that are left.
+    pub fn left(&self) -> i32 {
+        reads_left(self.granted, self.reads)
+    }
 }
 
 /// All active connections; as the operator.
 pub async fn connected(db: &mut PgConnection) -> Result<Vec<Connected>, sqlx::Error> {
     sqlx::query_as(
         "SELECT guild_id, connection_id, label, livemode, api_key,
-                CASE WHEN c.reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN c.reads ELSE 0 END AS reads
+                CASE WHEN c.reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN c.reads ELSE 0 END AS reads,
+                coalesce(c.reads_granted, $1) AS granted, endpoint_id, portal_url, c.portal_read, c.portal_login_url
            FROM stripe_connections LEFT JOIN stripe_cursors c USING (guild_id, connection_id)
           WHERE state = 'active' ORDER BY guild_id, connection_id",
     )
+    .bind(READS_GRANTED)
     .fetch_all(db)
     .await
 }
@@ -190,6 +208,17 @@ pub async fn held(db: &mut PgConnection, guild: GuildId) -> Result<(i64, i64), s
     let held =
         "SELECT count(DISTINCT role_id), count(*) FROM role_jobs WHERE guild_id = $1 AND state = 'held'";
     let found = sqlx::query_as(held).bind(guild).fetch_one(&mut *db).await;
+    leave(db).await?;
+    found
+}
+
+/// Mails of a guild that were not simply sent lately, and why; as the operator.
+pub async fn mails_not_sent(
+    db: &mut PgConnection,
+    guild: GuildId,
+) -> Result<Vec<mails::NotSent>, sqlx::Error> {
+    enter(db, guild).await?;
+    let found = mails::not_sent(db, guild).await;
     leave(db).await?;
     found
 }

@@ -15,6 +15,10 @@ pub enum Proof {
     Metadata,
     /// The owner said so to us, or somebody who may for them.
     Owner(Actor),
+    /// They paid in a checkout session whose id they know.
+    Checkout,
+    /// They read mail to the address that Stripe has of the customer.
+    Email,
 }
 
 impl Proof {
@@ -22,6 +26,8 @@ impl Proof {
         match self {
             Self::Metadata => "metadata",
             Self::Owner(_) => "owner",
+            Self::Checkout => "checkout",
+            Self::Email => "email",
         }
     }
 }
@@ -65,6 +71,8 @@ pub async fn link(
     let actor = match proof {
         Proof::Metadata => Actor::Stripe,
         Proof::Owner(actor) => actor,
+        Proof::Checkout => Actor::Member,
+        Proof::Email => Actor::Member,
     };
     let cause = format!("{customer} by {}", proof.as_str());
     let change = Change::default().field("user_id", None, Some(user));

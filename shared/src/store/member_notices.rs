@@ -8,9 +8,10 @@ use crate::{
     clock::Timestamp,
     domain::{
         audit::{Actor, AuditAction, AuditEntry},
+        billing::{page::KeptPage, portal::Portal},
         entitlement::source::SourceRef,
         notices::{
-            NoticeKind, NoticeState,
+            NoticeKind, NoticeState, Pages,
             delivery::{Other, RoleFacts, Settled, Situation},
             series::{NewNotice, Noted, Step},
         },
@@ -152,6 +153,7 @@ pub struct Opened {
     /// How often it failed.
     pub failures: u32,
     pub situation: Situation,
+    pub pages: Pages,
 }
 
 /// Reads it; `None`: it is not ours any more.
@@ -181,9 +183,42 @@ pub async fn open(tenant: &mut Tenant, taken: &Taken) -> Result<Option<Opened>, 
     .await?;
     let Some(row) = row else { return Ok(None) };
     let (others, roles) = (series_of(tenant, taken).await?, role_facts(tenant, taken).await?);
+    let pages = pages(tenant, taken, row.now).await?;
     let Row { user_id: user, kind, due_at, ends_at, tried_at, attempts, is_on, is_away, now } = row;
     let situation = Situation { kind, due_at, ends_at, tried_at, others, roles, is_on, is_away, now };
-    Ok(Some(Opened { user, failures: attempts.try_into().unwrap_or(0), situation }))
+    Ok(Some(Opened { user, failures: attempts.try_into().unwrap_or(0), situation, pages }))
+}
+
+/// Where its payment, and its connection's portal, are at Stripe.
+async fn pages(tenant: &mut Tenant, taken: &Taken, now: Timestamp) -> Result<Pages, sqlx::Error> {
+    #[derive(sqlx::FromRow)]
+    struct Row {
+        #[sqlx(flatten)]
+        page: KeptPage,
+        #[sqlx(flatten)]
+        portal: Portal,
+    }
+    let row: Row = sqlx::query_as(
+        "SELECT s.open_invoice_url, s.open_invoice_read_at, c.portal_url, k.portal_read, k.portal_login_url
+           FROM member_notices n
+           JOIN stripe_connections c USING (guild_id, connection_id)
+           LEFT JOIN stripe_cursors k USING (guild_id, connection_id)
+           LEFT JOIN subscriptions s ON (s.guild_id, s.connection_id, s.subscription_id) = (n.guild_id, n.connection_id, n.source_id)
+                AND s.missing_since IS NULL
+                -- One customer may pay for several people: who gets a role as a present is not shown the payer's invoice.
+                AND NOT EXISTS (SELECT FROM member_links l
+                                 WHERE (l.guild_id, l.connection_id, l.customer_id) = (s.guild_id, s.connection_id, s.customer_id)
+                                   AND l.user_id <> n.user_id)
+                AND NOT EXISTS (SELECT FROM customers p
+                                 WHERE (p.guild_id, p.connection_id, p.customer_id) = (s.guild_id, s.connection_id, s.customer_id)
+                                   AND p.named_user_id <> n.user_id)
+          WHERE n.guild_id = $1 AND n.notice_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(taken.id)
+    .fetch_one(tenant.db())
+    .await?;
+    Ok(Pages { pay: row.page.at(now), manage: row.portal.page().cloned() })
 }
 
 /// The others of its series.
@@ -302,6 +337,23 @@ async fn again(
     .execute(tenant.db())
     .await?;
     Ok(put_off.rows_affected() == 1)
+}
+
+/// Has a notice sent after all that was not, with what was not sent before it of the same payment, which would stand in its way. Not what
+/// Discord may have. Answers how many that are.
+pub async fn send_again(tenant: &mut Tenant, notice: NoticeId) -> Result<u64, sqlx::Error> {
+    let pending = sqlx::query(
+        "UPDATE member_notices n SET state = 'pending', next_at = now(), tried_at = NULL, outcome = NULL, finished_at = NULL
+           FROM member_notices it
+          WHERE it.guild_id = $1 AND it.notice_id = $2 AND n.guild_id = $1
+            AND (n.user_id, n.connection_id, n.source_id, n.anchor) = (it.user_id, it.connection_id, it.source_id, it.anchor)
+            AND (n.state = 'pending' AND n.notice_id = $2 AND n.tried_at IS NULL OR n.state = 'undeliverable' AND n.attempts = 0)",
+    )
+    .bind(tenant.guild())
+    .bind(notice)
+    .execute(tenant.db())
+    .await?;
+    Ok(pending.rows_affected())
 }
 
 /// Whether members are told; the server's row stays so until the transaction ends.

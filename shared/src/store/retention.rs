@@ -12,6 +12,11 @@ pub const REQUEST_DAYS: i32 = 1;
 /// For so many days it is kept from whom roles were taken: what the limit on mass revokes counts is a day old at most.
 pub const REVOKE_DAYS: i32 = 2;
 
+/// Days that logins are kept which were not finished, and sessions that are over: each is dead hours before.
+pub const LOGIN_DAYS: i32 = 1;
+/// Days that codes and mails are kept after their ten minutes: what limits count is an hour old at most.
+pub const CODE_DAYS: i32 = 1;
+
 /// How many rows one sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Swept {
@@ -27,6 +32,14 @@ pub struct Swept {
     pub notices: u64,
     /// From whom roles were taken, for the limit on mass revokes.
     pub revokes: u64,
+    /// Logins that were not finished.
+    pub logins: u64,
+    /// Sessions that are over.
+    pub sessions: u64,
+    /// Mails that were sent, or are not sent any more.
+    pub mails: u64,
+    /// Codes that were sent by e-mail.
+    pub codes: u64,
     /// Roles that nothing gives and nobody has any more.
     pub roles: u64,
 }
@@ -34,7 +47,9 @@ pub struct Swept {
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        [self.events, self.jobs, self.sources, self.requests, self.notices, self.revokes, self.roles]
+        let Self { events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, roles } =
+            *self;
+        [events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, roles]
             .iter()
             .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
@@ -90,6 +105,34 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
             REVOKE_DAYS,
             &mut swept.revokes,
+        ),
+        (
+            "DELETE FROM logins WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM logins WHERE began_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            LOGIN_DAYS,
+            &mut swept.logins,
+        ),
+        (
+            "DELETE FROM sessions WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM sessions WHERE replaced_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            LOGIN_DAYS,
+            &mut swept.sessions,
+        ),
+        (
+            "DELETE FROM mails WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM mails WHERE expires_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            CODE_DAYS,
+            &mut swept.mails,
+        ),
+        (
+            "DELETE FROM claim_codes WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM claim_codes WHERE created_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            CODE_DAYS,
+            &mut swept.codes,
         ),
     ] {
         *count = sqlx::query(statement).bind(days).bind(batch).execute(crossing.db()).await?.rows_affected();

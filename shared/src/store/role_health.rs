@@ -89,6 +89,18 @@ pub async fn probe_parked_roles(tenant: &mut Tenant) -> Result<(), sqlx::Error> 
     Ok(())
 }
 
+/// Whether a role can be managed is found out by the next call for it.
+pub async fn probe_now(tenant: &mut Tenant, role: RoleId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE role_health SET next_probe_at = now() WHERE guild_id = $1 AND role_id = $2 AND next_probe_at > now()",
+    )
+    .bind(tenant.guild())
+    .bind(role)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
 /// The roles of a guild that are parked.
 pub async fn parked_roles(tenant: &mut Tenant) -> Result<Vec<RoleId>, sqlx::Error> {
     sqlx::query_scalar("SELECT role_id FROM role_health WHERE guild_id = $1")

@@ -251,6 +251,29 @@ pub async fn endpoint_ids(crossing: &mut Crossing, after: &str) -> Result<Vec<St
     .await
 }
 
+/// The active connection of this mode, if there is exactly one.
+pub async fn only_one(crossing: &mut Crossing, livemode: bool) -> Result<Option<Connection>, sqlx::Error> {
+    let some: Vec<Connection> = sqlx::query_as(
+        "SELECT guild_id, connection_id FROM stripe_connections WHERE state = 'active' AND livemode = $1 LIMIT 2",
+    )
+    .bind(livemode)
+    .fetch_all(crossing.db())
+    .await?;
+    Ok(if let [one] = some[..] { Some(one) } else { None })
+}
+
+/// A guild's active connections of this mode, in their order.
+pub async fn of_mode(tenant: &mut Tenant, livemode: bool) -> Result<Vec<ConnectionId>, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT connection_id FROM stripe_connections
+          WHERE guild_id = $1 AND state = 'active' AND livemode = $2 ORDER BY connection_id",
+    )
+    .bind(tenant.guild())
+    .bind(livemode)
+    .fetch_all(tenant.db())
+    .await
+}
+
 /// The credential of a connection that is active.
 pub async fn credential(
     tenant: &mut Tenant,
@@ -267,8 +290,19 @@ pub async fn credential(
     .await
 }
 
+/// Whether `metadata.discord_user_id` may link a customer of a connection.
+pub async fn metadata_links(tenant: &mut Tenant, connection: ConnectionId) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT coalesce((SELECT metadata_links FROM stripe_connections WHERE guild_id = $1 AND connection_id = $2), false)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_one(tenant.db())
+    .await
+}
+
 /// One line of the operator's list.
-#[derive(Debug, Clone, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Listed {
     pub guild_id: GuildId,
     pub connection_id: ConnectionId,

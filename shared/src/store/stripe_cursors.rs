@@ -6,6 +6,7 @@ use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
+    domain::billing::{READS_GRANTED, READS_PER_PAYMENT},
     ids::{ConnectionId, EventId},
 };
 
@@ -64,13 +65,14 @@ pub async fn ensure(tenant: &mut Tenant, connection: ConnectionId) -> Result<(),
 
 /// Polls at once, for the key may be another account's since the last time: then the list of events does not know the cursor, and
 /// the whole state is read again. Without a cursor that would show nothing, and there is little to read. A list that was being read goes on
-/// at once.
+/// at once, and the portal is looked for again where none was found.
 pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
         "UPDATE stripe_cursors SET next_poll_at = now(), other_poll_at = now(),
                 listed_at = CASE WHEN last_event_id IS NOT NULL THEN listed_at END,
                 list_began_at = CASE WHEN last_event_id IS NOT NULL THEN list_began_at END,
-                list_next_at = CASE WHEN list_began_at IS NOT NULL THEN now() ELSE list_next_at END
+                list_next_at = CASE WHEN list_began_at IS NOT NULL THEN now() ELSE list_next_at END,
+                portal_next_at = CASE WHEN portal_read = 'page' THEN portal_next_at ELSE now() END
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
@@ -204,25 +206,42 @@ pub async fn set_other(
     Ok(())
 }
 
-/// The poll of the other events failed; again after `wait`, with the next poll of those that matter.
-pub async fn retry_other(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    wait: Duration,
-) -> Result<(), sqlx::Error> {
+/// The other events were read to the end of their list.
+pub async fn polled_other(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "UPDATE stripe_cursors SET other_poll_at = clock_timestamp() + make_interval(secs => $3)
-          WHERE guild_id = $1 AND connection_id = $2",
+        "UPDATE stripe_cursors SET other_error = NULL, other_failing_since = NULL
+          WHERE guild_id = $1 AND connection_id = $2 AND other_failing_since IS NOT NULL",
     )
     .bind(tenant.guild())
     .bind(connection)
-    .bind(wait.as_secs_f64())
     .execute(tenant.db())
     .await?;
     Ok(())
 }
 
-/// Adds to the reads of this calendar month, UTC.
+/// The poll of the other events failed; again after `wait`, with the next poll of those that matter.
+pub async fn retry_other(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    wait: Duration,
+    error: &str,
+) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET other_poll_at = clock_timestamp() + make_interval(secs => $3), other_error = $4,
+                other_failing_since = coalesce(other_failing_since, now())
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(wait.as_secs_f64())
+    .bind(error)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// Adds to the reads of this calendar month, UTC, and counts anew how many Stripe grants: so many for each payment of the last 30 days that
+/// we know of, which of a subscription is its latest.
 pub async fn count_reads(
     tenant: &mut Tenant,
     connection: ConnectionId,
@@ -231,12 +250,67 @@ pub async fn count_reads(
     sqlx::query(
         "UPDATE stripe_cursors
             SET reads = $3 + CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END,
-                reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date
+                reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date,
+                reads_granted = least(2000000000, greatest($4::bigint, $5::bigint * (
+                    (SELECT count(*) FROM subscriptions
+                      WHERE guild_id = $1 AND connection_id = $2 AND paid_invoice_at > now() - interval '30 days')
+                  + (SELECT count(*) FROM purchases
+                      WHERE guild_id = $1 AND connection_id = $2 AND paid_at > now() - interval '30 days'))))::integer
           WHERE guild_id = $1 AND connection_id = $2",
     )
     .bind(tenant.guild())
     .bind(connection)
     .bind(reads)
+    .bind(READS_GRANTED)
+    .bind(READS_PER_PAYMENT)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
+/// How many reads of this calendar month, UTC, were made and are granted, as was written last.
+#[derive(Debug, Clone, Copy, PartialEq, sqlx::FromRow)]
+pub struct MonthOfReads {
+    pub reads: i32,
+    pub granted: i32,
+    /// Seconds.
+    ends_in: f64,
+}
+
+impl MonthOfReads {
+    /// Until the next month begins.
+    pub fn ends_in(self) -> Duration {
+        Duration::try_from_secs_f64(self.ends_in).unwrap_or_default()
+    }
+}
+
+/// `None`: the connection is not read.
+pub async fn month_of_reads(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+) -> Result<Option<MonthOfReads>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END AS reads,
+                reads_granted AS granted,
+                extract(epoch FROM date_trunc('month', now() AT TIME ZONE 'UTC') + interval '1 month' - now() AT TIME ZONE 'UTC')::float8
+                    AS ends_in
+           FROM stripe_cursors WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .fetch_optional(tenant.db())
+    .await
+}
+
+/// The list of events is polled at once, and that of other events with it, if it failed.
+pub async fn poll_now(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "UPDATE stripe_cursors SET next_poll_at = now(),
+                other_poll_at = CASE WHEN other_failing_since IS NOT NULL THEN now() ELSE other_poll_at END
+          WHERE guild_id = $1 AND connection_id = $2",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
     .execute(tenant.db())
     .await?;
     Ok(())

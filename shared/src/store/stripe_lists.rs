@@ -7,7 +7,10 @@ use super::stripe_connections::Connection;
 use crate::db::{cross_tenant::Crossing, tenant::Tenant};
 use crate::{
     clock::Timestamp,
-    domain::{billing::subscription::SubscriptionStatus, stripe_object::ObjectKind},
+    domain::{
+        billing::{portal::Portal, subscription::SubscriptionStatus},
+        stripe_object::ObjectKind,
+    },
     ids::ConnectionId,
 };
 
@@ -68,6 +71,22 @@ pub async fn begin(tenant: &mut Tenant, connection: ConnectionId) -> Result<Time
         .execute(tenant.db())
         .await?;
     Ok(began_at)
+}
+
+/// The same, with what was bought once: as at first contact, and not where that was not made yet.
+pub async fn begin_whole(tenant: &mut Tenant, connection: ConnectionId) -> Result<(), sqlx::Error> {
+    let was_begun = sqlx::query(
+        "UPDATE stripe_cursors SET listed_at = NULL
+          WHERE guild_id = $1 AND connection_id = $2 AND (listed_at IS NOT NULL OR list_began_at IS NOT NULL)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .execute(tenant.db())
+    .await?;
+    if was_begun.rows_affected() == 1 {
+        begin(tenant, connection).await?;
+    }
+    Ok(())
 }
 
 /// What became of a page.
@@ -190,6 +209,11 @@ pub struct Progress {
     pub error: Option<String>,
     /// Reads of Stripe's API in this calendar month, UTC, but for those of the last minute.
     pub reads: i32,
+    /// Where members manage or cancel what they pay for.
+    #[sqlx(flatten)]
+    pub portal: Portal,
+    /// How many Stripe grants it.
+    pub granted: i32,
 }
 
 /// Of all connections, in order.
@@ -197,8 +221,9 @@ pub async fn progress(crossing: &mut Crossing) -> Result<Vec<Progress>, sqlx::Er
     sqlx::query_as(
         "SELECT guild_id, connection_id, CASE WHEN list_began_at IS NOT NULL THEN list_seen END AS seen,
                 list_expected AS expected, list_error AS error,
-                CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END AS reads
-           FROM stripe_cursors ORDER BY guild_id, connection_id",
+                CASE WHEN reads_month = date_trunc('month', now() AT TIME ZONE 'UTC')::date THEN reads ELSE 0 END AS reads,
+                reads_granted AS granted, portal_url, portal_read, portal_login_url
+           FROM stripe_cursors JOIN stripe_connections USING (guild_id, connection_id) ORDER BY guild_id, connection_id",
     )
     .fetch_all(crossing.db())
     .await

@@ -5,8 +5,12 @@ use sqlx::types::Json;
 use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
-    domain::billing::subscription::{
-        CollectionPause, CustomerFact, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+    domain::billing::{
+        amount::Percent,
+        page::{LatestInvoice, PageUrl, RENEWED_AFTER},
+        subscription::{
+            CollectionPause, CustomerFact, Item, Items, PauseCause, SubscriptionFact, SubscriptionStatus,
+        },
     },
     ids::{ConnectionId, CustomerId, UserId},
 };
@@ -19,16 +23,18 @@ pub async fn customer(
     named: Option<UserId>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO customers (guild_id, connection_id, customer_id, deleted, named_user_id)
-         VALUES ($1, $2, $3, $4, $5)
+        "INSERT INTO customers (guild_id, connection_id, customer_id, deleted, named_user_id, id_keys)
+         VALUES ($1, $2, $3, $4, $5, $6)
          ON CONFLICT (guild_id, connection_id, customer_id)
-             DO UPDATE SET deleted = excluded.deleted, named_user_id = excluded.named_user_id, synced_at = now()",
+             DO UPDATE SET deleted = excluded.deleted, named_user_id = excluded.named_user_id,
+                           id_keys = coalesce(excluded.id_keys, customers.id_keys), synced_at = now()",
     )
     .bind(tenant.guild())
     .bind(connection)
     .bind(&fact.id)
     .bind(fact.deleted)
     .bind(named)
+    .bind(&fact.id_keys)
     .execute(tenant.db())
     .await?;
     Ok(())
@@ -59,8 +65,10 @@ pub async fn subscription(
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
                                     product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
                                     pause_cause, paid_invoice_at, trial_began_at, trial_ends_at, items, discounts,
-                                    collection_pause, collection_resumes_at)
-         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16, $17, $18, $19, $20)
+                                    collection_pause, collection_resumes_at, application_fee_percent, id_keys,
+                                    open_invoice_id, open_invoice_url, open_invoice_read_at)
+         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $12::timestamptz IS NOT NULL, $9, $10, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22,
+                 $23, $24, CASE WHEN $23::text IS NOT NULL THEN now() END)
          ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
              customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
              product_ids = excluded.product_ids, current_period_end = excluded.current_period_end,
@@ -73,7 +81,12 @@ pub async fn subscription(
              trial_began_at = least(subscriptions.trial_began_at, excluded.trial_began_at),
              trial_ends_at = coalesce(excluded.trial_ends_at, subscriptions.trial_ends_at),
              items = excluded.items, discounts = excluded.discounts,
-             collection_pause = excluded.collection_pause, collection_resumes_at = excluded.collection_resumes_at
+             collection_pause = excluded.collection_pause, collection_resumes_at = excluded.collection_resumes_at,
+             application_fee_percent = excluded.application_fee_percent, id_keys = excluded.id_keys,
+             -- An invoice that was not shown says nothing.
+             open_invoice_id = CASE WHEN $25 THEN excluded.open_invoice_id ELSE subscriptions.open_invoice_id END,
+             open_invoice_url = CASE WHEN $25 THEN excluded.open_invoice_url ELSE subscriptions.open_invoice_url END,
+             open_invoice_read_at = CASE WHEN $25 THEN excluded.open_invoice_read_at ELSE subscriptions.open_invoice_read_at END
          RETURNING user_id, unpaid_since, paid_invoice_at",
     )
     .bind(tenant.guild())
@@ -96,6 +109,11 @@ pub async fn subscription(
     .bind(fact.discounts.as_ref().map(Json))
     .bind(fact.collection.map(CollectionPause::as_str))
     .bind(fact.collection_resumes_at)
+    .bind(fact.application_fee.map(Percent::to_f64))
+    .bind(&fact.id_keys)
+    .bind(fact.latest_invoice.id())
+    .bind(fact.latest_invoice.page().map(PageUrl::as_str))
+    .bind(fact.latest_invoice != LatestInvoice::NotShown)
     .fetch_one(tenant.db())
     .await
 }
@@ -133,7 +151,12 @@ pub async fn known_as(
             AND s.trial_ends_at IS NOT DISTINCT FROM coalesce($19, s.trial_ends_at)
             AND s.items IS NOT DISTINCT FROM $20 AND s.discounts IS NOT DISTINCT FROM $21
             AND s.collection_pause IS NOT DISTINCT FROM $22 AND s.collection_resumes_at IS NOT DISTINCT FROM $23
-            AND c.deleted = $16 AND c.named_user_id IS NOT DISTINCT FROM $17",
+            AND s.application_fee_percent IS NOT DISTINCT FROM $24 AND s.id_keys IS NOT DISTINCT FROM $25
+            AND c.deleted = $16 AND c.named_user_id IS NOT DISTINCT FROM $17
+            AND c.id_keys IS NOT DISTINCT FROM coalesce($26, c.id_keys)
+            -- Stripe answers another address of the same page each time: it counts when the one that is kept grows old.
+            AND ($27 OR s.open_invoice_id IS NOT DISTINCT FROM $28
+                        AND ($28 IS NULL OR s.open_invoice_read_at > now() - make_interval(secs => $29)))",
     )
     .bind(tenant.guild())
     .bind(connection)
@@ -158,6 +181,12 @@ pub async fn known_as(
     .bind(fact.discounts.as_ref().map(Json))
     .bind(fact.collection.map(CollectionPause::as_str))
     .bind(fact.collection_resumes_at)
+    .bind(fact.application_fee.map(Percent::to_f64))
+    .bind(&fact.id_keys)
+    .bind(&fact.customer.id_keys)
+    .bind(fact.latest_invoice == LatestInvoice::NotShown)
+    .bind(fact.latest_invoice.id())
+    .bind(RENEWED_AFTER.as_secs_f64())
     .fetch_optional(tenant.db())
     .await
 }
@@ -222,7 +251,9 @@ pub async fn known_customer(
          SELECT EXISTS (SELECT FROM member_links WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3)
                     OR EXISTS (SELECT FROM customers WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3
                                   AND named_user_id IS NOT NULL) AS is_named,
-                EXISTS (SELECT FROM purchases WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3) AS has_purchases,
+                -- What was only noted from a list gives nothing.
+                EXISTS (SELECT FROM purchases WHERE guild_id = $1 AND connection_id = $2 AND customer_id = $3
+                           AND (invoice_id IS NULL OR refund IS NOT NULL)) AS has_purchases,
                 ARRAY (SELECT subscription_id FROM known WHERE NOT has_ended ORDER BY subscription_id) AS running,
                 (SELECT subscription_id FROM known WHERE has_ended ORDER BY synced_at DESC LIMIT 1) AS ended",
     )

@@ -179,6 +179,7 @@ async fn end(
     let clean: Option<bool> = sqlx::query_scalar(
         "UPDATE stripe_sync SET lease_owner = NULL, lease_until = NULL, attempts = 0, missing = 0, last_error = NULL,
                 failing_since = NULL, synced_at = CASE WHEN $8 THEN now() ELSE synced_at END,
+                read_began_at = CASE WHEN $8 THEN $9 ELSE read_began_at END,
                 not_before = now() + make_interval(secs => $7),
                 next_at = CASE WHEN dirty_seq <> $6 THEN now() + make_interval(secs => $7) END,
                 dirty_seq = CASE WHEN dirty_seq = $6 THEN 0 ELSE dirty_seq END
@@ -193,6 +194,7 @@ async fn end(
     .bind(leased.dirty_seq)
     .bind(spacing.as_secs_f64())
     .bind(was_read)
+    .bind(leased.since)
     .fetch_optional(tenant.db())
     .await?;
     Ok(match clean {
@@ -307,6 +309,26 @@ pub async fn wake(
     Ok(woken.rows_affected())
 }
 
+/// Keeps others from reading an object until the transaction ends; `false`: it is being read, or is to be, and nothing is kept. One that
+/// was never heard of has no row, and nothing keeps it.
+pub async fn hold_if_read(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    object: &Object,
+) -> Result<bool, sqlx::Error> {
+    let is_unread: Option<bool> = sqlx::query_scalar(
+        "SELECT coalesce(lease_until > now(), false) OR next_at IS NOT NULL AND (dirty_seq > 0 OR next_at <= now()) FROM stripe_sync
+          WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3 AND object_id = $4 FOR NO KEY UPDATE",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(object.kind.as_str())
+    .bind(&object.id)
+    .fetch_optional(tenant.db())
+    .await?;
+    Ok(is_unread != Some(true))
+}
+
 /// Marks many objects dirty, due one after another at `spacing`, so that what Stripe hints at meanwhile comes first.
 pub async fn mark_dirty_slowly(
     tenant: &mut Tenant,
@@ -333,6 +355,41 @@ pub async fn mark_dirty_slowly(
     .execute(tenant.db())
     .await?;
     Ok(())
+}
+
+/// The same, of one kind, for those alone that nobody has read since then: whatever is told of them is older. Answers how many are read
+/// because of it; what waits to be read sooner is not counted again. `spacing`: as they are settled with.
+pub async fn mark_unless_read_since(
+    tenant: &mut Tenant,
+    connection: ConnectionId,
+    kind: ObjectKind,
+    ids: &[String],
+    since: Timestamp,
+    (between, spacing): (Duration, Duration),
+) -> Result<u64, sqlx::Error> {
+    let marked = sqlx::query(
+        "INSERT INTO stripe_sync (guild_id, connection_id, object_kind, object_id, origin, next_at)
+         SELECT $1::bigint, $2::bigint, $3, id, 'bulk', now() + make_interval(secs => $5 * row_number() OVER (ORDER BY id))
+           FROM (SELECT DISTINCT id FROM unnest($4::text[]) AS ids (id)) AS ids ORDER BY id
+         ON CONFLICT (guild_id, connection_id, object_kind, object_id) DO UPDATE
+             SET dirty_seq = stripe_sync.dirty_seq + 1, next_at = least(stripe_sync.next_at, excluded.next_at),
+                 origin = CASE WHEN stripe_sync.next_at IS NULL OR stripe_sync.dirty_seq = 0 THEN excluded.origin
+                               ELSE stripe_sync.origin END
+           -- Each read, and each answer without one, sets `not_before`.
+           WHERE (stripe_sync.not_before IS NULL OR stripe_sync.not_before < $6::timestamptz + make_interval(secs => $7))
+             AND NOT (stripe_sync.dirty_seq > 0 AND stripe_sync.lease_owner IS NULL AND stripe_sync.next_at IS NOT NULL
+                      AND stripe_sync.next_at <= excluded.next_at)",
+    )
+    .bind(tenant.guild())
+    .bind(connection)
+    .bind(kind.as_str())
+    .bind(ids)
+    .bind(between.as_secs_f64())
+    .bind(since)
+    .bind(spacing.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(marked.rows_affected())
 }
 
 /// Marks objects dirty as an event does that names them, or a read that leads to them: what was read just now is read again when its
@@ -402,31 +459,4 @@ pub async fn hint_each(
         hint(tenant, connection, of_one_kind[0].kind, &ids, origin).await?;
     }
     Ok(())
-}
-
-/// Whether hints at an object were answered since then, by a read or without: whatever else shows it as it was before may be out of
-/// date. `spacing`: as they were settled with.
-pub async fn is_answered_since(
-    tenant: &mut Tenant,
-    connection: ConnectionId,
-    kind: ObjectKind,
-    id: &str,
-    since: Timestamp,
-    spacing: Duration,
-) -> Result<bool, sqlx::Error> {
-    sqlx::query_scalar(
-        "SELECT EXISTS (SELECT FROM stripe_sync WHERE guild_id = $1 AND connection_id = $2 AND object_kind = $3
-                           AND object_id = $4
-                           -- A read moved it on by the spacing, an answer without one did not.
-                           AND CASE WHEN not_before = synced_at + make_interval(secs => $6) THEN synced_at
-                                    ELSE not_before END >= $5::timestamptz)",
-    )
-    .bind(tenant.guild())
-    .bind(connection)
-    .bind(kind.as_str())
-    .bind(id)
-    .bind(since)
-    .bind(spacing.as_secs_f64())
-    .fetch_one(tenant.db())
-    .await
 }

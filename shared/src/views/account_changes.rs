@@ -30,6 +30,7 @@ pub fn connected(guild: GuildId, account: &Account<'_>, outcome: &Connected) -> 
         message("connected-endpoint").with("endpoint", &**endpoint).into(),
     ];
     lines.extend(webhook.map(Line::from));
+    lines.push(message("connected-portal").with("guild", guild).with("endpoint", &**endpoint).into());
     Ok(Document::of_lines(lines))
 }
 
@@ -89,16 +90,19 @@ mod tests {
         insta::assert_snapshot!(connected(true, with(Webhook::Given)), @r"
         Connected server 1 (live).
         Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/e1
+        Optional: with Read on Customer portal, members are shown where they manage or cancel what they pay for; or paste its link: `nexrole portal --guild 1 e1 https://billing.stripe.com/p/login/…`
         ");
         insta::assert_snapshot!(connected(false, with(Webhook::Kept)), @r"
         Connected server 1 (test).
         Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/e1
         Its webhook secret stays as it was.
+        Optional: with Read on Customer portal, members are shown where they manage or cancel what they pay for; or paste its link: `nexrole portal --guild 1 e1 https://billing.stripe.com/p/login/…`
         ");
         insta::assert_snapshot!(connected(false, with(Webhook::None)), @r"
         Connected server 1 (test).
         Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/e1
         Then connect again with --webhook-secret-file; until then events are polled.
+        Optional: with Read on Customer portal, members are shown where they manage or cancel what they pay for; or paste its link: `nexrole portal --guild 1 e1 https://billing.stripe.com/p/login/…`
         ");
         insta::assert_snapshot!(connected(true, Connected::ReservedLabel), @"error: the label 'main' is taken by what variables describe");
     }

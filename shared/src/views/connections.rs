@@ -2,7 +2,10 @@
 
 use super::document::{Document, Line, Message, Section, Value, message};
 use crate::{
-    domain::billing::READS_GRANTED,
+    domain::billing::{
+        portal::{Portal, PortalRead},
+        reads_left,
+    },
     store::{stripe_connections::Listed, stripe_lists::Progress},
 };
 
@@ -18,9 +21,16 @@ pub fn document(connections: &[Listed], progress: &[Progress]) -> Document {
         let of_it =
             progress.iter().find(|p| (p.connection.guild, p.connection.id) == (c.guild_id, c.connection_id));
         match of_it.filter(|_| c.state == "active") {
-            Some(progress) => line.note(reads(progress.reads)).note(list(progress)).note(
-                progress.error.as_deref().map(|error| message("connection-list-error").with("error", error)),
-            ),
+            Some(progress) => line
+                .note(reads(progress))
+                .note(list(progress))
+                .note(
+                    progress
+                        .error
+                        .as_deref()
+                        .map(|error| message("connection-list-error").with("error", error)),
+                )
+                .note(portal(&progress.portal)),
             None => line,
         }
     };
@@ -31,9 +41,25 @@ pub fn document(connections: &[Listed], progress: &[Progress]) -> Document {
     }
 }
 
-fn reads(reads: i32) -> Message {
-    let left = READS_GRANTED.saturating_sub(reads).max(0);
-    message("connection-reads").with("reads", thousands(reads.into())).with("left", thousands(left.into()))
+fn reads(progress: &Progress) -> Message {
+    let left = reads_left(progress.granted, progress.reads);
+    message("connection-reads")
+        .with("reads", thousands(progress.reads.into()))
+        .with("left", thousands(left.into()))
+        .with("granted", thousands(progress.granted.into()))
+}
+
+/// Where members manage or cancel, or why there is no page for that; how to get one, `nexrole doctor` says.
+fn portal(portal: &Portal) -> Option<Message> {
+    match (&portal.pasted, portal.read.as_ref()) {
+        (Some(page), _) => Some(message("connection-portal-pasted").with("page", page)),
+        (None, Some(PortalRead::Page(page))) => Some(message("connection-portal").with("page", page)),
+        (None, Some(PortalRead::Disabled | PortalRead::Missing)) => {
+            Some(message("connection-portal-disabled"))
+        }
+        (None, Some(PortalRead::Refused)) => Some(message("connection-portal-refused")),
+        (None, None) => None,
+    }
 }
 
 fn list(progress: &Progress) -> Option<Message> {
@@ -53,7 +79,7 @@ pub(super) fn so_far(seen: i64, expected: Option<i64>) -> Message {
 }
 
 /// `4,300`.
-fn thousands(number: i64) -> String {
+pub(super) fn thousands(number: i64) -> String {
     let digits = number.to_string();
     let mut grouped = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -74,6 +100,7 @@ pub fn mode(livemode: bool) -> Message {
 mod tests {
     use super::*;
     use crate::{
+        domain::billing::page::PageUrl,
         ids::{ConnectionId, GuildId},
         store::stripe_connections::Connection,
         views::terminal,
@@ -98,20 +125,33 @@ mod tests {
             expected: None,
             error: None,
             reads: 1234,
+            portal: Portal::default(),
+            granted: 10_000,
         };
         let said = |connections: &[Listed], progress: &Progress| {
             terminal::render(&document(connections, std::slice::from_ref(progress)))
         };
         let both = [listed(1, true, "active"), listed(2, false, "disconnected")];
         insta::assert_snapshot!(said(&both, &progress), @r"
-        server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 left of those that every account has)
+        server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 of 10,000 left)
         server 1  test  disconnected  main  /webhooks/stripe/e2
         ");
         let reading =
             Progress { seen: Some(4300), expected: Some(10_000), reads: 12_000, ..progress.clone() };
-        insta::assert_snapshot!(said(&both[..1], &reading), @"server 1  live  active  main  /webhooks/stripe/e1  (12,000 reads this month, 0 left of those that every account has)  (subscriptions: 4,300 of 10,000 read so far)");
+        insta::assert_snapshot!(said(&both[..1], &reading), @"server 1  live  active  main  /webhooks/stripe/e1  (12,000 reads this month, 0 of 10,000 left)  (subscriptions: 4,300 of 10,000 read so far)");
+        let page = |url: &str| PageUrl::parse(url).unwrap();
+        let portal = |pasted: Option<&str>, read: Option<PortalRead>| {
+            let portal = Portal { pasted: pasted.map(page), read };
+            let document = document(&both[..1], &[Progress { portal, ..progress.clone() }]);
+            terminal::render(&document).rsplit_once("  (").unwrap().1.to_owned()
+        };
+        let read = PortalRead::Page(page("https://billing.stripe.com/p/login/aFa"));
+        insta::assert_snapshot!(portal(None, Some(read.clone())), @"manage or cancel: https://billing.stripe.com/p/login/aFa)");
+        insta::assert_snapshot!(portal(Some("https://example.com/account"), Some(read)), @"manage or cancel, as pasted: https://example.com/account)");
+        insta::assert_snapshot!(portal(None, Some(PortalRead::Disabled)), @"no page to manage or cancel: the customer portal's login link is not activated)");
+        insta::assert_snapshot!(portal(None, Some(PortalRead::Refused)), @"no page to manage or cancel: the key may not read Customer portal)");
         let failing = Progress { seen: Some(100), error: Some("Stripe did not answer".into()), ..progress };
-        insta::assert_snapshot!(said(&both[..1], &failing), @"server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 left of those that every account has)  (subscriptions: 100 read so far)  (they cannot be read on: Stripe did not answer)");
+        insta::assert_snapshot!(said(&both[..1], &failing), @"server 1  live  active  main  /webhooks/stripe/e1  (1,234 reads this month, 8,766 of 10,000 left)  (subscriptions: 100 read so far)  (they cannot be read on: Stripe did not answer)");
         insta::assert_snapshot!(said(&[], &failing), @"No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.");
     }
 }

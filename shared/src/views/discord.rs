@@ -86,6 +86,8 @@ fn show(value: &Value) -> String {
                 id.chars().map(|c| if c == '`' { '\'' } else { c }).take(LONGEST_CODE).collect();
             format!("`{shown}`")
         }
+        // As it is: who follows it sees where it leads, and Discord makes a link of it.
+        Value::Page(page) => page.as_str().to_owned(),
         Value::Count(count) => count.to_string(),
         Value::Role(role) => format!("<@&{role}>"),
         Value::Member(user) => format!("<@{user}>"),

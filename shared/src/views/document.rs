@@ -4,6 +4,7 @@ use std::fmt;
 
 use crate::{
     clock::Timestamp,
+    domain::billing::page::PageUrl,
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
 
@@ -143,6 +144,8 @@ pub enum Value {
     Text(String),
     /// An id or a name that somebody else made up: shown, never obeyed, and not endless.
     Code(String),
+    /// Where something is; a surface that has links makes it one.
+    Page(PageUrl),
     /// A word in a column, as wide as that where the surface has columns.
     Cell(String, usize),
     Count(i64),
@@ -207,6 +210,12 @@ impl From<RoleId> for Value {
 impl From<UserId> for Value {
     fn from(user: UserId) -> Self {
         Self::Member(user)
+    }
+}
+
+impl From<&PageUrl> for Value {
+    fn from(page: &PageUrl) -> Self {
+        Self::Page(page.clone())
     }
 }
 

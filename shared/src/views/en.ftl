@@ -192,6 +192,8 @@ step = { $at }  { $what }
 step-now = { $what }
 step-linked = customer { $customer } became theirs by its metadata at Stripe
 step-linked-owner = customer { $customer } became theirs by the owner's word
+step-linked-checkout = customer { $customer } became theirs: they claimed it after paying
+step-linked-email = customer { $customer } became theirs: they read mail to the address that Stripe has of it
 step-first = first known: { $cause }
 step-heard = Stripe said { $kind } ({ $event }); it came { $received }
 step-done = by { $actor }: { $cause }
@@ -235,6 +237,8 @@ fix-give-back = `nexrole give-back --guild { $guild } --member { $member } --rol
 fix-answer = nexrole follow --guild { $guild } --member { $member } --role { $role } yes (or no)
 fix-unbacked = connect the account again, or end it: `nexrole link remove --guild { $guild } { $customer }`
 fix-pays = the member pays what is open at Stripe
+fix-pays-here = the member pays what is open at Stripe: { $page }
+fix-pays-old = the member pays what is open at Stripe; the address of that page was read too long ago to work for sure: open the invoice at Stripe, and send them the link to its payment page
 fix-resume = it is resumed at Stripe
 fix-buy = the member buys again, or is given it by hand: `nexrole grant --guild { $guild } --member { $member } --role { $role } --reason …`
 fix-invite = invite the bot again, or give it access to the server
@@ -248,6 +252,7 @@ member-history = What happened, newest first
 member-event = { $at }  { $action }   by { $actor }: { $cause }
 member-event-of-role = { $at }  { $action }  role { $role }  by { $actor }: { $cause }
 
+member-manage = Where they manage or cancel what they pay for: { $page }
 member-notices = What they were told of payments that failed
 member-notice = { $source }  { $kind }  { $state }
 member-notice-due = due { $at }
@@ -295,6 +300,17 @@ notice-pay-again = If you pay with the seller after all, or buy it again, { $cou
     [one] the role comes back by itself
    *[other] the roles come back by themselves
 }.
+notice-pay-here = Please pay on this page of Stripe's: { $page }
+notice-nothing-else = Nothing else is needed: { $count ->
+    [one] the role stays by itself
+   *[other] the roles stay by themselves
+} once the payment is there.
+notice-pay-again-here = If you pay after all, or buy it again, { $count ->
+    [one] the role comes back by itself
+   *[other] the roles come back by themselves
+}. Stripe's page for the payment: { $page }
+notice-pay-old = The address of the invoice's page that is known here may not work any more: take the one in the seller's e-mail about the invoice, or ask them for another.
+notice-manage = To manage or cancel what you pay for: { $page }
 notice-from = This is an automatic message; nobody reads answers to it.
 
 # nexrole notices
@@ -335,6 +351,101 @@ mapping-suspended = SUSPENDED: { $danger }. { -suspended } { $remedy }.
 mapping-refused = REFUSED: { $why }. Changes of it wait; tried again { $again }, or when roles change.
 mapping-probe-due = as soon as the bot runs
 mapping-sold = { $sold }
+
+# nexrole members
+members-without-role = Who pays and has no role, in server { $guild }
+members-lack = { $count ->
+    [one] 1 is
+   *[other] { $count } are
+} without a role because { $cause }
+members-may-have = { $count } may have the role or not: { $cause }
+members-payer-of-role = member { $member }  role { $role }  { $paid_by }
+members-payer = member { $member }  { $paid_by }
+members-not-mapped = what they pay for ({ $prices }) is mapped to no role
+members-unread = something about what they pay for changed, and it is not read yet
+members-unread-failed = something about what they pay for changed, and it could not be read
+members-by-rule = what they pay for gives no role in the state that it is in, by the rules of its mapping
+members-by-rule-fix = nothing, if that is meant; otherwise `nexrole map policy --guild { $guild } --role { $role } --price …` shows the rules, and changes them
+members-taken = somebody took it from them at Discord, not Nexrole
+members-doubted = Discord said that member or role is not there; it is asked once more
+members-waits = { $outcome }
+members-seen = seen { $at }
+members-error = { $error }
+members-more = and { $count } more: --limit { $limit } names all
+members-next = Next: { $fix }
+members-not-in-server = Who pays and is not in the server: left or banned, in server { $guild }
+members-away = { $count ->
+    [one] 1 pays for a role and is
+   *[other] { $count } pay for a role and are
+} not in the server
+members-away-fix = whether they left or are banned Nexrole cannot tell: Discord shows bans only to bots that may see them, and Nexrole asks for no such right (look in Server Settings, Bans). Who is not to come back pays on until you cancel at Stripe what stands beside them; who comes back is given the role at once
+members-with-role = Who has a paid role, and why, in server { $guild }
+members-have = Role { $role }, { $by }: { $count ->
+    [one] 1 member
+   *[other] { $count } members
+}
+members-holder = member { $member }
+members-reason = { $reason }
+members-until = ends { $at }
+held-by-paying = paying
+held-by-ending = cancelled, and paid to the end
+held-by-not-collected = a subscription whose invoices are not collected
+held-by-trial = in a trial
+held-by-grace = late with a payment that is waited for
+held-by-once = bought once
+held-by-unbacked = bought on a Stripe account, or in a mode, that is not connected any more
+held-by-hand = given by hand by the operator
+held-by-hand-of = given by hand by { $by }
+held-by-import = imported: had it before Nexrole
+held-by-seat = a seat of somebody's plan
+held-by-person = given at Discord by a person, not by Nexrole
+held-by-leaving = nothing gives it any more, and it is being taken
+held-by-kept = nothing gives it any more, and it stays because { $cause }
+members-before-title = Unknown: had it before it was mapped
+members-before = role { $role }: { $count ->
+    [one] 1 member
+   *[other] { $count } members
+}, not by Nexrole
+members-before-fix = who they are, and who has it still, Discord's list of members says (Server Settings, Members, by role). Nexrole takes nothing from them; `nexrole import --guild { $guild } --role …` writes down who is to have it
+members-unlinked = Who pays and is linked to no member, in server { $guild }
+members-unlinked-mapped = { $count ->
+    [one] 1 subscription or purchase gives a role, and is
+   *[other] { $count } subscriptions or purchases give a role, and are
+} nobody's
+members-unlinked-fix = `nexrole link add --guild { $guild } --customer cus_… --user …`, or the metadata discord_user_id at Stripe. Where a key looks like a Discord id: `nexrole members metadata --guild { $guild }`
+members-unlinked-other = { $count ->
+    [one] 1 subscription or purchase is
+   *[other] { $count } subscriptions or purchases are
+} of what is mapped to no role, and nobody's
+members-unlinked-other-fix = nothing, if it has nothing to do with Discord; otherwise map it: `nexrole map add`
+members-customer = customer { $customer }  { $id }  { $status }  { $prices }
+members-guest = a guest  { $id }  { $status }  { $prices }
+members-has-keys = looks like a Discord id: { $keys }
+members-double = Who is charged more than once for the same, in server { $guild }
+members-charged-twice = { $count ->
+    [one] 1 person pays
+   *[other] { $count } people pay
+} for a role by more than one subscription
+members-twice = member { $member }  role { $roles }  { $subscriptions }
+members-customer-twice = customer { $customer }, who is no member  role { $roles }  { $subscriptions }
+members-double-fix = ask them which one to keep; cancel the others at Stripe, and refund there what was paid twice. The role stays as long as one runs
+members-fees = Of whose payments a platform takes a part, in server { $guild }
+members-fees-taken = { $count ->
+    [one] 1 subscription was
+   *[other] { $count } subscriptions were
+} made by a platform that takes a part of each payment (application_fee_percent)
+members-fee = { $percent } %  { $subscription }  customer { $customer }, who is no member
+members-fee-of = { $percent } %  { $subscription }  customer { $customer }  member { $member }
+members-fees-fix = Nexrole takes none, and cannot change it: Stripe lets only that platform's application set it. It ends when that is set to 0, or with the subscription: have members subscribe anew by a payment link of your own, then cancel the old one
+members-metadata = Metadata keys at Stripe whose values look like Discord ids, in server { $guild }
+members-keys = Found in what is paid for
+members-no-key = none
+members-key-subscriptions = { $carry } of { $of } subscriptions carry { $key }
+members-key-customers = { $carry } of { $of } customers carry { $key }
+members-key-sessions = { $carry } of { $of } checkout sessions carry { $key }
+members-key-unlinked = { $count } of them linked to nobody
+members-key-ours = Nexrole reads this one
+members-metadata-fix = Nexrole reads only discord_user_id, of a subscription or its customer. If another key names the buyer, copy its value there at Stripe, or `nexrole link add --guild { $guild } --customer cus_… --user …`. Values are not kept: look at one at Stripe first
 
 # nexrole map policy
 policy-of = { $sold } gives role { $role } while what was bought is
@@ -441,6 +552,7 @@ follow-no = Answered for { $members } member(s): role { $role } stays when the p
 connected = Connected server { $guild } ({ $mode }).
 connected-endpoint = Stripe, Workbench, Webhooks: an endpoint at https://YOUR.HOST/webhooks/stripe/{ $endpoint }
 connected-secret-kept = Its webhook secret stays as it was.
+connected-portal = Optional: with Read on Customer portal, members are shown where they manage or cancel what they pay for; or paste its link: `nexrole portal --guild { $guild } { $endpoint } https://billing.stripe.com/p/login/…`
 connected-no-secret = Then connect again with --webhook-secret-file; until then events are polled.
 connect-reserved = the label '{ $label }' is taken by what variables describe
 disconnect-unknown = server { $guild } has no connection { $endpoint }; `nexrole connections` shows all of them
@@ -469,13 +581,106 @@ activity-entry = { $at }  { $action } by { $actor }
 activity-about = { $entry }  member { $member }
 activity-detail = { $entry }  { $detail }
 
+# nexrole backfill
+backfill-connection = server { $guild }  { $mode }  { $label }
+backfill-no-connection = server { $guild } has no such Stripe connection that is active; `nexrole connections` shows all of them
+backfill-not-past = { $text } is not in the past, or longer ago than Stripe is
+backfill-begun-events = Stripe's events since { $since } are read once more, and every object that they name: Stripe lists them for 30 days, so they tell all that happened since then.
+backfill-begun-lists = Stripe lists its events for 30 days only, and { $since } is longer ago. So all running subscriptions and paid purchases are listed, what of ours is not among them is read by itself, and the events of those 30 days are read once more.
+backfill-unknown = What is not found so: a refund or dispute of a subscription's payment that is older than 30 days, and what began and ended again in between.
+backfill-under-way = A backfill is under way already, and goes on as it is: order this one when that has ended.
+backfill-nothing-ends = Nobody loses a role by what an event says or a list lacks: only by what is read then of the very thing that they bought.
+backfill-next = The gateway does it, also after a restart: `nexrole backfill --guild { $guild }` shows how far it is.
+backfill-none = No backfill was ordered in server { $guild }: `nexrole backfill --guild { $guild } --since 5d`.
+backfill-none-anywhere = No backfill was ordered yet: `nexrole backfill --since 5d`.
+backfill-since = since { $since }, ordered { $at }
+backfill-asked = waits for the gateway
+backfill-looking = events: { $seen } read so far
+backfill-looking-back = events: { $seen } read so far, back to { $back }
+backfill-looked = events: { $seen } read, all there are
+backfill-to-read = objects that they name: { $count } to be read again, unless they were read since the order
+backfill-unread = still to be read: { $count }, one after another, after the payments of now
+backfill-failing = { $count } cannot be read at the moment, and are tried on by themselves: `nexrole failed list --guild { $guild }`
+backfill-listed = Stripe's events do not go back so far: its lists are read, too
+backfill-error = it cannot go on, and is tried again by itself: { $error }
+backfill-disconnected = it waits: the connection is not active
+backfill-done = Done { $at }: all that could be read is read.
+
+# nexrole rebuild
+rebuild-looked = { $count } subscription(s) and purchase(s) of server { $guild } were looked at, as they were last read from Stripe.
+rebuild-none = They give what is written down: nothing would change.
+rebuild-gives = Role { $role }: paid for by { $count } member(s), and not written down, or with another end
+rebuild-would-end = Role { $role }: written down for { $count } member(s) for whom nothing that was read gives it
+rebuild-to-read = { $count } of them are read from Stripe first: by their rows access would end, or their rows do not keep all that decides.
+rebuild-nothing-ends = Nobody loses a role by rows alone: only by what is read then, within the limit on how many lose a role in a day.
+rebuild-begun = Access is derived again, as after a read of each.
+rebuild-rows = derived again from what was read before, ordered { $at }
+rebuild-seen = looked at so far: { $seen }
+rebuild-seen-all = looked at: { $seen }, all there are
+rebuild-derived = gave something else than was written down: { $count }; read from Stripe because of it: { $read }
+
+# nexrole failed
+failed-none = Nothing fails in server { $guild }, and nothing was given up.
+failed-since = since { $since }
+failed-answered = Stripe answers, but not with what is asked for
+failed-attempts = tried { $count } time(s)
+failed-next = next { $at }
+failed-given-up = not tried any more
+failed-error = { $error }
+failed-events = { $id }: Stripe's list of events cannot be read ({ $connection })
+failed-other = { $id }: Stripe's list of events about what is sold cannot be read ({ $connection }); no role depends on it
+failed-list = { $id }: Stripe's list of subscriptions cannot be read on ({ $connection })
+failed-backfill = { $id }: the backfill cannot go on ({ $connection })
+failed-stripe-fix = Nobody loses a role by that. `nexrole doctor` says whether Stripe answers, and whether the key may read it.
+failed-reads = { $count } object(s) cannot be read from Stripe ({ $connection })
+failed-object = { $id }
+failed-object-of = { $id } of member { $member }
+failed-missing-fix = Is the key that of this account, and of this mode? `nexrole doctor` says so. Of an event that was sent for a test nothing follows. Nobody loses a role by that.
+failed-missing-given-up = They still give a role. If they were of another account: `nexrole link remove` ends what they give; nothing else does.
+failed-event = { $id } ({ $type }): no read will answer it, about { $object }
+failed-event-fix = That is a mistake of Nexrole's: have it tried again, and report it, please.
+failed-jobs = { $id }: role { $role } cannot be given or taken as it is to be, of { $count } member(s)
+failed-jobs-fix = It is tried on by itself, and at once when Discord shows that what stands in the way is gone.
+failed-jobs-given-up = Map another role to what they bought (`nexrole map add`), or, if the role is there again, have it tried again.
+failed-notice = { $id }: member { $member } could not be told of the payment of { $source }
+failed-notice-fix = If the member takes messages again, have it tried again; otherwise tell them yourself.
+failed-notice-pending = It is tried on by itself.
+failed-notice-unsure = Discord may have taken it, so it is not sent again: ask the member.
+failed-retry = Again, now: `nexrole failed retry --guild { $guild } ID`, where ID is what stands at the beginning of a line: sub_…, evt_…, role-…
+failed-retry-all = All of it: `nexrole failed retry --guild { $guild } --all`
+failed-unknown = in server { $guild } nothing that failed is called { $id }: `nexrole failed list --guild { $guild }`
+retried-lists = { $count } list(s) of Stripe's are read on.
+retried-objects = { $count } object(s) are read from Stripe again.
+retried-members = Of { $count } member(s) the role is checked again.
+retried-notices = { $count } notice(s) are sent again.
+retried-unsure = { $count } notice(s) are not sent again: Discord may have them.
+retried-next = What fails once more is in the list again: `nexrole failed list --guild { $guild }`
+
+# nexrole portal
+portal-kept = Members are sent to { $page } to manage or cancel what they pay for, whatever Stripe says of another page.
+portal-removed = What was pasted is forgotten: members are sent to the login page that Stripe says, if it is activated and the key may read Customer portal. `nexrole connections` shows it.
+portal-already = It was so already.
+portal-unfit-https = that is no address that begins with https://
+portal-unfit-credentials = there is a user name or a port in that address
+portal-unfit-host = that address names no host
+portal-unfit-character = there is something in that address that does not belong there: a space, a bracket, or a letter that only looks like one
+portal-unfit-long = that address is too long
+portal-one-customers = that page is for one customer, and works for minutes; the login page is for all of them
+portal-another-page = that is another page of Stripe's
+portal-other-mode = that page is of { $of } mode, and the connection is { $mode }
+portal-fix = { $why }. Paste the login link of the customer portal: Stripe ({ $mode } mode), Settings, Billing, Customer portal, Activate link: https://billing.stripe.com/p/login/{ $prefix }…, or the same on your own domain
+
 # nexrole connections
 connections-none = No Stripe connection yet: start the gateway with GUILD_ID, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET.
-connection-reads = { $reads } reads this month, { $left } left of those that every account has
+connection-reads = { $reads } reads this month, { $left } of { $granted } left
 connection-list-error = they cannot be read on: { $error }
 list-so-far = subscriptions: { $seen } read so far
 list-so-far-of = subscriptions: { $seen } of { $expected } read so far
 connection = server { $guild }  { $mode }  { $state }  { $label }  /webhooks/stripe/{ $endpoint }
+connection-portal = manage or cancel: { $page }
+connection-portal-pasted = manage or cancel, as pasted: { $page }
+connection-portal-disabled = no page to manage or cancel: the customer portal's login link is not activated
+connection-portal-refused = no page to manage or cancel: the key may not read Customer portal
 mode-live = live
 mode-test = test
 
@@ -500,3 +705,93 @@ findings-keys = encryption keys
 findings-operator = what no program can see
 findings-web = public address
 findings-counted = { $well } well, { $improve } to improve, { $wrong } wrong, { $ask } for you to answer
+
+# E-mail: plain text.
+mail-test-subject = A test mail of Nexrole's
+mail-test = Mail from Nexrole arrives here. Whoever runs it asked for this mail with `nexrole mail test`; there is nothing to do.
+mail-code-subject = Your code to connect a purchase to Discord
+mail-code = Somebody on Discord says that a purchase made with this address is theirs. If that is you, type this code where you asked for it:
+mail-code-itself = { $code }
+mail-code-lives = It works once, and for { $minutes ->
+    [one] 1 minute
+   *[other] { $minutes } minutes
+}.
+mail-code-not-you = If it was not you, there is nothing to do: without the code nothing happens. Give it to nobody. Whoever asks you for it wants what you paid for.
+mail-from = This mail was written by a machine; no answer to it is read.
+
+# Pages: logging in.
+page-log-in-first = Log in first
+page-log-in-why = Log in with the Discord account that is to get the role. We see your name and id there, and nothing else.
+page-log-in = Log in with Discord
+page-log-in-again = Log in again
+page-session-copied = You were logged out
+page-session-copied-why = Your login was used in two places at once, so it has ended in both. If that was not you, choose “Log out everywhere” after you have logged in.
+page-going-on = One moment
+page-go-on = Continue
+page-denied = You are not logged in
+page-denied-why = You said no at Discord. Nothing has changed.
+page-login-stale = This login cannot be finished
+page-login-stale-why = It was begun in another browser, has been used already, or took longer than ten minutes.
+page-discord-silent = Discord does not answer
+page-discord-silent-why = You are not logged in, and nothing has changed. Try again in a minute.
+page-discord-busy-why = Discord has too much to do, and asks to wait { $seconds ->
+    [one] 1 second
+   *[other] { $seconds } seconds
+}. You are not logged in, and nothing has changed.
+page-no-login = Nobody can log in here yet
+page-no-login-why = Whoever runs this site has not set up the login with Discord, or not rightly. Please tell the owner of your server.
+page-try-again = Try again
+page-account = You are logged in as @{ $name }
+page-account-why = This is about this site only; you stay logged in at Discord.
+page-log-out = Log out
+page-log-out-everywhere = Log out everywhere
+page-logged-out = You are logged out
+page-logged-out-why = Close this page, or log in with another account.
+
+# Pages: claiming what one bought.
+claim-question = Is this your purchase, @{ $name }?
+claim-question-why = The role goes to this Discord account, and to no other. It stays there as long as it is paid for.
+claim-not-in-server = @{ $name } is not in the server. You can go on, and join the server afterwards.
+claim-yes = Yes, give it to @{ $name }
+claim-not-me = Not you? Use another Discord account
+claim-as = You are logged in as @{ $name }.
+claim-taken = This purchase belongs to another account
+claim-taken-why = Somebody has claimed it with another Discord account. If you paid, and that was not you, write to the owner of the server: they can move it.
+claim-not-complete = This purchase is not complete yet
+claim-not-complete-why = Finish paying first, then try again.
+claim-too-old = This link is too old
+claim-too-old-why = It proves a purchase for thirty days. Write to the owner of the server: they see your payment, and can link it to you.
+claim-guest = This purchase has no customer
+claim-guest-why = You paid as a guest, so there is nothing to link to your account. Write to the owner of the server: they see your payment.
+claim-held = This purchase is meant for somebody else
+claim-held-why = The link that it was paid with names another Discord account. Log in with that one, or write to the owner of the server.
+claim-unknown = There is no such purchase
+claim-unknown-why = Open the page again that you saw after paying, or write to the owner of the server.
+claim-which-server = This address is not complete
+claim-which-server-why = It does not say which server the purchase is for. Please tell the owner of your server: the address in their Payment Link is to have the server's id.
+claim-later = We could not check your purchase
+claim-later-why = Nothing has changed. Try again in a minute.
+
+# Pages: how far a role is.
+arrival-there = { $count ->
+    [one] Your role is there
+   *[other] Your roles are there
+}
+arrival-there-why = Go back to Discord: you have it already.
+arrival-moving = Your role is on its way
+arrival-moving-why = It takes a few seconds as a rule. This page looks again by itself.
+arrival-delayed = Your role is delayed
+arrival-delayed-why = Something in the server keeps the bot from giving it, and its owner is shown what. If you are not in the server yet, join it. It comes by itself then.
+arrival-reading = We are checking your purchase
+arrival-reading-why = It takes a few seconds as a rule. This page looks again by itself.
+arrival-rules = Accept the server's rules
+arrival-rules-why = You have joined, and are to accept the rules in Discord. Your role comes by itself then.
+arrival-join = Join the server
+arrival-join-why = Your purchase is linked to you. Join the server in Discord, with the same account: your role comes by itself then.
+arrival-unpaid = Your bank has not paid yet
+arrival-unpaid-why = A bank debit can take some days. Your purchase is linked to you, and your role comes by itself then.
+arrival-no-role = Your purchase is linked to you
+arrival-no-role-why = It gives no role now. If it should, write to the owner of the server.
+arrival-nothing = Nothing is linked to you here
+arrival-nothing-why = If you have paid, open the page again that you saw after paying.
+arrival-look-again = Look again

@@ -8,6 +8,7 @@ use super::{
 use crate::{
     clock::Timestamp,
     domain::{
+        billing::page::PayPage,
         explain::{Answer, Answered, Cause, Explained, Explanation, Fix, Next, Reason, Step, What, Why},
         roles::{by_hand::Question, safety::remedy},
     },
@@ -16,10 +17,11 @@ use crate::{
 
 /// Who and where, for the commands that help.
 #[derive(Clone, Copy)]
-struct About {
-    guild: GuildId,
-    member: UserId,
-    role: Option<RoleId>,
+pub(super) struct About {
+    pub(super) guild: GuildId,
+    /// `None`: several, of whom each is one.
+    pub(super) member: Option<UserId>,
+    pub(super) role: Option<RoleId>,
 }
 
 pub(super) fn sections(
@@ -30,7 +32,9 @@ pub(super) fn sections(
 ) -> Vec<Section> {
     let has_roles = explanation.parts.iter().any(|part| part.role.is_some());
     let parts = explanation.parts.iter();
-    parts.map(|part| section(About { guild, member, role: part.role }, part, has_roles, now)).collect()
+    parts
+        .map(|part| section(About { guild, member: Some(member), role: part.role }, part, has_roles, now))
+        .collect()
 }
 
 /// `has_roles`: something is said of a role, too.
@@ -56,7 +60,7 @@ fn answer(answer: &Answer) -> Message {
     }
 }
 
-fn cause(cause: &Cause) -> Message {
+pub(super) fn cause(cause: &Cause) -> Message {
     match cause {
         Cause::Sources(reasons) => {
             let each = reasons.iter().map(|reason| why(reason).into()).collect();
@@ -111,7 +115,7 @@ fn cause(cause: &Cause) -> Message {
     }
 }
 
-fn why(reason: &Reason) -> Message {
+pub(super) fn why(reason: &Reason) -> Message {
     let of = |said: Message| said.with("source", Value::code(&reason.source));
     let with_evidence = |said: Message| said.with("evidence", &*reason.evidence);
     match &reason.why {
@@ -175,7 +179,12 @@ fn line(step: &Step, now: Timestamp) -> Line {
 fn what(what: &What, now: Timestamp) -> Line {
     match what {
         What::Linked { customer, proof } => {
-            let said = if proof == "owner" { message("step-linked-owner") } else { message("step-linked") };
+            let said = match proof.as_str() {
+                "owner" => message("step-linked-owner"),
+                "checkout" => message("step-linked-checkout"),
+                "email" => message("step-linked-email"),
+                _ => message("step-linked"),
+            };
             said.with("customer", Value::code(customer)).into()
         }
         What::First { cause } => message("step-first").with("cause", &**cause).into(),
@@ -257,13 +266,13 @@ fn next(about: About, next: &Next) -> Message {
     }
 }
 
-fn fix(about: About, fix: &Fix) -> Message {
+pub(super) fn fix(about: About, fix: &Fix) -> Message {
     // Ids as they are, to be copied into a command.
     let command = |said: Message| {
-        let role = about.role.map_or_else(|| "…".to_owned(), |role| role.to_string());
+        let id = |id: Option<String>| id.unwrap_or_else(|| "…".to_owned());
         said.with("guild", about.guild.to_string())
-            .with("member", about.member.to_string())
-            .with("role", role)
+            .with("member", id(about.member.map(|member| member.to_string())))
+            .with("role", id(about.role.map(|role| role.to_string())))
     };
     match fix {
         Fix::Nothing => message("fix-nothing"),
@@ -286,7 +295,9 @@ fn fix(about: About, fix: &Fix) -> Message {
         Fix::EndUnbacked { customer } => {
             command(message("fix-unbacked")).with("customer", ownership::customer_option(customer))
         }
-        Fix::MemberPays => message("fix-pays"),
+        Fix::MemberPays(None) => message("fix-pays"),
+        Fix::MemberPays(Some(PayPage::Works(page))) => message("fix-pays-here").with("page", page),
+        Fix::MemberPays(Some(PayPage::TooOld)) => message("fix-pays-old"),
         Fix::Resume => message("fix-resume"),
         Fix::BuyAgain => command(message("fix-buy")),
         Fix::InviteBot => message("fix-invite"),

@@ -9,7 +9,7 @@ use crate::{
     actions::explain::MemberExplained,
     clock::Timestamp,
     domain::{
-        explain::{Bought, Entry, Facts},
+        explain::{Bought, Connection, Entry, Facts},
         notices::NoticeState,
     },
     ids::GuildId,
@@ -24,6 +24,7 @@ pub fn document(guild: GuildId, explained: &MemberExplained, now: Timestamp) -> 
     let mut sections: Vec<Section> =
         closed.map(|said| Section::untitled(vec![said.into()])).into_iter().collect();
     sections.extend(explanation::sections(guild, member, explanation, now));
+    sections.extend(manage(&report.facts));
     sections.extend(trials(&report.facts));
     sections.extend(notices(&report.notices));
     sections.push(history(&report.facts.history));
@@ -32,6 +33,18 @@ pub fn document(guild: GuildId, explained: &MemberExplained, now: Timestamp) -> 
         tone: Tone::Neutral,
         sections,
     }
+}
+
+/// Of each account that is connected, and that they bought something at.
+fn manage(facts: &Facts) -> Option<Section> {
+    let theirs = |connection: &&Connection| {
+        let bought_there =
+            |it: &Bought| it.connection_id == connection.connection_id && it.user() == Some(facts.member);
+        connection.is_active && facts.bought.iter().any(bought_there)
+    };
+    let pages = facts.connections.iter().filter(theirs).filter_map(|connection| connection.portal.page());
+    let lines: Vec<Line> = pages.map(|page| message("member-manage").with("page", page).into()).collect();
+    (!lines.is_empty()).then(|| Section::untitled(lines))
 }
 
 /// Only who had more than one is of interest.

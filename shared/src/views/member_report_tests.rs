@@ -52,7 +52,7 @@ fn a_role_is_a_sentence_with_the_chain_below_it() {
     let step = |at, what| Step { at, what };
     let evidence = "sub_1 is past_due".to_owned();
     let why = Why::Grace { since: at(8), until: at(9), is_paused: false };
-    let reason = Reason { source: "sub_1".to_owned(), why, evidence: evidence.clone() };
+    let reason = Reason { source: "sub_1".to_owned(), why, evidence: evidence.clone(), pay_page: None };
     let end = datetime!(2026-12-01 9:00 UTC);
     let chain = Explained {
         steps: vec![
@@ -92,7 +92,7 @@ fn a_role_is_a_sentence_with_the_chain_below_it() {
             ),
             step(at(8), What::Answered(Answered::Gave)),
         ],
-        next: Next { at: Some(end), fix: Fix::MemberPays },
+        next: Next { at: Some(end), fix: Fix::MemberPays(None) },
         ..part(Some(11), Answer::WillLose(end, Cause::Sources(vec![reason])), Fix::Nothing)
     };
     insta::assert_snapshot!(said(&explained(vec![chain], Vec::new())), @r"

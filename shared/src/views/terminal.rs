@@ -106,6 +106,7 @@ pub fn text(message: &Message) -> String {
 fn show(value: &Value) -> String {
     match value {
         Value::Text(text) | Value::Code(text) => text.clone(),
+        Value::Page(page) => page.as_str().to_owned(),
         Value::Cell(text, width) => format!("{text:<width$}"),
         Value::Count(count) => count.to_string(),
         Value::Role(role) => role.to_string(),

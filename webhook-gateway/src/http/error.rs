@@ -30,7 +30,7 @@ pub fn limited(retry_after: Duration) -> Problem {
             "limited",
             StatusCode::TOO_MANY_REQUESTS,
             "Too many requests",
-            "This address asks too often. Signed events are not counted.",
+            "You ask too often. Signed events are not counted.",
         )
     }
 }

@@ -33,6 +33,9 @@ use super::{
 /// Per second and address, after a burst.
 const PUBLIC: (NonZeroU32, NonZeroU32) =
     (NonZeroU32::new(10).expect("not zero"), NonZeroU32::new(100).expect("not zero"));
+/// Nobody logs in so often, and a household or a school behind one address still can.
+const LOGINS: (NonZeroU32, NonZeroU32) =
+    (NonZeroU32::new(1).expect("not zero"), NonZeroU32::new(20).expect("not zero"));
 /// Load balancers and our own start-up ask often; the answer comes from memory.
 const PROBES: (NonZeroU32, NonZeroU32) =
     (NonZeroU32::new(200).expect("not zero"), NonZeroU32::new(400).expect("not zero"));
@@ -43,6 +46,7 @@ pub struct Admission {
     /// Our own origin, for pages.
     public_url: Option<String>,
     public: RateLimit<IpAddr>,
+    logins: RateLimit<IpAddr>,
     probes: RateLimit<IpAddr>,
     plain_http: LogThrottle,
 }
@@ -123,6 +127,7 @@ impl Admission {
             trusted_proxy_hops,
             public_url,
             public: RateLimit::per_second(PUBLIC.0, PUBLIC.1),
+            logins: RateLimit::per_second(LOGINS.0, LOGINS.1),
             probes: RateLimit::per_second(PROBES.0, PROBES.1),
             plain_http: LogThrottle::default(),
         }
@@ -130,6 +135,7 @@ impl Admission {
 
     pub fn prune_rate_limits(&self) {
         self.public.prune();
+        self.logins.prune();
         self.probes.prune();
     }
 
@@ -172,6 +178,7 @@ impl Admission {
         match limit {
             Limit::Failures => {}
             Limit::Probe => limited(&self.probes)?,
+            Limit::Login => limited(&self.logins)?,
             Limit::Public => limited(&self.public)?,
         }
         match access {

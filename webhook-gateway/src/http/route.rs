@@ -12,7 +12,7 @@ pub enum Access {
     Public,
     /// Whoever signed the body with an endpoint's secret; the handler verifies.
     Signed,
-    /// Browsers: errors are pages, and a change must come from our own pages. No route has this yet.
+    /// Browsers: errors are pages, and a change must come from our own pages.
     Page,
 }
 
@@ -23,6 +23,8 @@ pub enum Limit {
     Failures,
     /// Health checks: often, and cheap.
     Probe,
+    /// Logins, and what is claimed: each is a call to a vendor, or a row.
+    Login,
     /// Everything else that unknown callers may ask for.
     Public,
 }

@@ -14,19 +14,23 @@ use axum::{
 };
 use shared::{
     db::{pg_roles::Login, pool},
+    domain::service_request::Service,
     http::{
         headers,
         limits::Limits,
         origin::{HostCookie, SameSite, allowed_origin},
     },
+    service_requests::ServiceRequests,
+    sessions::Sessions,
 };
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::{
-    http::route::allow,
+    http::{rate_limit::RateLimit, route::allow},
     ingest::{endpoints::Endpoints, recorder},
+    stripe::{api::ReadClient, credentials::Keys},
 };
 
 fn app(hops: usize) -> Router {
@@ -34,7 +38,18 @@ fn app(hops: usize) -> Router {
     let (recorder, _) = recorder::start(pool.clone(), Arc::default(), CancellationToken::new());
     let endpoints = Arc::new(Endpoints::new(pool.clone(), None, false));
     let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));
-    let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None };
+    drop(rustls::crypto::ring::default_provider().install_default());
+    let keys = Keys { pool: pool.clone(), keyring: None, environment: None, budgets: Arc::default() };
+    let pages = Arc::new(Pages {
+        pool: pool.clone(),
+        sessions: Sessions::new(pool.clone()),
+        discord: None,
+        stripe: ReadClient::new("http://127.0.0.1:1").unwrap(),
+        keys: Arc::new(keys),
+        requests: Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway)),
+        claims: RateLimit::per_minute(claim::PER_MINUTE),
+    });
+    let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None, pages };
     super::app(state, &Arc::new(Admission::new(hops, None)))
 }
 
@@ -68,7 +83,10 @@ fn what_the_table_says_of_a_route_is_what_its_kind_needs() {
         match access {
             Access::Signed => assert!(method == Method::POST && limit == Limit::Failures, "{path}"),
             Access::Public => assert!(method == Method::GET && limit != Limit::Failures, "{method} {path}"),
-            Access::Page => panic!("{path}: pages have no sessions yet"),
+            Access::Page => {
+                assert!(matches!(method, Method::GET | Method::POST), "{path}");
+                assert!(matches!(limit, Limit::Public | Limit::Login), "{path}: whoever opens it is counted");
+            }
         }
     }
 }
@@ -85,18 +103,29 @@ async fn serve(router: Router) -> (reqwest::Client, String) {
 /// Any route, with every method it does not take: 405 with `Allow`; every path that is none: 404; all with their headers.
 #[tokio::test]
 async fn every_route_refuses_other_methods_and_says_which_it_takes() {
-    let (http, url) = serve(app(0)).await;
-    for route in &routes() {
+    // As if each came from an address of its own: nobody's limit is reached.
+    let (http, url) = serve(app(1)).await;
+    let (table, mut callers) = (routes(), 0_u8..);
+    for route in &table {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let answer = http.request(method.clone(), format!("{url}{}", route.path)).send().await.unwrap();
-            for (name, value) in headers::of(headers::Surface::Api) {
-                assert_eq!(answer.headers()[name], value, "{method} {}", route.path);
+            let caller = format!("10.0.0.{}", callers.next().unwrap());
+            let request = http.request(method.clone(), format!("{url}{}", route.path));
+            let answer = request.header("x-forwarded-for", caller).send().await.unwrap();
+            let is_page = route.access == Access::Page;
+            let surface = if is_page { headers::Surface::Page } else { headers::Surface::Api };
+            let chosen = |name: &str| name == "cache-control" && route.path.starts_with("/assets/");
+            for (name, value) in headers::of(surface) {
+                let kept = answer.status() == StatusCode::OK && chosen(name);
+                assert!(kept || answer.headers()[name] == value, "{method} {}: {name}", route.path);
             }
-            assert_eq!(answer.status() == StatusCode::METHOD_NOT_ALLOWED, !route.takes(&method));
-            if !route.takes(&method) {
-                assert_eq!(answer.headers()[header::ALLOW], allow(std::slice::from_ref(route)));
-                assert_eq!(answer.headers()[header::CONTENT_TYPE], "application/problem+json");
+            let of_path: Vec<_> = table.iter().filter(|other| other.path == route.path).cloned().collect();
+            let takes = of_path.iter().any(|route| route.takes(&method));
+            assert_eq!(answer.status() == StatusCode::METHOD_NOT_ALLOWED, !takes, "{method} {}", route.path);
+            if !takes {
+                assert_eq!(answer.headers()[header::ALLOW], allow(&of_path));
+                let kind = if is_page { "text/html; charset=utf-8" } else { "application/problem+json" };
+                assert_eq!(answer.headers()[header::CONTENT_TYPE], kind);
             }
             assert!(!answer.headers().contains_key(header::ACCESS_CONTROL_ALLOW_ORIGIN));
         }
@@ -124,6 +153,24 @@ async fn each_address_has_a_rate_limit_and_the_retry_after_is_true() {
 }
 
 #[tokio::test]
+async fn logins_have_a_limit_of_their_own_for_each_address() {
+    let (http, url) = serve(app(1)).await;
+    let ask = async |path: &str, from: &str| {
+        http.get(format!("{url}{path}")).header("x-forwarded-for", from).send().await.unwrap().status()
+    };
+    let mut tries = 0;
+    while ask("/login/discord", "1.1.1.1").await != StatusCode::TOO_MANY_REQUESTS {
+        tries += 1;
+        assert!(tries < 100, "no limit");
+    }
+    assert!(tries >= 20, "{tries}: a household may log in");
+    let back = ask("/oauth/discord/callback", "1.1.1.1").await;
+    assert_eq!(back, StatusCode::TOO_MANY_REQUESTS, "the way back counts, too");
+    assert_ne!(ask("/login/discord", "2.2.2.2").await, StatusCode::TOO_MANY_REQUESTS, "another address");
+    assert_ne!(ask("/account", "1.1.1.1").await, StatusCode::TOO_MANY_REQUESTS, "and nothing else");
+}
+
+#[tokio::test]
 async fn plain_http_is_refused_when_our_proxy_says_so() {
     let (http, url) = serve(app(1)).await;
     let (direct, direct_url) = serve(app(0)).await;
@@ -140,7 +187,7 @@ async fn plain_http_is_refused_when_our_proxy_says_so() {
     }
 }
 
-/// There are no pages yet; what will stand before them is tried on one that exists here only.
+/// What stands before pages, on one that exists here only.
 #[tokio::test]
 async fn a_page_takes_changes_from_our_own_origin_only() {
     let page = Route::<()>::post("/page", Access::Page, Limit::Public, async || "changed");

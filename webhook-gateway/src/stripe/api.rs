@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 use shared::domain::billing::{
     amount::Discount,
     catalogue::Catalogue,
+    purchase::SoldBeside,
     subscription::{Afterwards, CustomerFact, SubscriptionFact},
 };
 use shared::ids::CustomerId;
@@ -21,29 +22,32 @@ use stripe_billing::{
     subscription_item::ListSubscriptionItem,
 };
 use stripe_client_core::{RequestBuilder, StripeMethod, StripeRequest};
-use stripe_core::{customer::RetrieveCustomer, event::ListEvent};
+use stripe_core::customer::RetrieveCustomer;
 
 use super::{
-    budget::ApiKey,
-    event::{self, StripeEvent, WireObject},
-    event_types::EventList,
+    budget::{ApiKey, NotNow},
+    event::WireObject,
     read::{
         catalogue::{WireOffer, WirePage, WirePaymentLink},
         customer::WireCustomer,
         items::WireItem,
-        lists::{WireEvents, WireList},
+        lists::WireList,
         subscription::WireSubscription,
     },
     remembered::Remembered,
 };
 
 mod coupons;
+mod customers;
+mod events;
+mod portal;
 pub mod probe;
 mod purchases;
 mod subscriptions;
 mod trial_offers;
 
-pub use purchases::Checkout;
+pub use events::EventPage;
+pub use purchases::{Checkout, Session};
 pub use subscriptions::{Listed, SubscriptionPage};
 
 /// Why Stripe says 429 (<https://docs.stripe.com/rate-limits>).
@@ -69,6 +73,12 @@ pub enum ReadError {
     /// 429.
     #[error("Stripe asks to wait {} s", .0.as_secs_f64())]
     Busy(Duration),
+    /// Not asked: nobody waits for it, and the reads of the month are spent. To be tried again after that time, when the month may be over,
+    /// or payments have brought more.
+    #[error(
+        "the reads of this month that Stripe grants are spent: who pays is read on, and everything else later"
+    )]
+    Spent(Duration),
     /// No answer, or 5xx.
     #[error("Stripe did not answer: {0}")]
     Unavailable(String),
@@ -84,6 +94,7 @@ impl ReadError {
             Self::Missing => "missing",
             Self::Refused(_) => "refused",
             Self::Busy(_) => "busy",
+            Self::Spent(_) => "spent",
             Self::Unavailable(_) => "unavailable",
             Self::Unreadable(_) => "unreadable",
         }
@@ -95,13 +106,8 @@ pub struct ReadSubscription {
     pub fact: SubscriptionFact,
     /// All of the customer's subscriptions that had not ended then, with their statuses; `None`: Stripe did not show all of them.
     pub customers_running: Option<Vec<(String, String)>>,
-}
-
-#[derive(Debug)]
-pub struct EventPage {
-    pub events: Vec<StripeEvent>,
-    /// Whether there are more in the direction of reading.
-    pub has_more: bool,
+    /// What was sold once in the checkout session that began it, as far as its own read shows that.
+    pub sold_beside: SoldBeside,
 }
 
 pub const PAGE: i64 = 100;
@@ -133,6 +139,8 @@ pub struct ReadClient {
     http: reqwest::Client,
     base: String,
     offers: Remembered<Afterwards>,
+    /// The keys that may not read them.
+    without_offers: Remembered<()>,
     coupons: Remembered<Discount>,
     /// The keys that may not read discounts.
     without_discounts: Remembered<()>,
@@ -151,6 +159,7 @@ impl ReadClient {
             http,
             base: format!("{api_url}/v1"),
             offers: Remembered::default(),
+            without_offers: Remembered::default(),
             coupons: Remembered::default(),
             without_discounts: Remembered::default(),
         })
@@ -167,7 +176,8 @@ impl ReadClient {
         self.follow_trial_offers(key, &mut wire).await?;
         self.follow_coupons(key, &mut wire).await;
         let fact = wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))?;
-        Ok(ReadSubscription { fact, customers_running: wire.customers_running() })
+        let (customers_running, sold_beside) = (wire.customers_running(), wire.sold_beside());
+        Ok(ReadSubscription { fact, customers_running, sold_beside })
     }
 
     async fn subscription_itself(&self, key: &ApiKey, id: &str) -> Result<WireSubscription, ReadError> {
@@ -312,46 +322,20 @@ impl ReadClient {
         Ok(listed)
     }
 
-    /// A page of Stripe's events of one list, newest first: those right after `cursor`, or the newest of all.
-    pub async fn events(
-        &self,
-        key: &ApiKey,
-        which: EventList,
-        cursor: Option<&str>,
-        limit: i64,
-    ) -> Result<EventPage, ReadError> {
-        let types: Vec<String> = which.types().iter().map(|&name| name.to_owned()).collect();
-        let mut list = ListEvent::new().types(types).limit(limit);
-        if let Some(cursor) = cursor {
-            list = list.ending_before(cursor);
-        }
-        let page: WireEvents = self.get(key, &list.build()).await?;
-        // One that cannot be read is left out, as when it comes by webhook; but the newest is the next cursor.
-        let mut events = Vec::with_capacity(page.data.len());
-        for (place, event) in page.data.iter().enumerate() {
-            match event::parse_listed(event) {
-                Ok(event) => events.push(event),
-                Err(error) if place == 0 => return Err(ReadError::Unreadable(error.to_string())),
-                Err(error) => {
-                    tracing::error!(%error, "an event in Stripe's list cannot be read, and is left out");
-                }
-            }
-        }
-        // They are listed backwards: the first is where the next page ends.
-        let newest = events.first().map(|event| event.id.as_str());
-        goes_on(page.has_more && cursor.is_some(), newest, cursor)?;
-        Ok(EventPage { events, has_more: page.has_more })
-    }
-
     async fn get<T: DeserializeOwned>(&self, key: &ApiKey, request: &RequestBuilder) -> Result<T, ReadError> {
         if !matches!(request.method, StripeMethod::Get) {
             return Err(ReadError::Unreadable("refusing to send anything but GET".to_owned()));
         }
-        key.admit().await.map_err(ReadError::Busy)?;
+        key.admit().await.map_err(|not_now| match not_now {
+            NotNow::Later(wait) => ReadError::Busy(wait),
+            NotNow::Spent(wait) => ReadError::Spent(wait),
+        })?;
         let body = self.send(key, request).await;
         match &body {
             Ok(_) | Err(ReadError::Missing | ReadError::Unreadable(_)) => key.answered(),
-            Err(ReadError::Refused(_) | ReadError::Busy(_) | ReadError::Unavailable(_)) => key.unanswered(),
+            Err(
+                ReadError::Refused(_) | ReadError::Busy(_) | ReadError::Spent(_) | ReadError::Unavailable(_),
+            ) => key.unanswered(),
         }
         serde_json::from_slice(&body?).map_err(|error| {
             ReadError::Unreadable(format!(

@@ -1,5 +1,5 @@
 //! What each connection's reads of Stripe cost. In: a read that is to be made, and what came of it. Out: when it may be made, how many
-//! were made this month, and that Stripe answers again.
+//! were made this month, and that Stripe answers again. What nobody waits for stops when the month's reads are spent; whoever pays is read on.
 //!
 //! Counted in memory, and written once a minute: a write for each read would cost more than the read does us.
 
@@ -19,13 +19,20 @@ use shared::{
         pool::{Pool, within},
         tenant,
     },
-    metrics::STRIPE_REQUESTS,
-    store::{stripe_connections::Connection, stripe_cursors, stripe_sync},
+    metrics::{STRIPE_READS_LEFT, STRIPE_REQUESTS},
+    store::{
+        stripe_connections::Connection,
+        stripe_cursors::{self, MonthOfReads},
+        stripe_sync,
+    },
 };
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
 
-use super::bucket::{Bucket, Urgency};
+use super::{
+    bucket::{Bucket, Urgency},
+    month::Month,
+};
 
 /// How often what was counted is written.
 const WRITE_EVERY: Duration = Duration::from_secs(60);
@@ -44,6 +51,8 @@ pub struct Budget {
     connection: Connection,
     made: Instant,
     bucket: Mutex<Bucket>,
+    /// `None`: our rows were not asked yet.
+    month: Mutex<Option<Month>>,
     /// Reads that are not written yet.
     unwritten: AtomicI32,
     /// Reads in a row that Stripe did not answer.
@@ -52,6 +61,15 @@ pub struct Budget {
     is_back: AtomicBool,
     /// Told when it is.
     tender: Arc<Notify>,
+}
+
+/// Why a read is not made now, and when to try again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotNow {
+    /// Others are made first.
+    Later(Duration),
+    /// The month's are spent, and nobody waits for this one.
+    Spent(Duration),
 }
 
 /// A restricted key, what it reads, and what for.
@@ -83,8 +101,11 @@ impl ApiKey {
     }
 
     /// Waits until a read may be made, and counts it; or says how long that will be.
-    pub(super) async fn admit(&self) -> Result<(), Duration> {
+    pub(super) async fn admit(&self) -> Result<(), NotNow> {
         let began = Instant::now();
+        if self.urgency != Urgency::Payment {
+            self.budget.allows_sweeps().map_err(NotNow::Spent)?;
+        }
         // Sweeps come last, and not never, however long payments take all that there is.
         let urgency = || match self.urgency {
             Urgency::Sweep if began.elapsed() >= OVERDUE_AFTER => Urgency::Overdue,
@@ -92,11 +113,11 @@ impl ApiKey {
         };
         while let Err(wait) = self.budget.take(urgency()) {
             if wait > PATIENCE {
-                return Err(wait);
+                return Err(NotNow::Later(wait));
             }
             tokio::time::sleep(wait).await;
         }
-        self.budget.unwritten.fetch_add(1, Ordering::Relaxed);
+        self.budget.count();
         let urgency = match self.urgency {
             Urgency::Payment => "payment",
             Urgency::Sweep | Urgency::Overdue => "sweep",
@@ -130,6 +151,33 @@ impl Budget {
         self.bucket().take(urgency, now)
     }
 
+    /// Whether our rows are to be asked what is left of the month's reads.
+    pub(super) fn asks_for_month(&self) -> bool {
+        !self.month().is_some_and(|month| month.is_current(self.made.elapsed()))
+    }
+
+    /// What they say.
+    pub(super) fn set_month(&self, month: MonthOfReads) {
+        let unwritten = self.unwritten.load(Ordering::Relaxed);
+        let known = Month::new(month.granted, month.reads, unwritten, month.ends_in(), self.made.elapsed());
+        *self.month() = Some(known);
+    }
+
+    fn allows_sweeps(&self) -> Result<(), Duration> {
+        self.month().map_or(Ok(()), |month| month.allows_sweeps(self.made.elapsed()))
+    }
+
+    fn count(&self) {
+        self.unwritten.fetch_add(1, Ordering::Relaxed);
+        if let Some(month) = &mut *self.month() {
+            month.spend();
+        }
+    }
+
+    fn month(&self) -> std::sync::MutexGuard<'_, Option<Month>> {
+        self.month.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn bucket(&self) -> std::sync::MutexGuard<'_, Bucket> {
         self.bucket.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -150,6 +198,7 @@ impl Budgets {
                 connection,
                 made: Instant::now(),
                 bucket: Mutex::default(),
+                month: Mutex::default(),
                 unwritten: AtomicI32::new(0),
                 unanswered: AtomicI32::new(0),
                 is_back: AtomicBool::new(false),
@@ -180,10 +229,18 @@ pub async fn tend(budgets: Arc<Budgets>, pool: Pool, dirty: Arc<Notify>, stop: C
             }
             write(&pool, &budget).await;
         }
+        tell_what_is_left(&budgets.all());
         if is_over {
             return;
         }
     }
+}
+
+/// Of the connection that has fewest.
+#[expect(clippy::cast_precision_loss, reason = "a month has far fewer reads than 2^52")]
+fn tell_what_is_left(budgets: &[Arc<Budget>]) {
+    let fewest = budgets.iter().filter_map(|budget| budget.month().map(|month| month.left())).min();
+    metrics::gauge!(STRIPE_READS_LEFT).set(fewest.map_or(f64::NAN, |left| left as f64));
 }
 
 /// What waits for its next try need not wait any more: one after another, those first that somebody waits for.
@@ -246,5 +303,20 @@ mod tests {
         tokio::time::timeout(OVERDUE_AFTER * 5, sweep.admit()).await.expect("not for ever").unwrap();
         assert!(began.elapsed() >= OVERDUE_AFTER / 2, "{:?}", began.elapsed());
         paying.abort();
+    }
+
+    #[tokio::test]
+    async fn what_is_spent_stops_sweeps_and_nobody_who_pays() {
+        let connection =
+            Connection { guild: GuildId::from_u64(1).unwrap(), id: ConnectionId::from_u64(1).unwrap() };
+        let budget = Budgets::default().of(connection);
+        let payment = ApiKey::new(SecretString::from("rk_test_1"), Arc::clone(&budget));
+        let sweep = payment.clone().for_sweeps();
+        let hour = Duration::from_secs(3600);
+        *budget.month() = Some(Month::new(2, 0, 0, hour, budget.made.elapsed()));
+        sweep.admit().await.unwrap();
+        payment.admit().await.unwrap();
+        assert!(matches!(sweep.admit().await, Err(NotNow::Spent(wait)) if wait <= hour));
+        payment.admit().await.unwrap();
     }
 }

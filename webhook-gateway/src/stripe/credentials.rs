@@ -6,7 +6,10 @@ use shared::db::pool::{Pool, within};
 use shared::{
     crypto::Keyring,
     db::tenant,
-    store::stripe_connections::{self, Connection, Credential},
+    store::{
+        stripe_connections::{self, Connection, Credential},
+        stripe_cursors,
+    },
 };
 
 use super::budget::{ApiKey, Budgets};
@@ -54,8 +57,14 @@ pub struct Keys {
 impl Keys {
     /// The key of a connection.
     pub async fn of(&self, connection: Connection) -> Result<Key, NoKey> {
+        let budget = self.budgets.of(connection);
         let stored = within(async {
             let mut tenant = tenant::begin(&self.pool, connection.guild).await?;
+            if budget.asks_for_month()
+                && let Some(month) = stripe_cursors::month_of_reads(&mut tenant, connection.id).await?
+            {
+                budget.set_month(month);
+            }
             stripe_connections::credential(&mut tenant, connection.id).await
         });
         let stored = stored.await?;
@@ -79,7 +88,7 @@ impl Keys {
             (None, Some(environment)) => environment.api_key.clone(),
             (None, None) => return Err(missing("the connection has no API key")),
         };
-        let key = ApiKey::new(key, self.budgets.of(connection));
+        let key = ApiKey::new(key, budget);
         Ok(Key { key, livemode, metadata, expects_webhooks })
     }
 }

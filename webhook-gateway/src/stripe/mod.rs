@@ -7,6 +7,7 @@ pub mod credentials;
 pub mod event;
 pub mod event_types;
 pub mod fuzz;
+pub mod month;
 pub mod read;
 mod remembered;
 pub mod signature;

@@ -1,4 +1,5 @@
-//! What was read of objects that never change, so that each is read once. In: a key and an id. Out: what was read with that key.
+//! What was read of objects that never change, so that each is read once, and what a key may not read. In: a key and an id. Out: what was
+//! read with that key.
 
 use std::time::Duration;
 
@@ -33,4 +34,28 @@ impl<T: Clone + Send + Sync + 'static> Remembered<T> {
 
 fn name(key: &ApiKey, id: &str) -> (String, String) {
     (key.fingerprint().to_string(), id.to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use secrecy::SecretString;
+    use shared::{
+        ids::{ConnectionId, GuildId},
+        store::stripe_connections::Connection,
+    };
+
+    use super::*;
+    use crate::stripe::budget::Budgets;
+
+    #[tokio::test]
+    async fn what_one_key_may_not_read_another_is_asked_for() {
+        let connection =
+            Connection { guild: GuildId::from_u64(1).unwrap(), id: ConnectionId::from_u64(1).unwrap() };
+        let budget = Budgets::default().of(connection);
+        let key = |secret: &str| ApiKey::new(SecretString::from(secret), budget.clone());
+        let refused = Remembered::default();
+        refused.insert(&key("rk_test_1"), "offers", ()).await;
+        assert!(refused.get(&key("rk_test_1"), "offers").await.is_some());
+        assert!(refused.get(&key("rk_test_2"), "offers").await.is_none());
+    }
 }

@@ -9,7 +9,15 @@ use shared::{
         pool::{took_too_long, within},
         tenant,
     },
-    domain::{billing::fact::BillingFact, delivery::backoff::Schedule, job::JobOrigin},
+    domain::{
+        billing::{
+            fact::BillingFact,
+            purchase::{PurchaseFact, PurchaseStatus, SoldBeside},
+        },
+        delivery::backoff::Schedule,
+        job::JobOrigin,
+    },
+    ids::SubscriptionId,
     metrics::STRIPE_READS,
     store::{
         purchases, stripe_mirror,
@@ -23,7 +31,7 @@ use uuid::Uuid;
 
 use super::apply::{Applied, Attempt, Others, Read, answer_hint, apply};
 use crate::stripe::{
-    api::{Checkout, ReadClient, ReadError, ReadSubscription},
+    api::{Checkout, ReadClient, ReadError, ReadSubscription, Session},
     budget::ApiKey,
     credentials::{Key, Keys, NoKey},
 };
@@ -166,39 +174,47 @@ impl Sync {
         {
             return Ok(answered);
         }
-        // What comes with a subscription: what else its customer pays for.
-        let mut running = None;
+        // What comes with a subscription: what else its customer pays for, and what was sold once beside it.
+        let (mut running, mut beside) = (None, None);
         let reading = async {
             match leased.object.kind {
                 ObjectKind::Subscription => {
-                    let ReadSubscription { fact, customers_running } =
+                    let ReadSubscription { fact, customers_running, sold_beside } =
                         self.stripe.subscription(&key, id).await?;
                     running = customers_running;
+                    beside = Some((fact.id.clone(), sold_beside));
                     Ok(Read::Fact(Box::new(BillingFact::Subscription(fact)), Vec::new()))
                 }
-                ObjectKind::Customer => self.customer(&key, id).await,
-                ObjectKind::CheckoutSession => self.checkout(&key, id).await,
-                ObjectKind::PaymentIntent => self.payment(&key, id).await,
+                ObjectKind::Customer => self.customer(&key, leased).await,
+                ObjectKind::CheckoutSession => self.checkout(&key, leased).await,
+                ObjectKind::PaymentIntent => Ok(self.payment(&key, id).await?),
                 ObjectKind::Charge | ObjectKind::Refund | ObjectKind::Dispute => {
                     Ok(Read::About(self.stripe.of_payment(&key, &leased.object).await?))
                 }
                 ObjectKind::Invoice => {
                     Ok(Read::About(self.stripe.subscription_of(&key, id).await?.map(subscription)))
                 }
-                ObjectKind::Catalogue => self.catalogue(&key).await,
+                ObjectKind::Catalogue => Ok(self.catalogue(&key).await?),
             }
         };
         // Longer, and we would lose the lease, begin again, and so on for ever.
         let deadline = Instant::now() + self.lease.mul_f64(0.8);
         let read = match in_time(reading, deadline, stop).await? {
-            Err(ReadError::Missing) if leased.missing < MISSING_TIMES => {
-                return Err(ReadError::Missing.into());
-            }
-            Err(ReadError::Missing) => {
+            Err(NotRead::Stripe(ReadError::Missing)) if leased.missing >= MISSING_TIMES => {
                 tracing::warn!("Stripe has no such object in this account; nothing changes");
                 Read::Missing
             }
             other => other?,
+        };
+        let read = match (read, beside) {
+            (Read::Fact(fact, _), Some((subscription, beside)))
+                if within(self.concerns_session(leased, &subscription, &beside)).await? =>
+            {
+                let listing = self.stripe.purchases_beside(&key, id);
+                let sessions = in_time(listing, deadline, stop).await??.into_iter().map(session).collect();
+                Read::Fact(fact, sessions)
+            }
+            (read, _) => read,
         };
         let attempt = |others| within(apply(&self.pool, leased, metadata, &read, others, self.spacing));
         let customer = match attempt(Others::Unknown).await? {
@@ -236,24 +252,71 @@ impl Sync {
         Ok(unknown.into_iter().next())
     }
 
-    async fn customer(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
+    /// Whether the session that began a subscription is to be read for what was sold once beside it.
+    async fn concerns_session(
+        &self,
+        leased: &Leased,
+        subscription: &SubscriptionId,
+        beside: &SoldBeside,
+    ) -> Result<bool, sqlx::Error> {
+        if *beside == SoldBeside::Nothing {
+            return Ok(false);
+        }
+        let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
+        purchases::are_to_read(&mut tenant, leased.connection.id, subscription, beside).await
+    }
+
+    async fn customer(&self, key: &ApiKey, leased: &Leased) -> Result<Read, NotRead> {
+        let id = leased.object.id.as_str();
         let fact = self.stripe.customer(key, id).await?;
         let mut bought = Vec::new();
         // A deleted customer has no list; what we know of it is read one by one.
         if !fact.deleted {
             let subscriptions = self.stripe.subscriptions_of(key, id).await?;
             bought.extend(subscriptions.into_iter().map(subscription));
-            bought.extend(self.stripe.purchases(key, Some(id)).await?.into_iter().map(checkout_session));
+            for listed in self.stripe.purchases(key, Some(id)).await? {
+                let is_of_interest = match &listed {
+                    Session::ToRead(_) => true,
+                    Session::Beside(fact) => within(self.concerns_roles(leased, fact)).await?,
+                };
+                if is_of_interest {
+                    bought.push(session(listed));
+                }
+            }
         }
         Ok(Read::Fact(Box::new(BillingFact::Customer(fact)), bought))
     }
 
-    async fn checkout(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
-        Ok(match self.stripe.checkout(key, id).await? {
-            Checkout::Subscription(id) => Read::About(Some(subscription(id))),
-            Checkout::Purchase(fact) => Read::Fact(Box::new(BillingFact::Purchase(*fact)), Vec::new()),
-            Checkout::Nothing => Read::About(None),
-        })
+    /// Of what was sold once beside a subscription the payment is read where a role depends on it.
+    async fn checkout(&self, key: &ApiKey, leased: &Leased) -> Result<Read, NotRead> {
+        let (fact, beside) = match self.stripe.checkout(key, &leased.object.id).await? {
+            Checkout::Subscription(id) => return Ok(Read::About(Some(subscription(id)))),
+            Checkout::Nothing => return Ok(Read::About(None)),
+            Checkout::Purchase(fact) => (*fact, Vec::new()),
+            Checkout::Beside(id, mut fact) => {
+                if !within(self.concerns_roles(leased, &fact)).await? {
+                    return Ok(Read::About(Some(subscription(id))));
+                }
+                if let Some(invoice) = &fact.invoice
+                    && fact.status == PurchaseStatus::Paid
+                {
+                    let (paid_at, reversal) = self.stripe.paid_by(key, invoice).await?;
+                    fact.paid_at = paid_at.or(fact.paid_at);
+                    fact.reversal = reversal;
+                }
+                (*fact, vec![subscription(id)])
+            }
+        };
+        Ok(Read::Fact(Box::new(BillingFact::Purchase(fact)), beside))
+    }
+
+    /// Whether a purchase that was sold beside a subscription gives a role, or may; it is known from here on.
+    async fn concerns_roles(&self, leased: &Leased, fact: &PurchaseFact) -> Result<bool, sqlx::Error> {
+        let mut tenant = tenant::begin(&self.pool, leased.connection.guild).await?;
+        purchases::note(&mut tenant, leased.connection.id, fact).await?;
+        let concerns = purchases::concerns_roles(&mut tenant, leased.connection.id, fact).await?;
+        tenant.commit().await?;
+        Ok(concerns)
     }
 
     async fn payment(&self, key: &ApiKey, id: &str) -> Result<Read, ReadError> {
@@ -292,7 +355,7 @@ impl Sync {
     async fn put_back(&self, leased: &Leased, wait: Duration, error: &NotRead) {
         let failure = match error {
             NotRead::Stripe(ReadError::Missing) => Failure::Missing,
-            NotRead::After(_) => Failure::Waits,
+            NotRead::After(_) | NotRead::Stripe(ReadError::Spent(_)) => Failure::Waits,
             _ => Failure::Other,
         };
         let put = async {
@@ -330,6 +393,13 @@ fn subscription(id: String) -> Object {
     Object { kind: ObjectKind::Subscription, id }
 }
 
+fn session(listed: Session) -> Object {
+    checkout_session(match listed {
+        Session::ToRead(id) => id,
+        Session::Beside(fact) => fact.id.to_string(),
+    })
+}
+
 fn checkout_session(id: String) -> Object {
     Object { kind: ObjectKind::CheckoutSession, id }
 }
@@ -352,7 +422,7 @@ fn word(read: &Result<Applied, NotRead>) -> &'static str {
 fn wait(error: &NotRead, failures: u32, missing: u32) -> Duration {
     let spread = |failures| NOT_READ.spread_wait(failures, shared::clock::jitter());
     match error {
-        NotRead::Stripe(ReadError::Busy(after)) => *after,
+        NotRead::Stripe(ReadError::Busy(after) | ReadError::Spent(after)) => *after,
         // A person has to act; asking often would only spend the read budget.
         NotRead::Stripe(ReadError::Refused(_)) | NotRead::Key(NoKey::Missing(_)) => NOT_READ.then,
         NotRead::Stripe(ReadError::Missing) => MISSING.wait(missing),

@@ -14,7 +14,7 @@ impl World {
     }
 
     /// Another role, sold by a price of its own.
-    async fn sells_role(&self, name: &str) -> (u64, String) {
+    pub(crate) async fn sells_role(&self, name: &str) -> (u64, String) {
         let role = self.discord.create_role(self.guild, name).await.expect("a role");
         let product = self.stripe.create_product(name).await.expect("a product");
         let price = self.stripe.create_price(&product, 500).await.expect("a price");

@@ -116,9 +116,7 @@ async fn a_role_that_must_not_be_sold_is_not_given_either() {
     }
     let refused = world.by_hand("grant", &ana, world.vip, &["--reason", "two\nlines"]).await.unwrap_err();
     assert!(refused.contains("a reason is one line"), "{refused}");
-    let known = world.dangerous_roles().await;
-    world.discord.set_role(world.guild, world.vip, json!({ "permissions": "8" })).await.unwrap();
-    world.until("the bot has read it", async || world.dangerous_roles().await == known + 1).await;
+    world.becomes_dangerous(world.vip).await;
     let refused = world.grant(&ana, &[]).await.unwrap_err();
     assert!(refused.contains("must not be given: it gives Administrator. Take those"), "{refused}");
     assert_eq!((world.sources().await, world.pending().await), (0, 0), "nothing was written");

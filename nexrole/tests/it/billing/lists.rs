@@ -70,8 +70,8 @@ async fn who_paid_before_we_came_costs_a_read_for_a_hundred_and_a_day_without_ch
     println!("first contact: {} reads, {} ms: {first:?}", first.len(), took.as_millis());
     assert_eq!(first.iter().filter(|read| read.starts_with("/v1/subscriptions")).count(), 3, "{first:?}");
     assert!(
-        first.len() <= 3 + 2 + 3,
-        "the newest events, twice; what is sold, and what was bought once: {first:?}"
+        first.len() <= 3 + 2 + 3 + 1,
+        "the newest events, twice; what is sold, what was bought once, and the portal: {first:?}"
     );
     world.until_all_is_read().await;
 
@@ -100,6 +100,52 @@ async fn who_paid_before_we_came_costs_a_read_for_a_hundred_and_a_day_without_ch
         assert_eq!(daily.iter().filter(|read| read.starts_with(&path)).count(), 1, "{path}: {daily:?}");
     }
     assert_eq!(daily.len(), 3 + 6, "{daily:?}");
+    world.close().await;
+}
+
+/// Nobody tells of a fee that a platform begins to take, nor of metadata.
+#[tokio::test]
+async fn a_fee_and_keys_that_only_a_list_shows_are_kept_and_written_once() {
+    let (mut world, subscriptions) = with_subscriptions(3).await;
+    world.start_gateway().await;
+    world.until_all_is_read().await;
+    let list = async || {
+        world.stripe.clear_requests().await.unwrap();
+        world.lists_are_due().await;
+        let over = async || world.cursors_where(|cursor| cursor.is_list_over).await;
+        world.until("the list is read", async || pages(&world).await == 1 && over().await == 1).await;
+        world.until_all_is_read().await;
+    };
+    let said = async |name: &str| world.of_guild(&["members", name]).await.unwrap();
+    let becomes =
+        async |change: Value| world.stripe.set_subscription(&subscriptions[0], change).await.unwrap();
+    assert!(said("fees").await.ends_with("nobody\n"));
+    assert!(said("metadata").await.ends_with("none\n"), "their ids are short");
+
+    becomes(json!({ "application_fee_percent": 2.75, "silent": true })).await;
+    list().await;
+    let fee = format!("2.75 %  {}  customer cus_", subscriptions[0]);
+    assert!(said("fees").await.contains(&fee));
+    becomes(json!({ "application_fee_percent": 3, "silent": true })).await;
+    list().await;
+    assert!(said("fees").await.contains(&fee.replace("2.75", "3")));
+
+    becomes(json!({ "metadata": { "discord_id": "81384788765712384" }, "silent": true })).await;
+    let customer = listed(&world, &subscriptions[1]).await["customer"]["id"].clone();
+    let more = json!({ "metadata": { "discord_user_id": "1001", "buyer": "81384788765712384" } });
+    world.stripe.update_customer(customer.as_str().unwrap(), more).await.unwrap();
+    list().await;
+    let keys = said("metadata").await;
+    assert!(keys.contains("1 of 3 subscriptions carry discord_id"), "{keys}");
+    assert!(keys.contains("1 of 3 customers carry buyer"), "{keys}");
+
+    let before = world.row_versions().await;
+    list().await;
+    assert_eq!(world.row_versions().await, before, "nothing has changed");
+
+    becomes(json!({ "application_fee_percent": null, "silent": true })).await;
+    list().await;
+    assert!(said("fees").await.ends_with("nobody\n"));
     world.close().await;
 }
 
@@ -272,7 +318,7 @@ async fn reads_are_counted_by_the_month_and_shown() {
     let made = i32::try_from(reads(&world).await.len()).unwrap();
     assert_eq!(world.cursors().await[0].reads, made);
     let said = world.nexrole(&["connections"]).await.unwrap();
-    let left = format!("({made} reads this month, 9,{} left of those", 1_000 - made);
+    let left = format!("({made} reads this month, 9,{} of 10,000 left", 1_000 - made);
     assert!(said.contains(&left), "{said}");
     world.close().await;
 }

@@ -1,6 +1,7 @@
 //! What Stripe tells, and what becomes of it: payments, outages, accounts that are not connected any more.
 
 mod amounts;
+mod backfill;
 mod bad_objects;
 mod by_state;
 mod catalogue;
@@ -13,16 +14,21 @@ mod histories;
 mod import;
 mod legacy_ids;
 mod lists;
+mod member_lists;
 mod notices;
 mod other_roles;
+mod pages;
 mod payments;
 mod permutations;
 mod policies;
 mod purchases;
+mod read_budget;
 mod reads;
+mod rebuild;
 mod reconcile;
 mod reversals;
 mod second_trials;
+mod sold_beside;
 mod stripe_faults;
 mod thin_events;
 mod trial_offers;

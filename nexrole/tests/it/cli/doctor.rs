@@ -101,7 +101,7 @@ async fn doctor(world: &World, changes: &[(&str, &str)]) -> Said {
     let mut all: Vec<&str> = Check::ALL.iter().map(|check| check.name()).collect();
     all.sort_unstable();
     assert_eq!(names, all, "every check says something, whatever fails");
-    for secret in [KEY, SECRET, TOKEN, "hunter2", &ENCRYPTION_KEYS[3..], &OTHER_KEY[3..]] {
+    for secret in [KEY, SECRET, TOKEN, "hunter2", "hunter%2F2", &ENCRYPTION_KEYS[3..], &OTHER_KEY[3..]] {
         assert!(!said.text.contains(secret), "{}", said.text);
     }
     said
@@ -218,6 +218,8 @@ async fn what_is_wrong_with_stripes_key_is_said() {
     assert!(said.text.contains(thin), "{}", said.text);
     let once = "may not read PaymentIntents, Charges and Refunds, Disputes: one-time purchases give nothing";
     assert!(said.text.contains(once), "{}", said.text);
+    let portal = "may not read Customer portal: members are shown no page to manage or cancel";
+    assert!(said.text.contains(portal), "{}", said.text);
     assert_eq!(said.state("web.address"), "ok", "nobody needs to reach us\n{}", said.text);
     world.stripe.change_key(&key, json!({ "state": "revoked" })).await.unwrap();
     stripe(&key).await.fails(&["stripe.key"], "does not know the key", "restricted");
@@ -233,6 +235,24 @@ async fn what_is_wrong_with_stripes_key_is_said() {
         "is in test mode, its key in live mode",
         "connect it again",
     );
+    world.close().await;
+}
+
+#[tokio::test]
+async fn what_keeps_members_from_logging_in_is_said() {
+    let world = World::without_services().await;
+    let id = sandbox::discord::BOT_ID.to_string();
+    let (origin, wanted) = ("https://192.0.2.1", "https://192.0.2.1/oauth/discord/callback");
+    let variables =
+        [("PUBLIC_URL", origin), ("DISCORD_CLIENT_ID", &id), ("DISCORD_CLIENT_SECRET", "hunter2")];
+    let said = doctor(&world, &variables).await;
+    assert_eq!(said.state("discord.login"), "fail", "{}", said.text);
+    assert!(said.text.contains(&format!("Redirects: add {wanted}")), "{}", said.text);
+    world.discord.set_oauth(json!({ "redirect_uris": [wanted] })).await.unwrap();
+    let said = doctor(&world, &variables).await;
+    assert_eq!(said.state("discord.login"), "ok", "{}", said.text);
+    let said = doctor(&world, &[variables[0], ("DISCORD_CLIENT_ID", "7"), variables[2]]).await;
+    assert_eq!(said.state("discord.login"), "warn", "{}", said.text);
     world.close().await;
 }
 
@@ -459,4 +479,29 @@ async fn without_any_variable_it_says_where_to_begin() {
     said.fails(&["database.reachable", "configuration.variables"], "no `nexrole up`", "start `nexrole up`");
     assert!(said.text.contains("DISCORD_TOKEN: is required"), "{}", said.text);
     assert_eq!((said.state("stripe.key"), said.state("web.address")), ("ask", "ask"), "{}", said.text);
+}
+
+#[tokio::test]
+async fn a_mail_server_is_asked_and_given_no_mail() {
+    use sandbox::smtp::{self, Fault, Options, Security};
+
+    let world = World::start().await;
+    let login = Some(("roles".to_owned(), "hunter/2".to_owned()));
+    let server =
+        smtp::serve(Options { port: 0, security: Security::StartTls, login }).await.expect("a server");
+    let url = |password| format!("smtp://roles:{password}@localhost:{}?tls=required", server.address.port());
+    let (good, wrong) = (url("hunter%2F2"), url("hunter2"));
+    let with = |url| {
+        [("SMTP_URL", url), ("SMTP_CA", server.certificate.as_str()), ("MAIL_FROM", "roles@example.com")]
+    };
+    let said = doctor(&world, &with(&good)).await;
+    assert_eq!((said.state("mail.server"), said.state("mail.domain")), ("ok", "ask"), "{}", said.text);
+    assert!(said.text.contains("_dmarc.example.com"), "{}", said.text);
+    let said = doctor(&world, &with(&wrong)).await;
+    said.fails(&["mail.server"], "535", "user and password");
+    server.fault(Fault::HideStartTls);
+    let said = doctor(&world, &with(&good)).await;
+    said.fails(&["mail.server"], "nothing is sent without TLS", "smtps://");
+    assert!(server.mails().is_empty() && !server.commands().iter().any(|heard| heard == "MAIL"));
+    world.finish().await;
 }

@@ -3,5 +3,6 @@
 mod doctor;
 mod erase;
 mod export;
+mod failed;
 mod keys;
 mod pipes;

@@ -269,9 +269,7 @@ async fn a_mapping_says_beforehand_what_becomes_of_such_roles_and_the_most_caref
 async fn a_dangerous_role_is_neither_asked_about_nor_made_ours() {
     let world = World::start().await;
     let (ana, _) = world.given_and_pays().await;
-    let known = world.dangerous_roles().await;
-    world.discord.set_role(world.guild, world.vip, json!({ "permissions": "8" })).await.unwrap();
-    world.until("the bot has read it", async || world.dangerous_roles().await == known + 1).await;
+    world.becomes_dangerous(world.vip).await;
     let refused = world.follow(&ana, "yes").await.unwrap_err();
     assert!(refused.contains("must not be given: it gives Administrator"), "{refused}");
     // Answered while nobody knew, it waits.

@@ -131,7 +131,13 @@ fn complaint(answer: &[u8], is_head: bool) -> Option<String> {
     let Some(status) = head.get(9..12).and_then(|status| status.parse::<u16>().ok()) else {
         return Some("no status".to_owned());
     };
-    for (name, value) in headers::of(headers::Surface::Api) {
+    let is = |kind: &str| head.contains(&format!("\r\ncontent-type: {kind}"));
+    let surface = if is("text/html") { headers::Surface::Page } else { headers::Surface::Api };
+    for (name, value) in headers::of(surface) {
+        // The pages' style may be kept.
+        if name == "cache-control" && status == 200 && is("text/css") {
+            continue;
+        }
         if !head.contains(&format!("\r\n{name}: {value}")) {
             return Some(format!("{name} is missing"));
         }
@@ -141,6 +147,9 @@ fn complaint(answer: &[u8], is_head: bool) -> Option<String> {
     }
     if status < 400 || is_head {
         return None;
+    }
+    if is("text/html") {
+        return (!body.contains("<h1>")).then(|| "a page without a heading".to_owned());
     }
     let problem: Value = serde_json::from_str(body).unwrap_or_default();
     let is_problem = head.contains("\r\ncontent-type: application/problem+json")

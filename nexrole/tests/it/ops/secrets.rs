@@ -9,6 +9,7 @@ use std::{
     time::Duration,
 };
 
+use futures::future::join_all;
 use nexrole::children::{Plan, Running, Service, free_port};
 use sandbox::Fault;
 use serde_json::{Value, json};
@@ -390,55 +391,70 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
 #[tokio::test]
 async fn a_database_that_cannot_be_reached_costs_no_word_of_its_password() {
     let scratch = Scratch::new("password");
-    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
     let closed = free_port().expect("a port");
-    let mut seen = Seen::default();
-    for (number, (rest, service)) in [
+    let cases = [
         (format!("127.0.0.1:{closed}/x"), Service::Gateway),
         (format!("localhost:{closed}/x?sslmode=verify-full"), Service::Bot),
         ("localhost/x?host=/nowhere".to_owned(), Service::Gateway),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    // At once: each waits as long as a database may take.
+    let seen = join_all(cases.iter().enumerate().map(async |(number, (rest, service))| {
         let url = format!("postgres://somebody:{PASSWORD}@{rest}");
-        let secrets = [("DATABASE_URL", url.as_str()), ("DISCORD_TOKEN", TOKEN)];
-        let plain = [
-            ("METRICS_BIND", "127.0.0.1:0"),
-            ("DISCORD_API_URL", "http://127.0.0.1:1"),
-            ("POLL_SECONDS", "0.1"),
-        ];
-        let env = service_env(&scratch.0, &secrets, &plain);
-        let port = free_port().expect("a port");
-        let (log, listen) =
-            (scratch.0.join(format!("{number}.log")), SocketAddr::from(([127, 0, 0, 1], port)));
-        let plan = Plan { program: PathBuf::from(NEXROLE), service, env, listen, log: Some(log.clone()) };
-        let running = plan.start().expect("it starts");
-        let ready = format!("http://{listen}/readyz");
-        let answer = tokio::time::timeout(Duration::from_secs(30), async {
-            loop {
-                match http.get(&ready).send().await {
-                    Ok(answer) => return answer.text().await.expect("text"),
-                    Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
-                }
-            }
-        });
-        seen.add("/readyz", answer.await.expect("it answers"));
-        let log_has = || fs::read_to_string(&log).expect("a log");
-        assert!(seen.0["/readyz"].contains("the database does not answer"), "{:?}", seen.0);
-        assert!(log_has().contains("the database does not answer"), "{}", log_has());
-        running.kill().await.expect("killed");
-        seen.add("log", log_has());
-        for arguments in [&["connections"][..], &["keys", "status"], &["migrate"]] {
-            let mut command = tokio::process::Command::new(NEXROLE);
-            command.args(arguments).env_clear().env("DATABASE_URL", &url).env("RUST_LOG", "trace");
-            let output = command.current_dir(&scratch.0).output().await.expect("nexrole starts");
-            assert!(!output.status.success());
-            seen.add(arguments[0], String::from_utf8_lossy(&[output.stdout, output.stderr].concat()));
+        let commands = [&["connections"][..], &["keys", "status"], &["migrate"]];
+        let commands = join_all(commands.map(|arguments| refused(&scratch, &url, arguments)));
+        let name = number.to_string();
+        let (mut seen, commands) = tokio::join!(unready(&scratch, &name, *service, &url), commands);
+        for (command, said) in commands {
+            seen.add(command, said);
         }
+        seen
+    }));
+    for seen in seen.await {
+        let hits = seen.hits(&[PASSWORD, TOKEN]);
+        assert!(hits.is_empty(), "{}", hits.join("\n"));
     }
-    let hits = seen.hits(&[PASSWORD, TOKEN]);
-    assert!(hits.is_empty(), "{}", hits.join("\n"));
+}
+
+/// What a service shows whose database cannot be reached.
+async fn unready(scratch: &Scratch, name: &str, service: Service, url: &str) -> Seen {
+    let http = reqwest::Client::builder().no_proxy().build().expect("a client");
+    let secrets = [("DATABASE_URL", url), ("DISCORD_TOKEN", TOKEN)];
+    let plain =
+        [("METRICS_BIND", "127.0.0.1:0"), ("DISCORD_API_URL", "http://127.0.0.1:1"), ("POLL_SECONDS", "0.1")];
+    let folder = scratch.0.join(name);
+    fs::create_dir(&folder).expect("a folder");
+    let env = service_env(&folder, &secrets, &plain);
+    let port = free_port().expect("a port");
+    let (log, listen) = (folder.join("log"), SocketAddr::from(([127, 0, 0, 1], port)));
+    let plan = Plan { program: PathBuf::from(NEXROLE), service, env, listen, log: Some(log.clone()) };
+    let running = plan.start().expect("it starts");
+    let ready = format!("http://{listen}/readyz");
+    let answer = tokio::time::timeout(Duration::from_secs(30), async {
+        loop {
+            match http.get(&ready).send().await {
+                Ok(answer) => return answer.text().await.expect("text"),
+                Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+            }
+        }
+    });
+    let mut seen = Seen::default();
+    seen.add("/readyz", answer.await.expect("it answers"));
+    let log_has = || fs::read_to_string(&log).expect("a log");
+    assert!(seen.0["/readyz"].contains("the database does not answer"), "{:?}", seen.0);
+    assert!(log_has().contains("the database does not answer"), "{}", log_has());
+    running.kill().await.expect("killed");
+    seen.add("log", log_has());
+    seen
+}
+
+/// What a command says that cannot reach its database.
+async fn refused(scratch: &Scratch, url: &str, arguments: &[&str]) -> (String, String) {
+    let mut command = tokio::process::Command::new(NEXROLE);
+    command.args(arguments).env_clear().env("DATABASE_URL", url).env("RUST_LOG", "trace");
+    let output = command.current_dir(&scratch.0).output().await.expect("nexrole starts");
+    assert!(!output.status.success());
+    let said = [output.stdout, output.stderr].concat();
+    (arguments.join(" "), String::from_utf8_lossy(&said).into_owned())
 }
 
 async fn answered(seen: &mut Seen, request: reqwest::RequestBuilder) {

@@ -25,8 +25,16 @@ async fn stripe_hears_nothing_but_get_and_discord_only_of_roles() {
 
     let at_stripe = world.stripe.requests().await.unwrap();
     assert!(at_stripe.len() >= 5, "{at_stripe:?}");
-    let known =
-        ["checkout", "customers", "events", "payment_links", "prices", "subscription_items", "subscriptions"];
+    let known = [
+        "billing_portal",
+        "checkout",
+        "customers",
+        "events",
+        "payment_links",
+        "prices",
+        "subscription_items",
+        "subscriptions",
+    ];
     for request in &at_stripe {
         assert_eq!(request.method, "GET", "{request:?}");
         let object = request.path.trim_start_matches("/v1/").split('/').next().unwrap();

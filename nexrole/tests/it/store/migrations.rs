@@ -23,7 +23,9 @@ async fn every_tenants_table_has_the_guild_first_in_its_keys() {
         "SELECT c.relname AS name, a.attname AS first
            FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
            JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum = i.indkey[0]
-          WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE '\\_%'",
+          WHERE i.indisprimary AND c.relnamespace = 'public'::regnamespace AND c.relname NOT LIKE '\\_%'
+            -- They belong to a Discord user, and to no server.
+            AND c.relname NOT IN ('logins', 'sessions')",
     )
     .fetch_all(&database.pool)
     .await

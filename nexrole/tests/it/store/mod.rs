@@ -49,6 +49,7 @@ mod durability;
 mod erasure;
 mod job_order;
 mod lists;
+mod member_lists;
 mod migrations;
 mod previous_release;
 mod refused_roles;

@@ -2,12 +2,19 @@
 
 use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
-    db::pg_roles::Login,
-    domain::entitlement::source::SourceRef,
+    db::{pg_roles::Login, tenant::Tenant},
+    domain::{
+        billing::{
+            amount::Percent,
+            page::{LatestInvoice, PageUrl},
+            subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
+        },
+        entitlement::source::SourceRef,
+    },
     store::{
         access_sources, queue_depth,
         stripe_cursors::{self, OtherCursor},
-        stripe_events, stripe_lists,
+        stripe_events, stripe_lists, stripe_mirror,
         stripe_sync::{self, Settled},
     },
 };
@@ -217,4 +224,104 @@ async fn what_we_hold_it_leaves_and_what_it_ends_counts_as_if_nobody_could_tell_
         assert_eq!(done.rows_affected(), 0);
     }
     database.remove().await;
+}
+
+/// It knows neither fees nor keys of metadata, and leaves those that we have found.
+#[tokio::test]
+async fn what_it_reads_we_look_at_once_more_for_fees_and_keys() {
+    let database = Database::create().await;
+    let at = connection(&database).await;
+    let its_customer = "INSERT INTO customers (guild_id, connection_id, customer_id, deleted, named_user_id)
+         VALUES ($1, $2, $3, $4, $5)
+         ON CONFLICT (guild_id, connection_id, customer_id)
+             DO UPDATE SET deleted = excluded.deleted, named_user_id = excluded.named_user_id, synced_at = now()";
+    let its_subscription =
+        "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids,
+                                    product_ids, current_period_end, cancel_at_period_end, user_id, unpaid_since, ends_at,
+                                    pause_cause, paid_invoice_at, trial_began_at, trial_ends_at, items, discounts,
+                                    collection_pause, collection_resumes_at)
+         VALUES ($1, $2, $3, $4, 'active', '{price_1}', '{prod_1}', NULL, false, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL,
+                 NULL, NULL)
+         ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET
+             customer_id = excluded.customer_id, status = excluded.status, price_ids = excluded.price_ids,
+             product_ids = excluded.product_ids, items = excluded.items, discounts = excluded.discounts";
+    let mut tenant = database.tenant(guild(1)).await;
+    let fact = active("sub_1", "cus_1");
+    let its_read = async |tenant: &mut Tenant| {
+        let customer = sqlx::query(its_customer).bind(guild(1)).bind(at.id).bind("cus_1").bind(false);
+        customer.bind(None::<i64>).execute(tenant.unguarded()).await.unwrap();
+        let subscription =
+            sqlx::query(its_subscription).bind(guild(1)).bind(at.id).bind("sub_1").bind("cus_1");
+        subscription.execute(tenant.unguarded()).await.unwrap();
+        stripe_mirror::known_as(tenant, at.id, &fact, None, None).await.unwrap().is_some()
+    };
+    assert!(!its_read(&mut tenant).await, "it has not looked");
+    stripe_mirror::customer(&mut tenant, at.id, &fact.customer, None).await.unwrap();
+    stripe_mirror::subscription(&mut tenant, at.id, &fact, None, shared::clock::now()).await.unwrap();
+    assert!(its_read(&mut tenant).await, "what we have found stays");
+    let mere_id = CustomerFact { id_keys: None, ..fact.customer.clone() };
+    stripe_mirror::customer(&mut tenant, at.id, &mere_id, None).await.unwrap();
+    assert!(its_read(&mut tenant).await, "of a mere id nothing is known, and nothing is forgotten");
+    drop(tenant);
+    database.remove().await;
+}
+
+/// It knows no pages, and leaves the one that we have found; the invoice may be paid meanwhile.
+#[tokio::test]
+async fn a_page_that_it_leaves_is_gone_when_we_read_again() {
+    let database = Database::create().await;
+    let at = connection(&database).await;
+    let its_read = "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids, product_ids,
+                                    cancel_at_period_end, id_keys)
+         VALUES ($1, $2, 'sub_1', 'cus_1', 'active', '{price_1}', '{prod_1}', false, '{}')
+         ON CONFLICT (guild_id, connection_id, subscription_id) DO UPDATE SET status = excluded.status";
+    let page = PageUrl::parse("https://invoice.stripe.com/i/1").unwrap();
+    let open = LatestInvoice::Open { id: "in_1".parse().unwrap(), page };
+    let late = SubscriptionFact { latest_invoice: open, ..active("sub_1", "cus_1") };
+    let paid = SubscriptionFact { latest_invoice: LatestInvoice::NotPayable, ..late.clone() };
+    let mut tenant = database.tenant(guild(1)).await;
+    stripe_mirror::customer(&mut tenant, at.id, &late.customer, None).await.unwrap();
+    stripe_mirror::subscription(&mut tenant, at.id, &late, None, shared::clock::now()).await.unwrap();
+    let its_read = sqlx::query(its_read).bind(guild(1)).bind(at.id);
+    its_read.execute(tenant.unguarded()).await.unwrap();
+    let known = async |tenant: &mut Tenant, fact: &SubscriptionFact| {
+        stripe_mirror::known_as(tenant, at.id, fact, None, None).await.unwrap().is_some()
+    };
+    assert!(known(&mut tenant, &late).await, "it is as it was");
+    assert!(!known(&mut tenant, &paid).await, "the page is still there");
+    stripe_mirror::subscription(&mut tenant, at.id, &paid, None, shared::clock::now()).await.unwrap();
+    assert!(known(&mut tenant, &paid).await && !known(&mut tenant, &late).await);
+    drop(tenant);
+    database.remove().await;
+}
+
+/// A platform takes a part of it, and its customer's metadata has an id.
+fn active(id: &str, customer: &str) -> SubscriptionFact {
+    SubscriptionFact {
+        id: id.parse().unwrap(),
+        customer: CustomerFact {
+            id: customer.parse().unwrap(),
+            deleted: false,
+            discord_user: None,
+            id_keys: Some(vec!["discord_id".to_owned()]),
+        },
+        status: SubscriptionStatus::Active,
+        pause: None,
+        collection: None,
+        collection_resumes_at: None,
+        unpaid_since: None,
+        paid_since: None,
+        never_paid: false,
+        trial: None,
+        items: Items::Some(vec![Item::new("price_1".parse().unwrap(), "prod_1".parse().ok(), None)]),
+        discounts: None,
+        paid_invoice_at: None,
+        latest_invoice: LatestInvoice::NotShown,
+        is_managed: false,
+        current_period_end: None,
+        ends_at: None,
+        discord_user: None,
+        id_keys: Vec::new(),
+        application_fee: Percent::new(2.75),
+    }
 }

@@ -35,8 +35,20 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
          SELECT 1, 1, 1, 'sub_' || d || s || e, now(), 'began', '{1}', now() - make_interval(days => e), now(), s,
                 CASE s WHEN 'pending' THEN now() END, CASE s WHEN 'sent' THEN now() - make_interval(days => d) END
            FROM generate_series(1, 120) AS d, unnest(ARRAY['sent', 'pending']) AS s, unnest(ARRAY[1, 120]) AS e",
+        "INSERT INTO mails (guild_id, mail_id, kind, recipient, arguments, state, next_at, expires_at, finished_at)
+         SELECT 1, gen_random_uuid(), 'claim_code', CASE s WHEN 'pending' THEN 'x'::bytea END, CASE s WHEN 'pending' THEN 'x'::bytea END, s,
+                CASE s WHEN 'pending' THEN now() END, now() - make_interval(hours => h), CASE s WHEN 'sent' THEN now() END
+           FROM generate_series(0, 40) AS h, unnest(ARRAY['sent', 'pending']) AS s",
+        "INSERT INTO claim_codes (guild_id, code_id, user_id, address_hash, code_hash, created_at, expires_at)
+         SELECT 1, gen_random_uuid(), 1, repeat('a', 43), repeat('a', 43), now() - make_interval(hours => h), now()
+           FROM generate_series(0, 40) AS h",
         "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed, at)
          SELECT 1, 1, h + 1, true, now() - make_interval(hours => h) FROM generate_series(0, 80) AS h",
+        "INSERT INTO logins (secret_hash, destination, began_at)
+         SELECT lpad(h::text, 43, 'x'), '/account', now() - make_interval(hours => h) FROM generate_series(0, 40) AS h",
+        "INSERT INTO sessions (session_hash, current_hash, user_id, username, began_at, replaced_at)
+         SELECT lpad(h::text, 43, 'x'), repeat('x', 43), 1, 'x', now() - interval '6 days', now() - make_interval(hours => h)
+           FROM generate_series(0, 40) AS h",
     ] {
         sqlx::query(statement).execute(&database.pool).await.unwrap();
     }
@@ -58,6 +70,11 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         ("SELECT count(*) FROM member_notices WHERE state = 'sent'", 120 + 89),
         // A day and no more.
         ("SELECT count(*) FROM service_requests", 24),
+        ("SELECT count(*) FROM logins", 24),
+        ("SELECT count(*) FROM sessions", 24),
+        // The same, also of what nobody sent.
+        ("SELECT count(*) FROM mails", 2 * 24),
+        ("SELECT count(*) FROM claim_codes", 24),
         // Two days.
         ("SELECT count(*) FROM role_revokes", 48),
     ] {
@@ -66,9 +83,18 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
     }
     // Its role can do no more than that, not even with a statement that asks for all, and changes nothing.
     let mut across = retention.across().await.unwrap();
-    for table in
-        ["stripe_events", "role_jobs", "access_sources", "service_requests", "member_notices", "role_revokes"]
-    {
+    for table in [
+        "stripe_events",
+        "role_jobs",
+        "access_sources",
+        "service_requests",
+        "member_notices",
+        "role_revokes",
+        "logins",
+        "sessions",
+        "mails",
+        "claim_codes",
+    ] {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))
             .execute(across.unguarded())
             .await

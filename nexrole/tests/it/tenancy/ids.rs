@@ -16,11 +16,14 @@ use shared::{
         audit::{Actor, AuditAction, AuditEntry},
         billing::{
             catalogue::Catalogue,
+            page::{LatestInvoice, PageUrl},
             payment::{PaidInvoice, PaymentFact},
-            purchase::{PurchaseFact, PurchaseStatus},
+            portal::PortalRead,
+            purchase::{PurchaseFact, PurchaseStatus, SoldBeside},
             reversal::Reversal,
             subscription::{CustomerFact, Item, Items, SubscriptionFact, SubscriptionStatus},
         },
+        claim_code,
         delivery::{
             breaker::Evidence,
             update::{Decision, GrantChange, GuildGate, RoleHealth, Settlement},
@@ -33,6 +36,7 @@ use shared::{
             source::SourceRef,
         },
         job::{JobAction, JobOrigin},
+        mail::{MailKind, MailState},
         notices::{
             NoticeKind,
             delivery::Settled,
@@ -47,18 +51,21 @@ use shared::{
     },
     ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
-        access_given, access_sources, activity_log, audit_log, catalogue, erasure, export, follow_questions,
-        guild_gates, guild_roles, guild_summary, mapped_roles,
+        access_given, access_sources, activity_log, audit_log, catalogue, claim_codes, claim_progress,
+        erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary, mails,
+        mapped_roles, member_facts,
         member_links::{self, Proof},
+        member_lists,
         member_notices::{self, Taken},
-        members, payment_reversals, pending_members, purchases, role_grants, role_health, role_holds,
-        role_jobs, role_mappings, role_revokes, sealed,
+        members, mirror_facts, payment_reversals, pending_members, purchases, role_grants, role_health,
+        role_holds, role_jobs, role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
-        settle,
+        settle, stripe_answers,
+        stripe_backfills::{self, Source, State},
         stripe_connections::{self, Connection},
         stripe_cursors, stripe_events,
         stripe_lists::{self, Turn},
-        stripe_mirror,
+        stripe_mirror, stripe_portals,
         stripe_sync::{self, Failure, Leased},
         trials, why,
     },
@@ -117,8 +124,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO customers (guild_id, connection_id, customer_id) VALUES ($1, $2, $3)",
         "INSERT INTO subscriptions (guild_id, connection_id, subscription_id, customer_id, status, price_ids, product_ids,
              cancel_at_period_end) SELECT $1, $2, $4, $3, 'active', '{price_1}', '{prod_1}', false",
-        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, user_id)
-         SELECT $1, $2, replace($4, 'sub', 'cs'), $3, 'paid', '{price_1}', '{prod_1}', $5",
+        "INSERT INTO purchases (guild_id, connection_id, session_id, customer_id, status, price_ids, product_ids, user_id,
+             invoice_id) SELECT $1, $2, replace($4, 'sub', 'cs'), $3, 'paid', '{price_1}', '{prod_1}', $5, 'in_1'",
         "INSERT INTO payment_reversals (guild_id, connection_id, payment_intent_id, invoice_id, subscription_id, invoiced_at, refund,
              dispute, is_managed) SELECT $1, $2, 'pi_1', 'in_1', $4, now(), 'full', 'none', false",
         "INSERT INTO access_sources (guild_id, user_id, role_id, kind, connection_id, source_id, state, evidence, stripe_object)
@@ -144,11 +151,18 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO prices (guild_id, connection_id, price_id, product_id) SELECT $1, $2, 'price_1', 'prod_1'",
         "INSERT INTO stripe_cursors (guild_id, connection_id) SELECT $1, $2",
         "INSERT INTO stripe_list_pages (guild_id, connection_id, last_id, ids) SELECT $1, $2, $4, ARRAY[$4]",
+        "INSERT INTO stripe_backfills (guild_id, connection_id, source, since, reads_lists) SELECT $1, $2, 'stripe', to_timestamp(0), false",
         "INSERT INTO payment_links (guild_id, connection_id, payment_link_id, url, price_ids) SELECT $1, $2, 'plink_1', 'x', '{price_1}'",
         "INSERT INTO audit_log (guild_id, actor, action, cause) SELECT $1, 'bot', 'x', 'x'",
         "INSERT INTO activity_log (guild_id, actor, action) SELECT $1, 'bot', 'x'",
         "INSERT INTO member_notices (guild_id, notice_id, user_id, connection_id, source_id, anchor, kind, role_ids, ends_at, due_at, next_at)
              OVERRIDING SYSTEM VALUE SELECT $1, $5, $5, $2, $4, to_timestamp(0), 'began', ARRAY[$6], now(), now(), to_timestamp(0)",
+        "INSERT INTO mails (guild_id, mail_id, kind, recipient, arguments, next_at, expires_at)
+         SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'claim_code', 'x', 'x', to_timestamp(0),
+                now() + interval '1 hour'",
+        "INSERT INTO claim_codes (guild_id, code_id, user_id, address_hash, code_hash, expires_at)
+         SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, $5, repeat('a', 43), repeat('a', 43),
+                now() + interval '1 hour'",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
                 now() + interval '1 hour'",
@@ -176,13 +190,17 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 141;
+const CALLS: u32 = 197;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 49] = [
+const OWNERS: [u32; 58] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
     76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
+    141, 148, 149, 150, 151, 172, 173, 174, 196,
 ];
-const OPERATORS: [u32; 8] = [11, 13, 32, 33, 34, 42, 110, 111];
+const OPERATORS: [u32; 26] = [
+    11, 13, 32, 33, 34, 42, 110, 111, 145, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 163, 164, 165,
+    166, 167, 168, 169,
+];
 const BOTS: [u32; 32] = [
     14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 129,
     130, 131, 136, 137, 138, 139, 140,
@@ -215,11 +233,13 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         since: shared::clock::now(),
     };
     let source = SourceRef::Subscription { connection, id: subscription.clone() };
+    let mail = mails::Taken { guild: ours, id: request, until: shared::clock::Timestamp::UNIX_EPOCH };
+    let hash = "a".repeat(43);
     let id = NoticeId::from_u64(user.get()).unwrap();
     let notice = Taken { guild: ours, id, until: shared::clock::Timestamp::UNIX_EPOCH };
     let session: CheckoutSessionId = subscription.as_str().replace("sub", "cs").parse().unwrap();
     let item = Item::new("price_1".parse().unwrap(), None, None);
-    let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None };
+    let paid = CustomerFact { id: customer.clone(), deleted: false, discord_user: None, id_keys: None };
     match which {
         0 => said!(member_links::linked_user(tenant, connection, &customer)),
         1 => said!(member_links::unlink(tenant, connection, &customer, Actor::Operator)),
@@ -370,11 +390,13 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
                 customer: None,
                 status: PurchaseStatus::Paid,
                 items: Items::All(vec![item]),
+                invoice: None,
                 total: None,
                 currency: None,
                 paid_at: None,
                 reversal: Reversal::NONE,
                 discord_user: None,
+                id_keys: Vec::new(),
             };
             // Whom it is told, it answers.
             said!(async {
@@ -407,12 +429,12 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         96 => {
             let (kind, id) = (ObjectKind::Subscription, subscription.as_str());
             let since = shared::clock::Timestamp::UNIX_EPOCH;
-            said!(stripe_sync::is_answered_since(tenant, connection, kind, id, since, Duration::ZERO))
+            said!(stripe_answers::is_answered_since(tenant, connection, kind, id, since, Duration::ZERO))
         }
         97 => said!(stripe_mirror::hold_customer(tenant, connection, &customer)),
         98 => said!(stripe_mirror::known_customer(tenant, connection, &customer)),
         99 => said!(stripe_cursors::set_other(tenant, connection, None)),
-        100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO)),
+        100 => said!(stripe_cursors::retry_other(tenant, connection, Duration::ZERO, "x")),
         101 => said!(stripe_sync::settle_without_read(tenant, &leased)),
         102 => said!(member_notices::of_source(tenant, &source)),
         103 => {
@@ -513,6 +535,107 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         138 => said!(role_revokes::known(tenant, user, role, Evidence::Confirmed)),
         139 => said!(role_revokes::count(tenant, user, role, Evidence::Confirmed)),
         140 => said!(role_grants::fence(tenant, fence)),
+        141 => {
+            let (source, since) = (Source::Stripe, shared::clock::Timestamp::UNIX_EPOCH);
+            said!(stripe_backfills::order(tenant, connection, source, since, true))
+        }
+        142 => {
+            let turn = stripe_backfills::Turn {
+                connection: leased.connection,
+                source: Source::Stripe,
+                since: shared::clock::Timestamp::UNIX_EPOCH,
+                reads_lists: false,
+                state: State::Asked,
+                asked_at: leased.since,
+                after: None,
+            };
+            let step = stripe_backfills::Step { seen: 1, ..stripe_backfills::Step::default() };
+            said!(stripe_backfills::step(tenant, &turn, &step, State::Done, Duration::ZERO))
+        }
+        143 => said!(stripe_backfills::retry(tenant, connection, Duration::ZERO, "x")),
+        144 => said!(stripe_backfills::is_unread(tenant, connection)),
+        145 => said!(stripe_backfills::of_guild(tenant)),
+        146 => said!(stripe_lists::begin_whole(tenant, connection)),
+        147 => {
+            let (kind, since) = (ObjectKind::Subscription, shared::clock::Timestamp::UNIX_EPOCH);
+            let times = (Duration::ZERO, Duration::ZERO);
+            let ids = [subscription.to_string()];
+            said!(stripe_sync::mark_unless_read_since(tenant, connection, kind, &ids, since, times))
+        }
+        148 => said!(role_health::probe_now(tenant, role)),
+        149 => said!(member_notices::send_again(tenant, id)),
+        150 => said!(stripe_cursors::poll_now(tenant, connection)),
+        151 => said!(stripe_backfills::go_on_now(tenant, connection)),
+        152 => said!(failures::reads(tenant)),
+        153 => said!(failures::events(tenant)),
+        154 => said!(failures::lists(tenant)),
+        155 => said!(failures::jobs(tenant)),
+        156 => said!(failures::notices(tenant)),
+        157 => said!(mirror_facts::page(tenant, connection, None, 9)),
+        158 => said!(mirror_facts::may_give(tenant, connection, &leased.object)),
+        159 => said!(mirror_facts::subscription(tenant, connection, &subscription)),
+        160 => said!(mirror_facts::purchase(tenant, connection, &session)),
+        161 => said!(stripe_connections::metadata_links(tenant, connection)),
+        162 => said!(stripe_sync::hold_if_read(tenant, connection, &leased.object)),
+        // Whom it is about is what was asked.
+        163 => said!(async {
+            let surroundings = member_facts::surroundings(tenant).await?;
+            let mut facts = member_facts::facts(tenant, &surroundings, &[user]).await?;
+            facts.iter_mut().for_each(|facts| facts.member = UserId::from_u64(1).unwrap());
+            Ok::<_, sqlx::Error>(facts)
+        }),
+        164 => said!(member_lists::payers(tenant)),
+        165 => said!(member_lists::holders(tenant)),
+        166 => said!(member_lists::unlinked(tenant, true, 9)),
+        167 => said!(member_lists::double(tenant, 9)),
+        168 => said!(member_lists::fees(tenant, 9)),
+        169 => said!(member_lists::metadata_keys(tenant, 9)),
+        170 => {
+            let read = PortalRead::Page(PageUrl::parse("https://billing.example/p/login/x").unwrap());
+            said!(stripe_portals::was_read(tenant, connection, &read, Duration::ZERO))
+        }
+        171 => said!(stripe_portals::retry(tenant, connection, Duration::ZERO)),
+        172 => said!(stripe_portals::read_now(tenant, connection)),
+        173 => said!(stripe_portals::lock_pasted(tenant, connection)),
+        174 => {
+            let page = PageUrl::parse("https://billing.example/p/login/y").unwrap();
+            said!(stripe_portals::paste(tenant, connection, Some(&page)))
+        }
+        175 => said!(purchases::note(tenant, connection, &beside(session))),
+        176 => said!(purchases::concerns_roles(tenant, connection, &beside(session))),
+        177 => {
+            said!(purchases::are_to_read(tenant, connection, &subscription, &SoldBeside::NotShown))
+        }
+        178 => said!(purchases::paid_by(tenant, connection, &[&"in_1".parse().unwrap()])),
+        179 => {
+            let object = Object { kind: ObjectKind::Subscription, id: subscription.to_string() };
+            said!(stripe_answers::was_read_after_events(tenant, connection, &object, subscription.as_str()))
+        }
+        180 => said!(stripe_cursors::polled_other(tenant, connection)),
+        181 => said!(async {
+            // The time goes on between two calls.
+            let month = stripe_cursors::month_of_reads(tenant, connection).await?;
+            Ok::<_, sqlx::Error>(month.map(|month| (month.reads, month.granted)))
+        }),
+        182 => said!(claim_progress::of_member(tenant, user)),
+        183 => said!(stripe_connections::of_mode(tenant, false)),
+        184 => {
+            let (kind, lives) = (MailKind::ClaimCode, Duration::from_secs(9));
+            let new = mails::NewMail { id: request, kind, recipient: b"x", arguments: b"x", lives };
+            said!(mails::enqueue(tenant, new))
+        }
+        185 => said!(mails::cancel(tenant, &[request])),
+        186 => said!(async { mails::open(tenant, &mail).await.map(|opened| opened.is_some()) }),
+        187 => said!(mails::intend(tenant, &mail)),
+        188 => said!(mails::settle(tenant, &mail, &mails::Settled::Close(MailState::Sent, None))),
+        189 => said!(claim_codes::hold(tenant)),
+        190 => said!(async { claim_codes::asked(tenant, user, &[hash]).await.map(|(asked, _)| asked) }),
+        191 => said!(claim_codes::supersede(tenant, user, &[hash])),
+        192 => said!(claim_codes::insert(tenant, request, user, (&hash, &hash), Duration::from_secs(9))),
+        193 => said!(claim_codes::found(tenant, request, &[(connection, customer)])),
+        194 => said!(async { claim_codes::lock(tenant, request, user).await.map(|kept| kept.is_some()) }),
+        195 => said!(claim_codes::tried(tenant, request, claim_code::State::Used, false)),
+        196 => said!(claim_codes::forget(tenant, user)),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {
@@ -539,10 +662,13 @@ fn canceled(id: SubscriptionId, customer: CustomerFact, item: Item) -> Subscript
         items: Items::All(vec![item]),
         discounts: None,
         paid_invoice_at: None,
+        latest_invoice: LatestInvoice::NotShown,
         is_managed: false,
         current_period_end: None,
         ends_at: None,
         discord_user: None,
+        id_keys: Vec::new(),
+        application_fee: None,
         collection_resumes_at: None,
     }
 }
@@ -562,6 +688,23 @@ pub(super) async fn belongings(db: &mut PgConnection, tenant: u64) -> String {
         all.push_str(&lines(db, &rows).await.join("\n"));
     }
     all
+}
+
+/// What was sold in a session beside a subscription; nothing of it is mapped.
+fn beside(session: CheckoutSessionId) -> PurchaseFact {
+    PurchaseFact {
+        id: session,
+        customer: None,
+        status: PurchaseStatus::Paid,
+        items: Items::Some(Vec::new()),
+        invoice: "in_1".parse().ok(),
+        total: None,
+        currency: None,
+        paid_at: None,
+        reversal: Reversal::NONE,
+        discord_user: None,
+        id_keys: Vec::new(),
+    }
 }
 
 /// Foreign ids under a tenant's capability, against ids of nobody.
@@ -586,9 +729,9 @@ pub(super) async fn swap() {
     };
     let mut seed = 20_261_122;
     let mut seen = BTreeSet::new();
-    for _ in 0..swaps {
+    for n in 0..swaps {
         // At least one id is foreign.
-        let (which, choice) = (next(&mut seed) % CALLS, next(&mut seed) % 31 + 1);
+        let (which, choice) = (n % CALLS, next(&mut seed) % 31 + 1);
         let mut answers = Vec::new();
         for ids in [ours.mixed(&theirs, choice), ours.mixed(&nobody, choice)] {
             // Not committed: each of the two finds the same.

@@ -24,8 +24,9 @@ mod owner;
 mod row_level_security;
 
 const LISTED: &str = include_str!("../privileges.txt");
-const TABLES: &str =
-    "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p') AND relname <> '_sqlx_migrations'";
+/// Those of tenants: a login belongs to a Discord user, and to no server.
+const TABLES: &str = "relnamespace = 'public'::regnamespace AND relkind IN ('r', 'p')
+                      AND relname NOT IN ('_sqlx_migrations', 'logins', 'sessions')";
 /// The roles of a tenant's transaction.
 const TENANTS: [&str; 4] = ["nexrole_gateway", "nexrole_bot", "nexrole_operator", "nexrole_owner"];
 
@@ -67,6 +68,38 @@ async fn every_table_is_guarded_by_row_level_security_for_its_owner_too() {
                     AND NOT (cardinality(roles) = 1 AND coalesce(qual, with_check) LIKE its_own
                              AND coalesce(with_check, qual) LIKE its_own)";
     assert_eq!(lines(&mut db, loose).await, Vec::<String>::new(), "see migrations/README.md");
+    drop(db);
+    database.remove().await;
+}
+
+/// They have no guild, so that no tenant's transaction may see them: with one and without, whoever's role it is.
+#[tokio::test]
+async fn logins_and_sessions_are_seen_by_the_gateways_own_sessions_alone() {
+    let database = Database::create().await;
+    for row in [
+        "INSERT INTO logins (secret_hash, destination) VALUES (repeat('a', 43), '/account')",
+        "INSERT INTO sessions (session_hash, current_hash, user_id, username)
+         VALUES (repeat('a', 43), repeat('b', 43), 7, 'x')",
+    ] {
+        sqlx::query(row).execute(&database.pool).await.unwrap();
+    }
+    let mut db = database.pool.acquire().await.unwrap();
+    let guarded = "SELECT relname::text FROM pg_class WHERE relname IN ('logins', 'sessions')
+                      AND relrowsecurity AND relforcerowsecurity ORDER BY 1";
+    assert_eq!(lines(&mut db, guarded).await, ["logins", "sessions"]);
+    for role in ROLES {
+        for table in ["logins", "sessions"] {
+            for what in [format!("SELECT began_at FROM {table}"), format!("DELETE FROM {table}")] {
+                // What is not a day over is not there for the role that sweeps.
+                let expected = match role {
+                    "nexrole_ingest" => Ok(1),
+                    "nexrole_retention" if table == "logins" || what.starts_with("DELETE") => Ok(0),
+                    _ => Err("42501".to_owned()),
+                };
+                assert_eq!(as_role(&mut db, role, &what).await, expected, "{role}: {what}");
+            }
+        }
+    }
     drop(db);
     database.remove().await;
 }
@@ -192,13 +225,13 @@ async fn no_role_can_rewrite_or_forge_history() {
     let database = Database::create().await;
     let mut db = database.pool.acquire().await.unwrap();
     for role in ROLES {
-        for actor in ["stripe", "environment", "bot", "operator", "somebody"] {
+        for actor in ["stripe", "environment", "member", "bot", "operator", "somebody"] {
             let entry = format!(
                 "INSERT INTO audit_log (guild_id, actor, action, cause) VALUES (1, '{actor}', 'role.enforced', 'x')"
             );
             let own = matches!(
                 (role, actor),
-                ("nexrole_gateway", "stripe" | "environment")
+                ("nexrole_gateway", "stripe" | "environment" | "member")
                     | ("nexrole_bot", "bot")
                     | ("nexrole_operator" | "nexrole_owner", "operator")
             );

@@ -97,6 +97,7 @@ fn of(kind: Kind) -> &'static [(&'static str, Filter)] {
             ("status", Rule(subscription_status)),
         ],
         Kind::WebhookEndpoint => &[],
+        Kind::PortalConfiguration => &[("active", Flag("/active")), ("is_default", Flag("/is_default"))],
         Kind::Event => &[
             ("created", Time("/created")),
             ("delivery_success", Rule(delivery)),

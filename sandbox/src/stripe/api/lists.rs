@@ -55,6 +55,7 @@ impl Read {
                 let mut answer = act(world, &self.caller, &asked)?;
                 versions::render(world, &version, &mut answer);
                 accounts::render(world, &mut answer);
+                objects::billing::show_pages(&mut answer);
                 Ok(answer)
             })
         });

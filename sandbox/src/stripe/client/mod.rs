@@ -59,7 +59,8 @@ impl Control {
         self.subscribe_with(json!({ "customer": customer, "prices": [price] })).await
     }
 
-    /// A subscription from `{customer, prices, trial_offers?, status?, metadata?, items_empty?, billing_mode?}`.
+    /// A subscription from `{customer, prices, trial_offers?, status?, metadata?, items_empty?, billing_mode?,
+    /// application_fee_percent?}`.
     pub async fn subscribe_with(&self, params: Value) -> anyhow::Result<String> {
         self.create("/subscriptions", &params).await
     }
@@ -120,6 +121,12 @@ impl Control {
     /// What a key may do from now on: `{permissions?, state?}`, the state `active`, `revoked` or `expired`.
     pub async fn change_key(&self, key: &str, change: Value) -> anyhow::Result<()> {
         self.0.tell(Method::PATCH, &format!("/keys/{key}"), &change).await
+    }
+
+    /// Overwrites top-level fields of the customer portal's default configuration, in both modes; `is_default: false` leaves the account
+    /// without one. At first its login page is enabled. Causes no event.
+    pub async fn change_portal(&self, change: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PATCH, "/portal", &change).await
     }
 
     /// The next `times` calls are too many, by one of Stripe's reasons: `global-rate`, `endpoint-rate`,

@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Router<Arc<Stripe>> {
         .route("/subscriptions/{id}/resume", post(resume))
         .route("/keys", post(create_key))
         .route("/keys/{key}", patch(change_key))
+        .route("/portal", patch(change_portal))
         .route("/clock", get(clock).post(move_clock))
         .route("/settings", post(set_settings))
         .merge(delivery::routes())
@@ -104,6 +105,11 @@ async fn create_key(State(stripe): Shared, Json(params): Json<NewKey>) -> Answer
 async fn change_key(State(stripe): Shared, Path(key): Path<String>, Json(change): Json<KeyChange>) -> Answer {
     stripe.with(|world| world.change_key(&key, change))?;
     Ok(Json(json!({ "key": key })))
+}
+
+async fn change_portal(State(stripe): Shared, Json(change): Json<Value>) -> Answer {
+    stripe.with(|world| world.change_portal(&change))?;
+    Ok(Json(json!({})))
 }
 
 async fn cancel(State(stripe): Shared, Path(id): Path<String>) -> Answer {

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use time::{Date, Month, OffsetDateTime};
 
 use super::catalogue::plan;
-use super::{Birth, fresh_id, list};
+use super::{ACCOUNT_ID, Birth, fresh_id, list};
 
 /// One period after `from`: calendar months and years, clamped to the month's last day as Stripe does. A price without
 /// a rhythm counts as monthly.
@@ -114,8 +114,10 @@ pub(crate) struct Bill<'a> {
     pub(crate) subscription: &'a Value,
     /// `subscription_create`, `subscription_cycle`, `subscription_update`, `manual`.
     pub(crate) reason: &'a str,
-    /// Nothing is due during a trial.
+    /// Of the subscription itself nothing is due during a trial.
     pub(crate) free: bool,
+    /// One-time prices that are billed with it.
+    pub(crate) once: &'a [Value],
 }
 
 /// The open invoice of a subscription's current period.
@@ -123,7 +125,8 @@ pub(crate) fn invoice(birth: Birth, bill: &Bill<'_>) -> Value {
     let id = fresh_id("in");
     let (customer, subscription) = (bill.customer, bill.subscription);
     let items = subscription["items"]["data"].as_array().map_or(&[][..], Vec::as_slice);
-    let lines: Vec<Value> = items.iter().map(|item| line(birth, &id, item, bill.free)).collect();
+    let once = bill.once.iter().map(|price| once_line(birth, &id, price, &subscription["id"]));
+    let lines: Vec<Value> = once.chain(items.iter().map(|item| line(birth, &id, item, bill.free))).collect();
     let total: i64 = lines.iter().filter_map(|line| line["amount"].as_i64()).sum();
     json!({
         "id": id, "object": "invoice", "account_country": "US", "account_name": "Sandbox",
@@ -141,7 +144,7 @@ pub(crate) fn invoice(birth: Birth, bill: &Bill<'_>) -> Value {
         "customer_tax_exempt": "none", "customer_tax_ids": [], "default_payment_method": null,
         "default_source": null, "default_tax_rates": [], "description": null, "discounts": [],
         "due_date": null, "effective_at": birth.now, "ending_balance": 0, "footer": null,
-        "from_invoice": null, "hosted_invoice_url": format!("https://invoice.stripe.com/i/{id}"),
+        "from_invoice": null, "hosted_invoice_url": invoice_page(birth.live),
         "invoice_pdf": format!("https://pay.stripe.com/invoice/{id}/pdf"), "issuer": { "type": "self" },
         "last_finalization_error": null, "latest_revision": null,
         "lines": list(&format!("/v1/invoices/{id}/lines"), lines, false), "livemode": birth.live,
@@ -181,14 +184,46 @@ pub(crate) fn invoice_payment(birth: Birth, invoice: &Value, intent: &str) -> Va
     })
 }
 
+/// Another address each time that it is asked for: it has the time at which it stops to work.
+pub(crate) fn invoice_page(live: bool) -> String {
+    let mode = if live { "live" } else { "test" };
+    let token = uuid::Uuid::new_v4().simple();
+    format!("https://invoice.stripe.com/i/{ACCOUNT_ID}/{mode}_{token}0200?s=ap")
+}
+
+/// Shows addresses of today in the invoices of an answer; of a draft there is none, and an event shows what was.
+pub(crate) fn show_pages(value: &mut Value) {
+    match value {
+        Value::Object(fields) if fields.get("object").is_some_and(|of| of == "event") => {}
+        Value::Object(fields) => {
+            if fields.get("object").is_some_and(|of| of == "invoice") {
+                let live = fields.get("livemode") == Some(&Value::Bool(true));
+                if let Some(page) = fields.get_mut("hosted_invoice_url").filter(|page| page.is_string()) {
+                    *page = invoice_page(live).into();
+                }
+            }
+            fields.values_mut().for_each(show_pages);
+        }
+        Value::Array(values) => values.iter_mut().for_each(show_pages),
+        _ => {}
+    }
+}
+
+/// What an invoice says of each line, whatever it is for.
+struct Line<'a> {
+    price: &'a Value,
+    amount: Value,
+    parent: Value,
+    period: Value,
+    subscription: &'a Value,
+}
+
 fn line(birth: Birth, invoice: &str, item: &Value, free: bool) -> Value {
     let price = &item["price"];
-    let amount = if free { json!(0) } else { price["unit_amount"].clone() };
-    json!({
-        "id": fresh_id("il"), "object": "line_item", "amount": amount, "currency": price["currency"],
-        "description": null, "discount_amounts": [], "discountable": true, "discounts": [],
-        "invoice": invoice, "livemode": birth.live, "metadata": {},
-        "parent": {
+    let line = Line {
+        price,
+        amount: if free { json!(0) } else { price["unit_amount"].clone() },
+        parent: json!({
             "invoice_item_details": null,
             "subscription_item_details": {
                 "invoice_item": null, "proration": false,
@@ -196,14 +231,44 @@ fn line(birth: Birth, invoice: &str, item: &Value, free: bool) -> Value {
                 "subscription": item["subscription"], "subscription_item": item["id"],
             },
             "type": "subscription_item_details",
-        },
-        "period": { "end": item["current_period_end"], "start": item["current_period_start"] },
+        }),
+        period: json!({ "end": item["current_period_end"], "start": item["current_period_start"] }),
+        subscription: &item["subscription"],
+    };
+    invoice_line(birth, invoice, line)
+}
+
+/// What was bought once beside a subscription: an invoice item, which only its first invoice has.
+fn once_line(birth: Birth, invoice: &str, price: &Value, subscription: &Value) -> Value {
+    let line = Line {
+        price,
+        amount: price["unit_amount"].clone(),
+        parent: json!({
+            "invoice_item_details": {
+                "invoice_item": fresh_id("ii"), "proration": false,
+                "proration_details": { "credited_items": null }, "subscription": subscription,
+            },
+            "subscription_item_details": null,
+            "type": "invoice_item_details",
+        }),
+        period: json!({ "end": birth.now, "start": birth.now }),
+        subscription,
+    };
+    invoice_line(birth, invoice, line)
+}
+
+fn invoice_line(birth: Birth, invoice: &str, line: Line<'_>) -> Value {
+    let Line { price, amount, parent, period, subscription } = line;
+    json!({
+        "id": fresh_id("il"), "object": "line_item", "amount": amount, "currency": price["currency"],
+        "description": null, "discount_amounts": [], "discountable": true, "discounts": [],
+        "invoice": invoice, "livemode": birth.live, "metadata": {}, "parent": parent, "period": period,
         "pretax_credit_amounts": [],
         "pricing": {
             "price_details": { "price": price["id"], "product": price["product"] },
             "type": "price_details", "unit_amount_decimal": price["unit_amount_decimal"],
         },
-        "quantity": 1, "quantity_decimal": "1", "subscription": item["subscription"],
+        "quantity": 1, "quantity_decimal": "1", "subscription": subscription,
         "subtotal": amount, "taxes": [],
     })
 }

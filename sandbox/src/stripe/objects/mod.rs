@@ -6,6 +6,7 @@ pub(crate) mod billing;
 pub(crate) mod catalogue;
 pub(crate) mod checkout;
 pub(crate) mod payment;
+pub(crate) mod portal;
 pub(crate) mod thin;
 
 use serde_json::{Map, Value, json};

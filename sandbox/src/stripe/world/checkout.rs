@@ -162,17 +162,18 @@ impl World {
         pays: Payer,
     ) -> Result<(), Refusal> {
         let sold = self.lines.get(&id_of(session)).cloned().unwrap_or_default();
-        let recurring = sold.iter().map(|line| &line["price"]).filter(|price| price["type"] == "recurring");
-        let prices: Vec<Value> = recurring.cloned().collect();
+        let sold = sold.iter().map(|line| line["price"].clone());
+        let (prices, once): (Vec<Value>, Vec<Value>) = sold.partition(|price| price["type"] == "recurring");
         let link = session["payment_link"].as_str().and_then(|id| self.collection(Kind::PaymentLink).get(id));
         let trial = link.and_then(|link| link["subscription_data"]["trial_period_days"].as_i64());
         let customer = session["customer"].as_str().unwrap_or_default().to_owned();
         // A new card: what an old one did no longer matters.
         self.set_payer(&customer, Payer::Pays)?;
-        let subscription = self.start_subscription(&customer, &prices, metadata, trial, pays)?;
+        let subscription = self.start_subscription(&customer, (&prices, &once), metadata, trial, pays)?;
         session["subscription"] = subscription.clone().into();
         session["invoice"] = self.find(Kind::Subscription, &subscription)?["latest_invoice"].clone();
-        if trial.is_some() {
+        // What is sold once beside a trial is paid at once.
+        if trial.is_some() && once.is_empty() {
             session["payment_status"] = "no_payment_required".into();
         }
         Ok(())

@@ -36,11 +36,23 @@ impl World {
         free: bool,
         payer: Payer,
     ) -> Result<String, Refusal> {
+        self.bill_with(subscription, &[], reason, free, payer)
+    }
+
+    /// The same with one-time prices that were bought beside it.
+    pub(super) fn bill_with(
+        &mut self,
+        subscription: &str,
+        once: &[Value],
+        reason: &str,
+        free: bool,
+        payer: Payer,
+    ) -> Result<String, Refusal> {
         let live = self.live(Kind::Subscription, subscription)?;
         let subscription = self.find(Kind::Subscription, subscription)?.clone();
         let customer = subscription["customer"].as_str().unwrap_or_default();
         let customer = self.find(Kind::Customer, customer)?.clone();
-        let bill = Bill { customer: &customer, subscription: &subscription, reason, free };
+        let bill = Bill { customer: &customer, subscription: &subscription, reason, free, once };
         let invoice = objects::invoice(self.birth(live), &bill);
         let id = self.add(Kind::Invoice, &invoice, live, "invoice.created");
         self.emit("invoice.finalized", &invoice, live, None);
@@ -79,7 +91,7 @@ impl World {
         let live = self.live(Kind::Subscription, subscription)?;
         let subscription = self.find(Kind::Subscription, subscription)?;
         let customer = self.find(Kind::Customer, subscription["customer"].as_str().unwrap_or_default())?;
-        let bill = Bill { customer, subscription, reason: "upcoming", free: false };
+        let bill = Bill { customer, subscription, reason: "upcoming", free: false, once: &[] };
         let mut invoice = objects::invoice(self.birth(live), &bill);
         if let Some(fields) = invoice.as_object_mut() {
             fields.retain(|field, _| !matches!(field.as_str(), "id" | "hosted_invoice_url" | "invoice_pdf"));

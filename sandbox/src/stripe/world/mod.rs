@@ -16,6 +16,7 @@ pub(super) mod pause;
 mod pauses;
 mod payer;
 mod payments;
+mod portal;
 pub(super) mod reversals;
 mod state;
 mod subscriptions;

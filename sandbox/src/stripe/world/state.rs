@@ -106,7 +106,7 @@ pub(super) struct Changed {
 
 impl World {
     pub(crate) fn new(main: Option<Endpoint>) -> Self {
-        Self {
+        let mut world = Self {
             collections: Kind::ALL.into_iter().map(|kind| (kind, Collection::default())).collect(),
             lines: HashMap::new(),
             features: HashMap::new(),
@@ -123,7 +123,9 @@ impl World {
             mode: Mode::default(),
             held: Vec::new(),
             outbox: Vec::new(),
-        }
+        };
+        world.save_portal();
+        world
     }
 
     pub(crate) fn collection(&self, kind: Kind) -> &Collection {

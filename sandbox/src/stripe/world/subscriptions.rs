@@ -32,6 +32,8 @@ pub(crate) struct NewSubscription {
     trial_period_days: Option<i64>,
     /// The account's unless said.
     billing_mode: Option<BillingMode>,
+    /// The part of each payment that the platform takes that made it.
+    application_fee_percent: Option<f64>,
 }
 
 impl World {
@@ -49,6 +51,7 @@ impl World {
             objects::subscription(birth, &params.customer, status, &prices, &params.metadata);
         let mode = params.billing_mode.unwrap_or(self.settings.billing_mode);
         subscription["billing_mode"] = objects::billing_mode(mode);
+        subscription["application_fee_percent"] = json!(params.application_fee_percent);
         self.begin_trials(&mut subscription, &params.trial_offers);
         if status == "trialing" {
             try_out(&mut subscription, birth.now, params.trial_period_days.unwrap_or(DEFAULT_TRIAL));
@@ -74,11 +77,12 @@ impl World {
         Ok(id)
     }
 
-    /// A subscription as Checkout starts it, with everything that is told about its first invoice.
+    /// A subscription as Checkout starts it, with everything that is told about its first invoice, which has what is sold `once` beside
+    /// it, too.
     pub(super) fn start_subscription(
         &mut self,
         customer: &str,
-        prices: &[Value],
+        (prices, once): (&[Value], &[Value]),
         metadata: &Map<String, Value>,
         trial_days: Option<i64>,
         payer: Payer,
@@ -92,7 +96,7 @@ impl World {
             try_out(&mut subscription, birth.now, days);
         }
         let id = self.add(Kind::Subscription, &subscription, live, "customer.subscription.created");
-        self.bill(&id, "subscription_create", trial_days.is_some(), payer)?;
+        self.bill_with(&id, once, "subscription_create", trial_days.is_some(), payer)?;
         Ok(id)
     }
 

@@ -125,12 +125,17 @@ impl Percent {
         // Whole, and at most a million.
         is_part.then(|| format!("{steps:.0}").parse().ok().map(Self)).flatten()
     }
+
+    /// In per cent.
+    pub fn to_f64(self) -> f64 {
+        let steps: f64 = self.0.into();
+        steps / Self::STEPS
+    }
 }
 
 impl Serialize for Percent {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let steps: f64 = self.0.into();
-        serializer.serialize_f64(steps / Self::STEPS)
+        serializer.serialize_f64(self.to_f64())
     }
 }
 

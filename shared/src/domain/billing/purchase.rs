@@ -1,4 +1,5 @@
-//! A one-time purchase as read: a checkout session that is no subscription's, with what it sold and what became of its payment.
+//! A one-time purchase as read: a checkout session, with what it sold once, by itself or beside a subscription, and what became of its
+//! payment.
 
 use super::{
     amount::{Amount, Currency},
@@ -7,7 +8,7 @@ use super::{
 };
 use crate::{
     clock::Timestamp,
-    ids::{CheckoutSessionId, UserId},
+    ids::{CheckoutSessionId, InvoiceId, PriceId, ProductId, UserId},
 };
 
 /// A one-time purchase.
@@ -17,8 +18,10 @@ pub struct PurchaseFact {
     /// Who bought; `None`: a guest, of whom Stripe keeps no customer.
     pub customer: Option<CustomerFact>,
     pub status: PurchaseStatus,
-    /// What was bought.
+    /// What was bought once.
     pub items: Items,
+    /// The subscription's first invoice that it was paid by; `None`: it was bought by itself.
+    pub invoice: Option<InvoiceId>,
     /// What all of it comes to, with what is taken off; `None`: Stripe did not say.
     pub total: Option<Amount>,
     /// Of the total.
@@ -27,8 +30,21 @@ pub struct PurchaseFact {
     pub paid_at: Option<Timestamp>,
     /// What went back of it.
     pub reversal: Reversal,
-    /// `metadata.discord_user_id` of the session itself, when it is a snowflake.
+    /// `metadata.discord_user_id` of the session itself, or of the subscription beside which it was bought, when it is a snowflake.
     pub discord_user: Option<UserId>,
+    /// Keys of its metadata whose values look like Discord ids.
+    pub id_keys: Vec<String>,
+}
+
+/// What was sold once beside a subscription, as the subscription's latest invoice shows it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SoldBeside {
+    /// The first invoice is the latest, and has nothing else on it.
+    Nothing,
+    /// It has, and what.
+    Sold { invoice: InvoiceId, prices: Vec<PriceId>, products: Vec<ProductId> },
+    /// The first invoice is not the latest, or was not shown whole.
+    NotShown,
 }
 
 /// Whether it is paid.

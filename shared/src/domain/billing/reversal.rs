@@ -85,6 +85,17 @@ impl Reversal {
     /// Nothing is known against the payment.
     pub const NONE: Self = Self { refund: Refund::None, dispute: Dispute::None };
 
+    /// Of something that several payments paid together: it is refunded when all of them are.
+    pub fn of_parts(parts: Vec<Self>) -> Self {
+        let refund = match (parts.iter().map(|it| it.refund).min(), parts.iter().map(|it| it.refund).max()) {
+            (Some(Refund::None), Some(Refund::Full)) => Refund::Partial,
+            (Some(least), Some(Refund::Full)) => least,
+            (_, most) => most.unwrap_or(Refund::None),
+        };
+        let dispute = parts.into_iter().map(|it| it.dispute).max().unwrap_or(Dispute::None);
+        Self { refund, dispute }
+    }
+
     /// Whether something about it is none that this release knows.
     pub fn is_unknown(&self) -> bool {
         self.refund == Refund::Unknown || matches!(self.dispute, Dispute::Unknown(_))
@@ -142,6 +153,26 @@ mod tests {
         assert_eq!(of(&["won", "lost", "needs_response"]), Some(Dispute::Open));
         assert_eq!(of(&["lost", "frozen", "won"]), Some(Dispute::Lost), "what is known is evidence enough");
         assert_eq!(of(&["frozen", "won"]), Some(Dispute::Unknown("frozen".to_owned())));
+    }
+
+    #[test]
+    fn what_several_payments_paid_is_refunded_when_all_of_them_are() {
+        use Refund::{Full, None, Partial, Unknown};
+        for (parts, expected) in [
+            (&[][..], None),
+            (&[Full], Full),
+            (&[Full, Full], Full),
+            (&[Full, None], Partial),
+            (&[Partial, Full], Partial),
+            (&[None, Partial], Partial),
+            (&[None, None], None),
+            (&[Full, Unknown], Unknown),
+        ] {
+            let parts = parts.iter().map(|&refund| Reversal { refund, dispute: Dispute::None }).collect();
+            assert_eq!(Reversal::of_parts(parts).refund, expected);
+        }
+        let disputed = Reversal { refund: None, dispute: Dispute::Open };
+        assert_eq!(Reversal::of_parts(vec![Reversal::NONE, disputed]).dispute, Dispute::Open);
     }
 
     #[test]

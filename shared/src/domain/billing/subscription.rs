@@ -2,7 +2,10 @@
 
 use serde::Serialize;
 
-use super::amount::{Cost, Discount};
+use super::{
+    amount::{Cost, Discount, Percent},
+    page::LatestInvoice,
+};
 use crate::{
     clock::Timestamp,
     ids::{CustomerId, PriceId, ProductId, SubscriptionId, UserId},
@@ -16,6 +19,8 @@ pub struct CustomerFact {
     pub deleted: bool,
     /// `metadata.discord_user_id`, when it is a snowflake.
     pub discord_user: Option<UserId>,
+    /// Keys of its metadata whose values look like Discord ids; `None`: its metadata was not shown.
+    pub id_keys: Option<Vec<String>>,
 }
 
 /// A subscription as read.
@@ -44,6 +49,8 @@ pub struct SubscriptionFact {
     pub discounts: Option<Vec<Discount>>,
     /// When its latest invoice was made, if that was paid, with money.
     pub paid_invoice_at: Option<Timestamp>,
+    /// Where its latest invoice is paid, if it is to be.
+    pub latest_invoice: LatestInvoice,
     /// Stripe sells it in its own name, and refunds on its own.
     pub is_managed: bool,
     /// The latest end of a paid period among the items.
@@ -52,6 +59,10 @@ pub struct SubscriptionFact {
     pub ends_at: Option<Timestamp>,
     /// `metadata.discord_user_id` of the subscription itself, when it is a snowflake.
     pub discord_user: Option<UserId>,
+    /// Keys of its metadata whose values look like Discord ids.
+    pub id_keys: Vec<String>,
+    /// The part of its payments that a platform takes (`application_fee_percent`); `None`: none.
+    pub application_fee: Option<Percent>,
 }
 
 /// A trial of a subscription, free or by a trial offer.

@@ -16,6 +16,9 @@ use crate::{
     ids::{JobId, RoleId, UserId},
 };
 
+/// How the outcome of a job begins that waits for what may well come: no failure.
+pub const WAITS: &str = "waits";
+
 /// What becomes of one job.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct JobUpdate {

@@ -44,10 +44,12 @@ fn reversal(refund: Refund, dispute: &str) -> Reversal {
 
 fn purchase(status: &str, payment: &str, reversal: Reversal) -> PurchaseFact {
     PurchaseFact {
+        id_keys: Vec::new(),
         id: "cs_1".parse().unwrap(),
         customer: None,
         status: PurchaseStatus::parse(status, payment),
         items: items(),
+        invoice: None,
         total: None,
         currency: None,
         paid_at: Some(at(0)),

@@ -2,7 +2,10 @@
 
 use crate::{
     clock::Timestamp,
-    domain::{delivery::refusal::Closed, entitlement::policy::Rule, roles::by_hand::Question},
+    domain::{
+        billing::page::PayPage, delivery::refusal::Closed, entitlement::policy::Rule,
+        roles::by_hand::Question,
+    },
     ids::{JobId, RoleId, UserId},
 };
 
@@ -126,6 +129,8 @@ pub struct Reason {
     pub why: Why,
     /// As it was written down: `sub_1 is active`.
     pub evidence: String,
+    /// Where its open invoice is paid; `None`: it has none, or none with a page.
+    pub pay_page: Option<PayPage>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -317,7 +322,8 @@ pub enum Fix {
     EndUnbacked {
         customer: String,
     },
-    MemberPays,
+    /// On this page, if there is one.
+    MemberPays(Option<PayPage>),
     /// What was paused at Stripe is resumed there.
     Resume,
     /// They buy again, or are given it by hand.

@@ -3,8 +3,13 @@
 use crate::{
     clock::Timestamp,
     domain::{
+        audit::AuditAction,
+        billing::{
+            page::{KeptPage, PayPage},
+            portal::Portal,
+        },
         delivery::refusal::Closed,
-        entitlement::mapping::Mapping,
+        entitlement::mapping::{Mapping, Sold},
         roles::{by_hand::Question, enforcement::Enforcement, grant::GrantState},
     },
     ids::{ConnectionId, JobId, RoleId, UserId},
@@ -29,7 +34,7 @@ pub struct Facts {
     pub jobs: Vec<Job>,
     /// The last lines of the audit log, and the first ones; newest first.
     pub history: Vec<Entry>,
-    /// Of the events that these lines name, those that are still kept.
+    /// The events that the sources' last changes name, as far as they are still kept.
     pub events: Vec<Event>,
     pub connections: Vec<Connection>,
     /// Since when they have the server's rules to accept, as far as that was heard.
@@ -108,6 +113,8 @@ pub struct Bought {
     pub dispute: Option<String>,
     /// Stripe sells in its own name.
     pub is_managed: bool,
+    /// Where its open invoice is paid.
+    pub page: KeptPage,
     pub read: Read,
 }
 
@@ -115,6 +122,20 @@ impl Bought {
     /// Whose it is: whom it names itself, else whoever its customer is.
     pub fn user(&self) -> Option<UserId> {
         self.named.or(self.holder)
+    }
+
+    /// Where its open invoice is paid, as far as that is known of what is still there.
+    pub(super) fn pay_page(&self, now: Timestamp) -> Option<PayPage> {
+        self.page.at(now).filter(|_| self.missing_since.is_none())
+    }
+
+    /// Whether something that is sold is in it.
+    pub fn has(&self, sold: &Sold) -> bool {
+        let ids = match sold {
+            Sold::Price(_) => &self.price_ids,
+            Sold::Product(_) => &self.product_ids,
+        };
+        ids.iter().any(|id| id == sold.id())
     }
 }
 
@@ -144,6 +165,18 @@ pub struct Source {
     pub reason: Option<String>,
     /// The Discord user who gave it.
     pub given_by: Option<UserId>,
+}
+
+impl Source {
+    /// The line of the audit log that was written with its last change; the newest comes first.
+    pub fn last_change<'h>(&self, history: &'h [Entry]) -> Option<&'h Entry> {
+        let action = if self.is_live { AuditAction::AccessBegan } else { AuditAction::AccessEnded };
+        history.iter().find(|entry| {
+            entry.role_id == Some(self.role_id)
+                && entry.action == action.as_str()
+                && entry.cause.contains(&self.evidence)
+        })
+    }
 }
 
 /// A role, and how far this member is with it.
@@ -236,4 +269,6 @@ pub struct Connection {
     pub next_poll_at: Option<Timestamp>,
     /// Since when that fails.
     pub failing_since: Option<Timestamp>,
+    /// Where members manage or cancel what they pay for.
+    pub portal: Portal,
 }

@@ -4,7 +4,6 @@
 use super::{
     explanation::{Answer, Cause, Explained, Fix, Next},
     facts::{Bought, Customer, Facts},
-    source::is_in,
     steps,
 };
 use crate::{clock::Timestamp, domain::billing::subscription::SubscriptionStatus};
@@ -38,7 +37,7 @@ pub(super) fn general(facts: &Facts, has_roles: bool, now: Timestamp) -> Vec<Exp
                 let cause = Cause::Unread { id, error: bought.read.read_error.clone() };
                 say(cause, Fix::Wait, at, steps::of_bought(facts, bought));
             }
-            _ if !facts.mappings.iter().any(|mapping| is_in(bought, &mapping.sold))
+            _ if !facts.mappings.iter().any(|mapping| bought.has(&mapping.sold))
                 && !facts.sources.iter().any(|source| source.is_live && source.source_id == bought.id) =>
             {
                 let prices = bought.price_ids.clone();

@@ -5,6 +5,7 @@
 mod explanation;
 mod facts;
 mod general;
+pub mod lists;
 mod role;
 mod source;
 mod steps;

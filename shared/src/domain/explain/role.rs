@@ -1,7 +1,7 @@
 //! One role: whether the member has it, why, and what follows. In: the facts, the role. Out: an answer, and what is next.
 
 use super::{
-    explanation::{Answer, Cause, Fix, Next, Why},
+    explanation::{Answer, Cause, Fix, Next, Reason, Why},
     facts::{Facts, Job, Role, Source},
     source::{does_not_give, end, fix, reason},
 };
@@ -87,7 +87,7 @@ impl<'f> OfRole<'f> {
             // As long as one of them has no end, the role has none.
             let until =
                 ends.iter().copied().collect::<Option<Vec<_>>>().and_then(|ends| ends.into_iter().max());
-            let fixes: Vec<_> = reasons.iter().map(|reason| fix(&reason.why)).collect();
+            let fixes: Vec<_> = reasons.iter().map(fix).collect();
             let fix = match self.facts.pending_since {
                 Some(_) => Fix::MemberAcceptsRules,
                 None if fixes.contains(&Fix::Nothing) => Fix::Nothing,
@@ -172,7 +172,7 @@ impl<'f> OfRole<'f> {
         let why_not = || match self.sources.first() {
             Some(source) => {
                 let reason = reason(self.facts, source, self.now);
-                let fix = fix(&reason.why);
+                let fix = fix(&reason);
                 (Cause::Sources(vec![reason]), fix)
             }
             None => self.never(),
@@ -213,9 +213,9 @@ impl<'f> OfRole<'f> {
             return (cause, Fix::Wait);
         }
         let why = does_not_give(bought);
-        let fix = if why == Why::Ended { Fix::Wait } else { fix(&why) };
         let evidence = format!("{} is {}", bought.id, bought.status);
-        let reason = super::explanation::Reason { source: bought.id.clone(), why, evidence };
+        let reason = Reason { source: bought.id.clone(), why, evidence, pay_page: bought.pay_page(self.now) };
+        let fix = if reason.why == Why::Ended { Fix::Wait } else { fix(&reason) };
         (Cause::Sources(vec![reason]), fix)
     }
 }

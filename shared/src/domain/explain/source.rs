@@ -10,7 +10,7 @@ use crate::{
         billing::subscription::PauseCause,
         entitlement::{
             diff::{NOT_LONG_ENOUGH, NOT_SOLD, TOO_LONG},
-            mapping::{Mapping, Sold},
+            mapping::Mapping,
             policy::Rule,
         },
     },
@@ -32,22 +32,14 @@ impl Facts {
         bought: &'a Bought,
         role: crate::ids::RoleId,
     ) -> impl Iterator<Item = &'a Mapping> {
-        self.mappings.iter().filter(move |mapping| mapping.role == role && is_in(bought, &mapping.sold))
+        self.mappings.iter().filter(move |mapping| mapping.role == role && bought.has(&mapping.sold))
     }
-}
-
-/// Whether something that is sold is in what was bought.
-pub(super) fn is_in(bought: &Bought, sold: &Sold) -> bool {
-    let ids = match sold {
-        Sold::Price(_) => &bought.price_ids,
-        Sold::Product(_) => &bought.product_ids,
-    };
-    ids.iter().any(|id| id == sold.id())
 }
 
 pub(super) fn reason(facts: &Facts, source: &Source, now: Timestamp) -> Reason {
     let why = if source.is_live { gives(facts, source, now) } else { gave(facts, source) };
-    Reason { source: source.source_id.clone(), why, evidence: source.evidence.clone() }
+    let pay_page = facts.bought(source).and_then(|bought| bought.pay_page(now));
+    Reason { source: source.source_id.clone(), why, evidence: source.evidence.clone(), pay_page }
 }
 
 fn gives(facts: &Facts, source: &Source, now: Timestamp) -> Why {
@@ -215,16 +207,17 @@ pub(super) fn end(why: &Why) -> Option<Timestamp> {
 }
 
 /// What somebody can do about it.
-pub(super) fn fix(why: &Why) -> Fix {
-    match why {
-        Why::Grace { .. } | Why::Unpaid | Why::Over(_) | Why::NotPaid => Fix::MemberPays,
+pub(super) fn fix(reason: &Reason) -> Fix {
+    let pays = || Fix::MemberPays(reason.pay_page.clone());
+    match &reason.why {
+        Why::Grace { .. } | Why::Unpaid | Why::Over(_) | Why::NotPaid => pays(),
         Why::Missing { customer, .. } | Why::Disconnected { customer, .. } => match customer {
             Some(customer) => Fix::EndUnbacked { customer: customer.clone() },
             None => Fix::ReconnectAccount,
         },
         Why::Paused(cause) => match PauseCause::parse(cause) {
             PauseCause::PauseRequested | PauseCause::System => Fix::Resume,
-            _ => Fix::MemberPays,
+            _ => pays(),
         },
         Why::Disputed { .. } | Why::NotYet => Fix::Wait,
         Why::Refunded

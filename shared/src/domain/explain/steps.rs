@@ -25,7 +25,9 @@ pub(super) fn of_role(facts: &Facts, of: &OfRole<'_>) -> Vec<Step> {
     let ended = of.sources.iter().copied().filter(|source| !source.is_live).take(ended);
     let shown: Vec<&Source> = of.live().chain(ended).collect();
     if let Some(first) = first(facts, of)
-        && shown.iter().all(|source| entry(facts, source).is_none_or(|entry| entry.at > first.at))
+        && shown
+            .iter()
+            .all(|source| source.last_change(&facts.history).is_none_or(|entry| entry.at > first.at))
     {
         steps.push(at(first.at, What::First { cause: first.cause.clone() }));
     }
@@ -63,23 +65,13 @@ fn first<'f>(facts: &'f Facts, of: &OfRole<'_>) -> Option<&'f Entry> {
     })
 }
 
-/// The line of the audit log that was written with a source's last change.
-fn entry<'f>(facts: &'f Facts, source: &Source) -> Option<&'f Entry> {
-    let action = if source.is_live { AuditAction::AccessBegan } else { AuditAction::AccessEnded };
-    facts.history.iter().find(|entry| {
-        entry.role_id == Some(source.role_id)
-            && entry.action == action.as_str()
-            && entry.cause.contains(&source.evidence)
-    })
-}
-
 fn of_source(facts: &Facts, source: &Source) -> Vec<Step> {
     let mut steps = Vec::new();
     let bought = facts.bought(source);
     if let Some(bought) = bought {
         steps.extend(link(facts, bought));
     }
-    if let Some(entry) = entry(facts, source) {
+    if let Some(entry) = source.last_change(&facts.history) {
         steps.push(cause(facts, entry));
     }
     if let Some(bought) = bought {

@@ -1,8 +1,12 @@
 use time::macros::datetime;
 
-use super::*;
+use super::{lists::HeldBy, *};
 use crate::{
     domain::{
+        billing::{
+            page::{KeptPage, PageUrl, PayPage},
+            portal::Portal,
+        },
         delivery::refusal::{Closed, Refusal},
         entitlement::{
             mapping::{Mapping, Sold},
@@ -49,6 +53,7 @@ fn nothing() -> Facts {
             answered_at: Some(BEGAN),
             next_poll_at: Some(LATER),
             failing_since: None,
+            portal: Portal::default(),
         }],
         pending_since: None,
         closed: None,
@@ -91,6 +96,7 @@ fn bought(status: &str) -> Bought {
         refund: None,
         dispute: None,
         is_managed: false,
+        page: KeptPage::default(),
         read: Read::default(),
     }
 }
@@ -358,4 +364,160 @@ fn the_chain_goes_from_the_link_over_event_read_and_rule_to_discords_answer() {
     assert_eq!(order, (0..8).map(Some).collect::<Vec<_>>(), "{kinds:#?}");
     assert!(matches!(steps[1].what, What::Heard { received_at, .. } if received_at == LATER), "it came late");
     assert!(matches!(steps[3].what, What::Rule { state: "active", rule: Rule::Keep, .. }));
+}
+
+/// What a list of who pays without a role says of them: role, and by what they pay.
+fn lacks(facts: &Facts) -> Vec<(Option<RoleId>, String)> {
+    let lines = lists::lacking(facts, &explain(facts, NOW));
+    lines.into_iter().map(|line| (line.role, line.paid_by.join(" "))).collect()
+}
+
+#[test]
+fn who_pays_and_lacks_the_role_is_listed_with_what_they_pay_by() {
+    let line = |role| vec![(role, "sub_1".to_owned())];
+    let due = |role| pays(bought("active"), source(true), role);
+    assert_eq!(lacks(&due(role())), line(Some(role_id())));
+    assert_eq!(lacks(&due(held())), Vec::new());
+    let observed = Role { enforcement: Some(Enforcement::Observe), ..role() };
+    assert_eq!(lacks(&due(observed)), line(Some(role_id())), "nobody knows whether they have it");
+    let asked = Role { question: Some(Question::Open), ..role() };
+    assert_eq!(lacks(&due(asked)), Vec::new(), "a person gave it");
+    let given = Source { kind: SourceKind::Manual, connection_id: None, ..source(true) };
+    assert_eq!(lacks(&pays(bought("canceled"), given, role())), Vec::new(), "they do not pay");
+    let late = Bought { unpaid_since: Some(BEGAN), ..bought("past_due") };
+    assert_eq!(lacks(&pays(late, source(true), role())), line(Some(role_id())));
+    let mut gone = due(role());
+    gone.connections[0].is_active = false;
+    assert_eq!(lacks(&gone), Vec::new(), "it does not count as paying");
+    let missing = Bought { missing_since: Some(BEGAN), ..bought("active") };
+    assert_eq!(lacks(&pays(missing, source(true), role())), Vec::new());
+}
+
+#[test]
+fn who_pays_and_is_due_nothing_is_listed_only_if_it_is_paid_for() {
+    let line = vec![(None, "sub_1".to_owned())];
+    let unmapped = |bought| Facts {
+        mappings: Vec::new(),
+        bought: vec![bought],
+        customers: vec![customer()],
+        ..nothing()
+    };
+    assert_eq!(lacks(&unmapped(bought("active"))), line);
+    assert_eq!(lacks(&unmapped(bought("trialing"))), line);
+    let purchase = |refund: Option<&str>| Bought {
+        kind: BoughtKind::Purchase,
+        refund: refund.map(str::to_owned),
+        ..bought("paid")
+    };
+    assert_eq!(lacks(&unmapped(purchase(None))), line);
+    assert_eq!(lacks(&unmapped(purchase(Some("partial")))), line);
+    for not in [
+        bought("past_due"),
+        bought("unpaid"),
+        bought("incomplete"),
+        bought("canceled"),
+        purchase(Some("full")),
+        Bought { dispute: Some("open".to_owned()), ..bought("active") },
+        Bought { missing_since: Some(BEGAN), ..bought("active") },
+        Bought { named: Some(user(8)), ..bought("active") },
+    ] {
+        assert_eq!(lacks(&unmapped(not.clone())), Vec::new(), "{not:?}");
+    }
+    let mut gone = unmapped(bought("active"));
+    gone.connections[0].is_active = false;
+    assert_eq!(lacks(&gone), Vec::new(), "the account is not connected");
+    // Something else gives them a role.
+    let given =
+        Source { kind: SourceKind::Manual, connection_id: None, source_id: "7".to_owned(), ..source(true) };
+    let facts = Facts { sources: vec![given], roles: vec![held()], ..unmapped(bought("active")) };
+    assert_eq!(lacks(&facts), Vec::new());
+}
+
+#[test]
+fn what_a_rule_gives_nothing_for_is_listed_once_and_not_what_nobody_pays_for() {
+    let ended = |evidence: &str| Source { evidence: evidence.to_owned(), ..source(false) };
+    let of_role = vec![(Some(role_id()), "sub_1".to_owned())];
+    assert_eq!(lacks(&pays(bought("trialing"), ended("sub_1 is trialing"), role())), of_role);
+    let young = ended("sub_1 is active, not for long enough");
+    assert_eq!(lacks(&pays(bought("active"), young, role())), of_role);
+    let over = ended("sub_1 is past_due, for longer than the role is kept");
+    assert_eq!(lacks(&pays(bought("past_due"), over, role())), Vec::new());
+    assert_eq!(
+        lacks(&pays(bought("active"), ended("sub_1 is active"), held())),
+        Vec::new(),
+        "it is being taken"
+    );
+    // Said of the role, and of none.
+    let read = Read { is_unread: true, ..Read::default() };
+    let unread =
+        Facts { sources: Vec::new(), ..pays(Bought { read, ..bought("active") }, source(false), role()) };
+    assert_eq!(explain(&unread, NOW).parts.len(), 2);
+    assert_eq!(lacks(&unread), of_role);
+}
+
+#[test]
+fn who_has_a_role_has_it_for_all_its_reasons_in_order() {
+    let held_by = |facts: &Facts| {
+        let mut lines = lists::holdings(facts, &explain(facts, NOW));
+        assert!(lines.len() <= 1, "{lines:?}");
+        lines.pop().map(|line| line.by)
+    };
+    let mut facts = pays(bought("active"), source(true), held());
+    assert_eq!(held_by(&facts), Some(vec![HeldBy::Paying]));
+    let given =
+        Source { kind: SourceKind::Manual, connection_id: None, given_by: Some(user(9)), ..source(true) };
+    let given = Source { reason: Some("raffle".to_owned()), source_id: "7".to_owned(), ..given };
+    facts.sources =
+        vec![given.clone(), source(true), Source { kind: SourceKind::Import, ..given.clone() }, given];
+    let all = vec![HeldBy::Paying, HeldBy::ByHand(Some(user(9))), HeldBy::Import];
+    assert_eq!(held_by(&facts), Some(all), "each is said once");
+    assert_eq!(lists::holdings(&facts, &explain(&facts, NOW))[0].reason.as_deref(), Some("raffle"));
+    assert_eq!(held_by(&pays(bought("active"), source(true), role())), None, "it is not there");
+    let late = Bought { unpaid_since: Some(BEGAN), ..bought("past_due") };
+    let facts = pays(late, Source { valid_until: Some(LATER), ..source(true) }, held());
+    assert_eq!(held_by(&facts), Some(vec![HeldBy::Grace]));
+    assert_eq!(lists::holdings(&facts, &explain(&facts, NOW))[0].until, Some(LATER));
+    let ended = |jobs| Facts { jobs, ..pays(bought("canceled"), source(false), held()) };
+    assert_eq!(held_by(&ended(vec![job("pending", None)])), Some(vec![HeldBy::Leaving]));
+    assert_eq!(held_by(&ended(vec![job("held", None)])), Some(vec![HeldBy::Kept(Cause::Held)]));
+    let asked = Role { question: Some(Question::Keep), ..role() };
+    assert_eq!(held_by(&pays(bought("active"), source(true), asked)), Some(vec![HeldBy::Person]));
+}
+
+/// Of a subscription with an open invoice whose page was read then, and what is said helps.
+fn fix_of(bought: Bought, is_live: bool, read_at: Timestamp) -> Fix {
+    let page = KeptPage::new(Some(INVOICE), Some(read_at));
+    let facts = Facts {
+        customers: vec![customer()],
+        bought: vec![Bought { page, ..bought }],
+        sources: vec![source(is_live)],
+        roles: vec![Role { grant_state: is_live.then_some(GrantState::Confirmed), ..role() }],
+        ..nothing()
+    };
+    explain(&facts, NOW).parts.remove(0).next.fix
+}
+
+const INVOICE: &str = "https://invoice.stripe.com/i/acct_1/test_YWNj?s=ap";
+
+#[test]
+fn who_has_to_pay_is_sent_to_the_page_of_the_open_invoice() {
+    let works = Some(PayPage::Works(PageUrl::parse(INVOICE).unwrap()));
+    let pause_cause = |cause: &str| Some(cause.to_owned());
+    let paused = |cause: &str| Bought { pause_cause: pause_cause(cause), ..bought("paused") };
+    let pays = Fix::MemberPays(works);
+    for (bought, is_live, expected) in [
+        (bought("past_due"), true, pays.clone()),
+        (paused("first_payment_failure"), true, pays.clone()),
+        (paused("final_payment_failure"), false, pays.clone()),
+        (bought("unpaid"), false, pays.clone()),
+        (bought("incomplete"), false, pays),
+        (paused("pause_requested"), false, Fix::Resume),
+        (bought("canceled"), false, Fix::BuyAgain),
+        // An invoice that is sent, and not due yet.
+        (bought("active"), true, Fix::Nothing),
+        (Bought { missing_since: Some(BEGAN), ..bought("unpaid") }, false, Fix::MemberPays(None)),
+    ] {
+        assert_eq!(fix_of(bought.clone(), is_live, NOW), expected, "{bought:?}");
+    }
+    assert_eq!(fix_of(bought("past_due"), true, BEGAN), Fix::MemberPays(Some(PayPage::TooOld)));
 }

@@ -3,8 +3,13 @@
 //! `Facts → Reading` ([`grace`]), `Reading → Step` ([`series`]): which notices there are, and when. `Situation → Judgement` and
 //! `CallOutcome → Settled` ([`delivery`]): whether one is sent now, and what came of it.
 
-use crate::{clock::Timestamp, ids::RoleId};
 use std::collections::BTreeSet;
+
+use crate::{
+    clock::Timestamp,
+    domain::billing::page::{PageUrl, PayPage},
+    ids::RoleId,
+};
 
 pub mod delivery;
 pub mod grace;
@@ -84,4 +89,14 @@ pub struct Told {
     pub ends_at: Timestamp,
     /// The roles that it is about, at least one.
     pub roles: BTreeSet<RoleId>,
+    pub pages: Pages,
+}
+
+/// Where the seller's pages at Stripe are, as far as they are known.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Pages {
+    /// On which the open invoice is paid.
+    pub pay: Option<PayPage>,
+    /// On which members manage or cancel what they pay for.
+    pub manage: Option<PageUrl>,
 }

@@ -40,6 +40,10 @@ pub const FOR_PAYMENTS: [Permission; 3] = [
     Permission { name: "Disputes", path: "/disputes" },
 ];
 
+/// Without it members are shown no page to manage or cancel what they pay for, unless its link was pasted.
+pub const FOR_PORTAL: [Permission; 1] =
+    [Permission { name: "Customer portal", path: "/billing_portal/configurations" }];
+
 impl ReadClient {
     /// Reads one object of a kind, and forgets it. Out: the `Date` header.
     pub async fn probe(

@@ -3,6 +3,8 @@
 //! async-stripe has builders for these in crates of their own, which would cost more build time than they save.
 
 use serde::{Serialize, de::DeserializeOwned};
+use shared::clock::Timestamp;
+use shared::domain::claim::CheckoutFact;
 use shared::domain::{
     billing::{
         payment::PaymentFact,
@@ -11,6 +13,7 @@ use shared::domain::{
     },
     stripe_object::{Object, ObjectKind},
 };
+use shared::ids::{CheckoutSessionId, InvoiceId};
 use stripe_client_core::{RequestBuilder, StripeMethod};
 
 use super::{MAX_PAGES, PAGE, ReadClient, ReadError, goes_on, is_about, segment};
@@ -22,6 +25,7 @@ use crate::stripe::{
         checkout::{About, WireCheckout},
         items::WireItem,
         payment::{WireDispute, WireInvoicePayment, WireListedSession, WireOfPayment, WirePaymentIntent},
+        proof::WireProof,
     },
 };
 
@@ -30,9 +34,20 @@ use crate::stripe::{
 pub enum Checkout {
     /// The subscription that it began.
     Subscription(String),
+    /// The same, and what was sold once beside it; when its invoice was paid, and what went back of that, is not read yet.
+    Beside(String, Box<PurchaseFact>),
     Purchase(Box<PurchaseFact>),
     /// Nothing was bought.
     Nothing,
+}
+
+/// A completed checkout session of a list, in which something was sold once.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Session {
+    /// What was, only its own read tells.
+    ToRead(String),
+    /// Beside a subscription; what became of its payment the list does not show.
+    Beside(Box<PurchaseFact>),
 }
 
 #[derive(Serialize)]
@@ -59,7 +74,15 @@ struct OfIntent<'a> {
 struct Completed<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     customer: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    subscription: Option<&'a str>,
     status: &'static str,
+    expand: [&'static str; 1],
+}
+
+#[derive(Serialize)]
+struct OfInvoice<'a> {
+    invoice: &'a str,
 }
 
 #[derive(Serialize)]
@@ -80,19 +103,26 @@ struct NoFilter {}
 impl ReadClient {
     /// A checkout session: of a one-time purchase, with its customer, its lines, and what went back of its payment.
     pub async fn checkout(&self, key: &ApiKey, id: &str) -> Result<Checkout, ReadError> {
-        let expand = Expanding { expand: &["line_items", "customer"] };
+        let expand = Expanding { expand: &["line_items", "customer", "subscription"] };
         let path = format!("/checkout/sessions/{}", segment(id)?);
         let request = RequestBuilder::new(StripeMethod::Get, &path).query(&expand);
         let mut wire: WireCheckout = self.get(key, &request).await?;
         is_about(wire.id(), id)?;
-        match wire.about() {
-            About::Subscription(id) => return Ok(Checkout::Subscription(id.to_owned())),
-            About::Nothing => return Ok(Checkout::Nothing),
-            About::Purchase => {}
+        if wire.about() == About::Nothing {
+            return Ok(Checkout::Nothing);
         }
         if wire.has_more_lines() {
             let id = |line: &WireItem| line.id().map(ToOwned::to_owned);
             wire.set_lines(self.pages(key, &format!("{path}/line_items"), &NoFilter {}, id).await?);
+        }
+        if let About::Subscription(subscription) = wire.about() {
+            let subscription = subscription.to_owned();
+            return Ok(if wire.sells_once() {
+                let fact = wire.purchase(None, Reversal::NONE).map_err(unreadable)?;
+                Checkout::Beside(subscription, Box::new(fact))
+            } else {
+                Checkout::Subscription(subscription)
+            });
         }
         let (paid_at, reversal) = match wire.payment_intent() {
             Some(intent) if wire.status() == PurchaseStatus::Paid => {
@@ -103,6 +133,33 @@ impl ReadClient {
         };
         let fact = wire.purchase(paid_at, reversal).map_err(unreadable)?;
         Ok(Checkout::Purchase(Box::new(fact)))
+    }
+
+    /// A checkout session, as a proof of who paid: one read.
+    pub async fn proof(&self, key: &ApiKey, id: &CheckoutSessionId) -> Result<CheckoutFact, ReadError> {
+        let path = format!("/checkout/sessions/{}", segment(id.as_str())?);
+        let wire: WireProof = self.get(key, &RequestBuilder::new(StripeMethod::Get, path)).await?;
+        is_about(wire.id(), id.as_str())?;
+        wire.fact().map_err(unreadable)
+    }
+
+    /// When an invoice was paid, and what went back of that. One that cost nothing has no payment.
+    pub async fn paid_by(
+        &self,
+        key: &ApiKey,
+        invoice: &InvoiceId,
+    ) -> Result<(Option<Timestamp>, Reversal), ReadError> {
+        let of_invoice = OfInvoice { invoice: invoice.as_str() };
+        let request = RequestBuilder::new(StripeMethod::Get, "/invoice_payments").query(&of_invoice);
+        // One payment pays an invoice, or a few: never pages of them.
+        let payments: WirePage<WireInvoicePayment> = self.get(key, &request).await?;
+        let (mut paid_at, mut reversals) = (None, Vec::new());
+        for intent in payments.data.iter().filter_map(WireInvoicePayment::paying_intent) {
+            let (payment, reversal) = self.reversal(key, intent).await?;
+            paid_at = paid_at.max(payment.paid_at());
+            reversals.push(reversal);
+        }
+        Ok((paid_at, Reversal::of_parts(reversals)))
     }
 
     /// A payment, what went back of it, and what it paid for.
@@ -140,15 +197,32 @@ impl ReadClient {
         Ok(wire.leads_to())
     }
 
-    /// The ids of the sessions in which a customer, or anybody, bought something once; the latest of very many. A key that may not
-    /// read them was made for subscriptions, and finds none.
-    pub async fn purchases(&self, key: &ApiKey, customer: Option<&str>) -> Result<Vec<String>, ReadError> {
-        let completed = Completed { customer, status: "complete" };
-        let session = |session: &WireListedSession| Some(session.id().clone());
-        match self.pages(key, "/checkout/sessions", &completed, session).await {
-            Ok(sessions) => {
-                Ok(sessions.iter().filter_map(|session| Some(session.purchase()?.to_string())).collect())
-            }
+    /// The completed sessions in which a customer, or anybody, bought something once; the latest of very many. A key that may not read them
+    /// was made for subscriptions, and finds none.
+    pub async fn purchases(&self, key: &ApiKey, customer: Option<&str>) -> Result<Vec<Session>, ReadError> {
+        self.completed(key, customer, None).await
+    }
+
+    /// The same of those that began a subscription: there is one, if it was begun by Checkout.
+    pub async fn purchases_beside(
+        &self,
+        key: &ApiKey,
+        subscription: &str,
+    ) -> Result<Vec<Session>, ReadError> {
+        self.completed(key, None, Some(subscription)).await
+    }
+
+    async fn completed(
+        &self,
+        key: &ApiKey,
+        customer: Option<&str>,
+        subscription: Option<&str>,
+    ) -> Result<Vec<Session>, ReadError> {
+        let expand = ["data.line_items"];
+        let completed = Completed { customer, subscription, status: "complete", expand };
+        let id = |session: &WireCheckout| Some(session.id().to_owned());
+        match self.pages(key, "/checkout/sessions", &completed, id).await {
+            Ok(sessions) => Ok(sessions.iter().filter_map(sold_once).collect()),
             Err(ReadError::Refused(403)) => {
                 tracing::warn!("the key lacks Read on Checkout Sessions: one-time purchases are not known");
                 Ok(Vec::new())
@@ -198,6 +272,22 @@ impl ReadClient {
         }
         tracing::warn!(path, read = listed.len(), "Stripe lists more than we read");
         Ok(listed)
+    }
+}
+
+/// What a listed session sold once.
+fn sold_once(session: &WireCheckout) -> Option<Session> {
+    let to_read = || Session::ToRead(session.id().to_owned());
+    match session.about() {
+        About::Purchase => Some(to_read()),
+        About::Subscription(_) if session.has_more_lines() => Some(to_read()),
+        About::Subscription(_) if session.sells_once() => {
+            let fact = session.purchase(None, Reversal::NONE);
+            Some(fact.map_or_else(|_| to_read(), |fact| Session::Beside(Box::new(fact))))
+        }
+        About::Subscription(_) => None,
+        // Of a mode that this release does not know.
+        About::Nothing => (!session.is_no_purchase()).then(to_read),
     }
 }
 

@@ -11,6 +11,9 @@ use crate::stripe::{
     read::{subscription::WireSubscription, trial_offer::WireTrialOffer},
 };
 
+/// What a key may not read.
+const OFFERS: &str = "trial_offers";
+
 #[derive(Serialize)]
 struct Expanding {
     expand: [&'static str; 1],
@@ -40,6 +43,9 @@ impl ReadClient {
 
     /// What an offer leads to; `None`: the key may not read it, or nobody knows.
     async fn trial_offer(&self, key: &ApiKey, id: &str) -> Result<Option<Afterwards>, ReadError> {
+        if self.without_offers.get(key, OFFERS).await.is_some() {
+            return Ok(None);
+        }
         let path = format!("/product_catalog/trial_offers/{}", segment(id)?);
         let expand = Expanding { expand: ["end_behavior.transition.price"] };
         let request = RequestBuilder::new(StripeMethod::Get, path).query(&expand);
@@ -49,6 +55,10 @@ impl ReadClient {
                 Ok(offer.afterwards())
             }
             Err(error @ (ReadError::Refused(403) | ReadError::Missing)) => {
+                if matches!(error, ReadError::Refused(_)) {
+                    // Of one it is said of all; another key is asked at once.
+                    self.without_offers.insert(key, OFFERS, ()).await;
+                }
                 tracing::warn!(%error, offer = id, "a trial offer cannot be read: the key needs Read on Prices for it. \
                     Which plan follows is not known; nobody loses a role by that");
                 Ok(None)

@@ -1,6 +1,7 @@
-//! `GET /v1/checkout/sessions/{id}`: a subscription's, or a one-time purchase with what was bought in it.
+//! `GET /v1/checkout/sessions/{id}`: a subscription's, or a one-time purchase with what was bought in it, or both.
 
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
+use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
     domain::billing::{
@@ -20,7 +21,7 @@ use super::{
 };
 use crate::stripe::event::{Reference, lenient};
 
-/// `GET /v1/checkout/sessions/{id}?expand[]=line_items&expand[]=customer`
+/// `GET /v1/checkout/sessions/{id}?expand[]=line_items&expand[]=customer&expand[]=subscription`, or one of a list with its lines.
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireCheckout {
     id: String,
@@ -42,18 +43,41 @@ pub(in crate::stripe) struct WireCheckout {
     #[serde(default, deserialize_with = "lenient")]
     customer_account: Option<Reference>,
     #[serde(default, deserialize_with = "lenient")]
-    subscription: Option<Reference>,
+    subscription: Option<WireBeside>,
     #[serde(default, deserialize_with = "lenient")]
     payment_intent: Option<Reference>,
+    #[serde(default, deserialize_with = "lenient")]
+    invoice: Option<Reference>,
     #[serde(default, deserialize_with = "lenient")]
     line_items: Option<WireItems>,
     #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
 }
 
+/// The subscription that a session began: its id, or expanded.
+struct WireBeside {
+    id: String,
+    metadata: Option<WireMetadata>,
+}
+
+impl<'de> Deserialize<'de> for WireBeside {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        #[derive(Deserialize)]
+        struct WithMetadata {
+            #[serde(default, deserialize_with = "lenient")]
+            metadata: Option<WireMetadata>,
+        }
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        let id = serde_json::from_str::<Reference>(raw.get()).map_err(serde::de::Error::custom)?;
+        let expanded: Option<WithMetadata> = serde_json::from_str(raw.get()).ok();
+        Ok(Self { id: id.id().to_owned(), metadata: expanded.and_then(|it| it.metadata) })
+    }
+}
+
 /// What a session is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(in crate::stripe) enum About<'a> {
+    /// A subscription, and perhaps what was sold once beside it.
     Subscription(&'a str),
     Purchase,
     /// A card that was kept for later, or a mode that this release does not know.
@@ -63,10 +87,15 @@ pub(in crate::stripe) enum About<'a> {
 impl WireCheckout {
     pub(in crate::stripe) fn about(&self) -> About<'_> {
         match (&self.subscription, self.mode.as_deref()) {
-            (Some(subscription), _) => About::Subscription(subscription.id()),
+            (Some(subscription), _) => About::Subscription(&subscription.id),
             (None, Some("payment")) => About::Purchase,
             (None, _) => About::Nothing,
         }
+    }
+
+    /// A card was kept for later, or a subscription was to begin and did not.
+    pub(in crate::stripe) fn is_no_purchase(&self) -> bool {
+        matches!(self.mode.as_deref(), Some("subscription" | "setup"))
     }
 
     pub(in crate::stripe) fn id(&self) -> &str {
@@ -76,6 +105,15 @@ impl WireCheckout {
     /// Whether Stripe embedded only the first of its lines.
     pub(in crate::stripe) fn has_more_lines(&self) -> bool {
         self.line_items.as_ref().is_some_and(WireItems::has_more)
+    }
+
+    /// Whether something in it is sold once.
+    pub(in crate::stripe) fn sells_once(&self) -> bool {
+        self.lines().iter().any(WireItem::is_sold_once)
+    }
+
+    fn lines(&self) -> &[WireItem] {
+        self.line_items.as_ref().map(WireItems::as_slice).unwrap_or_default()
     }
 
     /// Puts the whole list in the place of what was embedded.
@@ -108,19 +146,30 @@ impl WireCheckout {
         };
         let status = self.status();
         let created = self.created.and_then(timestamp);
+        let beside = self.subscription.as_ref();
+        let lines = self.line_items.as_ref();
+        let (items, total) = match beside {
+            None => (lines.map(|lines| lines.items(&Coupons::new())), self.amount_total),
+            // What the subscription costs is in the session's total, too.
+            Some(_) => {
+                let once = self.lines().iter().filter(|line| line.is_sold_once());
+                (lines.map(WireItems::sold_once), once.map(WireItem::amount_total).sum())
+            }
+        };
+        let named = |metadata: Option<&WireMetadata>| WireMetadata::user(metadata);
         Ok(PurchaseFact {
             id: self.id.parse().map_err(|_| Unusable("checkout session id"))?,
             customer,
             paid_at: paid_at.or(created).filter(|_| status == PurchaseStatus::Paid),
             status,
-            items: self
-                .line_items
-                .as_ref()
-                .map_or(Items::Some(Vec::new()), |lines| lines.items(&Coupons::new())),
-            total: self.amount_total.and_then(Amount::new),
+            items: items.unwrap_or(Items::Some(Vec::new())),
+            invoice: beside.and(self.invoice.as_ref()).and_then(|invoice| invoice.id().parse().ok()),
+            total: total.and_then(Amount::new),
             currency: self.currency.as_deref().and_then(Currency::parse),
             reversal,
-            discord_user: WireMetadata::user(self.metadata.as_ref()),
+            // Who sells by Checkout says on the subscription whom it is for.
+            discord_user: named(self.metadata.as_ref()).or_else(|| named(beside?.metadata.as_ref())),
+            id_keys: WireMetadata::id_keys(self.metadata.as_ref()),
         })
     }
 }

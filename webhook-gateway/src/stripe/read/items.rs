@@ -44,10 +44,20 @@ impl WireItems {
     /// All items, or some: an item without price or product, one on a trial offer of which nobody knows where it leads, a cut-off
     /// list and an empty one are no evidence of an end.
     pub(super) fn items(&self, coupons: &Coupons) -> Items {
-        let read: Vec<Item> = self.as_slice().iter().filter_map(|item| item.item(coupons)).collect();
-        let whole = read.len() == self.as_slice().len()
+        self.items_that(|_| true, coupons)
+    }
+
+    /// The same of those that are sold once.
+    pub(super) fn sold_once(&self) -> Items {
+        self.items_that(WireItem::is_sold_once, &Coupons::new())
+    }
+
+    fn items_that(&self, wanted: impl Fn(&WireItem) -> bool, coupons: &Coupons) -> Items {
+        let wanted: Vec<&WireItem> = self.as_slice().iter().filter(|item| wanted(item)).collect();
+        let read: Vec<Item> = wanted.iter().filter_map(|item| item.item(coupons)).collect();
+        let whole = read.len() == wanted.len()
             && read.iter().all(|item| item.product.is_some())
-            && !self.as_slice().iter().any(WireItem::is_unresolved);
+            && !wanted.iter().any(|item| item.is_unresolved());
         if read.is_empty() || self.has_more() || !whole { Items::Some(read) } else { Items::All(read) }
     }
 }
@@ -64,6 +74,9 @@ pub(in crate::stripe) struct WireItem {
     plan: Option<WirePrice>,
     #[serde(default, deserialize_with = "lenient")]
     quantity: Option<u64>,
+    /// Of a line, with what is taken off.
+    #[serde(default, deserialize_with = "lenient")]
+    amount_total: Option<i64>,
     /// Here since 2025-03-31.basil, on the subscription before; so is its start.
     #[serde(default, deserialize_with = "lenient")]
     current_period_end: Option<i64>,
@@ -90,6 +103,9 @@ struct WirePriceName {
     id: String,
     #[serde(default, deserialize_with = "lenient")]
     product: Option<Reference>,
+    /// `one_time` or `recurring`.
+    #[serde(default, rename = "type", deserialize_with = "lenient")]
+    kind: Option<String>,
 }
 
 impl<'de> Deserialize<'de> for WirePrice {
@@ -123,6 +139,14 @@ struct WireTrial {
 impl WireItem {
     pub(in crate::stripe) fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+
+    pub(super) fn is_sold_once(&self) -> bool {
+        self.price.as_ref().is_some_and(|price| price.name.kind.as_deref() == Some("one_time"))
+    }
+
+    pub(super) fn amount_total(&self) -> Option<i64> {
+        self.amount_total
     }
 
     pub(super) fn current_period_end(&self) -> Option<i64> {

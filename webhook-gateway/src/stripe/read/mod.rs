@@ -9,9 +9,12 @@ pub(crate) mod catalogue;
 pub(super) mod checkout;
 pub(super) mod cost;
 pub mod customer;
+mod invoice_lines;
 pub(super) mod items;
 pub mod lists;
 pub(super) mod payment;
+pub(super) mod portal;
+pub(super) mod proof;
 pub mod subscription;
 pub(super) mod trial_offer;
 

@@ -145,9 +145,19 @@ impl WireListedSession {
 /// An invoice payment on a list, with its invoice expanded.
 #[derive(Deserialize)]
 pub(in crate::stripe) struct WireInvoicePayment {
+    #[serde(default, deserialize_with = "lenient")]
+    status: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    payment: Option<WirePaidWith>,
     /// Read twice: for itself, and for the subscription that it bills.
     #[serde(default)]
     invoice: Option<Box<RawValue>>,
+}
+
+#[derive(Deserialize)]
+struct WirePaidWith {
+    #[serde(default, deserialize_with = "lenient")]
+    payment_intent: Option<Reference>,
 }
 
 #[derive(Deserialize)]
@@ -158,6 +168,12 @@ struct WirePaidInvoice {
 }
 
 impl WireInvoicePayment {
+    /// The payment that paid it; `None`: it was only tried, or money came in another way.
+    pub(in crate::stripe) fn paying_intent(&self) -> Option<&str> {
+        let payment = self.payment.as_ref().filter(|_| self.status.as_deref() == Some("paid"))?;
+        payment.payment_intent.as_ref().map(Reference::id)
+    }
+
     /// The invoice, if it is a subscription's.
     pub(in crate::stripe) fn paid_invoice(&self) -> Option<PaidInvoice> {
         let body = self.invoice.as_ref()?.get();

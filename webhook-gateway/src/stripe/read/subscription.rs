@@ -3,14 +3,18 @@
 use std::{collections::BTreeSet, iter};
 
 use serde::Deserialize;
-use shared::domain::billing::subscription::{
-    CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus, Trial,
+use shared::domain::billing::{
+    amount::Percent,
+    page::{LatestInvoice, PageUrl},
+    purchase::SoldBeside,
+    subscription::{CollectionPause, Items, PauseCause, SubscriptionFact, SubscriptionStatus, Trial},
 };
 
 use super::{
     Unusable,
     cost::{Coupons, WireDiscounts},
     customer::{CustomerOrId, WireMetadata},
+    invoice_lines::WireInvoiceLines,
     items::{WireItem, WireItems},
     payment::WireManaged,
     timestamp,
@@ -53,6 +57,8 @@ pub(in crate::stripe) struct WireSubscription {
     #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
     #[serde(default, deserialize_with = "lenient")]
+    application_fee_percent: Option<f64>,
+    #[serde(default, deserialize_with = "lenient")]
     managed_payments: Option<WireManaged>,
     #[serde(default, deserialize_with = "lenient")]
     discounts: Option<WireDiscounts>,
@@ -92,6 +98,15 @@ struct WirePauseCollection {
 #[derive(Deserialize)]
 struct WireInvoice {
     #[serde(default, deserialize_with = "lenient")]
+    id: Option<String>,
+    /// Where it is paid, and seen by whoever has the address.
+    #[serde(default, deserialize_with = "lenient")]
+    hosted_invoice_url: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    billing_reason: Option<String>,
+    #[serde(default, deserialize_with = "lenient")]
+    lines: Option<WireInvoiceLines>,
+    #[serde(default, deserialize_with = "lenient")]
     status: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     created: Option<i64>,
@@ -120,10 +135,29 @@ impl WireInvoice {
         self.due_date.or(finalized).or(self.created)
     }
 
+    /// What was sold once beside the subscription, if it is the first.
+    fn beside(&self) -> Option<SoldBeside> {
+        let is_first = self.billing_reason.as_deref() == Some("subscription_create");
+        let lines = self.lines.as_ref().filter(|_| is_first)?;
+        Some(lines.beside(self.id.as_ref()?.parse().ok()?))
+    }
+
     /// When it was made, if money came for it: a change of plan may make an invoice of nothing, which is paid at once.
     fn paid_at(&self) -> Option<i64> {
         let is_paid = self.status.as_deref() == Some("paid") && self.amount_paid != Some(0);
         self.created.filter(|_| is_paid)
+    }
+
+    /// Where it is paid, while it is open: that is when its page takes a payment
+    /// (<https://docs.stripe.com/invoicing/overview#invoice-statuses>).
+    fn latest(&self) -> LatestInvoice {
+        let page = self.hosted_invoice_url.as_deref().and_then(|url| PageUrl::parse(url).ok());
+        let id = self.id.as_ref().and_then(|id| id.parse().ok());
+        match (self.status.as_deref(), id, page) {
+            (None, ..) => LatestInvoice::NotShown,
+            (Some("open"), Some(id), Some(page)) => LatestInvoice::Open { id, page },
+            (Some(_), ..) => LatestInvoice::NotPayable,
+        }
     }
 }
 
@@ -149,6 +183,11 @@ impl WireSubscription {
     /// All of its customer's subscriptions that have not ended, with their statuses; `None`: it did not come with all of them.
     pub(in crate::stripe) fn customers_running(&self) -> Option<Vec<(String, String)>> {
         self.customer.as_ref()?.running()
+    }
+
+    /// What was sold once beside it.
+    pub(in crate::stripe) fn sold_beside(&self) -> SoldBeside {
+        self.latest_invoice.as_ref().and_then(WireInvoice::beside).unwrap_or(SoldBeside::NotShown)
     }
 
     /// Puts the whole list in the place of what was embedded.
@@ -200,6 +239,12 @@ impl WireSubscription {
         let cause = self.status_details.as_ref().and_then(|details| details.paused.as_ref());
         let cause = cause.and_then(|paused| paused.subscription.as_ref()?.cause.as_deref());
         let began = || wire_items.iter().filter_map(WireItem::current_period_start).min();
+        let latest_invoice = match &self.latest_invoice {
+            // Who pays it now gets nothing for it.
+            _ if SubscriptionStatus::ENDED.contains(&status) => LatestInvoice::NotPayable,
+            Some(invoice) => invoice.latest(),
+            None => LatestInvoice::NotShown,
+        };
         Ok(SubscriptionFact {
             id: self.id.parse().map_err(|_| Unusable("subscription id"))?,
             customer,
@@ -229,10 +274,13 @@ impl WireSubscription {
             items: self.items.as_ref().map_or(Items::Some(Vec::new()), |items| items.items(&self.coupons)),
             discounts: self.discounts.as_ref().map(|discounts| discounts.discounts(&self.coupons)),
             paid_invoice_at: self.latest_invoice.as_ref().and_then(WireInvoice::paid_at).and_then(timestamp),
+            latest_invoice,
             is_managed: WireManaged::is_enabled(self.managed_payments.as_ref()),
             current_period_end: ends().max().or(self.current_period_end).and_then(timestamp),
             ends_at: ends_at.and_then(timestamp),
             discord_user: WireMetadata::user(self.metadata.as_ref()),
+            id_keys: WireMetadata::id_keys(self.metadata.as_ref()),
+            application_fee: self.application_fee_percent.and_then(Percent::new),
         })
     }
 }
@@ -240,7 +288,7 @@ impl WireSubscription {
 #[cfg(test)]
 mod tests {
     use shared::domain::billing::{
-        amount::{Discount, Percent},
+        amount::Discount,
         subscription::{Afterwards, Item},
     };
 
@@ -326,6 +374,61 @@ mod tests {
             "null",
         ] {
             assert_eq!(paid(none), None, "{none}");
+        }
+    }
+
+    #[test]
+    fn an_open_invoice_has_a_page_unless_its_payment_would_bring_nothing_back() {
+        const PAGE: &str = "https://invoice.stripe.com/i/acct_1/test_YWNj?s=ap";
+        let latest = |status: &str, invoice: &str| {
+            let fields = format!(r#""customer":"cus_1","status":"{status}","latest_invoice":{invoice}"#);
+            read(&format!(r#"{{"id":"sub_1",{fields}}}"#)).latest_invoice
+        };
+        let invoice = |status: &str, url: &str| {
+            format!(r#"{{"id":"in_1","status":{status},"hosted_invoice_url":{url}}}"#)
+        };
+        let page = format!("{PAGE:?}");
+        let open = invoice(r#""open""#, &page);
+        let expected =
+            LatestInvoice::Open { id: "in_1".parse().unwrap(), page: PageUrl::parse(PAGE).unwrap() };
+        for status in ["past_due", "unpaid", "incomplete", "paused", "active", "invented_tomorrow"] {
+            assert_eq!(latest(status, &open), expected, "{status}");
+        }
+        for status in ["canceled", "incomplete_expired"] {
+            assert_eq!(latest(status, &open), LatestInvoice::NotPayable, "{status}");
+            assert_eq!(latest(status, r#""in_1""#), LatestInvoice::NotPayable, "{status}");
+        }
+        for word in ["paid", "void", "uncollectible", "draft", "invented_tomorrow"] {
+            let invoice = invoice(&format!("{word:?}"), &page);
+            assert_eq!(latest("past_due", &invoice), LatestInvoice::NotPayable, "{word}");
+        }
+        for odd in [
+            "null",
+            "7",
+            r#""""#,
+            r#""http://invoice.stripe.com/i/1""#,
+            r#""javascript:alert(1)""#,
+            r#""https://invoice.stripe.com/i/1) [x](https://evil.example""#,
+            r#""https://invoice.stripe.com@evil.example/i/1""#,
+        ] {
+            assert_eq!(latest("past_due", &invoice(r#""open""#, odd)), LatestInvoice::NotPayable, "{odd}");
+        }
+        for not_shown in [r#""in_1""#, "null", "{}", &invoice("null", &page)] {
+            assert_eq!(latest("past_due", not_shown), LatestInvoice::NotShown, "{not_shown}");
+        }
+    }
+
+    #[test]
+    fn a_platforms_fee_is_a_part_of_what_is_paid() {
+        let fee = |percent: &str| {
+            let fields = format!(r#""status":"active","application_fee_percent":{percent}"#);
+            read(&format!(r#"{{"id":"sub_1","customer":"cus_1",{fields}}}"#)).application_fee
+        };
+        for (percent, expected) in [("5", 5.0), ("2.75", 2.75), ("0.01", 0.01), ("100", 100.0)] {
+            assert_eq!(fee(percent).map(Percent::to_f64), Some(expected));
+        }
+        for none in ["0", "null", "1e9", "-1", r#""5""#, "{}"] {
+            assert_eq!(fee(none), None, "{none}");
         }
     }
 

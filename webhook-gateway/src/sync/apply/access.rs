@@ -50,16 +50,16 @@ pub(super) struct Given {
 }
 
 /// What something that was bought gives, and how that differs from what our rows say.
-struct Judged {
+pub(super) struct Judged {
     evaluation: Evaluation,
     /// By which it was evaluated.
-    mappings: Vec<Mapping>,
-    changes: BTreeSet<Transition>,
+    pub(super) mappings: Vec<Mapping>,
+    pub(super) changes: BTreeSet<Transition>,
     /// Roles that end by themselves at another time than our rows say.
-    ends: Vec<(RoleEntitlement, Option<Timestamp>)>,
+    pub(super) ends: Vec<(RoleEntitlement, Option<Timestamp>)>,
 }
 
-async fn judge(
+pub(super) async fn judge(
     tenant: &mut Tenant,
     source: &Source<'_>,
     bought: &impl Bought,

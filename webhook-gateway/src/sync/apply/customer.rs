@@ -12,7 +12,7 @@ use shared::{
     ids::{ConnectionId, CustomerId, UserId},
     store::{
         member_links::{self, Linking, Proof},
-        stripe_events,
+        stripe_answers, stripe_events,
         stripe_mirror::{self, KnownCustomer},
         stripe_sync::{self, Leased, Settled},
     },
@@ -100,7 +100,7 @@ pub(super) async fn may_be_older(
 ) -> Result<bool, sqlx::Error> {
     stripe_mirror::hold_customer(tenant, connection, customer).await?;
     let (kind, id) = (ObjectKind::Customer, customer.to_string());
-    stripe_sync::is_answered_since(tenant, connection, kind, &id, since, spacing).await
+    stripe_answers::is_answered_since(tenant, connection, kind, &id, since, spacing).await
 }
 
 /// A changed customer: link it. What it bought was marked before, to be read again.

@@ -14,9 +14,9 @@ use shared::{
         job::JobOrigin,
         stripe_object::{Object, ObjectKind},
     },
-    ids::ConnectionId,
+    ids::{ConnectionId, InvoiceId},
     store::{
-        catalogue, payment_reversals, purchases, role_mappings,
+        catalogue, payment_reversals, purchases, role_mappings, stripe_answers,
         stripe_connections::Connection,
         stripe_events, stripe_mirror,
         stripe_sync::{self, Leased, Settled},
@@ -31,10 +31,12 @@ mod context;
 mod customer;
 mod notices;
 mod purchase;
+mod rederive;
 mod subscription;
 
 pub use context::{Applied, Attempt, Others};
 pub use customer::answer_hint;
+pub use rederive::{Derived, derive, rederive};
 
 use context::{Context, Outcome};
 
@@ -92,6 +94,26 @@ pub async fn apply(
         leads_to.extend(known(ObjectKind::CheckoutSession, sessions));
         let subscriptions = stripe_mirror::subscriptions_of(&mut tx, connection, &fact.id).await?;
         leads_to.extend(known(ObjectKind::Subscription, subscriptions));
+    }
+    if let Read::Fact(fact, _) = read
+        && let BillingFact::Payment(fact) = &**fact
+    {
+        let invoices: Vec<&InvoiceId> = fact.invoices.iter().map(|invoice| &invoice.id).collect();
+        let sessions = purchases::paid_by(&mut tx, connection, &invoices).await?;
+        leads_to.extend(sessions.into_iter().map(|id| Object { kind: ObjectKind::CheckoutSession, id }));
+    }
+    if leased.object.kind == ObjectKind::CheckoutSession && event.is_none() {
+        // The subscription's read led here, and would again.
+        leads_to.retain(|object| object.kind != ObjectKind::Subscription);
+    }
+    if matches!(leased.object.kind, ObjectKind::Invoice | ObjectKind::CheckoutSession) {
+        let mut known = Vec::new();
+        for object in leads_to.iter().filter(|object| object.kind == ObjectKind::Subscription) {
+            if stripe_answers::was_read_after_events(&mut tx, connection, object, object_id).await? {
+                known.push(object.clone());
+            }
+        }
+        leads_to.retain(|object| !known.contains(object));
     }
     // It was read just now.
     leads_to.remove(&leased.object);

@@ -69,7 +69,7 @@ pub(super) async fn is_as_known(
 }
 
 /// What decides beside what was read.
-struct Basis {
+pub(super) struct Basis {
     /// Whose it is.
     user: Option<UserId>,
     /// What went back of its payments.
@@ -77,7 +77,7 @@ struct Basis {
     in_words: String,
 }
 
-async fn basis(
+pub(super) async fn basis(
     tenant: &mut Tenant,
     connection: ConnectionId,
     fact: &SubscriptionFact,
@@ -102,13 +102,13 @@ async fn basis(
 }
 
 impl Basis {
-    fn source<'a>(&'a self, connection: ConnectionId, fact: &'a SubscriptionFact) -> Source<'a> {
+    pub(super) fn source<'a>(&'a self, connection: ConnectionId, fact: &'a SubscriptionFact) -> Source<'a> {
         let key = SourceRef::Subscription { connection, id: fact.id.clone() };
         let customer = (!fact.customer.deleted).then_some(&fact.customer.id);
         Source { key, in_words: &self.in_words, user: self.user, customer, to_correct: None }
     }
 
-    fn facts<'a>(&'a self, fact: &'a SubscriptionFact, kept: &Kept) -> Facts<'a> {
+    pub(super) fn facts<'a>(&'a self, fact: &'a SubscriptionFact, kept: &Kept) -> Facts<'a> {
         Facts::read(fact, kept.unpaid_since, &self.reversals)
     }
 }

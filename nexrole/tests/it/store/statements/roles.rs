@@ -12,13 +12,21 @@ use std::{
 use super::source::{self, Function, Said, Source, Takes};
 
 /// By the beginning of the caller's path: the roles of a tenant's transaction, and of work across tenants.
-const CALLERS: [(&str, &[&str], &[&str]); 9] = [
+const CALLERS: [(&str, &[&str], &[&str]); 15] = [
     ("webhook-gateway/src/maintenance/retention.rs", &[], &["nexrole_retention"]),
     ("webhook-gateway/src", &["nexrole_gateway"], &["nexrole_ingest"]),
     ("bot/src", &["nexrole_bot"], &["nexrole_worker"]),
     ("nexrole/src", &["nexrole_operator"], &["nexrole_operator"]),
     // It only looks, as whoever calls it: so far that is the operator.
     ("shared/src/actions/explain.rs", &["nexrole_operator"], &[]),
+    ("shared/src/actions/failed.rs", &["nexrole_operator"], &[]),
+    ("shared/src/actions/list_members.rs", &["nexrole_operator"], &[]),
+    // A subscriber's, on the gateway's pages.
+    ("shared/src/actions/claim.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/sessions", &[], &["nexrole_ingest"]),
+    // A subscriber acts for themselves, on the gateway's pages.
+    ("shared/src/actions/send_claim_code.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/actions/redeem_claim_code.rs", &["nexrole_gateway"], &[]),
     ("shared/src/actions", &["nexrole_owner"], &[]),
     // The gateway asks, and the bot answers.
     (

@@ -1,0 +1,4 @@
+//! Mail, over a real SMTP server on loopback.
+
+mod claim_codes;
+mod server;

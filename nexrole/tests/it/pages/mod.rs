@@ -1,0 +1,6 @@
+//! Pages for subscribers, as browsers see them: logging in, staying so, and claiming what was bought.
+
+mod browser;
+mod claim;
+mod login;
+mod sessions;

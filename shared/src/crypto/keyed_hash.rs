@@ -1,0 +1,18 @@
+//! Hashes of what has too little in it to be hashed without a key: an address, a code of eight digits. In: what it is for, and the bytes. Out:
+//! HMAC-SHA256 under a key that is derived from one of `ENCRYPTION_KEYS`.
+
+use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The key that hashes is another than the one that seals.
+pub(super) fn derived(key: &[u8]) -> Hmac<Sha256> {
+    let of = |key: &[u8]| Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes keys of any length");
+    of(&of(key).chain_update(b"nexrole keyed hash").finalize().into_bytes())
+}
+
+/// 43 letters of base64url. `purpose` has no NUL: no two purposes give the same hash.
+pub(super) fn hash(hmac: &Hmac<Sha256>, purpose: &str, bytes: &[u8]) -> String {
+    let hash = hmac.clone().chain_update(purpose).chain_update([0_u8]).chain_update(bytes).finalize();
+    URL_SAFE_NO_PAD.encode(hash.into_bytes())
+}

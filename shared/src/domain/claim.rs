@@ -1,0 +1,256 @@
+//! Who bought something, and says so. In: a checkout session as read from Stripe, who asks, and the time. Out: whether its customer is
+//! theirs; and, from our rows, how far their role is.
+
+use time::Duration;
+
+use crate::{
+    clock::Timestamp,
+    ids::{CheckoutSessionId, CustomerId, UserId},
+};
+
+/// A session's id is a proof for so long: it is in the browser that paid, and in what that browser remembers.
+pub const PROVES_FOR: Duration = Duration::days(30);
+/// What our own references begin with.
+const OUR_REFERENCE: &str = "nx_";
+
+/// A checkout session, as far as it proves anything.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CheckoutFact {
+    pub id: CheckoutSessionId,
+    pub status: CheckoutStatus,
+    /// Whether the money has come, or none was to come.
+    pub is_paid: bool,
+    pub created: Timestamp,
+    /// Who paid; `None`: a guest, of whom Stripe keeps no customer.
+    pub customer: Option<CustomerId>,
+    /// `client_reference_id`, as whoever made the link wrote it.
+    pub reference: Option<String>,
+    /// Whom the session's own metadata names.
+    pub named: Option<UserId>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum CheckoutStatus {
+    /// The page is open, or a word that this release does not know.
+    Open,
+    Expired,
+    Complete,
+}
+
+/// Whether what the session proves is enough.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Proven {
+    /// The customer is whoever asks.
+    Customer(CustomerId),
+    /// Nothing was bought yet.
+    NotComplete,
+    /// It was completed too long ago to prove anything.
+    TooOld,
+    /// There is no customer to link.
+    Guest,
+    /// It was bought for somebody else, as it says itself: they, or the owner, are to confirm it.
+    ForSomebodyElse,
+}
+
+pub fn proves(session: &CheckoutFact, by: UserId, now: Timestamp) -> Proven {
+    match session.status {
+        CheckoutStatus::Open => return Proven::NotComplete,
+        CheckoutStatus::Expired => return Proven::TooOld,
+        CheckoutStatus::Complete => {}
+    }
+    if now - session.created >= PROVES_FOR {
+        return Proven::TooOld;
+    }
+    let referred = session.reference.as_deref().is_some_and(|reference| is_for_another(reference, by));
+    if referred || session.named.is_some_and(|named| named != by) {
+        return Proven::ForSomebodyElse;
+    }
+    session.customer.clone().map_or(Proven::Guest, Proven::Customer)
+}
+
+/// A reference that is a Discord user's id, or one of ours, says whom it is for. Any other is the seller's own, an affiliate's for
+/// example, and says nothing.
+fn is_for_another(reference: &str, by: UserId) -> bool {
+    let looks_like_an_id = (17..=19).contains(&reference.len());
+    match reference.parse::<UserId>() {
+        Ok(named) if looks_like_an_id => named != by,
+        _ => reference.starts_with(OUR_REFERENCE),
+    }
+}
+
+/// What our rows say of somebody in one server.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Stripe customers that are theirs.
+    pub customers: usize,
+    /// Roles that they are to have, and that are turned on.
+    pub due: usize,
+    /// Of these, those that the bot is about to give.
+    pub moving: usize,
+    /// Of these, those that wait for something that is not time: for them to join, or for the owner.
+    pub stuck: usize,
+    /// Something of theirs is still to be read from Stripe.
+    pub is_reading: bool,
+    /// Something of theirs waits for the money, as a bank debit does for days.
+    pub is_unpaid: bool,
+    /// They were heard to join, and have the server's rules to accept.
+    pub has_rules_to_accept: bool,
+}
+
+impl Progress {
+    /// Whether a role is still to be given.
+    pub fn is_waiting(&self) -> bool {
+        self.moving + self.stuck > 0
+    }
+}
+
+/// Whether they are in the server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Presence {
+    Member,
+    Absent,
+    /// Discord was not asked, or did not say.
+    Unknown,
+}
+
+/// How far it is, in the words of whoever waits for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Arrival {
+    /// All roles are theirs at Discord, by us or by somebody's hand.
+    Arrived { roles: usize },
+    /// The bot gives them now.
+    OnTheWay,
+    /// Something in the server keeps the bot from giving them, and its owner is told.
+    Delayed,
+    /// Stripe is asked what was bought.
+    Reading,
+    /// They are to accept the server's rules first.
+    Rules,
+    /// They are to join the server first.
+    Join,
+    /// The bank has not paid yet.
+    Unpaid,
+    /// What they bought gives no role, or nothing any more.
+    NoRole,
+    /// Nothing here is theirs.
+    Nothing,
+}
+
+impl Arrival {
+    /// Whether it changes by itself, soon: the page is worth looking at again.
+    pub fn is_moving(self) -> bool {
+        match self {
+            Self::OnTheWay | Self::Delayed | Self::Reading | Self::Rules | Self::Join => true,
+            Self::Arrived { .. } | Self::Unpaid | Self::NoRole | Self::Nothing => false,
+        }
+    }
+}
+
+pub fn arrival(progress: &Progress, presence: Presence) -> Arrival {
+    if progress.due > 0 {
+        return match presence {
+            _ if !progress.is_waiting() => Arrival::Arrived { roles: progress.due },
+            Presence::Absent => Arrival::Join,
+            _ if progress.has_rules_to_accept => Arrival::Rules,
+            _ if progress.moving > 0 => Arrival::OnTheWay,
+            Presence::Member | Presence::Unknown => Arrival::Delayed,
+        };
+    }
+    if progress.is_reading {
+        Arrival::Reading
+    } else if progress.is_unpaid {
+        Arrival::Unpaid
+    } else if progress.customers > 0 {
+        Arrival::NoRole
+    } else {
+        Arrival::Nothing
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: u64) -> UserId {
+        UserId::from_u64(id).unwrap()
+    }
+
+    const ANA: u64 = 81_384_788_765_712_384;
+
+    fn session() -> CheckoutFact {
+        CheckoutFact {
+            id: "cs_1".parse().unwrap(),
+            status: CheckoutStatus::Complete,
+            is_paid: true,
+            created: Timestamp::UNIX_EPOCH,
+            customer: "cus_1".parse().ok(),
+            reference: None,
+            named: None,
+        }
+    }
+
+    #[test]
+    fn a_complete_session_proves_its_customer_for_thirty_days() {
+        let after =
+            |age: Duration, session: &CheckoutFact| proves(session, user(ANA), Timestamp::UNIX_EPOCH + age);
+        let theirs = Proven::Customer("cus_1".parse().unwrap());
+        assert_eq!(after(Duration::ZERO, &session()), theirs);
+        assert_eq!(after(Duration::days(30) - Duration::SECOND, &session()), theirs);
+        assert_eq!(after(Duration::days(30), &session()), Proven::TooOld);
+        // Who pays by bank debit has bought, and waits for the bank as linked as anybody.
+        assert_eq!(after(Duration::ZERO, &CheckoutFact { is_paid: false, ..session() }), theirs);
+        let open = CheckoutFact { status: CheckoutStatus::Open, ..session() };
+        assert_eq!(after(Duration::ZERO, &open), Proven::NotComplete);
+        let expired = CheckoutFact { status: CheckoutStatus::Expired, ..session() };
+        assert_eq!(after(Duration::ZERO, &expired), Proven::TooOld);
+        assert_eq!(after(Duration::ZERO, &CheckoutFact { customer: None, ..session() }), Proven::Guest);
+    }
+
+    #[test]
+    fn a_session_that_names_somebody_else_is_held_and_a_sellers_own_reference_is_not() {
+        let referred = |reference: &str| {
+            let session = CheckoutFact { reference: Some(reference.to_owned()), ..session() };
+            proves(&session, user(ANA), Timestamp::UNIX_EPOCH) == Proven::ForSomebodyElse
+        };
+        assert!(!referred(&ANA.to_string()));
+        assert!(referred("81384788765712385") && referred("nx_ref_abc"));
+        for own in ["", "order-17", "17", "d1f2c3", "someone@example.com", "8138478876571238412345"] {
+            assert!(!referred(own), "{own}");
+        }
+        let named = |id| {
+            let session = CheckoutFact { named: Some(user(id)), ..session() };
+            proves(&session, user(ANA), Timestamp::UNIX_EPOCH) == Proven::ForSomebodyElse
+        };
+        assert!(named(7) && !named(ANA));
+    }
+
+    #[test]
+    fn each_state_has_one_answer() {
+        let none = Progress::default();
+        let due = Progress { customers: 1, due: 2, moving: 1, ..none };
+        let stuck = Progress { moving: 0, stuck: 1, ..due };
+        for (progress, presence, expected) in [
+            (Progress { moving: 0, ..due }, Presence::Absent, Arrival::Arrived { roles: 2 }),
+            (stuck, Presence::Member, Arrival::Delayed),
+            (stuck, Presence::Unknown, Arrival::Delayed),
+            (stuck, Presence::Absent, Arrival::Join),
+            (Progress { has_rules_to_accept: true, ..stuck }, Presence::Member, Arrival::Rules),
+            (Progress { moving: 1, ..stuck }, Presence::Member, Arrival::OnTheWay),
+            (due, Presence::Member, Arrival::OnTheWay),
+            (due, Presence::Unknown, Arrival::OnTheWay),
+            (due, Presence::Absent, Arrival::Join),
+            (Progress { has_rules_to_accept: true, ..due }, Presence::Member, Arrival::Rules),
+            (Progress { has_rules_to_accept: true, ..due }, Presence::Absent, Arrival::Join),
+            (
+                Progress { customers: 1, is_reading: true, is_unpaid: true, ..none },
+                Presence::Member,
+                Arrival::Reading,
+            ),
+            (Progress { customers: 1, is_unpaid: true, ..none }, Presence::Member, Arrival::Unpaid),
+            (Progress { customers: 1, ..none }, Presence::Member, Arrival::NoRole),
+            (none, Presence::Member, Arrival::Nothing),
+        ] {
+            assert_eq!(arrival(&progress, presence), expected, "{progress:?} {presence:?}");
+        }
+    }
+}

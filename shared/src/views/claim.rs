@@ -1,0 +1,180 @@
+//! Claiming what one bought, and waiting for the role. In: who asks, what came of it. Out: a page, with one next step.
+
+use super::{
+    document::{Message, Tone, Value, message},
+    login::logged_in_as,
+    page::Page,
+};
+use crate::{
+    actions::claim::{Claimed, NotProven},
+    domain::claim::{Arrival, Presence},
+};
+
+/// Why it cannot be told whether a session is theirs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum NotTold {
+    /// Stripe has no such session in the server's account.
+    Unknown,
+    /// The address does not say which server, and there are several.
+    WhichServer,
+    /// Stripe did not answer, or cannot be asked now.
+    Later,
+}
+
+/// Before anything is bound: to whom it would be. `switch`: how to be somebody else.
+pub fn question(username: &str, presence: Presence, claim: &str, form_token: &str, switch: &str) -> Page {
+    let mut lines = vec![message("claim-question-why")];
+    if presence == Presence::Absent {
+        lines.push(message("claim-not-in-server").with("name", Value::code(username)));
+    }
+    let tone = if presence == Presence::Absent { Tone::Warning } else { Tone::Question };
+    Page::new(message("claim-question").with("name", Value::code(username)), tone, lines)
+        .form(
+            message("claim-yes").with("name", Value::code(username)),
+            claim,
+            form_token.to_owned(),
+            Vec::new(),
+        )
+        .link(message("claim-not-me"), switch)
+}
+
+/// What came of a claim that linked nothing; `None`: it did, or the customer was theirs, and [`arrival`] has the rest.
+pub fn refused(claimed: Claimed, username: &str, again: &str) -> Option<Page> {
+    let page = |title: Message, tone, line: Message| {
+        Some(Page::new(title, tone, vec![line, message("claim-as").with("name", Value::code(username))]))
+    };
+    match claimed {
+        Claimed::Claimed | Claimed::AlreadyTheirs => None,
+        Claimed::SomebodyElses => page(message("claim-taken"), Tone::Bad, message("claim-taken-why")),
+        Claimed::NotProven(NotProven::NotComplete) => {
+            page(message("claim-not-complete"), Tone::Warning, message("claim-not-complete-why"))
+                .map(|page| page.link(message("page-try-again"), again))
+        }
+        Claimed::NotProven(NotProven::TooOld) => {
+            page(message("claim-too-old"), Tone::Bad, message("claim-too-old-why"))
+        }
+        Claimed::NotProven(NotProven::Guest) => {
+            page(message("claim-guest"), Tone::Warning, message("claim-guest-why"))
+        }
+        Claimed::NotProven(NotProven::ForSomebodyElse) => {
+            page(message("claim-held"), Tone::Warning, message("claim-held-why"))
+        }
+    }
+}
+
+pub fn not_told(why: NotTold, again: &str) -> Page {
+    match why {
+        NotTold::Unknown => {
+            Page::new(message("claim-unknown"), Tone::Bad, vec![message("claim-unknown-why")])
+        }
+        NotTold::WhichServer => {
+            Page::new(message("claim-which-server"), Tone::Bad, vec![message("claim-which-server-why")])
+        }
+        NotTold::Later => Page::new(message("claim-later"), Tone::Warning, vec![message("claim-later-why")])
+            .link(message("page-try-again"), again),
+    }
+}
+
+/// How far the role is. `again`: this page.
+pub fn arrival(arrival: Arrival, username: &str, again: &str) -> Page {
+    let (title, tone, line) = match arrival {
+        Arrival::Arrived { roles } => {
+            (message("arrival-there").with("count", roles), Tone::Good, message("arrival-there-why"))
+        }
+        Arrival::OnTheWay => (message("arrival-moving"), Tone::Neutral, message("arrival-moving-why")),
+        Arrival::Delayed => (message("arrival-delayed"), Tone::Warning, message("arrival-delayed-why")),
+        Arrival::Reading => (message("arrival-reading"), Tone::Neutral, message("arrival-reading-why")),
+        Arrival::Rules => (message("arrival-rules"), Tone::Warning, message("arrival-rules-why")),
+        Arrival::Join => (message("arrival-join"), Tone::Warning, message("arrival-join-why")),
+        Arrival::Unpaid => (message("arrival-unpaid"), Tone::Warning, message("arrival-unpaid-why")),
+        Arrival::NoRole => (message("arrival-no-role"), Tone::Warning, message("arrival-no-role-why")),
+        Arrival::Nothing => (message("arrival-nothing"), Tone::Neutral, message("arrival-nothing-why")),
+    };
+    let page = Page::new(title, tone, vec![line, logged_in_as(username)]);
+    match arrival {
+        Arrival::Arrived { .. } => page,
+        _ => page.link(message("arrival-look-again"), again),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::views::page;
+
+    fn titles(pages: impl IntoIterator<Item = Page>) -> Vec<String> {
+        pages
+            .into_iter()
+            .map(|page| {
+                let texts = page::render(&page.document);
+                let steps: Vec<_> = page.steps.iter().map(|step| page::text(&step.label)).collect();
+                format!("{} {} [{}]", texts.tone, texts.title, steps.join("] ["))
+            })
+            .collect()
+    }
+
+    #[test]
+    fn who_claims_is_asked_first_and_warned_where_it_would_come_to_nothing() {
+        let asked = |presence| question("tom_alt", presence, "/claim", "t", "/login");
+        insta::assert_snapshot!(titles([asked(Presence::Member), asked(Presence::Absent)]).join("\n"), @r"
+        question Is this your purchase, @tom_alt? [Yes, give it to @tom_alt] [Not you? Use another Discord account]
+        warning Is this your purchase, @tom_alt? [Yes, give it to @tom_alt] [Not you? Use another Discord account]
+        ");
+        let warned = page::render(&asked(Presence::Absent).document).sections[0].lines.join("\n");
+        assert!(warned.contains("@tom_alt is not in the server"), "{warned}");
+    }
+
+    #[test]
+    fn every_state_has_its_page_and_at_most_one_next_step() {
+        let refusals = [
+            Claimed::SomebodyElses,
+            Claimed::NotProven(NotProven::NotComplete),
+            Claimed::NotProven(NotProven::TooOld),
+            Claimed::NotProven(NotProven::Guest),
+            Claimed::NotProven(NotProven::ForSomebodyElse),
+        ];
+        let arrivals = [
+            Arrival::Arrived { roles: 1 },
+            Arrival::Arrived { roles: 2 },
+            Arrival::OnTheWay,
+            Arrival::Delayed,
+            Arrival::Reading,
+            Arrival::Rules,
+            Arrival::Join,
+            Arrival::Unpaid,
+            Arrival::NoRole,
+            Arrival::Nothing,
+        ];
+        let untold = [NotTold::Unknown, NotTold::WhichServer, NotTold::Later];
+        let pages = refusals
+            .into_iter()
+            .filter_map(|claimed| refused(claimed, "ana", "/again"))
+            .chain(untold.into_iter().map(|why| not_told(why, "/again")))
+            .chain(arrivals.into_iter().map(|how| arrival(how, "ana", "/again")));
+        let pages: Vec<_> = pages.collect();
+        assert!(pages.iter().all(|page| page.steps.len() <= 1));
+        insta::assert_snapshot!(titles(pages).join("\n"), @r"
+        bad This purchase belongs to another account []
+        warning This purchase is not complete yet [Try again]
+        bad This link is too old []
+        warning This purchase has no customer []
+        warning This purchase is meant for somebody else []
+        bad There is no such purchase []
+        bad This address is not complete []
+        warning We could not check your purchase [Try again]
+        good Your role is there []
+        good Your roles are there []
+        neutral Your role is on its way [Look again]
+        warning Your role is delayed [Look again]
+        neutral We are checking your purchase [Look again]
+        warning Accept the server's rules [Look again]
+        warning Join the server [Look again]
+        warning Your bank has not paid yet [Look again]
+        warning Your purchase is linked to you [Look again]
+        neutral Nothing is linked to you here [Look again]
+        ");
+        assert!(
+            [Claimed::Claimed, Claimed::AlreadyTheirs].iter().all(|it| refused(*it, "ana", "/").is_none())
+        );
+    }
+}

@@ -1,0 +1,30 @@
+//! Pages for subscribers. In: browsers, with or without a session. Out: HTML without a script; the words are `shared::views`'.
+
+mod answer;
+pub mod claim;
+pub mod log_in;
+pub mod style;
+mod visitor;
+
+use std::sync::Arc;
+
+use shared::{db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions};
+
+use crate::{
+    http::rate_limit::RateLimit,
+    login::discord::DiscordLogin,
+    stripe::{api::ReadClient, credentials::Keys},
+};
+
+/// What the pages' handlers need.
+pub struct Pages {
+    pub pool: Pool,
+    pub sessions: Sessions,
+    /// `None`: the operator has not set it up, and nobody can log in.
+    pub discord: Option<DiscordLogin>,
+    pub stripe: ReadClient,
+    pub keys: Arc<Keys>,
+    pub requests: Arc<ServiceRequests>,
+    /// Each claim may cost a read at Stripe: by account, whatever address it comes from.
+    pub claims: RateLimit<UserId>,
+}
