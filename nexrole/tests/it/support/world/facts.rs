@@ -399,12 +399,13 @@ impl World {
     /// It gives Administrator from now on, and the bot knows.
     pub(crate) async fn becomes_dangerous(&self, role: u64) {
         // Otherwise a list that is being read shows the change before it is heard of, and is an old one as soon as it is.
-        self.until_the_session_has_read_the_roles().await;
+        let is_current = async || self.role_list_is(|list| list.is_newer_than_hint).await;
+        self.until("the roles are read", is_current).await;
         let known = self.dangerous_roles().await;
         let change = json!({ "permissions": "8" });
         self.discord.set_role(self.guild, role, change).await.expect("Discord changes it");
         self.until("the bot has read it", async || {
-            self.dangerous_roles().await == known + 1 && self.role_list_is(RoleList::is_settled).await
+            self.dangerous_roles().await == known + 1 && is_current().await
         })
         .await;
     }
