@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, log_in, style},
+    pages::{Pages, claim, claim_code, log_in, style},
 };
 
 /// What handlers need; each takes its part.
@@ -83,6 +83,10 @@ fn pages() -> Vec<Route<AppState>> {
         Route::post("/claim", Page, Limit::Login, claim::bind_of_only_server),
         Route::get("/claim/{guild}", Page, Limit::Public, claim::ask_of_server),
         Route::post("/claim/{guild}", Page, Limit::Login, claim::bind_of_server),
+        Route::get("/claim/{guild}/email", Page, Limit::Public, claim_code::ask_address),
+        Route::post("/claim/{guild}/email", Page, Limit::Login, claim_code::send),
+        Route::get("/claim/{guild}/email/{code}", Page, Limit::Public, claim_code::ask_code),
+        Route::post("/claim/{guild}/email/{code}", Page, Limit::Login, claim_code::redeem),
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
     ]
 }

@@ -112,6 +112,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         stripe: stripe.clone(),
         keys: Arc::clone(&keys),
         requests: Arc::clone(&requests),
+        codes: keyring.clone().filter(|_| config.mail.is_some()),
         claims: RateLimit::per_minute(claim::PER_MINUTE),
     });
     let state =

@@ -1,6 +1,5 @@
 //! What an owner may do, one file for each use case. In: an [`Authorized`] and what is wanted. Out: an enum of what came of it. What
-//! subscribers do for themselves takes a [`crate::sessions::Subscriber`] instead; codes by e-mail, which no page uses yet, a
-//! [`crate::db::claimant::Claimant`].
+//! subscribers do for themselves takes a [`crate::sessions::Subscriber`] instead, or, in one server, a [`crate::sessions::Claimant`].
 //!
 //! Each owns its transaction, and takes locks in the order of `docs/ARCHITECTURE.md`. None writes text: whoever calls says in its own
 //! way, on a terminal, in Discord or on a page, what came of it.

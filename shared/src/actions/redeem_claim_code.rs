@@ -10,7 +10,6 @@ use crate::{
     clock::Timestamp,
     crypto::Keyring,
     db::{
-        claimant::Claimant,
         pool::Pool,
         tenant::{self, Tenant},
     },
@@ -21,6 +20,7 @@ use crate::{
         stripe_object::ObjectKind,
     },
     ids::{ConnectionId, CustomerId, UserId},
+    sessions::Claimant,
     store::{
         activity_log, claim_codes,
         member_links::{self, Linking, Proof},

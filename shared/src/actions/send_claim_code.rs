@@ -8,12 +8,13 @@ use super::ActionError;
 use crate::{
     clock::Timestamp,
     crypto::{self, CryptoError, Keyring},
-    db::{claimant::Claimant, pool::Pool, tenant},
+    db::{pool::Pool, tenant},
     domain::{
         claim_code::{self, LIVES, MaySend},
         email::EmailAddress,
         mail::{ClaimCode, MailKind},
     },
+    sessions::Claimant,
     store::{claim_codes, mails, stripe_connections},
 };
 

@@ -4,7 +4,11 @@
 //! Both cookies hold what we do not: the rows have hashes. A login's `state` and PKCE verifier follow from its cookie, so a `state`
 //! is good in the browser that began the login, and nowhere else.
 
+mod claimant;
+
 use std::time::Duration;
+
+pub use claimant::Claimant;
 
 use crate::{
     crypto::{CryptoError, browser_secret::BrowserSecret},

@@ -38,8 +38,9 @@ pub fn question(username: &str, presence: Presence, claim: &str, form_token: &st
         .link(message("claim-not-me"), switch)
 }
 
-/// What came of a claim that linked nothing; `None`: it did, or the customer was theirs, and [`arrival`] has the rest.
-pub fn refused(claimed: Claimed, username: &str, again: &str) -> Option<Page> {
+/// What came of a claim that linked nothing; `None`: it did, or the customer was theirs, and [`arrival`] has the rest. `by_email`: where a
+/// code can be had instead.
+pub fn refused(claimed: Claimed, username: &str, again: &str, by_email: Option<&str>) -> Option<Page> {
     let page = |title: Message, tone, line: Message| {
         Some(Page::new(title, tone, vec![line, message("claim-as").with("name", Value::code(username))]))
     };
@@ -50,15 +51,19 @@ pub fn refused(claimed: Claimed, username: &str, again: &str) -> Option<Page> {
             page(message("claim-not-complete"), Tone::Warning, message("claim-not-complete-why"))
                 .map(|page| page.link(message("page-try-again"), again))
         }
-        Claimed::NotProven(NotProven::TooOld) => {
-            page(message("claim-too-old"), Tone::Bad, message("claim-too-old-why"))
-        }
+        Claimed::NotProven(NotProven::TooOld) => match by_email {
+            None => page(message("claim-too-old"), Tone::Bad, message("claim-too-old-why")),
+            Some(path) => page(message("claim-too-old"), Tone::Warning, message("claim-too-old-by-email"))
+                .map(|page| page.link(message("claim-by-email"), path)),
+        },
         Claimed::NotProven(NotProven::Guest) => {
             page(message("claim-guest"), Tone::Warning, message("claim-guest-why"))
         }
-        Claimed::NotProven(NotProven::ForSomebodyElse) => {
-            page(message("claim-held"), Tone::Warning, message("claim-held-why"))
-        }
+        Claimed::NotProven(NotProven::ForSomebodyElse) => match by_email {
+            None => page(message("claim-held"), Tone::Warning, message("claim-held-why")),
+            Some(path) => page(message("claim-held"), Tone::Warning, message("claim-held-by-email"))
+                .map(|page| page.link(message("claim-by-email"), path)),
+        },
     }
 }
 
@@ -75,8 +80,8 @@ pub fn not_told(why: NotTold, again: &str) -> Page {
     }
 }
 
-/// How far the role is. `again`: this page.
-pub fn arrival(arrival: Arrival, username: &str, again: &str) -> Page {
+/// How far the role is. `again`: this page. `by_email`: where a code can be had.
+pub fn arrival(arrival: Arrival, username: &str, again: &str, by_email: Option<&str>) -> Page {
     let (title, tone, line) = match arrival {
         Arrival::Arrived { roles } => {
             (message("arrival-there").with("count", roles), Tone::Good, message("arrival-there-why"))
@@ -88,11 +93,18 @@ pub fn arrival(arrival: Arrival, username: &str, again: &str) -> Page {
         Arrival::Join => (message("arrival-join"), Tone::Warning, message("arrival-join-why")),
         Arrival::Unpaid => (message("arrival-unpaid"), Tone::Warning, message("arrival-unpaid-why")),
         Arrival::NoRole => (message("arrival-no-role"), Tone::Warning, message("arrival-no-role-why")),
-        Arrival::Nothing => (message("arrival-nothing"), Tone::Neutral, message("arrival-nothing-why")),
+        Arrival::Nothing => {
+            let why = match by_email {
+                None => message("arrival-nothing-why"),
+                Some(_) => message("arrival-nothing-by-email"),
+            };
+            (message("arrival-nothing"), Tone::Neutral, why)
+        }
     };
     let page = Page::new(title, tone, vec![line, logged_in_as(username)]);
-    match arrival {
-        Arrival::Arrived { .. } => page,
+    match (arrival, by_email) {
+        (Arrival::Arrived { .. }, _) => page,
+        (Arrival::Nothing, Some(path)) => page.link(message("claim-by-email"), path),
         _ => page.link(message("arrival-look-again"), again),
     }
 }
@@ -148,9 +160,9 @@ mod tests {
         let untold = [NotTold::Unknown, NotTold::WhichServer, NotTold::Later];
         let pages = refusals
             .into_iter()
-            .filter_map(|claimed| refused(claimed, "ana", "/again"))
+            .filter_map(|claimed| refused(claimed, "ana", "/again", None))
             .chain(untold.into_iter().map(|why| not_told(why, "/again")))
-            .chain(arrivals.into_iter().map(|how| arrival(how, "ana", "/again")));
+            .chain(arrivals.into_iter().map(|how| arrival(how, "ana", "/again", None)));
         let pages: Vec<_> = pages.collect();
         assert!(pages.iter().all(|page| page.steps.len() <= 1));
         insta::assert_snapshot!(titles(pages).join("\n"), @r"
@@ -174,7 +186,19 @@ mod tests {
         neutral Nothing is linked to you here [Look again]
         ");
         assert!(
-            [Claimed::Claimed, Claimed::AlreadyTheirs].iter().all(|it| refused(*it, "ana", "/").is_none())
+            [Claimed::Claimed, Claimed::AlreadyTheirs]
+                .iter()
+                .all(|it| refused(*it, "ana", "/", None).is_none())
         );
+        // Where a code can be sent, that is the next step of whom it helps.
+        let by_email = Some("/claim/7/email");
+        let pages = [NotProven::TooOld, NotProven::ForSomebodyElse].map(Claimed::NotProven);
+        let pages = pages.into_iter().filter_map(|claimed| refused(claimed, "ana", "/again", by_email));
+        let pages = pages.chain([arrival(Arrival::Nothing, "ana", "/again", by_email)]);
+        insta::assert_snapshot!(titles(pages).join("\n"), @r"
+        warning This link is too old [Claim by e-mail]
+        warning This purchase is meant for somebody else [Claim by e-mail]
+        neutral Nothing is linked to you here [Claim by e-mail]
+        ");
     }
 }

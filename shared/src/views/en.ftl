@@ -761,16 +761,47 @@ claim-not-complete = This purchase is not complete yet
 claim-not-complete-why = Finish paying first, then try again.
 claim-too-old = This link is too old
 claim-too-old-why = It proves a purchase for thirty days. Write to the owner of the server: they see your payment, and can link it to you.
+claim-too-old-by-email = It proves a purchase for thirty days. A code to the address that you paid with proves it too.
 claim-guest = This purchase has no customer
 claim-guest-why = You paid as a guest, so there is nothing to link to your account. Write to the owner of the server: they see your payment.
 claim-held = This purchase is meant for somebody else
 claim-held-why = The link that it was paid with names another Discord account. Log in with that one, or write to the owner of the server.
+claim-held-by-email = The link that it was paid with names another Discord account. If it is yours all the same, a code to the address that you paid with proves it.
 claim-unknown = There is no such purchase
 claim-unknown-why = Open the page again that you saw after paying, or write to the owner of the server.
 claim-which-server = This address is not complete
 claim-which-server-why = It does not say which server the purchase is for. Please tell the owner of your server: the address in their Payment Link is to have the server's id.
 claim-later = We could not check your purchase
 claim-later-why = Nothing has changed. Try again in a minute.
+claim-no-server = Nothing is sold here
+claim-no-server-why = The address of this page is not right, or the owner of the server has not connected Stripe yet. Please tell them.
+claim-by-email = Claim by e-mail
+
+# Pages: claiming by a code that is sent by e-mail.
+code-address = Claim by e-mail
+code-address-why = Type the e-mail address that you paid with. If a purchase has it, a code is sent there. With the code, the purchase is yours.
+code-address-label = E-mail address
+code-address-wrong = This is not an e-mail address.
+code-send = Send me a code
+code-sent = Check your e-mail
+code-sent-why = If a purchase has this address, a code of eight digits is on its way. It counts once, for { $minutes } minutes.
+code-sent-slow = Mail to a company can take some minutes, and some mail ends among what is unwanted. If nothing comes, you paid with another address.
+code-label = Code from the mail
+code-use = Use this code
+code-other = Send another code
+code-wrong = That is not the code. { $left ->
+    [one] One try is left.
+   *[other] { $left } tries are left.
+}
+code-too-many = Too many codes were asked for
+code-too-many-why = Nothing was sent this time. Try again in an hour.
+code-locked = Too many wrong codes
+code-locked-why = Until { $until }, no code to this address counts for you. Nothing is lost: whoever paid keeps what they paid for.
+code-write-to-owner = You can also write to the owner of the server: they see your payment, and can link it to you.
+code-gone = This code does not count any more
+code-gone-why = It was used, is older than ten minutes, or a newer one was sent.
+code-none = No codes are sent here
+code-none-why = Whoever runs this site has not set up mail. Write to the owner of the server: they see your payment, and can link it to you.
 
 # Pages: how far a role is.
 arrival-there = { $count ->
@@ -794,4 +825,5 @@ arrival-no-role = Your purchase is linked to you
 arrival-no-role-why = It gives no role now. If it should, write to the owner of the server.
 arrival-nothing = Nothing is linked to you here
 arrival-nothing-why = If you have paid, open the page again that you saw after paying.
+arrival-nothing-by-email = If you have paid, open the page again that you saw after paying; or have a code sent to the address that you paid with.
 arrival-look-again = Look again

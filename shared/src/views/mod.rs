@@ -7,6 +7,7 @@ pub mod activity;
 pub mod backfill;
 pub mod catalogue;
 pub mod claim;
+pub mod claim_code;
 
 pub mod connections;
 pub mod discord;

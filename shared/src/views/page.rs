@@ -26,8 +26,28 @@ pub struct Step {
 pub enum To {
     /// Another page of ours.
     Link(String),
-    /// A change, which a form asks for: where it is sent, and with what.
-    Form { action: String, fields: Vec<(&'static str, String)> },
+    /// A change, which a form asks for: where it is sent, with what, and what is to be typed.
+    Form { action: String, fields: Vec<(&'static str, String)>, input: Option<Input> },
+}
+
+/// A line that somebody types.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Input {
+    pub name: &'static str,
+    pub label: Message,
+    pub kind: InputKind,
+    /// What stands in it.
+    pub value: String,
+    /// Why what was typed is not taken.
+    pub wrong: Option<Message>,
+}
+
+/// What it is, for a telephone's keyboard and a browser's memory.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum InputKind {
+    Email,
+    /// Digits that came by mail.
+    Code,
 }
 
 impl Page {
@@ -54,7 +74,21 @@ impl Page {
         fields: Vec<(&'static str, String)>,
     ) -> Self {
         let fields = [vec![(FORM_TOKEN, form_token)], fields].concat();
-        self.steps.push(Step { label, to: To::Form { action: action.into(), fields } });
+        self.steps.push(Step { label, to: To::Form { action: action.into(), fields, input: None } });
+        self
+    }
+
+    /// A form with a line to type.
+    #[must_use]
+    pub fn ask(
+        mut self,
+        label: Message,
+        action: impl Into<String>,
+        form_token: String,
+        input: Input,
+    ) -> Self {
+        let (action, fields) = (action.into(), vec![(FORM_TOKEN, form_token)]);
+        self.steps.push(Step { label, to: To::Form { action, fields, input: Some(input) } });
         self
     }
 }

@@ -3,6 +3,7 @@
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use shared::ids::{CheckoutSessionId, GuildId};
+use uuid::Uuid;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Destination {
@@ -10,6 +11,10 @@ pub enum Destination {
     Account,
     /// What was bought in a checkout session, of a connection of this guild, or of the only one that there is.
     Claim { guild: Option<GuildId>, session: CheckoutSessionId },
+    /// Where a code by e-mail is asked for.
+    Email { guild: GuildId },
+    /// Where such a code is typed.
+    Code { guild: GuildId, code: Uuid },
     /// How far one's roles in a server are.
     Roles { guild: GuildId },
 }
@@ -22,6 +27,17 @@ impl Destination {
         }
         if let Some(guild) = path.strip_prefix("/roles/") {
             return Some(Self::Roles { guild: guild.parse().ok()? });
+        }
+        if let Some((guild, rest)) = path.strip_prefix("/claim/").and_then(|rest| rest.split_once("/email")) {
+            let guild = guild.parse().ok()?;
+            return match rest.strip_prefix('/') {
+                None => rest.is_empty().then_some(Self::Email { guild }),
+                Some(id) => {
+                    let code: Uuid = id.parse().ok()?;
+                    // Of the ways to write one, ours.
+                    (code.to_string() == id).then_some(Self::Code { guild, code })
+                }
+            };
         }
         let (path, session) = path.split_once("?session_id=")?;
         let session = session.parse().ok()?;
@@ -38,6 +54,8 @@ impl Destination {
             Self::Account => "/account".to_owned(),
             Self::Claim { guild: None, session } => format!("/claim?session_id={session}"),
             Self::Claim { guild: Some(guild), session } => format!("/claim/{guild}?session_id={session}"),
+            Self::Email { guild } => format!("/claim/{guild}/email"),
+            Self::Code { guild, code } => format!("/claim/{guild}/email/{code}"),
             Self::Roles { guild } => format!("/roles/{guild}"),
         }
     }
@@ -59,6 +77,8 @@ mod tests {
             "/claim?session_id=cs_test_a1-B",
             "/claim/81384788765712384?session_id=cs_1",
             "/roles/7",
+            "/claim/7/email",
+            "/claim/7/email/67e55044-10b1-426f-9247-bb680e5fe0c8",
         ] {
             assert_eq!(Destination::parse(path).unwrap().path(), path);
         }
@@ -84,6 +104,14 @@ mod tests {
             "/roles/x",
             "/roles/7/..",
             "/claim//evil.example?session_id=cs_1",
+            "/claim/7/email/",
+            "/claim/7/emails",
+            "/claim/7/email?x=1",
+            "/claim//email",
+            "/claim/x/email",
+            "/claim/7/email/67E55044-10B1-426F-9247-BB680E5FE0C8",
+            "/claim/7/email/67e5504410b1426f9247bb680e5fe0c8",
+            "/claim/7/email/67e55044-10b1-426f-9247-bb680e5fe0c8/x",
             "javascript:alert(1)",
         ] {
             assert_eq!(Destination::parse(foreign), None, "{foreign}");

@@ -8,7 +8,7 @@ use axum::{
 };
 use shared::{
     http::problem::{Problem, whole_seconds},
-    views::page::{self, Page, Step, Texts, To},
+    views::page::{self, Input, InputKind, Page, Step, Texts, To},
 };
 
 /// A page, and how it is answered.
@@ -27,7 +27,21 @@ struct Layout {
 
 enum ShownStep {
     Link { label: String, path: String },
-    Form { label: String, action: String, fields: Vec<(&'static str, String)> },
+    Form { label: String, action: String, fields: Vec<(&'static str, String)>, input: Option<ShownInput> },
+}
+
+struct ShownInput {
+    name: &'static str,
+    label: String,
+    kind: InputKind,
+    value: String,
+    wrong: Option<String>,
+}
+
+impl From<Input> for ShownInput {
+    fn from(Input { name, label, kind, value, wrong }: Input) -> Self {
+        Self { name, label: page::text(&label), kind, value, wrong: wrong.as_ref().map(page::text) }
+    }
 }
 
 impl From<Step> for ShownStep {
@@ -35,7 +49,9 @@ impl From<Step> for ShownStep {
         let label = page::text(&label);
         match to {
             To::Link(path) => Self::Link { label, path },
-            To::Form { action, fields } => Self::Form { label, action, fields },
+            To::Form { action, fields, input } => {
+                Self::Form { label, action, fields, input: input.map(ShownInput::from) }
+            }
         }
     }
 }

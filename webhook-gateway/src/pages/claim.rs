@@ -165,10 +165,13 @@ async fn bind(
     check_form(form, &somebody)?;
     pages.claims.check(&somebody.user()).map_err(error::limited)?;
     let answer = match pages.claim(&asked, &somebody).await? {
-        Ok((guild, claimed)) => match views::refused(claimed, somebody.username(), &here.path()) {
-            Some(page) => Answer::new(status_of(claimed), page),
-            None => return Ok(see_other(&Destination::Roles { guild }.path(), new)),
-        },
+        Ok((guild, claimed)) => {
+            let by_email = pages.by_email(guild);
+            match views::refused(claimed, somebody.username(), &here.path(), by_email.as_deref()) {
+                Some(page) => Answer::new(status_of(claimed), page),
+                None => return Ok(see_other(&Destination::Roles { guild }.path(), new)),
+            }
+        }
         Err(why) => not_told(why, &here.path()),
     };
     Ok(new.into_iter().fold(answer, Answer::cookie).into_response())
@@ -195,7 +198,8 @@ pub async fn roles(
         Visitor::Somebody(somebody, new) => (somebody, new),
     };
     let how = pages.arrival(guild, somebody.user()).await?;
-    let answer = Answer::ok(views::arrival(how, somebody.username(), &here.path()));
+    let by_email = pages.by_email(guild);
+    let answer = Answer::ok(views::arrival(how, somebody.username(), &here.path(), by_email.as_deref()));
     let answer = match how {
         Arrival::OnTheWay | Arrival::Reading => answer.then(SOON, &here.path()),
         how if how.is_moving() => answer.then(LATER, &here.path()),

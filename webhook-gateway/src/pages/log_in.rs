@@ -41,8 +41,13 @@ pub(super) fn check_form(
     form: Result<Form<Token>, FormRejection>,
     subscriber: &Subscriber,
 ) -> Result<(), Problem> {
-    let sent = form.is_ok_and(|Form(form)| subscriber.sent(&form.form_token));
-    if sent { Ok(()) } else { Err(FOREIGN_FORM) }
+    let Form(form) = form.map_err(|_| FOREIGN_FORM)?;
+    check_token(&form.form_token, subscriber)
+}
+
+/// Whether this stands in forms of this session.
+pub(super) fn check_token(form_token: &str, subscriber: &Subscriber) -> Result<(), Problem> {
+    if subscriber.sent(form_token) { Ok(()) } else { Err(FOREIGN_FORM) }
 }
 
 /// Sends the browser to Discord. `next`: where to go afterwards, if that is one of our pages. `as=other`: although somebody is logged in.

@@ -2,13 +2,16 @@
 
 mod answer;
 pub mod claim;
+pub mod claim_code;
 pub mod log_in;
 pub mod style;
 mod visitor;
 
 use std::sync::Arc;
 
-use shared::{db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions};
+use shared::{
+    crypto::Keyring, db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions,
+};
 
 use crate::{
     http::rate_limit::RateLimit,
@@ -25,6 +28,8 @@ pub struct Pages {
     pub stripe: ReadClient,
     pub keys: Arc<Keys>,
     pub requests: Arc<ServiceRequests>,
+    /// What codes by e-mail are sealed with; `None`: there is no mail server, and none is sent.
+    pub codes: Option<Keyring>,
     /// Each claim may cost a read at Stripe: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
 }

@@ -47,6 +47,7 @@ fn app(hops: usize) -> Router {
         stripe: ReadClient::new("http://127.0.0.1:1").unwrap(),
         keys: Arc::new(keys),
         requests: Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway)),
+        codes: None,
         claims: RateLimit::per_minute(claim::PER_MINUTE),
     });
     let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None, pages };

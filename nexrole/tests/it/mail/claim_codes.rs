@@ -3,10 +3,11 @@
 
 #![expect(clippy::unwrap_used, reason = "what a helper of a test cannot do fails the test")]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use nexrole::scenario::Member;
+use rand::{RngExt as _, SeedableRng as _, rngs::StdRng};
 use sandbox::smtp::{self, Fault, Mail, Options, Running, Security};
 use shared::{
     actions::{
@@ -14,14 +15,19 @@ use shared::{
         send_claim_code::{Sent, send_claim_code},
     },
     crypto::Keyring,
-    db::{claimant::Claimant, pg_roles::Login, pool::Pool},
+    db::{pg_roles::Login, pool::Pool},
     domain::email::EmailAddress,
     ids::{GuildId, UserId},
+    sessions::{Claimant, Resumed, Sessions},
 };
 use sqlx::AssertSqlSafe;
 use uuid::Uuid;
 
-use crate::support::{tenants::ENCRYPTION_KEYS, world::World};
+use crate::support::{
+    scale::{scaled, seed},
+    tenants::ENCRYPTION_KEYS,
+    world::World,
+};
 
 const ADDRESS: &str = "Ana.Meier+shop@example.test";
 
@@ -30,7 +36,6 @@ struct Stage {
     world: World,
     mails: Running,
     gateway: Pool,
-    operator: Pool,
     keyring: Keyring,
 }
 
@@ -47,8 +52,8 @@ impl Stage {
         world.start_gateway().await;
         world.start_bot().await;
         world.until_every_mapped_role_is_seen().await;
-        let (gateway, operator) = (world.login(Login::Gateway), world.login(Login::Operator));
-        Self { world, mails, gateway, operator, keyring: Keyring::parse(ENCRYPTION_KEYS).unwrap() }
+        let gateway = world.login(Login::Gateway);
+        Self { world, mails, gateway, keyring: Keyring::parse(ENCRYPTION_KEYS).unwrap() }
     }
 
     /// Somebody in the server whom Stripe knows nothing of.
@@ -64,14 +69,21 @@ impl Stage {
         customer
     }
 
-    fn claimant(&self, member: &Member) -> Claimant {
-        let guild = GuildId::from_u64(self.world.guild).unwrap();
-        Claimant::operator(&self.operator, guild, UserId::from_u64(member.user).unwrap()).unwrap()
+    /// Logs somebody in.
+    async fn claimant(&self, member: &Member) -> Claimant {
+        let (user, sessions) = (UserId::from_u64(member.user).unwrap(), Sessions::new(self.gateway.clone()));
+        let cookie = sessions.begin(user, "name").await.unwrap();
+        match sessions.resume(Some(&cookie)).await.unwrap() {
+            Resumed::Somebody(subscriber, _) => {
+                Claimant::of_session(&subscriber, GuildId::from_u64(self.world.guild).unwrap())
+            }
+            other => panic!("{other:?}"),
+        }
     }
 
     async fn send(&self, member: &Member, address: &str) -> Sent {
         let address = EmailAddress::parse(address).unwrap();
-        send_claim_code(&self.gateway, &self.keyring, &self.claimant(member), &address).await.unwrap()
+        send_claim_code(&self.gateway, &self.keyring, &self.claimant(member).await, &address).await.unwrap()
     }
 
     /// The same, of one that is on its way.
@@ -83,7 +95,9 @@ impl Stage {
     }
 
     async fn redeem(&self, member: &Member, id: Uuid, typed: &str) -> Redeemed {
-        redeem_claim_code(&self.gateway, &self.keyring, &self.claimant(member), id, typed).await.unwrap()
+        redeem_claim_code(&self.gateway, &self.keyring, &self.claimant(member).await, id, typed)
+            .await
+            .unwrap()
     }
 
     /// Waits until so many mails have come, and answers the last.
@@ -210,6 +224,45 @@ async fn whether_a_customer_has_the_address_changes_nothing_about_the_request() 
             states == ["nobody: no customer has the address", "sent"]
         })
         .await;
+    stage.world.finish().await;
+}
+
+/// Nor does its time: how often a try for an address that a customer has takes longer than one for another is even chance.
+#[tokio::test]
+async fn the_time_that_a_request_takes_does_not_tell_whether_a_customer_has_the_address() {
+    let stage = Stage::set().await;
+    let ana = stage.somebody("ana").await;
+    stage.payer(ADDRESS).await;
+    let claimant = stage.claimant(&ana).await;
+    let [known, other] = [ADDRESS, "Bob.Meier+shop@example.test"].map(|it| EmailAddress::parse(it).unwrap());
+    let tries = scaled(300, 10_000);
+    let mut random = StdRng::seed_from_u64(seed());
+    let mut times = Vec::with_capacity(tries);
+    for _ in 0..tries {
+        let is_known = random.random_bool(0.5);
+        let began = Instant::now();
+        let sent = send_claim_code(
+            &stage.gateway,
+            &stage.keyring,
+            &claimant,
+            if is_known { &known } else { &other },
+        );
+        let sent = sent.await.unwrap();
+        times.push((began.elapsed(), is_known));
+        assert!(matches!(sent, Sent::OnItsWay(_)), "{sent:?}");
+        // Limits are another test's.
+        stage.change("UPDATE claim_codes SET created_at = created_at - interval '4 h'").await;
+    }
+    times.sort();
+    // Mann and Whitney's U, as the area under the curve.
+    let known = times.iter().filter(|(_, is_known)| *is_known).count();
+    let ranks = times.iter().enumerate().filter(|(_, (_, is_known))| *is_known).map(|(rank, _)| rank as f64);
+    let (known, other) = (known as f64, (tries - known) as f64);
+    let area = (ranks.sum::<f64>() - known * (known - 1.0) / 2.0) / (known * other);
+    // Five standard deviations of what chance alone gives; of 10,000 tries that is less than 0.03.
+    let chance = 5.0 * ((known + other + 1.0) / (12.0 * known * other)).sqrt();
+    println!("{tries} tries: AUC {area:.4}, by chance 0.5 ± {chance:.4}");
+    assert!((area - 0.5).abs() <= chance, "AUC {area}");
     stage.world.finish().await;
 }
 

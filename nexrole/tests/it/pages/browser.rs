@@ -7,7 +7,10 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, header, redirect};
-use sandbox::discord::BOT_ID;
+use sandbox::{
+    discord::BOT_ID,
+    smtp::{self, Options, Running, Security},
+};
 use serde_json::json;
 
 use crate::support::world::World;
@@ -48,7 +51,22 @@ pub(super) struct Browser<'w> {
 impl World {
     /// Everything up, with the login set up: one price mapped to one role.
     pub(super) async fn with_login() -> Self {
+        Self::without_services().await.log_in_is_set_up().await
+    }
+
+    /// The same, with a mail server.
+    pub(super) async fn with_login_and_mail() -> (Self, Running) {
         let mut world = Self::without_services().await;
+        let options = Options { port: 0, security: Security::StartTls, login: None };
+        let mails = smtp::serve(options).await.expect("it listens");
+        world.set("SMTP_URL", &format!("smtp://localhost:{}?tls=required", mails.address.port()));
+        world.set("SMTP_CA", &mails.certificate);
+        world.set("MAIL_FROM", "roles@example.com");
+        (world.log_in_is_set_up().await, mails)
+    }
+
+    async fn log_in_is_set_up(self) -> Self {
+        let mut world = self;
         let origin = world.gateway_url.clone();
         world.set("PUBLIC_URL", &origin);
         world.set("TRUSTED_PROXY_HOPS", "1");
@@ -61,6 +79,14 @@ impl World {
         world.start_bot().await;
         world.until_every_mapped_role_is_seen().await;
         world
+    }
+
+    /// A member of the server, in a browser in which they are logged in.
+    pub(super) async fn logged_in(&self, name: &str) -> (u64, Browser<'_>) {
+        let user = self.discord.join(self.guild, name).await.expect("it is answered");
+        let browser = self.browser();
+        browser.log_in(user, "/login/discord?next=%2Faccount").await;
+        (user, browser)
     }
 
     pub(super) fn browser(&self) -> Browser<'_> {
@@ -218,5 +244,18 @@ impl Browser<'_> {
         let next = between.refresh().and_then(|refresh| refresh.strip_prefix("0; url=")).expect("it goes on");
         assert_eq!(between.link("Continue"), next, "by itself, or by a click");
         next.to_owned()
+    }
+
+    /// Looks at the role's page, as often as the page itself asks for, until it has this title.
+    pub(super) async fn until_title(&self, world: &World, path: &str, title: &str) {
+        world
+            .until(title, async || {
+                let page = self.open(path).await;
+                page.title() == title || {
+                    assert!(page.refresh().is_some(), "it would not look again: {}", page.html);
+                    false
+                }
+            })
+            .await;
     }
 }

@@ -31,14 +31,6 @@ impl World {
         self.stripe.create_price_with(price).await.expect("it is answered")
     }
 
-    /// A member of the server, in a browser in which they are logged in.
-    async fn logged_in(&self, name: &str) -> (u64, Browser<'_>) {
-        let user = self.discord.join(self.guild, name).await.expect("it is answered");
-        let browser = self.browser();
-        browser.log_in(user, "/login/discord?next=%2Faccount").await;
-        (user, browser)
-    }
-
     async fn links(&self) -> Vec<(i64, String)> {
         let links = "SELECT user_id, proof FROM member_links ORDER BY user_id";
         sqlx::query_as(links).fetch_all(self.db()).await.expect("the query is good")
@@ -62,19 +54,6 @@ impl Browser<'_> {
         let page = self.open(&path(session)).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
         self.send(page.form(&format!("Yes, give it to @{name}"))).await
-    }
-
-    /// Looks at the role's page, as often as the page itself asks for, until it has this title.
-    async fn until_title(&self, world: &World, path: &str, title: &str) {
-        world
-            .until(title, async || {
-                let page = self.open(path).await;
-                page.title() == title || {
-                    assert!(page.refresh().is_some(), "it would not look again: {}", page.html);
-                    false
-                }
-            })
-            .await;
     }
 }
 

@@ -2,5 +2,6 @@
 
 mod browser;
 mod claim;
+mod claim_code;
 mod login;
 mod sessions;
