@@ -35,7 +35,7 @@ use crate::{
         queue::{self, Mails},
     },
     maintenance::{retention, sealed_check},
-    pages::{Pages, claim},
+    pages::{Pages, Presences, claim},
     portals::{self, Portals},
     reconcile::{self, Reconcile},
     router::{self, AppState},
@@ -111,7 +111,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
             .context("the login with Discord")?,
         stripe: stripe.clone(),
         keys: Arc::clone(&keys),
-        requests: Arc::clone(&requests),
+        presences: Presences::new(Arc::clone(&requests)),
         codes: keyring.clone().filter(|_| config.mail.is_some()),
         claims: RateLimit::per_minute(claim::PER_MINUTE),
     });

@@ -4,7 +4,7 @@
 //! the gateway's only connection of the session's mode is the one; where there are several, nothing is guessed. Opening the page reads
 //! nothing at Stripe and binds nothing: the form does both.
 
-use std::{num::NonZeroU32, sync::Arc, time::Duration};
+use std::{num::NonZeroU32, sync::Arc};
 
 use axum::{
     Form,
@@ -16,10 +16,7 @@ use shared::{
     actions::claim::{Claimed, NotProven, claim},
     clock,
     db::{pool::within, tenant},
-    domain::{
-        claim::{Arrival, CheckoutFact, Presence, arrival},
-        service_request::{Answer as Said, Question},
-    },
+    domain::claim::{Arrival, CheckoutFact, Presence, arrival},
     http::problem::Problem,
     ids::{CheckoutSessionId, GuildId, UserId},
     sessions::Subscriber,
@@ -44,8 +41,6 @@ use crate::{
 
 /// Claims of one account in a minute.
 pub const PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
-/// How long the page waits for Discord to say whether somebody is in the server.
-const ASKS_FOR: Duration = Duration::from_millis(700);
 /// Seconds until the page is looked at again: while it moves, and while they do something at Discord.
 const SOON: u64 = 3;
 const LATER: u64 = 15;
@@ -137,7 +132,7 @@ async fn ask(pages: &Pages, headers: &HeaderMap, asked: Option<Claim>) -> Result
     let answer = match pages.connections(&asked).await? {
         Ok(connections) => {
             let presence = match connections.first() {
-                Some(connection) => pages.presence(connection.guild, somebody.user()).await,
+                Some(connection) => pages.presences.of(connection.guild, somebody.user()).await,
                 None => Presence::Unknown,
             };
             let other = format!("{}&as=other", here.login_path());
@@ -209,6 +204,25 @@ pub async fn roles(
 }
 
 impl Pages {
+    /// Has the bot asked whether somebody is in the server that the page is about to which their login leads.
+    pub(super) async fn ask_ahead(&self, destination: &Destination, user: UserId) {
+        let guild = match destination {
+            Destination::Account => None,
+            Destination::Roles { guild } | Destination::Email { guild } | Destination::Code { guild, .. } => {
+                Some(*guild)
+            }
+            Destination::Claim { guild, session } => {
+                let asked = Claim { guild: *guild, session: session.clone() };
+                // What cannot be found out now is what the page itself says.
+                let found = self.connections(&asked).await.ok().and_then(Result::ok);
+                found.and_then(|connections| connections.first().map(|connection| connection.guild))
+            }
+        };
+        if let Some(guild) = guild {
+            self.presences.ask_ahead(guild, user);
+        }
+    }
+
     /// Where the session may be: of which connections.
     async fn connections(&self, asked: &Claim) -> Result<Result<Vec<Connection>, NotTold>, Problem> {
         let Some(livemode) = asked.livemode() else { return Ok(Err(NotTold::Unknown)) };
@@ -278,17 +292,7 @@ impl Pages {
         let progress = progress.await.map_err(|error| unavailable(&error))?;
         // Discord is asked only where its answer is the next step.
         let presence =
-            if progress.is_waiting() { self.presence(guild, user).await } else { Presence::Unknown };
+            if progress.is_waiting() { self.presences.of(guild, user).await } else { Presence::Unknown };
         Ok(arrival(&progress, presence))
-    }
-
-    /// The gateway holds no bot token: the bot says it.
-    async fn presence(&self, guild: GuildId, user: UserId) -> Presence {
-        let question = Question::MemberPermissions { user };
-        match tokio::time::timeout(ASKS_FOR, self.requests.ask(guild, &question)).await {
-            Ok(Ok(Said::MemberPermissions(_))) => Presence::Member,
-            Ok(Ok(Said::MemberAbsent)) => Presence::Absent,
-            Ok(Ok(Said::Unavailable) | Err(_)) | Err(_) => Presence::Unknown,
-        }
     }
 }

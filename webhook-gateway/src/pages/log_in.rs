@@ -113,6 +113,7 @@ pub async fn finish(
     // Whatever session the browser had: Discord's answer brings no strict cookie along, and this one takes its place.
     let session = pages.sessions.begin(person.user, &person.username).await;
     let session = session.map_err(|error| unavailable(&error))?;
+    pages.ask_ahead(&next, person.user).await;
     // No redirect: that would still be Discord's, and a browser sends no strict cookie along with it. The page that this one opens is ours.
     let path = next.path();
     let page = Answer::ok(login::going_on(&path)).then(0, &path).cookie(used);

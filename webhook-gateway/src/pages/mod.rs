@@ -4,14 +4,14 @@ mod answer;
 pub mod claim;
 pub mod claim_code;
 pub mod log_in;
+mod presence;
 pub mod style;
 mod visitor;
 
 use std::sync::Arc;
 
-use shared::{
-    crypto::Keyring, db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions,
-};
+pub use presence::Presences;
+use shared::{crypto::Keyring, db::pool::Pool, ids::UserId, sessions::Sessions};
 
 use crate::{
     http::rate_limit::RateLimit,
@@ -27,7 +27,7 @@ pub struct Pages {
     pub discord: Option<DiscordLogin>,
     pub stripe: ReadClient,
     pub keys: Arc<Keys>,
-    pub requests: Arc<ServiceRequests>,
+    pub presences: Presences,
     /// What codes by e-mail are sealed with; `None`: there is no mail server, and none is sent.
     pub codes: Option<Keyring>,
     /// Each claim may cost a read at Stripe: by account, whatever address it comes from.

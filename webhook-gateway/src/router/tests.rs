@@ -30,6 +30,7 @@ use super::*;
 use crate::{
     http::{rate_limit::RateLimit, route::allow},
     ingest::{endpoints::Endpoints, recorder},
+    pages::Presences,
     stripe::{api::ReadClient, credentials::Keys},
 };
 
@@ -46,7 +47,7 @@ fn app(hops: usize) -> Router {
         discord: None,
         stripe: ReadClient::new("http://127.0.0.1:1").unwrap(),
         keys: Arc::new(keys),
-        requests: Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway)),
+        presences: Presences::new(Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway))),
         codes: None,
         claims: RateLimit::per_minute(claim::PER_MINUTE),
     });

@@ -318,6 +318,28 @@ async fn stripes_troubles_bind_nothing_and_the_next_try_does() {
     world.close().await;
 }
 
+/// Role changes need the calls of Discord's API that there are.
+#[tokio::test]
+async fn discord_is_asked_once_whether_somebody_is_in_the_server_and_before_the_page_needs_it() {
+    let world = World::with_login().await;
+    let ana = world.discord.join(world.guild, "ana").await.unwrap();
+    let session = world.pays_by_link(json!({})).await;
+    let asked = async || world.discord_calls("GET", &format!("/members/{ana}")).await;
+    let browser = world.browser();
+    let first = browser.open(&path(&session)).await;
+    assert_eq!(asked().await, 0);
+    browser.log_in(ana, &first.link("Log in with Discord")).await;
+    world.until("the login has it asked", async || asked().await == 1).await;
+    for _ in 0..5 {
+        assert_eq!(browser.open(&path(&session)).await.title(), "Is this your purchase, @ana?");
+    }
+    assert_eq!(asked().await, 1);
+    // About another server it is another question, and one that is no customer of ours is not asked about at all.
+    browser.open("/roles/4711").await;
+    assert_eq!(asked().await, 1);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn discords_silence_keeps_nobody_from_claiming() {
     let world = World::with_login().await;
