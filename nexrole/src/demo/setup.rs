@@ -1,10 +1,20 @@
 //! Database, sandboxes and services, started before the steps and stopped after them.
 
-use std::{fs, ops::Deref, path::PathBuf, sync::OnceLock, time::Instant};
+use std::{
+    fs,
+    ops::Deref,
+    path::PathBuf,
+    sync::{
+        OnceLock,
+        atomic::{AtomicU16, Ordering},
+    },
+    time::Instant,
+};
 
 use anyhow::{Context, bail};
 use embedded_postgres::Durability;
 use sandbox::discord::Limits;
+use serde_json::{Value, json};
 use shared::{config::Env, db::migrate};
 use tokio::{process::Command, sync::Mutex};
 
@@ -13,12 +23,23 @@ use crate::{
     children::{Plan, Running, Service},
     database::{Server, data_folder},
     scenario::{Member, Scenario},
+    visitor::Visitor,
 };
+
+/// Who the visitor is at Discord.
+const VISITOR: &str = "visitor";
 
 /// Everything the steps run on: a scenario, with services as processes.
 pub(super) struct Setup {
     scenario: Scenario,
     first_member: OnceLock<u64>,
+    visitors: AtomicU16,
+    /// Where the pages are.
+    pages: String,
+    /// A Payment Link that sells VIP.
+    pub(super) vip_link: String,
+    /// One that sells a cup of coffee, once; no role goes with it.
+    coffee: String,
     bot: Mutex<Option<Running>>,
     bot_plan: Plan,
     gateway: Running,
@@ -62,7 +83,15 @@ impl Setup {
         for log in [&gateway_log, &bot_log] {
             fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
         }
-        let gateway_plan = scenario.plan(Service::Gateway, program.clone(), gateway_log.clone());
+        let mut gateway_plan = scenario.plan(Service::Gateway, program.clone(), gateway_log.clone());
+        let pages = scenario.pages();
+        for (name, value) in scenario.set_up_login(&pages).await? {
+            gateway_plan.env = gateway_plan.env.with(name, &value);
+        }
+        // Each visitor is told from the others as a proxy would do it.
+        gateway_plan.env = gateway_plan.env.with("TRUSTED_PROXY_HOPS", "1");
+        let vip_link = scenario.set_up_shop().await?;
+        let coffee = scenario.sells_coffee().await?;
         let bot_plan = scenario.plan(Service::Bot, program, bot_log.clone());
         let (gateway, bot) = (gateway_plan.start_ready().await?, bot_plan.start_ready().await?);
         report.say(&format!("  gateway    {}", scenario.webhook_url()));
@@ -71,6 +100,10 @@ impl Setup {
         let setup = Self {
             scenario,
             first_member: OnceLock::new(),
+            visitors: AtomicU16::new(1),
+            pages,
+            vip_link,
+            coffee,
             bot: Mutex::new(Some(bot)),
             bot_plan,
             gateway,
@@ -79,6 +112,7 @@ impl Setup {
         };
         let (guild, role) = (setup.guild.to_string(), setup.vip.to_string());
         setup.nexrole(&["map", "add", "--guild", &guild, "--price", &setup.price, "--role", &role]).await?;
+        report.say(&format!("  shop       {}", setup.shop()));
         report.say(&format!("  mapping    {} → role VIP of server {guild}", setup.price));
         Ok(setup)
     }
@@ -88,10 +122,22 @@ impl Setup {
         self.database.nexrole(arguments).await
     }
 
+    /// Somebody joins, buys a cup of coffee, and claims that: from then on their customer at Stripe is theirs here. Nobody wrote at Stripe
+    /// whose it is.
     pub(super) async fn member(&self, name: &str) -> anyhow::Result<Member> {
-        let member = self.scenario.member(name).await?;
-        self.first_member.get_or_init(|| member.user);
-        Ok(member)
+        let user = self.discord.join(self.guild, name).await?;
+        Ok(self.buys(user, &self.coffee).await?.0)
+    }
+
+    /// They pay by a Payment Link, log in on the page to which it leads, and say that it is theirs. With the checkout session.
+    pub(super) async fn buys(&self, user: u64, link: &str) -> anyhow::Result<(Member, Value)> {
+        let bought = self.stripe.buy(link, json!({})).await?;
+        let text = |field: &str| bought[field].as_str().map(str::to_owned);
+        let (session, customer) = text("id").zip(text("customer")).context("nobody paid")?;
+        let number = self.visitors.fetch_add(1, Ordering::Relaxed);
+        Visitor::new(&self.pages, number)?.claim(&session, user).await?;
+        self.first_member.get_or_init(|| user);
+        Ok((Member { user, customer }, bought))
     }
 
     /// A number from the database; `$1` is the member.
@@ -116,13 +162,16 @@ impl Setup {
         &self.logs
     }
 
-    /// For the visitor who stays.
-    pub(super) fn invitation(&self) -> String {
-        format!(
-            "\nEverything stays up until Ctrl-C. Look around:\n  \
+    /// For the visitor who stays. They have an account at Discord, and are in the server.
+    pub(super) async fn invitation(&self) -> anyhow::Result<String> {
+        self.discord.join(self.guild, VISITOR).await?;
+        Ok(format!(
+            "\nEverything stays up until Ctrl-C. See it in a browser: pay, log in as {VISITOR}, and the role arrives.\n  \
+             {}\nLook around:\n  \
              DATABASE_URL='{}' \\\n    cargo run -q -- why --guild {} --member {}\n  \
              psql '{}'\n  curl -s {}/state          members, roles and Discord's audit log\n  \
              curl -s {}/events         what Stripe sent\n  logs: {}",
+            self.shop(),
             self.database.url,
             self.guild,
             self.first_member.get().unwrap_or(&0),
@@ -130,7 +179,7 @@ impl Setup {
             self.discord_server().control,
             self.stripe_server().control,
             self.logs()
-        )
+        ))
     }
 
     /// Stops everything, in the order of dependence.

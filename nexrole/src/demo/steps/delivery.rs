@@ -39,7 +39,7 @@ pub(super) async fn webhook_lost(setup: &Setup) -> anyhow::Result<String> {
     setup.stripe.delivery(Mode::Drop).await?;
     setup.stripe.subscribe(&pam.customer, &setup.price).await?;
     setup.stripe.delivery(Mode::Live).await?;
-    let heard = setup.count("SELECT count(*) FROM member_links WHERE user_id = $1", &pam).await?;
+    let heard = setup.count("SELECT count(*) FROM access_sources WHERE user_id = $1", &pam).await?;
     ensure!(heard == 0 && !setup.has_vip(&pam).await?, "Pam was heard of though no webhook came");
     // Ten minutes later.
     sqlx::query("UPDATE stripe_cursors SET next_poll_at = now()").execute(&setup.db).await?;

@@ -27,7 +27,7 @@ macro_rules! steps {
 }
 
 pub(super) const STEPS: &[Step] = steps! {
-    "paid" "Ana pays, and gets her role" paying::paid;
+    "paid" "Ana pays, claims it, and gets her role" paying::paid;
     "duplicate" "Stripe sends Ben's event 100 times at once" delivery::duplicate;
     "forged" "Somebody forges an event" delivery::forged;
     "out-of-order" "Events arrive in the wrong order" delivery::out_of_order;

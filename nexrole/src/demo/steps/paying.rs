@@ -6,8 +6,9 @@ use serde_json::json;
 use crate::{demo::setup::Setup, scenario::until};
 
 pub(super) async fn paid(setup: &Setup) -> anyhow::Result<String> {
-    let ana = setup.member("Ana").await?;
-    let subscription = setup.stripe.subscribe(&ana.customer, &setup.price).await?;
+    let user = setup.discord.join(setup.guild, "Ana").await?;
+    let (ana, bought) = setup.buys(user, &setup.vip_link).await?;
+    let subscription = bought["subscription"].as_str().context("she has no subscription")?;
     let took = setup.until_vip(&ana).await?;
     let history = setup.role_history(&ana).await?;
     ensure!(history == ["role.granted"], "the audit log says {history:?}");
@@ -15,8 +16,11 @@ pub(super) async fn paid(setup: &Setup) -> anyhow::Result<String> {
     let reason =
         written.iter().find(|entry| entry.user_id == ana.user).and_then(|entry| entry.reason.clone());
     let reason = reason.context("Discord's audit log has no reason")?;
-    ensure!(reason.contains(&subscription), "Discord's audit log says {reason:?}");
-    Ok(format!("VIP {} ms after the payment. Discord's audit log says: \"{reason}\"", took.as_millis()))
+    ensure!(reason.contains(subscription), "Discord's audit log says {reason:?}");
+    Ok(format!(
+        "she paid, logged in, and said that it is hers: VIP {} ms later. Discord's audit log says: \"{reason}\"",
+        took.as_millis()
+    ))
 }
 
 pub(super) async fn card_fails(setup: &Setup) -> anyhow::Result<String> {
@@ -82,7 +86,7 @@ pub(super) async fn why(setup: &Setup) -> anyhow::Result<String> {
         answer.lines().skip_while(|line| !line.starts_with("Role ")).take_while(|line| !line.is_empty());
     let reason = said.next().context("no role in the answer")?;
     let chain: Vec<&str> = said.map(str::trim).collect();
-    let links = ["Stripe said ", "was read from Stripe: active", "Discord confirmed that"];
+    let links = ["they claimed it after paying", "was read from Stripe: active", "Discord confirmed that"];
     let is_whole = links.iter().all(|link| chain.iter().any(|step| step.contains(link)));
     ensure!(is_whole && reason.contains("is active"), "the answer is\n{answer}");
     Ok(format!("{reason}. The chain: {}", chain.join("; ")))
