@@ -14,11 +14,13 @@ use std::{
 use anyhow::ensure;
 use sandbox::{
     Running,
-    discord::{self, Limits},
+    discord::{self, BOT_ID, Limits},
     stripe,
 };
+use serde_json::json;
 use shared::config::Env;
 use sqlx::PgPool;
+use webhook_gateway::login::discord::CALLBACK;
 
 use crate::children::{Plan, Service, free_port};
 
@@ -32,6 +34,7 @@ const LEASE_SECONDS: &str = "3";
 const POLL_SECONDS: &str = "0.3";
 /// The sandbox takes any.
 const DISCORD_TOKEN: &str = "any-token";
+const CLIENT_SECRET: &str = "the-secret-of-the-application";
 
 /// Sandboxes, with a server and its role at Discord, and a product with one price at Stripe. No service runs, nothing is mapped.
 pub struct Scenario {
@@ -149,6 +152,39 @@ impl Scenario {
             ("DISCORD_TOKEN", DISCORD_TOKEN.to_owned()),
             ("DISCORD_API_URL", self.discord_server().url.clone()),
         ]
+    }
+
+    /// Where the gateway's pages are for a browser: not at the address of the sandboxes, so that they are another site's, as Stripe and
+    /// Discord are.
+    pub fn pages(&self) -> String {
+        format!("http://localhost:{}", self.gateway.port())
+    }
+
+    /// Where a browser finds what is for sale.
+    pub fn shop(&self) -> String {
+        format!("{}/shop", self.stripe_server().url)
+    }
+
+    /// People can log in on pages at `origin`. Out: what the gateway is told of that.
+    pub async fn set_up_login(&self, origin: &str) -> anyhow::Result<[(&'static str, String); 3]> {
+        let callback = format!("{origin}{CALLBACK}");
+        let settings = json!({ "client_secret": CLIENT_SECRET, "redirect_uris": [callback] });
+        self.discord.set_oauth(settings).await?;
+        Ok([
+            ("PUBLIC_URL", origin.to_owned()),
+            ("DISCORD_CLIENT_ID", BOT_ID.to_string()),
+            ("DISCORD_CLIENT_SECRET", CLIENT_SECRET.to_owned()),
+        ])
+    }
+
+    /// A Payment Link in the shop that sells the price, and then leads to the page on which it is claimed. No event tells of it.
+    pub async fn set_up_shop(&self) -> anyhow::Result<String> {
+        let after = format!("{}/claim?session_id={{CHECKOUT_SESSION_ID}}", self.pages());
+        self.stripe.delivery(stripe::Mode::Drop).await?;
+        let link = json!({ "price": self.price, "redirect_url": after });
+        let link = self.stripe.create_payment_link(link).await?;
+        self.stripe.delivery(stripe::Mode::Live).await?;
+        Ok(link)
     }
 
     /// The same, for services that are in a hurry.

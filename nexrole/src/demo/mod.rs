@@ -43,7 +43,7 @@ pub async fn run(env: &Env, arguments: &Arguments) -> anyhow::Result<ExitCode> {
     }
     report.end(setup.logs());
     if !arguments.once {
-        report.say(&setup.invitation());
+        report.say(&setup.invitation().await?);
         tokio::signal::ctrl_c().await?;
         report.say("\nStopping.");
     }

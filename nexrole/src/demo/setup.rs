@@ -15,6 +15,9 @@ use crate::{
     scenario::{Member, Scenario},
 };
 
+/// Who the visitor is at Discord.
+const VISITOR: &str = "visitor";
+
 /// Everything the steps run on: a scenario, with services as processes.
 pub(super) struct Setup {
     scenario: Scenario,
@@ -62,7 +65,11 @@ impl Setup {
         for log in [&gateway_log, &bot_log] {
             fs::write(log, "").with_context(|| format!("cannot write {}", log.display()))?;
         }
-        let gateway_plan = scenario.plan(Service::Gateway, program.clone(), gateway_log.clone());
+        let mut gateway_plan = scenario.plan(Service::Gateway, program.clone(), gateway_log.clone());
+        for (name, value) in scenario.set_up_login(&scenario.pages()).await? {
+            gateway_plan.env = gateway_plan.env.with(name, &value);
+        }
+        scenario.set_up_shop().await?;
         let bot_plan = scenario.plan(Service::Bot, program, bot_log.clone());
         let (gateway, bot) = (gateway_plan.start_ready().await?, bot_plan.start_ready().await?);
         report.say(&format!("  gateway    {}", scenario.webhook_url()));
@@ -79,6 +86,7 @@ impl Setup {
         };
         let (guild, role) = (setup.guild.to_string(), setup.vip.to_string());
         setup.nexrole(&["map", "add", "--guild", &guild, "--price", &setup.price, "--role", &role]).await?;
+        report.say(&format!("  shop       {}", setup.shop()));
         report.say(&format!("  mapping    {} → role VIP of server {guild}", setup.price));
         Ok(setup)
     }
@@ -116,13 +124,16 @@ impl Setup {
         &self.logs
     }
 
-    /// For the visitor who stays.
-    pub(super) fn invitation(&self) -> String {
-        format!(
-            "\nEverything stays up until Ctrl-C. Look around:\n  \
+    /// For the visitor who stays. They have an account at Discord, and are in the server.
+    pub(super) async fn invitation(&self) -> anyhow::Result<String> {
+        self.discord.join(self.guild, VISITOR).await?;
+        Ok(format!(
+            "\nEverything stays up until Ctrl-C. See it in a browser: pay, log in as {VISITOR}, and the role arrives.\n  \
+             {}\nLook around:\n  \
              DATABASE_URL='{}' \\\n    cargo run -q -- why --guild {} --member {}\n  \
              psql '{}'\n  curl -s {}/state          members, roles and Discord's audit log\n  \
              curl -s {}/events         what Stripe sent\n  logs: {}",
+            self.shop(),
             self.database.url,
             self.guild,
             self.first_member.get().unwrap_or(&0),
@@ -130,7 +141,7 @@ impl Setup {
             self.discord_server().control,
             self.stripe_server().control,
             self.logs()
-        )
+        ))
     }
 
     /// Stops everything, in the order of dependence.

@@ -7,14 +7,11 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, header, redirect};
-use sandbox::discord::BOT_ID;
-use serde_json::json;
 
 use crate::support::world::World;
 
 pub(super) const CALLBACK: &str = "/oauth/discord/callback";
 static BROWSERS: AtomicU32 = AtomicU32::new(1);
-const SECRET: &str = "the-secret-of-the-application";
 
 /// Where a click was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,12 +47,10 @@ impl World {
     pub(super) async fn with_login() -> Self {
         let mut world = Self::without_services().await;
         let origin = world.gateway_url.clone();
-        world.set("PUBLIC_URL", &origin);
+        for (name, value) in world.set_up_login(&origin).await.expect("it is answered") {
+            world.set(name, &value);
+        }
         world.set("TRUSTED_PROXY_HOPS", "1");
-        world.set("DISCORD_CLIENT_ID", &BOT_ID.to_string());
-        world.set("DISCORD_CLIENT_SECRET", SECRET);
-        let settings = json!({ "client_secret": SECRET, "redirect_uris": [format!("{origin}{CALLBACK}")] });
-        world.discord.set_oauth(settings).await.expect("it is answered");
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;
