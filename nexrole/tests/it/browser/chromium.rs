@@ -174,30 +174,41 @@ impl Chromium {
         answer.unwrap_or_else(|error| panic!("{script}: {error:#}")).json().clone()
     }
 
-    /// What must hold of every page: on a phone and a desktop, in light and dark, axe finds nothing and nothing is cut off; it says its
-    /// language, is light, asks nobody else for anything, and breaks no rule of its own about contents. A page that looks again by
-    /// itself stands still from then on.
+    /// What must hold of every page, does hold of this one. A page that looks again by itself stands still from then on.
     pub(super) async fn check(&self, page: &str) {
         self.script("window.stop()").await;
+        let wrong = self.wrong(page).await;
+        assert!(wrong.is_empty(), "{page}: {}", wrong.join("\n"));
+    }
+
+    /// What is wrong with a page: on a phone and a desktop, in light and dark, axe finds nothing and nothing is cut off; it says its
+    /// language, is light, asks nobody else for anything, and breaks no rule of its own about contents. With a picture of each look.
+    pub(super) async fn wrong(&self, page: &str) -> Vec<String> {
+        let mut wrong = Vec::new();
         let facts = self.script(FACTS).await;
-        assert_eq!(facts["language"], "en", "{page}");
-        assert_eq!(facts["elsewhere"], json!([]), "{page} asks others");
-        let bytes = facts["bytes"].as_u64().expect("a number");
-        assert!((1..=MOST_BYTES).contains(&bytes), "{page} has {bytes} bytes");
+        if facts["language"] != "en" {
+            wrong.push(format!("its language: {}", facts["language"]));
+        }
+        if facts["elsewhere"] != json!([]) {
+            wrong.push(format!("it asks others: {}", facts["elsewhere"]));
+        }
+        if !facts["bytes"].as_u64().is_some_and(|bytes| (1..=MOST_BYTES).contains(&bytes)) {
+            wrong.push(format!("its bytes: {}", facts["bytes"]));
+        }
         self.script(&self.axe).await;
         for look in &LOOKS {
             self.looks_through(look).await;
-            let what = format!("{page} on {}", look.name);
             self.screenshot(&format!("{page}-{}", look.name)).await;
-            assert_eq!(self.axe().await, [""; 0], "{what}");
-            let [wide, there] = ["document.scrollingElement.scrollWidth", "window.innerWidth"];
-            let cut = self.script(&format!("return {wide} - {there}")).await;
-            assert!(cut.as_i64().is_some_and(|cut| cut <= 0), "{what}: {cut} px are cut off");
+            wrong.extend(self.axe().await.into_iter().map(|found| format!("{}: {found}", look.name)));
+            let cut = self.script("return document.scrollingElement.scrollWidth - window.innerWidth").await;
+            if cut.as_i64().is_none_or(|cut| cut > 0) {
+                wrong.push(format!("{}: cut off: {cut} px", look.name));
+            }
         }
         let log = self.driver.browser_log().await.expect("a log");
-        let refused: Vec<_> =
-            log.iter().filter(|entry| entry.message.contains("Content Security Policy")).collect();
-        assert!(refused.is_empty(), "{page}: {refused:?}");
+        let refused = log.into_iter().filter(|entry| entry.message.contains("Content Security Policy"));
+        wrong.extend(refused.map(|entry| entry.message));
+        wrong
     }
 
     /// What axe-core finds, of WCAG 2.2 A and AA and of best practice.

@@ -177,6 +177,54 @@ async fn who_is_not_in_the_server_is_told_to_join_it() {
     world.close().await;
 }
 
+/// What is checked of every page is looked for, and found.
+#[tokio::test]
+async fn a_page_with_something_wrong_is_noticed() {
+    let Some(browser) = Chromium::start().await else { return };
+    let world = World::for_browsers().await;
+    let noticed = async |words: &[&str]| {
+        let wrong = browser.wrong("something-wrong").await;
+        for word in words {
+            assert!(wrong.iter().any(|line| line.contains(word)), "{word:?} is missing: {wrong:#?}");
+        }
+    };
+    let loads = "const asks = address => new Promise(heard => {
+                     const picture = new Image();
+                     picture.onerror = () => heard();
+                     picture.src = address;
+                 });";
+    browser.open(&world.shop()).await;
+    browser.script(&format!("{loads} return asks('http://elsewhere.test/picture.png')")).await;
+    let much =
+        "return Promise.all([...Array(40).keys()].map(n => fetch('/shop?' + n).then(page => page.text())))";
+    browser.script(much).await;
+    browser
+        .script(
+            "document.documentElement.lang = 'de';
+             const grey = document.querySelector('p');
+             grey.style.color = '#777';
+             grey.style.width = '2000px';
+             document.querySelector('h1').insertAdjacentHTML('afterend', '<img src=\"\">');",
+        )
+        .await;
+    noticed(&[
+        "its language: \"de\"",
+        "it asks others: [\"http://elsewhere.test/picture.png\"]",
+        "its bytes: ",
+        "phone-light: cut off: ",
+        "desktop-dark: cut off: ",
+        "\"id\": \"image-alt\"",
+        "\"id\": \"color-contrast\"",
+    ])
+    .await;
+    browser.open(&world.page("/account")).await;
+    browser.until_page(&login::needed(LoggedOut::Nobody, "")).await;
+    browser.script(&format!("{loads} return asks('http://elsewhere.test/picture.png')")).await;
+    noticed(&["Content Security Policy"]).await;
+    browser.quit().await;
+    world.close().await;
+}
+
 #[tokio::test]
 async fn pages_that_say_no_can_be_used_like_the_others() {
     let Some(browser) = Chromium::start().await else { return };
