@@ -11,6 +11,7 @@ mod clock;
 mod fault;
 mod fault_proxy;
 mod lock;
+mod page;
 mod refusal;
 mod remote;
 mod request_log;

@@ -25,6 +25,11 @@ impl Refusal {
         Self(StatusCode::BAD_REQUEST, why.into())
     }
 
+    /// The status and the sentence, for a page.
+    pub(crate) fn into_parts(self) -> (StatusCode, String) {
+        (self.0, self.1)
+    }
+
     /// The product did not react in time.
     pub(crate) fn timed_out(why: impl Into<String>) -> Self {
         Self(StatusCode::GATEWAY_TIMEOUT, why.into())

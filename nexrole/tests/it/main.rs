@@ -2,6 +2,7 @@
 //! database per test.
 
 mod billing;
+mod browser;
 mod cli;
 #[cfg(target_os = "linux")]
 mod crash;

@@ -5,6 +5,9 @@ use axum::http::StatusCode;
 use axum::response::{Html, IntoResponse, Response};
 
 use super::oauth_grants::Asked;
+use crate::page::{escaped, page};
+
+const TITLE: &str = "Sandbox Discord";
 
 /// A button for each person, a field for somebody new, and a way to say no. The form posts to its own address, query and all.
 pub(crate) fn choice(asked: &Asked, people: &[(u64, String)]) -> Html<String> {
@@ -16,39 +19,17 @@ pub(crate) fn choice(asked: &Asked, people: &[(u64, String)]) -> Html<String> {
             format!("<p><button name=\"user_id\" value=\"{id}\">Authorize as {name}</button></p>\n")
         })
         .collect();
-    page(&format!(
+    let body = format!(
         "<h1>Sandbox Discord: who are you?</h1>\n<p>Nexrole wants:</p>\n<ul>{scopes}</ul>\n\
          <form method=\"post\">\n{people}</form>\n\
          <form method=\"post\">\n<p><label>Somebody new: <input name=\"username\" required></label>\n\
          <button>Authorize</button></p>\n</form>\n\
          <form method=\"post\">\n<p><button name=\"cancel\" value=\"1\">Cancel</button></p>\n</form>"
-    ))
+    );
+    page(TITLE, &body)
 }
 
 /// What is wrong with the request, said to the person: nobody is sent to an address that is not registered.
 pub(crate) fn refusal(why: &str) -> Response {
-    (StatusCode::BAD_REQUEST, page(&format!("<h1>{}</h1>", escaped(why)))).into_response()
-}
-
-fn page(body: &str) -> Html<String> {
-    Html(format!(
-        "<!DOCTYPE html>\n<html lang=\"en\"><head><meta charset=\"utf-8\">\
-         <meta name=\"viewport\" content=\"width=device-width\"><title>Sandbox Discord</title></head>\
-         <body><main>\n{body}\n</main></body></html>\n"
-    ))
-}
-
-fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            letter => safe.push(letter),
-        }
-    }
-    safe
+    (StatusCode::BAD_REQUEST, page(TITLE, &format!("<h1>{}</h1>", escaped(why)))).into_response()
 }

@@ -1,4 +1,5 @@
-//! A fake Stripe. In: a port and a webhook endpoint. Out: a read API under `/v1`, signed webhooks, the control API.
+//! A fake Stripe. In: a port and a webhook endpoint. Out: a read API under `/v1`, signed webhooks, the control API, a
+//! shop for browsers.
 
 mod api;
 mod client;
@@ -7,6 +8,7 @@ mod control;
 mod kinds;
 mod objects;
 mod records;
+mod shop;
 mod sign;
 mod state;
 mod webhook_delivery;
@@ -62,6 +64,7 @@ fn router(stripe: Arc<Stripe>) -> Router {
         .layer(from_fn(api::with_headers));
     Router::new()
         .merge(observed)
+        .merge(shop::routes())
         .nest("/_sandbox", control::routes().merge(fault_proxy::control(proxy)))
         .fallback(async || StatusCode::NOT_FOUND)
         .with_state(stripe)

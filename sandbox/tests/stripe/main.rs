@@ -17,6 +17,7 @@ mod pauses;
 mod reads;
 mod scene;
 mod shapes;
+mod shop;
 mod thin;
 mod time;
 mod trial_offers;

@@ -7,17 +7,12 @@ use std::{
 };
 
 use reqwest::{Method, StatusCode, header, redirect};
-use sandbox::{
-    discord::BOT_ID,
-    smtp::{self, Options, Running, Security},
-};
-use serde_json::json;
+use sandbox::smtp::{self, Options, Running, Security};
 
 use crate::support::world::World;
 
 pub(super) const CALLBACK: &str = "/oauth/discord/callback";
 static BROWSERS: AtomicU32 = AtomicU32::new(1);
-const SECRET: &str = "the-secret-of-the-application";
 
 /// Where a click was.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,23 +52,27 @@ impl World {
     /// The same, with a mail server.
     pub(super) async fn with_login_and_mail() -> (Self, Running) {
         let mut world = Self::without_services().await;
+        let mails = world.set_up_mail().await;
+        (world.log_in_is_set_up().await, mails)
+    }
+
+    /// A mail server, which the gateway is told of when it starts.
+    pub(crate) async fn set_up_mail(&mut self) -> Running {
         let options = Options { port: 0, security: Security::StartTls, login: None };
         let mails = smtp::serve(options).await.expect("it listens");
-        world.set("SMTP_URL", &format!("smtp://localhost:{}?tls=required", mails.address.port()));
-        world.set("SMTP_CA", &mails.certificate);
-        world.set("MAIL_FROM", "roles@example.com");
-        (world.log_in_is_set_up().await, mails)
+        self.set("SMTP_URL", &format!("smtp://localhost:{}?tls=required", mails.address.port()));
+        self.set("SMTP_CA", &mails.certificate);
+        self.set("MAIL_FROM", "roles@example.com");
+        mails
     }
 
     async fn log_in_is_set_up(self) -> Self {
         let mut world = self;
         let origin = world.gateway_url.clone();
-        world.set("PUBLIC_URL", &origin);
+        for (name, value) in world.set_up_login(&origin).await.expect("it is answered") {
+            world.set(name, &value);
+        }
         world.set("TRUSTED_PROXY_HOPS", "1");
-        world.set("DISCORD_CLIENT_ID", &BOT_ID.to_string());
-        world.set("DISCORD_CLIENT_SECRET", SECRET);
-        let settings = json!({ "client_secret": SECRET, "redirect_uris": [format!("{origin}{CALLBACK}")] });
-        world.discord.set_oauth(settings).await.expect("it is answered");
         world.map("price", &world.price.clone(), world.vip).await;
         world.start_gateway().await;
         world.start_bot().await;

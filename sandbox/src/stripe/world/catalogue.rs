@@ -190,7 +190,7 @@ impl World {
     }
 
     /// What a page that sells these prices lists.
-    pub(super) fn lines_for(&self, prices: &[Value]) -> Vec<Value> {
+    pub(crate) fn lines_for(&self, prices: &[Value]) -> Vec<Value> {
         prices.iter().map(|price| objects::item(price, self.product_name(price))).collect()
     }
 

@@ -18,26 +18,26 @@ use crate::stripe::objects::{self as shapes, payment};
 pub(crate) struct NewSession {
     pub(crate) payment_link: Option<String>,
     /// Derived from the prices unless it is `setup`.
-    mode: Option<String>,
-    prices: Vec<String>,
-    customer: Option<String>,
-    customer_creation: Option<String>,
-    client_reference_id: Option<String>,
-    metadata: Map<String, Value>,
-    success_url: Option<String>,
-    livemode: bool,
+    pub(crate) mode: Option<String>,
+    pub(crate) prices: Vec<String>,
+    pub(crate) customer: Option<String>,
+    pub(crate) customer_creation: Option<String>,
+    pub(crate) client_reference_id: Option<String>,
+    pub(crate) metadata: Map<String, Value>,
+    pub(crate) success_url: Option<String>,
+    pub(crate) livemode: bool,
 }
 
 /// What the buyer types and how the bank answers.
 #[derive(Clone, Default, Deserialize)]
 #[serde(default)]
 pub(crate) struct Purchase {
-    email: Option<String>,
-    name: Option<String>,
+    pub(crate) email: Option<String>,
+    pub(crate) name: Option<String>,
     /// Metadata of the subscription that arises.
-    subscription_metadata: Map<String, Value>,
+    pub(crate) subscription_metadata: Map<String, Value>,
     /// `pays` unless said; `pending` is settled later.
-    payment: Payer,
+    pub(crate) payment: Payer,
 }
 
 /// An API-made session may have any reference; a link takes it from its URL and drops what is malformed.

@@ -1,0 +1,4 @@
+//! The way of a subscriber in a real browser: every page on it can be used by everybody, and leads to the next.
+
+mod chromium;
+mod journeys;
