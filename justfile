@@ -21,6 +21,10 @@ it *FILTERS:
 crash FILTER="":
     cargo test --test it -- crash::{{FILTER}}
 
+# A subscriber's way in a real browser, with a picture of each page in target/screenshots
+browser FILTER="":
+    eval "$(.ci/browser)" && NEXROLE_BROWSER=required NEXROLE_SCREENSHOTS="$PWD/target/screenshots" cargo test --test it -- browser::{{FILTER}}
+
 # The demo: the real services against sandboxes of Stripe and Discord
 demo:
     cargo run -- demo --once

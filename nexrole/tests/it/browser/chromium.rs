@@ -4,7 +4,7 @@ use std::{
     fs,
     path::PathBuf,
     process::Stdio,
-    sync::Arc,
+    sync::{Arc, Once},
     time::{Duration, Instant},
 };
 
@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use shared::config::Env;
 use testkit::{process::until, report::say};
 use thirtyfour::{
-    By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, WebDriver, WebElement,
+    By, ChromiumLikeCapabilities, DesiredCapabilities, LoggingPrefsLogLevel, SameSite, WebDriver, WebElement,
     error::{WebDriverError, WebDriverResult},
     session::http::{Body, HttpClient},
 };
@@ -31,6 +31,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// A browser is several processes, and each test has one: one at a time leaves the other tests their cores.
 static ALONE: Mutex<()> = Mutex::const_new(());
+static SAID: Once = Once::new();
 /// Nothing is asked for that is not on this machine, and nothing of the machine's settings matters.
 const ARGUMENTS: [&str; 12] = [
     "--headless",
@@ -82,7 +83,7 @@ impl Chromium {
             let what =
                 "the tests in a browser, which need NEXROLE_CHROMIUM, NEXROLE_CHROMEDRIVER and NEXROLE_AXE";
             assert!(env.get("NEXROLE_BROWSER").is_none_or(|word| word != "required"), "not set: {what}");
-            say(&format!("SKIPPED: {what} (CONTRIBUTING.md)"));
+            SAID.call_once(|| say(&format!("SKIPPED: {what} (CONTRIBUTING.md)")));
             return None;
         };
         let axe = fs::read_to_string(&axe).unwrap_or_else(|error| panic!("{axe}: {error}"));
@@ -183,6 +184,12 @@ impl Chromium {
 
     pub(super) async fn address(&self) -> String {
         self.driver.current_url().await.expect("an address").to_string()
+    }
+
+    /// Of the page's site: each one's name, `SameSite`, `Secure` and `HttpOnly`.
+    pub(super) async fn cookies(&self) -> Vec<(String, Option<SameSite>, Option<bool>, Option<bool>)> {
+        let cookies = self.driver.get_all_cookies().await.expect("cookies");
+        cookies.into_iter().map(|it| (it.name, it.same_site, it.secure, it.http_only)).collect()
     }
 
     /// A script's answer; no page of ours has a script.

@@ -11,6 +11,7 @@ use shared::{
         page::{Page, render, text},
     },
 };
+use thirtyfour::SameSite;
 
 use super::chromium::Chromium;
 use crate::support::world::World;
@@ -43,6 +44,12 @@ impl World {
         self
     }
 
+    async fn last_session(&self) -> String {
+        let events = self.stripe.events().await.expect("Stripe answers");
+        let paid = events.iter().rfind(|event| event["type"] == "checkout.session.completed");
+        paid.and_then(|event| event["data"]["object"]["id"].as_str()).expect("somebody paid").to_owned()
+    }
+
     fn page(&self, path: &str) -> String {
         format!("{}{path}", self.pages())
     }
@@ -57,20 +64,23 @@ impl Chromium {
         self.until_title(&render(&page.document).title).await;
     }
 
-    /// Pays in the shop, as somebody whom Stripe does not know. Out: where that leads.
-    async fn pays(&self, world: &World, email: &str) -> String {
+    /// Pays in the shop, as somebody whom Stripe does not know.
+    async fn pays(&self, world: &World, email: &str) {
         self.open(&world.shop()).await;
         self.click("VIP: 9.00 USD a month").await;
         self.fill(EMAIL, email).await;
         self.click("Pay").await;
-        self.until_page(&login::needed(LoggedOut::Nobody, "")).await;
-        self.address().await
     }
 
-    /// Logs in at Discord as a member, from a page that asks for it.
-    async fn logs_in(&self, name: &str) {
+    /// From a page that asks for a login to Discord's.
+    async fn goes_to_discord(&self) {
+        self.until_page(&login::needed(LoggedOut::Nobody, "")).await;
         self.click(&label("page-log-in")).await;
         self.until_title(AT_DISCORD).await;
+    }
+
+    async fn logs_in(&self, name: &str) {
+        self.goes_to_discord().await;
         self.click(&format!("Authorize as {name}")).await;
     }
 
@@ -110,8 +120,7 @@ async fn somebody_pays_logs_in_and_sees_their_role_arrive() {
     assert!(browser.address().await.starts_with(&world.page("/claim?session_id=cs_test_")));
     assert!(browser.text().await.contains(&label("page-log-in-why")));
     browser.check("log-in-first").await;
-    browser.click(&label("page-log-in")).await;
-    browser.until_title(AT_DISCORD).await;
+    browser.goes_to_discord().await;
     browser.check("discord").await;
     browser.click("Authorize as ana").await;
 
@@ -144,6 +153,25 @@ async fn somebody_pays_logs_in_and_sees_their_role_arrive() {
     world.finish().await;
 }
 
+/// Shop and Discord are other sites: a strict cookie does not come along from there, and the page is nonetheless the visitor's own.
+#[tokio::test]
+async fn who_is_logged_in_and_pays_is_asked_at_once_and_no_script_reads_the_cookie() {
+    let Some(browser) = Chromium::start().await else { return };
+    let world = World::for_browsers().await.with_bot().await;
+    world.discord.join(world.guild, "ana").await.unwrap();
+    browser.open(&world.page("/account")).await;
+    browser.logs_in("ana").await;
+    browser.until_page(&login::account("ana", "")).await;
+    let kept = ("__Host-session".to_owned(), Some(SameSite::Strict), Some(true), Some(true));
+    assert_eq!(browser.cookies().await, [kept], "strict, secure, and not for scripts");
+    assert_eq!(browser.script("return document.cookie").await, "");
+    browser.pays(&world, "ana@example.test").await;
+    browser.claims("ana").await;
+    browser.until_page(&arrived("ana")).await;
+    browser.quit().await;
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn a_role_that_is_waited_for_shows_how_far_it_is() {
     let Some(browser) = Chromium::start().await else { return };
@@ -169,8 +197,7 @@ async fn who_is_not_in_the_server_is_told_to_join_it() {
     let Some(browser) = Chromium::start().await else { return };
     let world = World::for_browsers().await.with_bot().await;
     browser.pays(&world, "tom@example.test").await;
-    browser.click(&label("page-log-in")).await;
-    browser.until_title(AT_DISCORD).await;
+    browser.goes_to_discord().await;
     browser.fill(SOMEBODY_NEW, "tom_alt").await;
     browser.click("Authorize").await;
     browser.until_page(&question("tom_alt", Presence::Absent)).await;
@@ -283,9 +310,8 @@ async fn pages_that_say_no_can_be_used_like_the_others() {
     for name in ["ana", "eve"] {
         world.discord.join(world.guild, name).await.unwrap();
     }
-    let paid = browser.pays(&world, "ana@example.test").await;
-    browser.click(&label("page-log-in")).await;
-    browser.until_title(AT_DISCORD).await;
+    browser.pays(&world, "ana@example.test").await;
+    browser.goes_to_discord().await;
     browser.click("Cancel").await;
     browser.until_page(&login::failed(LoginFailure::Denied, "")).await;
     browser.check("denied").await;
@@ -296,7 +322,7 @@ async fn pages_that_say_no_can_be_used_like_the_others() {
     browser.until_page(&arrived("ana")).await;
 
     // Another account, where it is claimed already.
-    browser.open(&paid).await;
+    browser.open(&world.page(&format!("/claim?session_id={}", world.last_session().await))).await;
     browser.until_page(&question("ana", Presence::Member)).await;
     browser.click(&label("claim-not-me")).await;
     browser.until_title(AT_DISCORD).await;
