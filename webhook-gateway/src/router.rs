@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, log_in, style},
+    pages::{Pages, claim, join, log_in, style},
 };
 
 /// What handlers need; each takes its part.
@@ -84,6 +84,8 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/claim/{guild}", Page, Limit::Public, claim::ask_of_server),
         Route::post("/claim/{guild}", Page, Limit::Login, claim::bind_of_server),
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
+        Route::get("/join/{guild}", Page, Limit::Public, join::ask),
+        Route::post("/join/{guild}", Page, Limit::Login, join::join),
     ]
 }
 

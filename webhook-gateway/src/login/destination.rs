@@ -12,6 +12,8 @@ pub enum Destination {
     Claim { guild: Option<GuildId>, session: CheckoutSessionId },
     /// How far one's roles in a server are.
     Roles { guild: GuildId },
+    /// The owner's link: whoever is not in the server is added to it.
+    Join { guild: GuildId },
 }
 
 impl Destination {
@@ -22,6 +24,9 @@ impl Destination {
         }
         if let Some(guild) = path.strip_prefix("/roles/") {
             return Some(Self::Roles { guild: guild.parse().ok()? });
+        }
+        if let Some(guild) = path.strip_prefix("/join/") {
+            return Some(Self::Join { guild: guild.parse().ok()? });
         }
         let (path, session) = path.split_once("?session_id=")?;
         let session = session.parse().ok()?;
@@ -39,6 +44,7 @@ impl Destination {
             Self::Claim { guild: None, session } => format!("/claim?session_id={session}"),
             Self::Claim { guild: Some(guild), session } => format!("/claim/{guild}?session_id={session}"),
             Self::Roles { guild } => format!("/roles/{guild}"),
+            Self::Join { guild } => format!("/join/{guild}"),
         }
     }
 
@@ -59,6 +65,7 @@ mod tests {
             "/claim?session_id=cs_test_a1-B",
             "/claim/81384788765712384?session_id=cs_1",
             "/roles/7",
+            "/join/81384788765712384",
         ] {
             assert_eq!(Destination::parse(path).unwrap().path(), path);
         }
@@ -83,6 +90,10 @@ mod tests {
             "/roles/",
             "/roles/x",
             "/roles/7/..",
+            "/join/",
+            "/join/x",
+            "/join/7?x=1",
+            "/join/7//evil.example",
             "/claim//evil.example?session_id=cs_1",
             "javascript:alert(1)",
         ] {

@@ -47,7 +47,7 @@ pub const PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
 /// How long the page waits for Discord to say whether somebody is in the server.
 const ASKS_FOR: Duration = Duration::from_millis(700);
 /// Seconds until the page is looked at again: while it moves, and while they do something at Discord.
-const SOON: u64 = 3;
+pub(super) const SOON: u64 = 3;
 const LATER: u64 = 15;
 
 /// What the address says.
@@ -279,12 +279,12 @@ impl Pages {
     }
 
     /// The gateway holds no bot token: the bot says it.
-    async fn presence(&self, guild: GuildId, user: UserId) -> Presence {
+    pub(super) async fn presence(&self, guild: GuildId, user: UserId) -> Presence {
         let question = Question::MemberPermissions { user };
         match tokio::time::timeout(ASKS_FOR, self.requests.ask(guild, &question)).await {
             Ok(Ok(Said::MemberPermissions(_))) => Presence::Member,
             Ok(Ok(Said::MemberAbsent)) => Presence::Absent,
-            Ok(Ok(Said::Unavailable) | Err(_)) | Err(_) => Presence::Unknown,
+            Ok(Ok(Said::Unavailable | Said::Adding(_)) | Err(_)) | Err(_) => Presence::Unknown,
         }
     }
 }

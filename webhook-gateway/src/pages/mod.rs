@@ -2,6 +2,7 @@
 
 mod answer;
 pub mod claim;
+pub mod join;
 pub mod log_in;
 pub mod style;
 mod visitor;
@@ -25,6 +26,6 @@ pub struct Pages {
     pub stripe: ReadClient,
     pub keys: Arc<Keys>,
     pub requests: Arc<ServiceRequests>,
-    /// Each claim may cost a read at Stripe: by account, whatever address it comes from.
+    /// Each claim may cost a read at Stripe, each joining calls at Discord: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
 }

@@ -65,7 +65,7 @@ impl Browser<'_> {
     }
 
     /// Looks at the role's page, as often as the page itself asks for, until it has this title.
-    async fn until_title(&self, world: &World, path: &str, title: &str) {
+    pub(super) async fn until_title(&self, world: &World, path: &str, title: &str) {
         world
             .until(title, async || {
                 let page = self.open(path).await;

@@ -2,5 +2,6 @@
 
 mod browser;
 mod claim;
+mod join;
 mod login;
 mod sessions;
