@@ -286,7 +286,7 @@ impl RoleClient {
                     }
                     // Where a person's token goes along, it may be that one.
                     CallOutcome::TokenRejected if !matches!(bucket, Bucket::Join(_)) => {
-                        self.rejected.cancel()
+                        self.rejected.cancel();
                     }
                     _ => {}
                 }

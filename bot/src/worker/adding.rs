@@ -48,10 +48,7 @@ use super::{
     role_safety::{self, Clearance},
     settle,
 };
-use crate::discord::{
-    adding::Added,
-    client::{NoTime, RoleClient},
-};
+use crate::discord::{adding::Added, client::RoleClient};
 
 /// What people see of why their role was given.
 const CAUSE: &str = "they join by the server's link";
@@ -223,9 +220,9 @@ async fn call(
     let add = async |roles: &[RoleId]| {
         let (guild, until) = (cx.lease.guild, cx.lease.calls_until());
         let adding = cx.discord.add_member(guild, user, token, roles, &reason, until);
-        adding.await.unwrap_or_else(|NoTime| {
-            Added::No(CallOutcome::RateLimited { after: BUSY, scope: LimitScope::Guild })
-        })
+        // Without time for the call nothing was done, as where Discord asks to wait.
+        let later = CallOutcome::RateLimited { after: BUSY, scope: LimitScope::Guild };
+        adding.await.unwrap_or(Added::No(later))
     };
     progress.called = roles.iter().map(|role| (user, *role)).collect();
     let mut added = add(&roles).await;

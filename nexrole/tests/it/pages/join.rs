@@ -1,5 +1,7 @@
 //! A server's link: who opens it is added to the server, with their role, if they allow it; and every way in which that does not work.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use reqwest::StatusCode;
 use sandbox::{Fault, discord::BOT_ID};
@@ -246,7 +248,9 @@ async fn each_of_discords_refusals_has_its_page_and_gives_nothing() {
     let token = world.tokens().await.pop().unwrap();
     let revoke = format!("{}/api/v10/oauth2/token/revoke", world.discord_server().url);
     let form = [("client_id", BOT_ID.to_string()), ("client_secret", SECRET.to_owned()), ("token", token)];
-    reqwest::Client::new().post(revoke).header("user-agent", AGENT).form(&form).send().await.unwrap();
+    let client =
+        reqwest::Client::builder().timeout(Duration::from_secs(5)).user_agent(AGENT).build().unwrap();
+    client.post(revoke).form(&form).send().await.unwrap();
     // That was not our call.
     world.discord.clear_requests().await.unwrap();
     let page = browser.send(asked.form("Join as @ana")).await;
@@ -298,7 +302,7 @@ async fn what_discord_asks_to_wait_for_or_does_not_answer_is_tried_again_with_th
     }
     assert_eq!(world.added(ana.user).await, 1, "before its time Discord is not asked again");
     assert_eq!(world.kept().await, (1, 0), "and they need not allow it again");
-    tokio::time::sleep(std::time::Duration::from_secs(2)).await;
+    tokio::time::sleep(Duration::from_secs(2)).await;
     world.discord.fault(Fault::status(500).on("PUT", &path)).await.unwrap();
     let page = browser.send(asked.form("Join as @ana")).await;
     assert_eq!((page.status.as_u16(), page.title().as_str()), (200, "Discord has not answered yet"));
