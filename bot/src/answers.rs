@@ -1,4 +1,4 @@
-//! What the gateway asks of the bot. In: a question about a server. Out: what Discord says.
+//! What the gateway asks of the bot. In: a question about a server. Out: what Discord says, or what came of what was to be done.
 
 use std::time::Instant;
 
@@ -13,11 +13,15 @@ use shared::{
     ids::{GuildId, UserId},
 };
 
-use crate::discord::client::{NoTime, RoleClient};
+use crate::{
+    discord::client::{NoTime, RoleClient},
+    worker::adding::Door,
+};
 
-pub async fn answer(discord: &RoleClient, guild: GuildId, question: Question, until: Instant) -> Answer {
+pub async fn answer(door: &Door, guild: GuildId, question: Question, until: Instant) -> Answer {
     match question {
-        Question::MemberPermissions { user } => member_permissions(discord, guild, user, until).await,
+        Question::MemberPermissions { user } => member_permissions(&door.discord, guild, user, until).await,
+        Question::AddMember { user, token } => Answer::Adding(door.add(guild, user, &token, until).await),
     }
 }
 

@@ -24,7 +24,7 @@ use crate::{
     discord::client::RoleClient,
     gateway::{self, Connected, Gateway},
     notices::run as notices,
-    worker::{deadlines, role_intake, run as worker, run::Worker},
+    worker::{adding::Door, deadlines, role_intake, run as worker, run::Worker},
 };
 
 /// Polls between two searches for what was given for a while and is over, and for what members are to be told.
@@ -60,10 +60,10 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         RoleClient::new(&config.token, &config.discord_api_url).context("the HTTP client cannot be built")?;
     let discord = Arc::new(discord);
     let requests = Arc::new(ServiceRequests::new(pool.clone(), config.keyring.clone(), Service::Bot));
-    let asked = Arc::clone(&discord);
+    let door = Door { pool: pool.clone(), discord: Arc::clone(&discord), lease: config.lease };
     let answer = move |guild, question, until| {
-        let discord = Arc::clone(&asked);
-        async move { Some(answers::answer(&discord, guild, question, until).await) }
+        let door = door.clone();
+        async move { Some(answers::answer(&door, guild, question, until).await) }
     };
     tasks.spawn(requests.run(config.poll, answer, stop.clone()));
     let connection = Gateway {

@@ -34,7 +34,8 @@ const LEASE_SECONDS: &str = "3";
 const POLL_SECONDS: &str = "0.3";
 /// The sandbox takes any.
 const DISCORD_TOKEN: &str = "any-token";
-const CLIENT_SECRET: &str = "the-secret-of-the-application";
+/// The application's, at the sandbox of Discord.
+pub const CLIENT_SECRET: &str = "the-secret-of-the-application";
 
 /// Sandboxes, with a server and its role at Discord, and a product with one price at Stripe. No service runs, nothing is mapped.
 pub struct Scenario {

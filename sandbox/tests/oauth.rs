@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use reqwest::{Client, Response, StatusCode, redirect};
 use sandbox::Running;
-use sandbox::discord::{BOT_ID, Control, Fault, Options, serve};
+use sandbox::discord::{BOT_ID, Control, Fault, Limits, Options, serve};
 use serde_json::{Value, json};
 use testkit::openapi;
 
@@ -288,4 +288,71 @@ async fn a_persons_token_opens_nothing_else_and_faults_hit_tokens_too() {
     s.control.fault(Fault::status(500).on("GET", "/users/@me")).await.unwrap();
     assert_eq!(s.me(token).await.0, 500);
     assert_eq!(s.me(token).await.0, 200);
+}
+
+#[tokio::test]
+async fn the_bot_adds_who_agreed_and_is_refused_in_discords_words() {
+    let s = scene().await;
+    s.control.set_limits(Limits::none()).await.unwrap();
+    let guild = s.control.create_guild(None, "Guild").await.unwrap();
+    let role = s.control.create_role(guild, "VIP").await.unwrap();
+    let state = s.control.state().await.unwrap();
+    let roles = state["guilds"][0]["roles"].as_array().unwrap();
+    let own = roles.iter().find(|role| role["name"] == "Nexrole").unwrap()["id"].as_str().unwrap();
+    let own: u64 = own.parse().unwrap();
+    let token = async |scope| {
+        let (_, tokens) = s.redeem(&s.code(&[("scope", scope)]).await, VERIFIER, BACK).await;
+        tokens["access_token"].as_str().unwrap().to_owned()
+    };
+    let put = async |guild: u64, user: u64, body: Value| {
+        let url = format!("{}/api/v10/guilds/{guild}/members/{user}", s.running.url);
+        let call = s.client.put(url).header("authorization", "Bot t0ken").json(&body);
+        let answer = call.send().await.unwrap();
+        let status = answer.status().as_u16();
+        (status, serde_json::from_slice::<Value>(&answer.bytes().await.unwrap()).unwrap_or_default())
+    };
+    let refused = async |guild: u64, user: u64, body: Value| {
+        let (status, said) = put(guild, user, body).await;
+        (status, said["code"].as_u64().unwrap())
+    };
+    let good = token("identify guilds.join").await;
+    let with = |roles: &[u64]| {
+        let roles: Vec<_> = roles.iter().map(ToString::to_string).collect();
+        json!({ "access_token": good, "roles": roles })
+    };
+    assert_eq!(refused(1, s.ana, with(&[])).await, (404, 10004));
+    assert_eq!(refused(guild, s.ana, with(&[])).await, (403, 50013), "no Create Invite");
+    s.control.set_role(guild, own, json!({ "permissions": (1_u64 << 28 | 1).to_string() })).await.unwrap();
+    let eve = s.control.sign_up("eve").await.unwrap();
+    assert_eq!(refused(guild, eve, with(&[])).await, (403, 50025), "somebody else's");
+    let without = json!({ "access_token": token("identify email").await });
+    assert_eq!(refused(guild, s.ana, without).await, (403, 50025), "without the scope");
+    assert_eq!(refused(guild, s.ana, with(&[7])).await, (404, 10011));
+    assert_eq!(refused(guild, s.ana, with(&[own])).await, (403, 50013));
+    for (door, expected) in
+        [(json!({ "banned": [s.ana] }), (403, 40007)), (json!({ "full": [s.ana.to_string()] }), (400, 30001))]
+    {
+        s.control.set_door(door).await.unwrap();
+        assert_eq!(refused(guild, s.ana, with(&[role])).await, expected);
+    }
+    assert_eq!(s.control.member_roles(guild, s.ana).await.unwrap(), None);
+    s.control.set_door(json!({ "screening": true })).await.unwrap();
+    let (status, member) = put(guild, s.ana, with(&[role])).await;
+    assert_eq!(
+        (status, &member["pending"], &member["roles"]),
+        (201, &json!(true), &json!([role.to_string()]))
+    );
+    // Whoever is there is, whatever else is wrong; and nothing else of the call is done.
+    s.control.set_door(json!({ "full": [s.ana], "banned": [s.ana] })).await.unwrap();
+    s.control.take_role(guild, s.ana, role).await.unwrap();
+    assert_eq!(put(guild, s.ana, with(&[role])).await, (204, Value::Null));
+    assert_eq!(s.control.member_roles(guild, s.ana).await.unwrap(), Some([].into()));
+    if let Some(description) = openapi::discord() {
+        let checked = description.check(&s.control.transcripts().await.unwrap());
+        assert_eq!(checked.problems, [""; 0]);
+    }
+    for wrong in [json!({}), json!({ "access_token": 7 }), json!({ "access_token": good, "x": 1 }), json!([])]
+    {
+        assert_eq!(refused(guild, s.ana, wrong).await, (400, 50035));
+    }
 }

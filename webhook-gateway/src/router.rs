@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, claim_code, log_in, style},
+    pages::{Pages, claim, claim_code, join, log_in, style},
 };
 
 /// What handlers need; each takes its part.
@@ -88,6 +88,8 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/claim/{guild}/email/{code}", Page, Limit::Public, claim_code::ask_code),
         Route::post("/claim/{guild}/email/{code}", Page, Limit::Login, claim_code::redeem),
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
+        Route::get("/join/{guild}", Page, Limit::Public, join::ask),
+        Route::post("/join/{guild}", Page, Limit::Login, join::join),
     ]
 }
 

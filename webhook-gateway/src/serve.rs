@@ -111,6 +111,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
             .context("the login with Discord")?,
         stripe: stripe.clone(),
         keys: Arc::clone(&keys),
+        requests: Arc::clone(&requests),
         presences: Presences::new(Arc::clone(&requests)),
         codes: keyring.clone().filter(|_| config.mail.is_some()),
         claims: RateLimit::per_minute(claim::PER_MINUTE),
@@ -179,7 +180,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
     tasks.spawn(requests.run(config.poll, |_, _, _| async { None }, stop.clone()));
     tasks.spawn(notify::run(pool.clone(), jobs_made, stop.clone()));
     tasks.spawn(check);
-    tasks.spawn(prune_rate_limits(webhook, admission, pages, stop.clone()));
+    tasks.spawn(prune(webhook, admission, pages, stop.clone()));
     tasks.spawn(retention::run(retention_pool.clone(), stop.clone()));
     tasks.spawn(preload_endpoints(Arc::clone(&endpoints), stop.clone()));
     tasks.spawn(register_configured(pool.clone(), endpoints, config.environment, stop.clone()));
@@ -274,16 +275,14 @@ async fn preload_endpoints(endpoints: Arc<Endpoints>, stop: CancellationToken) {
     .await;
 }
 
-async fn prune_rate_limits(
-    webhook: Arc<Webhook>,
-    admission: Arc<Admission>,
-    pages: Arc<Pages>,
-    stop: CancellationToken,
-) {
+async fn prune(webhook: Arc<Webhook>, admission: Arc<Admission>, pages: Arc<Pages>, stop: CancellationToken) {
     background::repeat(&stop, || async {
         webhook.prune_rate_limits();
         admission.prune_rate_limits();
         pages.claims.prune();
+        if let Err(error) = pages.sessions.forget_old_join_tokens().await {
+            tracing::debug!(%error, "what nobody joined with cannot be forgotten yet; trying again in a minute");
+        }
         Next::After(PRUNE_EVERY)
     })
     .await;

@@ -215,10 +215,8 @@ impl RoleClient {
             RoleCall::Add => ("PUT", LightMethod::Put),
             RoleCall::Remove => ("DELETE", LightMethod::Delete),
         };
-        let headers = HeaderValue::from_str(&encode_reason(reason))
-            .map(|value| HeaderMap::from_iter([(REASON, value)]));
         let bucket = Bucket::Change(guild);
-        self.call(bucket, verb, Request::new(route, method).headers(headers.ok()), until).await
+        self.call(bucket, verb, Request::new(route, method).headers(with_reason(reason)), until).await
     }
 
     /// Says which commands there are, in Discord's JSON. What Discord answers beside its yes does not matter.
@@ -286,7 +284,10 @@ impl RoleClient {
                     CallOutcome::RateLimited { after, scope: LimitScope::Guild } => {
                         self.pacer.pause_bucket(bucket, after);
                     }
-                    CallOutcome::TokenRejected => self.rejected.cancel(),
+                    // Where a person's token goes along, it may be that one.
+                    CallOutcome::TokenRejected if !matches!(bucket, Bucket::Join(_)) => {
+                        self.rejected.cancel();
+                    }
                     _ => {}
                 }
                 if let Some(wait) = bucket_wait {
@@ -305,6 +306,11 @@ impl RoleClient {
         histogram!(DISCORD_SECONDS, "method" => verb).record(began.elapsed().as_secs_f64());
         Ok(answer)
     }
+}
+
+/// For Discord's audit log.
+pub(super) fn with_reason(reason: &str) -> Option<HeaderMap> {
+    HeaderValue::from_str(&encode_reason(reason)).ok().map(|value| HeaderMap::from_iter([(REASON, value)]))
 }
 
 pub(super) fn discord_guild(guild: GuildId) -> discord::GuildId {

@@ -1,6 +1,7 @@
 //! Everything that calls Discord's REST API for roles and for messages to members: thin calls, a pure reading of answers, and pacing;
 //! and what `nexrole doctor` reads.
 
+pub mod adding;
 pub mod classify;
 pub mod client;
 pub mod fuzz;
@@ -13,12 +14,13 @@ pub mod session_budget;
 
 /// Every route of Discord's REST API that this bot calls, by the worker or through serenity, spelt as Discord's own
 /// description spells it. The end-to-end tests fail on a call that is not here, and on a line that is never called.
-pub const ROUTES: [(&str, &str); 12] = [
+pub const ROUTES: [(&str, &str); 13] = [
     ("GET", "/gateway/bot"),
     ("GET", "/guilds/{guild_id}"),
     ("GET", "/guilds/{guild_id}/roles"),
     ("GET", "/guilds/{guild_id}/roles/member-counts"),
     ("GET", "/guilds/{guild_id}/members/{user_id}"),
+    ("PUT", "/guilds/{guild_id}/members/{user_id}"),
     ("PUT", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}"),
     ("DELETE", "/guilds/{guild_id}/members/{user_id}/roles/{role_id}"),
     ("PUT", "/applications/{application_id}/commands"),

@@ -24,8 +24,9 @@ const CALLS_PER_SECOND: NonZeroU32 = NonZeroU32::new(45).expect("45 is not zero"
 const BURST: NonZeroU32 = NonZeroU32::new(5).expect("5 is not zero");
 const INVALID_WINDOW: Duration = Duration::from_secs(600);
 const INVALID_LIMIT: usize = 100;
-/// Who closed their messages refuses them: so many refusals within the window leave the rest of them to role changes.
-const INVALID_LIMIT_OF_MESSAGES: usize = 25;
+/// Whom a call about a member's own choice is refused for closed their messages, is banned, or took back what they allowed: so many
+/// refusals within the window leave the rest of them to role changes.
+const INVALID_LIMIT_OF_MEMBERS: usize = 25;
 
 /// Calls that Discord limits together: a route, and the guild, if it is about one.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -34,6 +35,8 @@ pub enum Bucket {
     Member(GuildId),
     /// Giving and taking roles.
     Change(GuildId),
+    /// Adding members.
+    Join(GuildId),
     /// Reading a guild's roles.
     Roles(GuildId),
     Server(GuildId),
@@ -53,7 +56,7 @@ impl Bucket {
     /// How many refusals its calls may follow.
     fn invalid_limit(self) -> usize {
         match self {
-            Self::Conversation | Self::Message(_) => INVALID_LIMIT_OF_MESSAGES,
+            Self::Conversation | Self::Message(_) | Self::Join(_) => INVALID_LIMIT_OF_MEMBERS,
             Self::Member(_)
             | Self::Change(_)
             | Self::Roles(_)

@@ -3,6 +3,7 @@
 //! are changed on what was seen before another member's calls, and an intention is durable right before its call. What would take a
 //! role from too many is held before it (`breaker`).
 
+pub mod adding;
 mod breaker;
 mod claim;
 mod context;

@@ -120,6 +120,12 @@ impl Control {
         self.0.tell(Method::PUT, "/oauth", &settings).await
     }
 
+    /// What keeps people out whom the bot adds: `banned` and `full` (in as many guilds as they may be) name users, with `screening`
+    /// newcomers have rules to accept. What is not said is not so.
+    pub async fn set_door(&self, door: Value) -> anyhow::Result<()> {
+        self.0.tell(Method::PUT, "/door", &door).await
+    }
+
     /// How many people's tokens work now.
     pub async fn oauth_grants(&self) -> anyhow::Result<u64> {
         self.state().await?["oauth_grants"].as_u64().context("a state without grants")

@@ -15,8 +15,8 @@ use super::snowflake;
 use super::state::Discord;
 use super::wire::texts;
 use super::wire_ids::BOT_ID;
-use super::world::World;
-use super::{accounts, gateway_faults, people};
+use super::world::{Joining, World};
+use super::{accounts, adding, gateway_faults, people};
 use crate::refusal::Refusal;
 
 type Answer = Result<Json<Value>, Refusal>;
@@ -37,6 +37,7 @@ pub(crate) fn routes() -> Router<Arc<Discord>> {
         .route("/limits", post(set_limits))
         .merge(gateway_faults::routes())
         .merge(accounts::routes())
+        .merge(adding::control())
         .merge(people::routes())
 }
 
@@ -182,8 +183,9 @@ async fn join(
     Path(guild): Path<u64>,
     Json(params): Json<NewMember>,
 ) -> Answer {
-    let id =
-        discord.with(|world| world.join(guild, params.id, params.username.as_deref(), params.pending))?;
+    let NewMember { id: user, username, pending } = params;
+    let joining = Joining { user, name: username.as_deref(), pending, roles: [].into(), reason: None };
+    let id = discord.with(|world| world.join(guild, joining))?;
     Ok(Json(json!({ "id": id.to_string() })))
 }
 

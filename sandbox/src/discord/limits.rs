@@ -16,6 +16,8 @@ use crate::{Fault, clock};
 pub(crate) enum Bucket {
     Roles(u64),
     MemberGet(u64),
+    /// As fast as roles, and counted by itself.
+    MemberAdd(u64),
     Global,
 }
 
@@ -66,7 +68,7 @@ impl Meter {
 
     pub(crate) fn count(&mut self, bucket: Bucket, now: Instant) -> Pass {
         let (limit, window_ms) = match bucket {
-            Bucket::Roles(_) => (self.limits.role_limit, self.limits.role_window_ms),
+            Bucket::Roles(_) | Bucket::MemberAdd(_) => (self.limits.role_limit, self.limits.role_window_ms),
             Bucket::MemberGet(_) => (self.limits.member_get_limit, self.limits.member_get_window_ms),
             Bucket::Global => (self.limits.global_per_second, 1_000),
         };
@@ -93,6 +95,7 @@ impl BucketState {
         let bucket = match self.bucket {
             Bucket::Roles(_) => "b0bb9027ff6ae0c9619c2719f4a24de5",
             Bucket::MemberGet(_) => "8b4ee3ab6e8a1f3b4dcf1c0e8a5c7d21",
+            Bucket::MemberAdd(_) => "d1a2b3c4e5f60718293a4b5c6d7e8f90",
             Bucket::Global => return,
         };
         let wait = self.wait_ms();

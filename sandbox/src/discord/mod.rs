@@ -1,6 +1,7 @@
 //! A fake Discord. In: a port and perhaps a token. Out: REST under `/api/v10`, a gateway, and the control API.
 
 mod accounts;
+mod adding;
 mod application;
 mod audit;
 mod audit_log;
@@ -9,6 +10,7 @@ mod behaviour;
 mod channels;
 mod client;
 mod control;
+mod door;
 mod gateway;
 mod gateway_faults;
 mod guild;
@@ -71,6 +73,7 @@ pub async fn serve(options: Options) -> anyhow::Result<Running> {
 fn router(discord: Arc<Discord>) -> Router {
     let proxy = FaultProxy::new(reply::plain);
     let guarded = rest::routes()
+        .merge(adding::routes())
         .merge(application::routes())
         .merge(audit::routes())
         .merge(channels::routes())

@@ -40,6 +40,12 @@ pub(crate) enum No {
     CannotMessage,
     /// The user shares no guild with the bot.
     OutOfReach,
+    /// Not that user's token for this application, or not one to join with.
+    InvalidAccessToken,
+    /// The user is banned from the guild.
+    Banned,
+    /// The user is in as many guilds as they may be.
+    TooManyGuilds,
 }
 
 impl No {
@@ -72,6 +78,9 @@ impl No {
                 50278,
                 "Cannot send messages to this user due to having no mutual guilds",
             ),
+            Self::InvalidAccessToken => (StatusCode::FORBIDDEN, 50025, "Invalid OAuth2 access token"),
+            Self::Banned => (StatusCode::FORBIDDEN, 40007, "The user is banned from this guild."),
+            Self::TooManyGuilds => (StatusCode::BAD_REQUEST, 30001, "Maximum number of guilds reached (100)"),
             Self::CannotMessage => (StatusCode::FORBIDDEN, 50007, "Cannot send messages to this user"),
         }
     }

@@ -103,7 +103,7 @@ fn change_role(
 }
 
 /// Counts the call in its bucket; refusals by Discord's rules count like successes.
-fn limited<T: IntoResponse>(
+pub(crate) fn limited<T: IntoResponse>(
     discord: &Discord,
     bucket: Bucket,
     act: impl FnOnce(&mut World) -> Result<T, No>,

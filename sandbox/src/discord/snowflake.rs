@@ -1,5 +1,7 @@
 //! Discord ids. In: ids as Discord writes them (decimal strings). Out: `u64`, and new ids that sort by age.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Deserializer, Serializer, de};
 
 use crate::clock;
@@ -45,6 +47,11 @@ pub(crate) fn serialize<S: Serializer>(id: &u64, out: S) -> Result<S::Ok, S::Err
 /// Reads a string or a number.
 pub(crate) fn deserialize<'de, D: Deserializer<'de>>(input: D) -> Result<u64, D::Error> {
     Spelling::deserialize(input)?.value()
+}
+
+/// The same for lists.
+pub(crate) fn many<'de, D: Deserializer<'de>>(input: D) -> Result<BTreeSet<u64>, D::Error> {
+    Vec::<Spelling>::deserialize(input)?.into_iter().map(Spelling::value).collect()
 }
 
 /// The same for fields that may be absent or null.

@@ -6,6 +6,7 @@ pub(crate) const BOT_ID: u64 = 1_100_000_000_000_000_003;
 pub(crate) const OWNER_ID: u64 = 1_000_000_000_000_000_007;
 
 pub(crate) const ADMINISTRATOR: u64 = 0x8;
+pub(crate) const CREATE_INSTANT_INVITE: u64 = 0x1;
 pub(crate) const MANAGE_ROLES: u64 = 0x1000_0000;
 pub(crate) const VIEW_AUDIT_LOG: u64 = 0x80;
 pub(crate) const VIEW: u64 = 0x400;

@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::audit_log;
 use super::ban::Ban;
+use super::door::Door;
 use super::guild::{Channel, Guild, Member, Role};
 use super::interaction_responses::InteractionResponses;
 use super::limits::Meter;
@@ -27,6 +28,17 @@ use crate::clock;
 const EVERYONE: u64 = 0xC00;
 /// Where the bot's own role starts, so that there is room above and below.
 const BOT_POSITION: u32 = 50;
+
+/// Who joins; somebody new, unless they are named. `pending`: with rules to accept.
+pub(crate) struct Joining<'a> {
+    pub(crate) user: Option<u64>,
+    pub(crate) name: Option<&'a str>,
+    pub(crate) pending: bool,
+    /// Given to them by the bot in the same moment.
+    pub(crate) roles: BTreeSet<u64>,
+    /// Why, for the audit log.
+    pub(crate) reason: Option<String>,
+}
 
 /// Everything one fake Discord knows.
 #[derive(Default)]
@@ -49,6 +61,7 @@ pub(crate) struct World {
     /// What they say of themselves.
     pub(super) profiles: BTreeMap<u64, Profile>,
     pub(crate) oauth: OAuth,
+    pub(crate) door: Door,
 }
 
 impl World {
@@ -248,13 +261,11 @@ impl World {
         Ok(())
     }
 
-    /// Someone joins, with no role: Discord does not restore roles. Joining twice changes nothing. `pending`: with rules to accept.
+    /// Someone joins: Discord does not restore roles. Joining twice changes nothing.
     pub(crate) fn join(
         &mut self,
         guild: u64,
-        user: Option<u64>,
-        name: Option<&str>,
-        pending: bool,
+        Joining { user, name, pending, roles, reason }: Joining<'_>,
     ) -> Result<u64, No> {
         let user = user.unwrap_or_else(|| self.mint.next());
         let known = self.names.get(&user).cloned();
@@ -266,7 +277,17 @@ impl World {
         }
         self.names.insert(user, username.clone());
         let rejoined = place.left.contains(&user);
-        let member = Member { username, roles: BTreeSet::new(), joined_at: clock::iso(), rejoined, pending };
+        let at = clock::iso();
+        let given = |role: &u64| AuditEntry {
+            at: at.clone(),
+            actor: Actor::Bot,
+            action: Action::RoleAdd,
+            user_id: user,
+            role_id: *role,
+            reason: reason.clone(),
+        };
+        place.audit.extend(roles.iter().map(given));
+        let member = Member { username, roles, joined_at: at, rejoined, pending };
         let mut announced = wire::member(user, &member);
         announced["guild_id"] = guild.to_string().into();
         place.members.insert(user, member);

@@ -2,6 +2,7 @@
 //! `BillingFact → Evaluation → Transition → RoleWork → Planned → CallOutcome → Decision → AuditEntry`.
 
 pub mod activity;
+pub mod adding;
 pub mod audit;
 pub mod backfill;
 pub mod billing;

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::roles::permissions::Permissions;
+use super::{
+    adding::{AccessToken, Adding},
+    roles::permissions::Permissions,
+};
 use crate::ids::UserId;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,11 +37,13 @@ impl Service {
 pub enum Question {
     /// To the bot: what may this member do in the server as a whole?
     MemberPermissions { user: UserId },
+    /// To the bot: add them to the server, as they allowed by this token, with the roles that are due to them.
+    AddMember { user: UserId, token: AccessToken },
 }
 
 impl Question {
     /// Every kind that this release knows, in the words of its JSON.
-    pub const KINDS: [&str; 1] = ["member_permissions"];
+    pub const KINDS: [&str; 2] = ["member_permissions", "add_member"];
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,6 +52,8 @@ pub enum Answer {
     MemberPermissions(Permissions),
     /// They are not in the server.
     MemberAbsent,
+    /// What came of adding somebody.
+    Adding(Adding),
     /// The vendor cannot be asked, or did not say, just now.
     Unavailable,
 }

@@ -1,7 +1,7 @@
 //! Questions from one service to the other, over the database: the gateway holds no bot token, the bot no Stripe key. In: a
 //! question about one server. Out: the other service's answer within two seconds, or why there is none.
 //!
-//! Arguments and answers are sealed for their row. A NOTIFY wakes the other side, and polling makes up for a lost one.
+//! Arguments and answers are sealed for their row; when a question has ended, its arguments are forgotten. A NOTIFY wakes the other side, and polling makes up for a lost one.
 
 mod wire;
 
@@ -36,6 +36,10 @@ const EXPIRE_WITHIN: Duration = Duration::from_millis(250);
 const CHECK_EVERY: Duration = Duration::from_millis(250);
 /// An answer that is later than this before its question expires is not begun.
 const ANSWER_MARGIN: Duration = Duration::from_millis(150);
+/// At the end, for what is being answered: nobody waits longer for it.
+const LAST_ANSWERS: Duration = WAIT;
+/// How often questions are ended that nobody waits for any more.
+const EXPIRE_EVERY: Duration = Duration::from_secs(60);
 /// Questions that are answered at the same time; each may be a call to a vendor.
 const CONCURRENCY: usize = 8;
 
@@ -179,10 +183,15 @@ impl ServiceRequests {
     {
         let called = Arc::clone(&self.called);
         let listening = listen::wake(self.pool.clone(), channel(self.service), called, stop.clone());
+        let mut answers = JoinSet::new();
         let answering = async {
-            let mut answers = JoinSet::new();
+            let mut expired: Option<Instant> = None;
             loop {
                 self.answer_all(&mut answers, &answer).await;
+                if expired.is_none_or(|at| at.elapsed() >= EXPIRE_EVERY) {
+                    self.expire_left().await;
+                    expired = Some(Instant::now());
+                }
                 tokio::select! {
                     () = self.called.notified() => self.answered.notify_waiters(),
                     () = tokio::time::sleep(poll) => {}
@@ -194,8 +203,19 @@ impl ServiceRequests {
                 }
             }
         };
-        // What is being answered then expires.
         tokio::join!(listening, stop.run_until_cancelled(answering));
+        // What is being answered then is: it may be more than a look. What takes longer expires.
+        let last = async { while answers.join_next().await.is_some() {} };
+        drop(timeout(LAST_ANSWERS, last).await);
+    }
+
+    /// Whoever asked and died left its question open.
+    async fn expire_left(&self) {
+        let expired =
+            async { service_requests::expire_left(&mut self.pool.across().await?, self.service).await };
+        if let Err(error) = within(expired).await {
+            tracing::debug!(%error, "questions that nobody waits for any more cannot be ended; trying again");
+        }
     }
 
     /// Takes what is open, as far as there is room.

@@ -43,7 +43,10 @@ pub(super) fn read_answer(json: &str) -> Result<Answer, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::domain::roles::permissions::Permissions;
+    use crate::domain::{
+        adding::{AccessToken, Adding},
+        roles::permissions::Permissions,
+    };
 
     #[test]
     fn a_question_reads_as_it_was_written_and_anothers_is_not_known() {
@@ -56,9 +59,17 @@ mod tests {
         assert_eq!(read_question(&kind, &arguments), Ok(question.clone()));
         let newer = r#"{"user":81384788765712384,"channel":1}"#;
         assert_eq!(read_question(&kind, newer), Ok(question));
+        let user = "81384788765712384".parse().unwrap();
+        let token = AccessToken::new("t0ken").unwrap();
+        let adds = Question::AddMember { user, token };
+        let (kind, arguments) = write_question(&adds).unwrap();
+        assert_eq!(kind, "add_member");
+        assert_eq!(arguments, r#"{"token":"t0ken","user":81384788765712384}"#);
+        assert_eq!(read_question(&kind, &arguments), Ok(adds));
+        let kind = "member_permissions";
         assert_eq!(read_question("of_tomorrow", "{}"), Err(Unreadable::NotKnown));
         for wrong in ["", "{}", r#"{"user":"x"}"#] {
-            assert_eq!(read_question(&kind, wrong), Err(Unreadable::Malformed), "{wrong}");
+            assert_eq!(read_question(kind, wrong), Err(Unreadable::Malformed), "{wrong}");
         }
     }
 
@@ -72,6 +83,11 @@ mod tests {
             ),
             (Answer::MemberAbsent, r#""member_absent""#),
             (Answer::Unavailable, r#""unavailable""#),
+            (
+                Answer::Adding(Adding::Added { has_rules_to_accept: true }),
+                r#"{"adding":{"added":{"has_rules_to_accept":true}}}"#,
+            ),
+            (Answer::Adding(Adding::TokenOver), r#"{"adding":"token_over"}"#),
         ] {
             assert_eq!(write_answer(&answer).unwrap(), json);
             assert_eq!(read_answer(json), Ok(answer));

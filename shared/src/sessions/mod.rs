@@ -13,18 +13,40 @@ pub use claimant::Claimant;
 use crate::{
     crypto::{CryptoError, browser_secret::BrowserSecret},
     db::pool::{Pool, within},
-    domain::session::{ABSOLUTE, Shown, Verdict, judge},
-    ids::UserId,
+    domain::{
+        adding::AccessToken,
+        session::{ABSOLUTE, Shown, Verdict, judge},
+    },
+    ids::{GuildId, UserId},
     store::{logins, sessions},
 };
 
 /// How long somebody may take at Discord.
 pub const LOGIN_LIVES: Duration = Duration::from_secs(600);
+/// How long what somebody allowed at Discord waits for their click.
+const TOKEN_LIVES: Duration = Duration::from_secs(600);
+/// How long it is whoever clicked's alone: longer than the bot is waited for.
+const TOKEN_HELD: Duration = Duration::from_secs(15);
 const STATE: &str = "state";
 const VERIFIER: &str = "verifier";
 const FORM: &str = "form";
 /// What the username is sealed for.
 const USERNAME: &str = "sessions/username";
+
+/// What a token is sealed for: one server.
+fn join_place(guild: GuildId) -> String {
+    format!("sessions/join_token/{guild}")
+}
+
+/// Whether somebody lets us add them to a server.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Allowed {
+    Yes,
+    /// They did not say so, or too long ago, or for another server.
+    No,
+    /// They did, and clicked a moment ago.
+    BeingUsed,
+}
 
 /// Why there is no answer.
 #[derive(Debug, thiserror::Error)]
@@ -156,13 +178,21 @@ impl Sessions {
     }
 
     /// Begins a session for somebody whom Discord has named. Answers the cookie, which takes the place of any that the browser has.
-    pub async fn begin(&self, user: UserId, username: &str) -> Result<String, SessionError> {
+    /// `allowed`: the server that they let us add them to, and by which token.
+    pub async fn begin(
+        &self,
+        user: UserId,
+        username: &str,
+        allowed: Option<(GuildId, &AccessToken)>,
+    ) -> Result<String, SessionError> {
         let cookie = Cookie::generate();
         let sealed = cookie.session.seal(USERNAME, username)?;
+        let token = allowed.map(|(guild, token)| cookie.session.seal(&join_place(guild), token.expose()));
+        let token = token.transpose()?;
         within(async {
             let mut crossing = self.pool.across().await?;
             let (session, current) = (cookie.session.hash(), cookie.current.hash());
-            sessions::begin(&mut crossing, &session, &current, user, &sealed).await
+            sessions::begin(&mut crossing, &session, &current, user, &sealed, token.as_deref()).await
         })
         .await?;
         Ok(cookie.text())
@@ -205,6 +235,64 @@ impl Sessions {
         let username = cookie.session.open(USERNAME, &found.username)?;
         let new = replaced.then(|| Cookie { session: cookie.session.clone(), current: next }.text());
         Ok(Resumed::Somebody(Subscriber { user: found.user, username, session: cookie.session }, new))
+    }
+
+    /// Whether they let us add them to this server.
+    pub async fn may_add(&self, who: &Subscriber, guild: GuildId) -> Result<Allowed, SessionError> {
+        let session = who.session.hash();
+        let found = within(async {
+            sessions::join_token(&mut self.pool.across().await?, &session, TOKEN_LIVES, TOKEN_HELD).await
+        });
+        let Some(found) = found.await? else { return Ok(Allowed::No) };
+        let is_for_it =
+            found.token.is_some_and(|sealed| who.session.open(&join_place(guild), &sealed).is_ok());
+        Ok(match (found.is_taken, is_for_it) {
+            (true, _) => Allowed::BeingUsed,
+            (false, true) => Allowed::Yes,
+            (false, false) => Allowed::No,
+        })
+    }
+
+    /// What lets us add them to this server, for whoever asks first. `None`: nothing does, or somebody else is at it. Then say what
+    /// came of it.
+    pub async fn take_join_token(
+        &self,
+        who: &Subscriber,
+        guild: GuildId,
+    ) -> Result<Option<AccessToken>, SessionError> {
+        let session = who.session.hash();
+        let taken = within(async {
+            sessions::take_join_token(&mut self.pool.across().await?, &session, TOKEN_LIVES, TOKEN_HELD).await
+        });
+        let Some(sealed) = taken.await? else { return Ok(None) };
+        // One for another server does not open.
+        let token =
+            who.session.open(&join_place(guild), &sealed).ok().and_then(|token| AccessToken::new(&token));
+        if token.is_none() {
+            self.give_back_join_token(who).await?;
+        }
+        Ok(token)
+    }
+
+    /// Nothing was done with it.
+    pub async fn give_back_join_token(&self, who: &Subscriber) -> Result<(), SessionError> {
+        let session = who.session.hash();
+        let given = async { sessions::give_back_join_token(&mut self.pool.across().await?, &session).await };
+        Ok(within(given).await?)
+    }
+
+    /// It was used, and is forgotten.
+    pub async fn forget_join_token(&self, who: &Subscriber) -> Result<(), SessionError> {
+        let session = who.session.hash();
+        let forgotten = async { sessions::forget_join_token(&mut self.pool.across().await?, &session).await };
+        Ok(within(forgotten).await?)
+    }
+
+    /// Forgets what nobody used in its ten minutes. Answers how many.
+    pub async fn forget_old_join_tokens(&self) -> Result<u64, SessionError> {
+        let forgotten =
+            async { sessions::forget_old_join_tokens(&mut self.pool.across().await?, TOKEN_LIVES).await };
+        Ok(within(forgotten).await?)
     }
 
     /// Logs out.

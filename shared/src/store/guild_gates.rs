@@ -94,6 +94,20 @@ pub async fn lease(
     Ok(Scanned { leased, position })
 }
 
+/// Leases this guild, if its gate is open. `false`: somebody else has it, or it is closed for a while.
+pub async fn lease_this(tenant: &mut Tenant, owner: Uuid, lease: Duration) -> Result<bool, sqlx::Error> {
+    let leased = sqlx::query(
+        "UPDATE guild_gates SET open_at = clock_timestamp() + make_interval(secs => $3), owner = $2, invited = false
+          WHERE guild_id = $1 AND open_at <= clock_timestamp()",
+    )
+    .bind(tenant.guild())
+    .bind(owner)
+    .bind(lease.as_secs_f64())
+    .execute(tenant.db())
+    .await?;
+    Ok(leased.rows_affected() == 1)
+}
+
 /// Whether we still held the lease.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Release {

@@ -172,33 +172,11 @@ impl GrantRow {
     }
 }
 
-/// Up to `members` members of a guild with a job that is due, with **all** jobs that wait for the same roles of theirs, pending,
-/// parked or held, and what is desired. Run it as its own statement after the lease: the desired state must be read later than the lease
-/// began.
-///
-/// Four times in five it is the turn of what a member asked for, once of what is due the longest, whatever it is: a bulk holds up no
-/// buyer, and no stream of buyers holds up a bulk. `start`, in [0, 1), is where in that round the turn begins; with a new one each
-/// time it holds also for turns that end after one member.
-///
-/// Both halves read as many rows of an index as they need. `statement_timestamp()`, because a time that changes within the statement
-/// is no index condition: all that is due later would be read too.
-pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<MemberWork>, sqlx::Error> {
-    let rows: Vec<Row> = sqlx::query_as(
-        "WITH m AS (
-             SELECT d.user_id, min(d.place) AS place
-               FROM (SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) / 4.0 AS place
-                       -- The words of `role_jobs_urgent`, or it does not serve.
-                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
-                              WHERE state = 'pending' AND origin IN ('purchase', 'join', 'command')
-                                AND guild_id = $1 AND due_at <= statement_timestamp()
-                              ORDER BY due_at, job_id LIMIT $2) asked
-                     UNION ALL
-                     SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) - 1 + $3 * 1.25 AS place
-                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
-                              WHERE state = 'pending' AND guild_id = $1 AND due_at <= statement_timestamp()
-                              ORDER BY due_at, job_id LIMIT $2) oldest) d
-              GROUP BY d.user_id ORDER BY place LIMIT $2
-         )
+/// What waits for members: `$members`, `user_id` and `place` of each, in their order.
+macro_rules! work {
+    ($members:literal) => {
+        concat!(
+            "WITH m AS (", $members, ")
          SELECT j.job_id, m.user_id, j.role_id, j.action, j.origin, j.attempts, j.created_at, j.cause,
                 j.state = 'pending' AND j.due_at <= statement_timestamp() AS is_due, j.state = 'held' AS is_held,
                 statement_timestamp() AS read_at,
@@ -243,13 +221,58 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
            LEFT JOIN role_health h ON (h.guild_id, h.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN mapped_roles e ON (e.guild_id, e.role_id) = (j.guild_id, j.role_id)
            LEFT JOIN guild_roles r ON (r.guild_id, r.role_id) = (j.guild_id, j.role_id)
-          ORDER BY m.place, j.user_id, j.role_id, j.job_id",
-    )
+          ORDER BY m.place, j.user_id, j.role_id, j.job_id"
+        )
+    };
+}
+
+/// Up to `members` members of a guild with a job that is due, with **all** jobs that wait for the same roles of theirs, pending,
+/// parked or held, and what is desired. Run it as its own statement after the lease: the desired state must be read later than the lease
+/// began.
+///
+/// Four times in five it is the turn of what a member asked for, once of what is due the longest, whatever it is: a bulk holds up no
+/// buyer, and no stream of buyers holds up a bulk. `start`, in [0, 1), is where in that round the turn begins; with a new one each
+/// time it holds also for turns that end after one member.
+///
+/// Both halves read as many rows of an index as they need. `statement_timestamp()`, because a time that changes within the statement
+/// is no index condition: all that is due later would be read too.
+pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<MemberWork>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(work!(
+        "
+             SELECT d.user_id, min(d.place) AS place
+               FROM (SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) / 4.0 AS place
+                       -- The words of `role_jobs_urgent`, or it does not serve.
+                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                              WHERE state = 'pending' AND origin IN ('purchase', 'join', 'command')
+                                AND guild_id = $1 AND due_at <= statement_timestamp()
+                              ORDER BY due_at, job_id LIMIT $2) asked
+                     UNION ALL
+                     SELECT user_id, row_number() OVER (ORDER BY due_at, job_id) - 1 + $3 * 1.25 AS place
+                       FROM (SELECT user_id, due_at, job_id FROM role_jobs
+                              WHERE state = 'pending' AND guild_id = $1 AND due_at <= statement_timestamp()
+                              ORDER BY due_at, job_id LIMIT $2) oldest) d
+              GROUP BY d.user_id ORDER BY place LIMIT $2
+         "
+    ))
     .bind(tenant.guild())
     .bind(i64::try_from(members).unwrap_or(i64::MAX))
     .bind(start)
     .fetch_all(tenant.db())
     .await?;
+    Ok(by_member(rows))
+}
+
+/// The same of one member, whether or not it is due. `None`: nothing is pending for them.
+pub async fn of_member(tenant: &mut Tenant, user: UserId) -> Result<Option<MemberWork>, sqlx::Error> {
+    let rows: Vec<Row> = sqlx::query_as(work!("SELECT $2::bigint AS user_id, 0 AS place"))
+        .bind(tenant.guild())
+        .bind(user)
+        .fetch_all(tenant.db())
+        .await?;
+    Ok(by_member(rows).pop())
+}
+
+fn by_member(rows: Vec<Row>) -> Vec<MemberWork> {
     let mut work: Vec<MemberWork> = Vec::new();
     for row in rows {
         let (user, role, ended_by) = (row.job.user_id, row.job.role_id, row.ended_by);
@@ -288,7 +311,7 @@ pub async fn due(tenant: &mut Tenant, members: usize, start: f64) -> Result<Vec<
             }
         }
     }
-    Ok(work)
+    work
 }
 
 /// Writes what becomes of jobs; one that somebody else finished meanwhile stays as it is.

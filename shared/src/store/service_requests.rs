@@ -99,7 +99,7 @@ pub async fn taken(tenant: &mut Tenant, request: Uuid) -> Result<Option<Asked>, 
     }))
 }
 
-/// Replies to a request that was taken. `false`: it has ended already, or its time is over.
+/// Replies to a request that was taken, whose arguments are needed no more. `false`: it has ended already, or its time is over.
 pub async fn reply(tenant: &mut Tenant, request: Uuid, reply: &Reply) -> Result<bool, sqlx::Error> {
     let (state, answer) = match reply {
         Reply::Answer(answer) => ("answered", Some(answer)),
@@ -107,7 +107,7 @@ pub async fn reply(tenant: &mut Tenant, request: Uuid, reply: &Reply) -> Result<
         Reply::Failed => ("failed", None),
     };
     let updated = sqlx::query(
-        "UPDATE service_requests SET state = $3, answer = $4, answered_at = now()
+        "UPDATE service_requests SET state = $3, arguments = '', answer = $4, answered_at = now()
           WHERE guild_id = $1 AND request_id = $2 AND state = 'taken' AND expires_at > now()",
     )
     .bind(tenant.guild())
@@ -141,7 +141,7 @@ pub async fn standing(tenant: &mut Tenant, request: Uuid) -> Result<Standing, sq
 /// Lets a request of ours expire. `false`: it has ended already, perhaps with an answer.
 pub async fn expire(tenant: &mut Tenant, request: Uuid) -> Result<bool, sqlx::Error> {
     let updated = sqlx::query(
-        "UPDATE service_requests SET state = 'expired'
+        "UPDATE service_requests SET state = 'expired', arguments = ''
           WHERE guild_id = $1 AND request_id = $2 AND state IN ('asked', 'taken')",
     )
     .bind(tenant.guild())
@@ -149,6 +149,19 @@ pub async fn expire(tenant: &mut Tenant, request: Uuid) -> Result<bool, sqlx::Er
     .execute(tenant.db())
     .await?;
     Ok(updated.rows_affected() == 1)
+}
+
+/// Lets what the other service asked expire, and forgets its arguments, where nobody did in time: whoever asked has died. Answers how
+/// many.
+pub async fn expire_left(crossing: &mut Crossing, by: Service) -> Result<u64, sqlx::Error> {
+    let expired = sqlx::query(
+        "UPDATE service_requests SET state = 'expired', arguments = ''
+          WHERE state IN ('asked', 'taken') AND asked_by = $1 AND expires_at < now() - interval '10 seconds'",
+    )
+    .bind(by.other().word())
+    .execute(crossing.db())
+    .await?;
+    Ok(expired.rows_affected())
 }
 
 /// What a service listens on for requests and answers.

@@ -1,6 +1,8 @@
 //! Who is logged in. A session belongs to a Discord user and to no server, so it is reached across tenants; of its secrets only hashes
 //! are here, and what it says of the person opens with the cookie alone.
 
+use std::time::Duration;
+
 use crate::{clock::Timestamp, db::cross_tenant::Crossing, domain::session::Times, ids::UserId};
 
 /// A session, and when it was looked at.
@@ -16,21 +18,24 @@ pub struct Found {
     pub now: Timestamp,
 }
 
-/// Begins one. `session` and `current`: hashes of the cookie's halves.
+/// Begins one. `session` and `current`: hashes of the cookie's halves. `join_token`: what lets us add them to a server, sealed.
 pub async fn begin(
     crossing: &mut Crossing,
     session: &str,
     current: &str,
     user: UserId,
     username: &str,
+    join_token: Option<&str>,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO sessions (session_hash, current_hash, user_id, username) VALUES ($1, $2, $3, $4)",
+        "INSERT INTO sessions (session_hash, current_hash, user_id, username, join_token, join_token_at)
+         VALUES ($1, $2, $3, $4, $5::text, CASE WHEN $5::text IS NOT NULL THEN now() END)",
     )
     .bind(session)
     .bind(current)
     .bind(user)
     .bind(username)
+    .bind(join_token)
     .execute(crossing.db())
     .await?;
     Ok(())
@@ -84,4 +89,82 @@ pub async fn end_all(crossing: &mut Crossing, user: UserId) -> Result<u64, sqlx:
     let ended =
         sqlx::query("DELETE FROM sessions WHERE user_id = $1").bind(user).execute(crossing.db()).await?;
     Ok(ended.rows_affected())
+}
+
+/// A session's token for a server, as it waits.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct JoinToken {
+    /// Sealed by the cookie; `None`: there is none, or it is too old.
+    pub token: Option<String>,
+    /// Somebody clicked a moment ago.
+    pub is_taken: bool,
+}
+
+/// What a session has. `lives`: tokens that are older are not good any more. `held`: how long one is its taker's.
+pub async fn join_token(
+    crossing: &mut Crossing,
+    session: &str,
+    lives: Duration,
+    held: Duration,
+) -> Result<Option<JoinToken>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT CASE WHEN join_token_at > now() - make_interval(secs => $2) THEN join_token END AS token,
+                coalesce(join_taken_at > now() - make_interval(secs => $3), false) AS is_taken
+           FROM sessions WHERE session_hash = $1",
+    )
+    .bind(session)
+    .bind(lives.as_secs_f64())
+    .bind(held.as_secs_f64())
+    .fetch_optional(crossing.db())
+    .await
+}
+
+/// Takes it; of two at once one gets it. Whoever dies with it leaves it to the next one after `held`.
+pub async fn take_join_token(
+    crossing: &mut Crossing,
+    session: &str,
+    lives: Duration,
+    held: Duration,
+) -> Result<Option<String>, sqlx::Error> {
+    sqlx::query_scalar(
+        "UPDATE sessions SET join_taken_at = clock_timestamp()
+          WHERE session_hash = $1 AND join_token IS NOT NULL AND join_token_at > now() - make_interval(secs => $2)
+            AND (join_taken_at IS NULL OR join_taken_at <= now() - make_interval(secs => $3))
+         RETURNING join_token",
+    )
+    .bind(session)
+    .bind(lives.as_secs_f64())
+    .bind(held.as_secs_f64())
+    .fetch_optional(crossing.db())
+    .await
+}
+
+/// Nothing was done with it: the next click may take it at once.
+pub async fn give_back_join_token(crossing: &mut Crossing, session: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sessions SET join_taken_at = NULL WHERE session_hash = $1")
+        .bind(session)
+        .execute(crossing.db())
+        .await?;
+    Ok(())
+}
+
+/// It was used.
+pub async fn forget_join_token(crossing: &mut Crossing, session: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("UPDATE sessions SET join_token = NULL, join_token_at = NULL WHERE session_hash = $1")
+        .bind(session)
+        .execute(crossing.db())
+        .await?;
+    Ok(())
+}
+
+/// Forgets those that wait since longer than `lives`. Answers how many.
+pub async fn forget_old_join_tokens(crossing: &mut Crossing, lives: Duration) -> Result<u64, sqlx::Error> {
+    let forgotten = sqlx::query(
+        "UPDATE sessions SET join_token = NULL, join_token_at = NULL
+          WHERE join_token_at <= now() - make_interval(secs => $1)",
+    )
+    .bind(lives.as_secs_f64())
+    .execute(crossing.db())
+    .await?;
+    Ok(forgotten.rows_affected())
 }

@@ -827,3 +827,46 @@ arrival-nothing = Nothing is linked to you here
 arrival-nothing-why = If you have paid, open the page again that you saw after paying.
 arrival-nothing-by-email = If you have paid, open the page again that you saw after paying; or have a code sent to the address that you paid with.
 arrival-look-again = Look again
+
+# Pages: the link to a server, by which somebody is added to it.
+join-unknown = This link leads to no server
+join-unknown-why = The server is not set up here. Please tell whoever gave you the link.
+join-log-in = Join the server
+join-log-in-why = Log in with the Discord account that is to have your role.
+join-allow-why = Discord asks you whether we may add you to servers, and see your name, id and e-mail address. We add you to this one server, when you say so on the next page, and keep no e-mail address of yours.
+join-otherwise = If you would rather not, join the server by its invitation, and come back.
+join-denied = You said no
+join-denied-why = Nothing has changed. Join the server by its invitation, and come back; to see what is yours there, log in without it.
+join-log-in-only = Log in without it
+join-theirs = { $count ->
+    [one] A role is waiting for you there.
+   *[other] { $count } roles are waiting for you there.
+}
+join-theirs-read = We are still checking your purchase. Its role comes by itself.
+join-theirs-none = Nothing is linked to you there yet. If you have paid, open the page again that you saw after paying; you can join before.
+join-question = Join the server as @{ $name }?
+join-question-why = You are added at once, by the permission that you gave at Discord. It is used this once, and forgotten.
+join-yes = Join as @{ $name }
+join-allow-title = Join the server
+join-allow = Continue with Discord
+join-under-way = You are being added
+join-under-way-why = It takes a few seconds as a rule. This page looks again by itself.
+join-not-permitted = We may not add you to this server
+join-not-permitted-why = The bot lacks the permission to create invites there, which the owner can give it. Join the server by its invitation: your role comes by itself then.
+join-banned = You cannot join this server
+join-banned-why = This Discord account is banned there. If that is a mistake, write to the owner of the server.
+join-too-many = You are in too many servers
+join-too-many-why = Discord lets nobody be in more. Leave one in Discord, then try again.
+join-token-over = Discord wants you to confirm once more
+join-token-over-why = What you allowed there is not good any more. Nothing has changed.
+join-bot-away = The bot is not in this server
+join-bot-away-why = Nobody can be added before its owner invites the bot again. Please tell them.
+join-refused = Discord did not let you in
+join-refused-why = It did not say why in words that we know. Join the server by its invitation: your role comes by itself then.
+join-later = You could not be added yet
+join-later-why = Nothing has changed. Try again in { $seconds ->
+    [one] one second.
+   *[other] { $seconds } seconds.
+}
+join-unsure = Discord has not answered yet
+join-unsure-why = You may be in the server already. This page looks again by itself.

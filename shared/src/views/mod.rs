@@ -18,6 +18,7 @@ pub mod failed;
 pub mod findings;
 pub mod follow_questions;
 pub mod held;
+pub mod join;
 pub mod link_changes;
 pub mod login;
 pub mod mail;

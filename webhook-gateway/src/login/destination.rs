@@ -17,6 +17,8 @@ pub enum Destination {
     Code { guild: GuildId, code: Uuid },
     /// How far one's roles in a server are.
     Roles { guild: GuildId },
+    /// The owner's link: whoever is not in the server is added to it.
+    Join { guild: GuildId },
 }
 
 impl Destination {
@@ -39,6 +41,9 @@ impl Destination {
                 }
             };
         }
+        if let Some(guild) = path.strip_prefix("/join/") {
+            return Some(Self::Join { guild: guild.parse().ok()? });
+        }
         let (path, session) = path.split_once("?session_id=")?;
         let session = session.parse().ok()?;
         let guild = match path.strip_prefix("/claim")? {
@@ -57,6 +62,7 @@ impl Destination {
             Self::Email { guild } => format!("/claim/{guild}/email"),
             Self::Code { guild, code } => format!("/claim/{guild}/email/{code}"),
             Self::Roles { guild } => format!("/roles/{guild}"),
+            Self::Join { guild } => format!("/join/{guild}"),
         }
     }
 
@@ -79,6 +85,7 @@ mod tests {
             "/roles/7",
             "/claim/7/email",
             "/claim/7/email/67e55044-10b1-426f-9247-bb680e5fe0c8",
+            "/join/81384788765712384",
         ] {
             assert_eq!(Destination::parse(path).unwrap().path(), path);
         }
@@ -103,6 +110,10 @@ mod tests {
             "/roles/",
             "/roles/x",
             "/roles/7/..",
+            "/join/",
+            "/join/x",
+            "/join/7?x=1",
+            "/join/7//evil.example",
             "/claim//evil.example?session_id=cs_1",
             "/claim/7/email/",
             "/claim/7/emails",

@@ -3,7 +3,7 @@
 //!
 //! `oauth2` makes the requests and reads the answers. Its errors have no status, so what only a status tells (429, 5xx) is taken out
 //! before it reads: who has to wait is told for how long. No redirect is followed, and the token is dropped as soon as it has named the
-//! person.
+//! person, but where they let us add them to a server by it.
 
 use std::{pin::Pin, time::Duration};
 
@@ -16,14 +16,17 @@ use oauth2::{
 };
 use secrecy::{ExposeSecret, SecretString};
 use serde::Deserialize;
-use shared::{ids::UserId, sessions::Login};
+use shared::{domain::adding::AccessToken, ids::UserId, sessions::Login};
 
 /// The address that is registered at Discord, under our own origin. No other provider has this path.
 pub const CALLBACK: &str = "/oauth/discord/callback";
 /// What is called of Discord's API, as its description names it; the browser goes to its page itself.
 pub const ROUTES: [(&str, &str); 2] = [("POST", "/oauth2/token"), ("GET", "/users/@me")];
 /// Who they are, and nothing else.
-const SCOPE: &str = "identify";
+const SCOPES: &[&str] = &["identify"];
+/// The same where they may be added to a server, and what that takes.
+const JOIN_SCOPES: &[&str] = &["identify", "email", JOIN];
+const JOIN: &str = "guilds.join";
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// For each of the two calls; a page has 30 seconds in all.
 const TIMEOUT: Duration = Duration::from_secs(8);
@@ -71,6 +74,16 @@ pub enum LoginError {
 pub struct Person {
     pub user: UserId,
     pub username: String,
+    /// By which they let us add them to a server; `None`: they do not.
+    pub joins: Option<AccessToken>,
+}
+
+/// What a login asks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Asks {
+    WhoTheyAre,
+    /// And that they may be added to a server.
+    ToJoin,
 }
 
 pub struct DiscordLogin {
@@ -108,12 +121,16 @@ impl DiscordLogin {
     }
 
     /// Where the browser goes.
-    pub fn page(&self, login: &Login) -> String {
+    pub fn page(&self, login: &Login, asks: Asks) -> String {
         let verifier = PkceCodeVerifier::new(login.verifier());
+        let scopes = match asks {
+            Asks::WhoTheyAre => SCOPES,
+            Asks::ToJoin => JOIN_SCOPES,
+        };
         let (url, _) = self
             .client
             .authorize_url(|| CsrfToken::new(login.state()))
-            .add_scope(Scope::new(SCOPE.to_owned()))
+            .add_scopes(scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
             .set_pkce_challenge(PkceCodeChallenge::from_code_verifier_sha256(&verifier))
             .url();
         url.into()
@@ -144,7 +161,11 @@ impl DiscordLogin {
                     RequestTokenError::Parse(error, _) => LoginError::Unreadable(error.path().to_string()),
                     RequestTokenError::Other(_) => LoginError::Unreadable("no token".to_owned()),
                 })?;
-        self.me(token.access_token().secret()).await
+        // What Discord says they agreed to counts, not what was asked for.
+        let joins = token.scopes().is_some_and(|scopes| scopes.iter().any(|scope| scope.as_str() == JOIN));
+        let token = token.access_token().secret();
+        let joins = AccessToken::new(token).filter(|_| joins);
+        Ok(Person { joins, ..self.me(token).await? })
     }
 
     async fn me(&self, token: &str) -> Result<Person, LoginError> {
@@ -161,7 +182,7 @@ impl DiscordLogin {
         }
         let id = user.id.parse().map_err(|_| LoginError::Unreadable("no user id".to_owned()))?;
         let shown = user.username.chars().filter(|letter| !letter.is_control()).take(LONGEST_NAME);
-        Ok(Person { user: id, username: shown.collect() })
+        Ok(Person { user: id, username: shown.collect(), joins: None })
     }
 
     /// For `oauth2`: the answer, unless its status says all.
@@ -223,7 +244,7 @@ mod tests {
     #[test]
     fn the_browser_is_sent_with_a_state_and_a_challenge_and_without_a_secret() {
         let login = Login::parse(&"A".repeat(43)).unwrap();
-        let page = discord().page(&login);
+        let page = discord().page(&login, Asks::WhoTheyAre);
         let asked = page.strip_prefix("https://discord.com/oauth2/authorize?").unwrap();
         let challenge =
             PkceCodeChallenge::from_code_verifier_sha256(&PkceCodeVerifier::new(login.verifier()));
@@ -241,6 +262,17 @@ mod tests {
         for secret in ["hunter2", &login.verifier(), &login.cookie()] {
             assert!(!page.contains(secret), "{secret}");
         }
+    }
+
+    #[test]
+    fn only_who_may_be_added_to_a_server_is_asked_for_it() {
+        let login = Login::parse(&"A".repeat(43)).unwrap();
+        let asked = |asks| {
+            let page = discord().page(&login, asks);
+            page.split('&').find_map(|pair| pair.strip_prefix("scope=").map(str::to_owned)).unwrap()
+        };
+        assert_eq!(asked(Asks::WhoTheyAre), "identify");
+        assert_eq!(asked(Asks::ToJoin), "identify+email+guilds.join");
     }
 
     #[test]

@@ -42,7 +42,7 @@ use crate::{
 /// Claims of one account in a minute.
 pub const PER_MINUTE: NonZeroU32 = NonZeroU32::new(6).expect("not zero");
 /// Seconds until the page is looked at again: while it moves, and while they do something at Discord.
-const SOON: u64 = 3;
+pub(super) const SOON: u64 = 3;
 const LATER: u64 = 15;
 
 /// What the address says.
@@ -208,9 +208,10 @@ impl Pages {
     pub(super) async fn ask_ahead(&self, destination: &Destination, user: UserId) {
         let guild = match destination {
             Destination::Account => None,
-            Destination::Roles { guild } | Destination::Email { guild } | Destination::Code { guild, .. } => {
-                Some(*guild)
-            }
+            Destination::Roles { guild }
+            | Destination::Email { guild }
+            | Destination::Code { guild, .. }
+            | Destination::Join { guild } => Some(*guild),
             Destination::Claim { guild, session } => {
                 let asked = Claim { guild: *guild, session: session.clone() };
                 // What cannot be found out now is what the page itself says.

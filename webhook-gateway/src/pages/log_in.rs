@@ -12,7 +12,10 @@ use serde::Deserialize;
 use shared::{
     http::problem::Problem,
     sessions::{LOGIN_LIVES, Login, Sessions, Subscriber},
-    views::login::{self, LoggedOut, LoginFailure},
+    views::{
+        join,
+        login::{self, LoggedOut, LoginFailure},
+    },
 };
 
 use super::{
@@ -20,7 +23,10 @@ use super::{
     answer::{Answer, see_other},
     visitor::{FOREIGN_FORM, LOGIN, SESSION, Visitor, cleared, cookie, log_in_first, unavailable, visitor},
 };
-use crate::login::{destination::Destination, discord::LoginError};
+use crate::login::{
+    destination::Destination,
+    discord::{Asks, LoginError},
+};
 
 /// A query as it came: a name that is there twice has no value, for nobody can say which one counts.
 pub type Pairs = Query<Vec<(String, String)>>;
@@ -69,7 +75,8 @@ pub async fn begin(
         return Ok(see_other(&next.path(), new));
     }
     let begun = pages.sessions.begin_login(&next.path()).await.map_err(|error| unavailable(&error))?;
-    Ok(see_other(&discord.page(&begun), [cookie(LOGIN, &begun.cookie(), LOGIN_LIVES)?]))
+    let asks = if let Destination::Join { .. } = next { Asks::ToJoin } else { Asks::WhoTheyAre };
+    Ok(see_other(&discord.page(&begun, asks), [cookie(LOGIN, &begun.cookie(), LOGIN_LIVES)?]))
 }
 
 /// Discord's answer.
@@ -102,7 +109,12 @@ pub async fn finish(
     let next = Destination::parse(&next).unwrap_or(Destination::Account);
     let used = cleared(LOGIN)?;
     if single(&query, "error").is_some() {
-        let denied = failed(StatusCode::OK, LoginFailure::Denied, &next);
+        let denied = match next {
+            Destination::Join { guild } => {
+                Answer::ok(join::denied(&Destination::Roles { guild }.login_path()))
+            }
+            next => failed(StatusCode::OK, LoginFailure::Denied, &next),
+        };
         return Ok(denied.cookie(used).into_response());
     }
     let Some(code) = single(&query, "code") else { return Ok(stale().cookie(used).into_response()) };
@@ -111,7 +123,11 @@ pub async fn finish(
         Err(error) => return Ok(not_named(&error, &next).cookie(used).into_response()),
     };
     // Whatever session the browser had: Discord's answer brings no strict cookie along, and this one takes its place.
-    let session = pages.sessions.begin(person.user, &person.username).await;
+    let allowed = match next {
+        Destination::Join { guild } => person.joins.as_ref().map(|token| (guild, token)),
+        _ => None,
+    };
+    let session = pages.sessions.begin(person.user, &person.username, allowed).await;
     let session = session.map_err(|error| unavailable(&error))?;
     pages.ask_ahead(&next, person.user).await;
     // No redirect: that would still be Discord's, and a browser sends no strict cookie along with it. The page that this one opens is ours.

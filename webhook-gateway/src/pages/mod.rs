@@ -3,6 +3,7 @@
 mod answer;
 pub mod claim;
 pub mod claim_code;
+pub mod join;
 pub mod log_in;
 mod presence;
 pub mod style;
@@ -11,7 +12,9 @@ mod visitor;
 use std::sync::Arc;
 
 pub use presence::Presences;
-use shared::{crypto::Keyring, db::pool::Pool, ids::UserId, sessions::Sessions};
+use shared::{
+    crypto::Keyring, db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions,
+};
 
 use crate::{
     http::rate_limit::RateLimit,
@@ -27,9 +30,10 @@ pub struct Pages {
     pub discord: Option<DiscordLogin>,
     pub stripe: ReadClient,
     pub keys: Arc<Keys>,
+    pub requests: Arc<ServiceRequests>,
     pub presences: Presences,
     /// What codes by e-mail are sealed with; `None`: there is no mail server, and none is sent.
     pub codes: Option<Keyring>,
-    /// Each claim may cost a read at Stripe: by account, whatever address it comes from.
+    /// Each claim may cost a read at Stripe, each joining calls at Discord: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
 }

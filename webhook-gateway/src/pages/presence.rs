@@ -71,6 +71,11 @@ impl Presences {
         }
     }
 
+    /// What is known may have changed just now.
+    pub async fn forget(&self, guild: GuildId, user: UserId) {
+        self.lately.invalidate(&(guild, user)).await;
+    }
+
     /// However many want to know at once, the bot is asked once.
     async fn asked(&self, guild: GuildId, user: UserId) -> Presence {
         self.lately.get_with((guild, user), self.ask(guild, user)).await
@@ -81,7 +86,7 @@ impl Presences {
         match self.requests.ask(guild, &Question::MemberPermissions { user }).await {
             Ok(Said::MemberPermissions(_)) => Presence::Member,
             Ok(Said::MemberAbsent) => Presence::Absent,
-            Ok(Said::Unavailable) | Err(_) => Presence::Unknown,
+            Ok(Said::Unavailable | Said::Adding(_)) | Err(_) => Presence::Unknown,
         }
     }
 }

@@ -41,13 +41,15 @@ fn app(hops: usize) -> Router {
     let webhook = Arc::new(Webhook::new(endpoints, recorder, hops));
     drop(rustls::crypto::ring::default_provider().install_default());
     let keys = Keys { pool: pool.clone(), keyring: None, environment: None, budgets: Arc::default() };
+    let requests = Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway));
     let pages = Arc::new(Pages {
         pool: pool.clone(),
         sessions: Sessions::new(pool.clone()),
         discord: None,
         stripe: ReadClient::new("http://127.0.0.1:1").unwrap(),
         keys: Arc::new(keys),
-        presences: Presences::new(Arc::new(ServiceRequests::new(pool.clone(), None, Service::Gateway))),
+        presences: Presences::new(Arc::clone(&requests)),
+        requests,
         codes: None,
         claims: RateLimit::per_minute(claim::PER_MINUTE),
     });

@@ -54,7 +54,7 @@ impl World {
         format!("{}{path}", self.pages())
     }
 
-    fn roles(&self) -> String {
+    fn roles_page(&self) -> String {
         self.page(&format!("/roles/{}", self.guild))
     }
 }
@@ -131,7 +131,7 @@ async fn somebody_pays_logs_in_and_sees_their_role_arrive() {
 
     // By itself: nothing is clicked any more.
     browser.until_page(&arrived("ana")).await;
-    assert_eq!(browser.address().await, world.roles());
+    assert_eq!(browser.address().await, world.roles_page());
     assert!(browser.text().await.contains(&label("arrival-there-why")));
     browser.check("role-is-there").await;
     let roles = world.discord.member_roles(world.guild, ana).await.unwrap();
@@ -147,7 +147,7 @@ async fn somebody_pays_logs_in_and_sees_their_role_arrive() {
     browser.click(&label("page-log-out")).await;
     browser.until_page(&login::logged_out("")).await;
     browser.check("logged-out").await;
-    browser.open(&world.roles()).await;
+    browser.open(&world.roles_page()).await;
     browser.until_page(&login::needed(LoggedOut::Nobody, "")).await;
     browser.quit().await;
     world.finish().await;
@@ -219,7 +219,7 @@ async fn somebody_without_a_link_has_a_code_sent_and_sees_their_role_arrive() {
     let customer = world.stripe.create_customer(Some("ana@example.test"), &[]).await.unwrap();
     world.stripe.subscribe(&customer, &world.price).await.unwrap();
 
-    browser.open(&world.roles()).await;
+    browser.open(&world.roles_page()).await;
     browser.until_page(&login::needed(LoggedOut::Nobody, "")).await;
     browser.logs_in("ana").await;
     browser.until_page(&claim::arrival(Arrival::Nothing, "ana", "", Some(""))).await;
@@ -331,7 +331,7 @@ async fn pages_that_say_no_can_be_used_like_the_others() {
     browser.until_title(&label("claim-taken")).await;
     browser.check("already-claimed").await;
 
-    browser.open(&world.roles()).await;
+    browser.open(&world.roles_page()).await;
     browser.until_page(&claim::arrival(Arrival::Nothing, "eve", "", None)).await;
     browser.check("nothing-linked").await;
     browser.open(&world.page("/roles/7")).await;

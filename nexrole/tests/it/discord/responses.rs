@@ -9,9 +9,10 @@ use shared::{
     db::pg_roles::Login,
     domain::{
         activity::Activity,
+        adding::{AccessToken, Adding},
         audit::AuditAction,
         job::JobState,
-        service_request::{Question, Service},
+        service_request::{Answer, Question, Service},
     },
     ids::{GuildId, UserId},
     service_requests::ServiceRequests,
@@ -271,6 +272,10 @@ async fn every_route_the_bot_calls_is_as_discord_describes_it() {
     let gateway = ServiceRequests::new(world.login(Login::Gateway), Some(keyring), Service::Gateway);
     let permissions = Question::MemberPermissions { user: UserId::from_u64(ana.user).unwrap() };
     gateway.ask(GuildId::from_u64(world.guild).unwrap(), &permissions).await.unwrap();
+    let (user, token) = (UserId::from_u64(ana.user).unwrap(), AccessToken::new("t0ken").unwrap());
+    let adds = Question::AddMember { user, token };
+    let added = gateway.ask(GuildId::from_u64(world.guild).unwrap(), &adds).await.unwrap();
+    assert_eq!(added, Answer::Adding(Adding::TokenOver));
     if description().is_some() {
         let checked = world.checked().await.unwrap();
         say(&format!("Discord's routes, checked against its description:\n{}", checked.list()));

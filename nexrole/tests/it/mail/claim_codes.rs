@@ -72,7 +72,7 @@ impl Stage {
     /// Logs somebody in.
     async fn claimant(&self, member: &Member) -> Claimant {
         let (user, sessions) = (UserId::from_u64(member.user).unwrap(), Sessions::new(self.gateway.clone()));
-        let cookie = sessions.begin(user, "name").await.unwrap();
+        let cookie = sessions.begin(user, "name", None).await.unwrap();
         match sessions.resume(Some(&cookie)).await.unwrap() {
             Resumed::Somebody(subscriber, _) => {
                 Claimant::of_session(&subscriber, GuildId::from_u64(self.world.guild).unwrap())

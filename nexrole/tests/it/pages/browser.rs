@@ -224,9 +224,19 @@ impl Browser<'_> {
 
     /// Goes to Discord's page by this path of ours, and answers there as somebody: our address that Discord's answer leads to.
     pub(super) async fn at_discord(&self, path: &str, form: &[(&str, &str)]) -> String {
+        self.at_discord_with(path, form, str::to_owned).await
+    }
+
+    /// The same with another address of Discord's page.
+    pub(super) async fn at_discord_with(
+        &self,
+        path: &str,
+        form: &[(&str, &str)],
+        change: impl Fn(&str) -> String,
+    ) -> String {
         let sent = self.open(path).await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.html);
-        let asked = sent.location().to_owned();
+        let asked = change(sent.location());
         assert!(asked.starts_with(&self.world.discord_server().url), "{asked}");
         let shown = self.http.get(&asked).send().await.expect("Discord answers");
         assert_eq!(shown.status(), StatusCode::OK, "{asked}");

@@ -3,5 +3,6 @@
 mod browser;
 mod claim;
 mod claim_code;
+mod join;
 mod login;
 mod sessions;

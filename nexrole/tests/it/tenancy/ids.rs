@@ -190,7 +190,7 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 197;
+const CALLS: u32 = 199;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
 const OWNERS: [u32; 58] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
@@ -201,9 +201,9 @@ const OPERATORS: [u32; 26] = [
     11, 13, 32, 33, 34, 42, 110, 111, 145, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 163, 164, 165,
     166, 167, 168, 169,
 ];
-const BOTS: [u32; 32] = [
+const BOTS: [u32; 34] = [
     14, 15, 17, 18, 19, 20, 21, 22, 23, 24, 37, 38, 39, 40, 50, 51, 56, 58, 59, 84, 104, 105, 106, 118, 129,
-    130, 131, 136, 137, 138, 139, 140,
+    130, 131, 136, 137, 138, 139, 140, 197, 198,
 ];
 
 /// One store function, under somebody's capability, with ids from wherever. What it answered, as text.
@@ -636,6 +636,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         194 => said!(async { claim_codes::lock(tenant, request, user).await.map(|kept| kept.is_some()) }),
         195 => said!(claim_codes::tried(tenant, request, claim_code::State::Used, false)),
         196 => said!(claim_codes::forget(tenant, user)),
+        197 => said!(guild_gates::lease_this(tenant, request, Duration::from_secs(9))),
+        198 => said!(async { role_jobs::of_member(tenant, user).await.map(|work| work.is_some()) }),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {

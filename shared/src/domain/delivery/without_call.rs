@@ -7,6 +7,7 @@ use super::{
     backoff::{ROLE_PROBE, ROLES_CHANGING, SUSPENDED, UNCHECKED_ROLE},
     decision::NOT_MANAGEABLE,
     job_updates::{JobEnd, direction, update},
+    outcome::CallOutcome,
     update::{Decision, GrantChange, JobUpdate, RoleHealth},
 };
 use crate::{
@@ -15,7 +16,7 @@ use crate::{
         job::JobAction,
         roles::{
             enforcement::Enforcement,
-            grant::{GrantState, Known, Step},
+            grant::{self, GrantState, Known, Step},
             plan::Planned,
             safety::remedy,
             work::{MemberWork, RoleWork},
@@ -61,6 +62,17 @@ pub fn unread_member(
 fn suspension(role: &RoleWork) -> Option<&str> {
     let waits = role.view.wanted.desired && role.view.grant.is_none();
     role.danger.as_deref().filter(|_| waits)
+}
+
+/// The role was to be given along with something else, and certainly was not: the intention is taken back, and the jobs are as due as
+/// before.
+pub fn not_given(user: UserId, work: &RoleWork, planned: Planned, now: Timestamp) -> Decision {
+    // As if Discord had refused it.
+    let refused = CallOutcome::Refused { status: 403, code: 0 };
+    let (before, is_ours) = (planned.known.grant, work.view.grant.is_some());
+    let known = grant::settle(before, planned.step, is_ours, &refused, now);
+    let grant = GrantChange::new(user, work.view.role, before, known, work.cause());
+    Decision { grant, ..Decision::default() }
 }
 
 /// A step that needs no call.
