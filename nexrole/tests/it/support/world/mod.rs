@@ -287,13 +287,18 @@ impl World {
 
     /// Waits until the gateway has heard everything that Stripe had to say so far, and all of it is settled.
     pub(crate) async fn heard(&self) {
+        self.recorded().await;
+        self.settle().await;
+    }
+
+    /// Waits until the gateway has heard everything that Stripe had to say so far.
+    pub(crate) async fn recorded(&self) {
         let said = self.stripe.events().await.expect("Stripe answers");
         // The shop is not told of, and that somebody is a customer is not asked for where events are polled.
         let untold = ["product.created", "price.created", "customer.created"];
         let news = said.iter().filter(|event| !untold.iter().any(|name| event["type"] == *name));
         let ids: Vec<String> = news.filter_map(|event| Some(event["id"].as_str()?.to_owned())).collect();
         self.until("every event is recorded", async || self.events_missing(&ids).await.is_empty()).await;
-        self.settle().await;
     }
 
     /// Calls to Discord that this holds of.
