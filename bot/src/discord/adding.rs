@@ -10,7 +10,10 @@ use serenity::{
     http::{LightMethod, Request, Route},
 };
 use shared::{
-    domain::{adding::AccessToken, delivery::outcome::CallOutcome},
+    domain::{
+        adding::AccessToken,
+        delivery::outcome::{CallOutcome, Transient},
+    },
     ids::{GuildId, RoleId, UserId},
 };
 
@@ -18,6 +21,9 @@ use super::{
     client::{NoTime, RoleClient, discord_guild, with_reason},
     rate_limit::Bucket,
 };
+
+/// The status of an answer with a body: they were not in the server before.
+const CREATED: u16 = 201;
 
 /// Discord's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,8 +35,8 @@ pub enum Added {
     No(CallOutcome),
 }
 
-/// A member as they came in. Nothing of an answer that cannot be read.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+/// A member as they came in.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Newcomer {
     pub roles: BTreeSet<RoleId>,
     pub has_rules_to_accept: bool,
@@ -64,7 +70,9 @@ impl RoleClient {
         let answer = self.call(Bucket::Join(guild), "PUT", request, until).await?;
         Ok(match answer.outcome {
             CallOutcome::Done if answer.body.is_empty() => Added::WasThere,
-            CallOutcome::Done => Added::New(newcomer(&answer.body).unwrap_or_default()),
+            // With which roles they came in is not known then, nor that they did.
+            CallOutcome::Done => newcomer(&answer.body)
+                .map_or(Added::No(CallOutcome::Transient(Transient::Status(CREATED))), Added::New),
             no => Added::No(no),
         })
     }

@@ -325,6 +325,25 @@ async fn what_discord_asks_to_wait_for_or_does_not_answer_is_tried_again_with_th
     world.finish().await;
 }
 
+/// It may say that the role was given: whoever took it for one that was not would leave it to them for good.
+#[tokio::test]
+async fn an_answer_that_cannot_be_read_is_as_none() {
+    let world = World::with_link().await;
+    let ana = world.buyer("ana").await;
+    let (browser, asked) = world.asked_to_join(ana.user, "ana").await;
+    let broken = Fault::status(201).body(json!({ "roles": "?" }));
+    world.discord.fault(broken.on("PUT", &format!("/members/{}", ana.user))).await.unwrap();
+    let page = browser.send(asked.form("Join as @ana")).await;
+    assert_eq!((page.status.as_u16(), page.title().as_str()), (200, "Discord has not answered yet"));
+    world.change_sessions("join_taken_at = join_taken_at - interval '15 seconds'").await;
+    world.settle().await;
+    let asked = browser.open(&world.link()).await;
+    assert_eq!(browser.send(asked.form("Join as @ana")).await.status, StatusCode::SEE_OTHER);
+    world.until_vip(&ana).await;
+    assert_eq!(world.role_history(&ana).await, ["role.granted"]);
+    world.finish().await;
+}
+
 #[tokio::test]
 async fn of_two_clicks_at_once_one_adds() {
     let world = World::with_link().await;

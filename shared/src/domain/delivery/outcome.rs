@@ -70,7 +70,7 @@ pub enum LimitScope {
 /// Why a call's result is unknown.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Transient {
-    /// A 5xx with this status.
+    /// A 5xx with this status, or an answer that cannot be read.
     Status(u16),
     /// No answer in time.
     TimedOut,
