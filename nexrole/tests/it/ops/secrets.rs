@@ -12,8 +12,15 @@ use std::{
 use futures::future::join_all;
 use nexrole::children::{Plan, Running, Service, free_port};
 use sandbox::Fault;
+use secrecy::ExposeSecret as _;
 use serde_json::{Value, json};
-use shared::{config::Env, db::pg_roles::Login};
+use shared::{
+    actions::reference::{self, Made},
+    config::Env,
+    crypto::Keyring,
+    db::{pg_roles::Login, tenant},
+    ids::{GuildId, UserId},
+};
 use testkit::scratch::Scratch;
 
 use crate::support::{
@@ -91,6 +98,8 @@ struct Stage {
     metrics: [String; 2],
     api_keys: [String; 2],
     endpoint: String,
+    /// Of a personal link.
+    token: String,
 }
 
 /// Secrets as files, everything else as it is.
@@ -118,6 +127,7 @@ impl Stage {
         ];
         let keys = format!("canary-id:{KEY}");
         let endpoint = seal(&world, &keys, &api_keys[1]).await;
+        let token = personal(&world, &keys).await;
         let given: BTreeMap<&str, String> = world.variables().into_iter().collect();
         let database_url = with_password(&given["DATABASE_URL"]);
         let metrics = [ports[2], ports[3]].map(|port| format!("127.0.0.1:{port}"));
@@ -144,11 +154,12 @@ impl Stage {
             answer.is_ok_and(|answer| answer.status() == 400)
         };
         world.until("the configured connection is known", configured).await;
-        Self { world, scratch, gateway, bot, metrics, api_keys, endpoint }
+        Self { world, scratch, gateway, bot, metrics, api_keys, endpoint, token }
     }
 
     fn canaries(&self) -> Vec<&str> {
-        let keys = self.api_keys.iter().map(String::as_str);
+        // The first 15 letters of a token are for people.
+        let keys = self.api_keys.iter().map(String::as_str).chain([&self.token[15..]]);
         let fixed = [TOKEN, WEBHOOK_SECRET, SEALED_WEBHOOK_SECRET, PASSWORD, KEY, EMAIL, NAME, CARD, ADDRESS];
         keys.chain(fixed).collect()
     }
@@ -244,6 +255,22 @@ async fn seal(world: &World, keys: &str, api_key: &str) -> String {
     endpoint
 }
 
+/// The token of somebody's personal link, as the gateway makes it with these keys.
+async fn personal(world: &World, keys: &str) -> String {
+    let gateway = world.login(Login::Gateway);
+    let guild = GuildId::from_u64(world.guild).expect("a guild");
+    let mut tenant = tenant::begin(&gateway, guild).await.expect("it begins");
+    let peppers = reference::peppers(Some(&Keyring::parse(keys).expect("keys")));
+    let user = UserId::from_u64(7).expect("a user");
+    let made = reference::make(&mut tenant, &peppers, user).await.expect("it is made");
+    tenant.commit().await.expect("it is kept");
+    gateway.close().await;
+    match made {
+        Made::Token(token) => token.expose_secret().to_owned(),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The password is not asked for by the tests' Postgres; it is in the address all the same.
 fn with_password(url: &str) -> String {
     let (user, rest) = url.split_once('@').expect("a user");
@@ -278,6 +305,12 @@ async fn no_secret_and_nothing_about_a_person_is_logged_stored_or_answered() {
     let metadata = json!({ "description": EMAIL, "metadata": { "card": CARD, "name": NAME } });
     world.stripe.set_subscription(&subscription, metadata).await.expect("Stripe answers");
     world.heard().await;
+
+    // Somebody pays by a personal link, whose token comes with the event and with the session.
+    let session = json!({ "prices": [world.price], "client_reference_id": stage.token });
+    let session = world.stripe.open_session(session).await.expect("Stripe answers");
+    world.stripe.complete_session(&session, json!({})).await.expect("Stripe answers");
+    world.until("it waits", async || world.personal_links().await == [(7, "pending".to_owned())]).await;
 
     // Events stuffed with what must not stay, accepted and refused; to the sealed endpoint too.
     let sealed = format!("{}/{}", world.webhook(), stage.endpoint);

@@ -33,7 +33,7 @@ impl World {
         }
     }
 
-    async fn personal_links(&self) -> Vec<(i64, String)> {
+    pub(crate) async fn personal_links(&self) -> Vec<(i64, String)> {
         let tokens = "SELECT user_id, state FROM link_tokens ORDER BY created_at";
         sqlx::query_as(tokens).fetch_all(self.db()).await.expect("the query is good")
     }

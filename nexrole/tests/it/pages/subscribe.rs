@@ -127,6 +127,15 @@ async fn only_what_gives_a_role_is_for_sale_and_a_form_of_ones_own_is_needed() {
     for unknown in ["/subscribe/7", "/subscribe/x"] {
         assert_eq!(browser.open(unknown).await.status, StatusCode::NOT_FOUND, "{unknown}");
     }
+    // What an owner calls it is shown, and never obeyed.
+    let name = "<img src=x onerror=alert(1)>";
+    let product = world.stripe.create_product(name).await.unwrap();
+    let odd = world.stripe.create_price(&product, 500).await.unwrap();
+    world.map("price", &odd, world.vip).await;
+    world.sells_by_link(&odd).await;
+    let page = browser.open(&world.subscribe_page()).await;
+    assert!(!page.html.contains("<img"), "{}", page.html);
+    page.form(&format!("{name}: 5.00 USD every month"));
     // A role that is not turned on is none that is waited for.
     sqlx::query("UPDATE mapped_roles SET enforcement = 'observe'").execute(world.db()).await.unwrap();
     assert_eq!(browser.open(&world.subscribe_page()).await.title(), "Nothing is for sale here");
