@@ -119,7 +119,7 @@ impl Keyring {
 
     /// What has too little in it to be hashed without a key, an address or a code, as HMAC-SHA256: 43 letters of base64url for each key, the
     /// first key's first. That is stored, and all are looked for: so what was hashed before a rotation is found until its key goes. It is for
-    /// what is kept for a day; for more there is [`token::Pepper`]. `purpose` has no NUL.
+    /// what is kept for a day; for tokens there is [`token::Pepper`]. `purpose` has no NUL.
     pub fn keyed_hashes(&self, purpose: &str, bytes: &[u8]) -> Vec<String> {
         self.0.iter().map(|(_, _, hmac)| keyed_hash::hash(hmac, purpose, bytes)).collect()
     }

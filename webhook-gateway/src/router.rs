@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, claim_code, join, log_in, style},
+    pages::{Pages, claim, claim_code, join, log_in, style, subscribe},
 };
 
 /// What handlers need; each takes its part.
@@ -90,6 +90,8 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
         Route::get("/join/{guild}", Page, Limit::Public, join::ask),
         Route::post("/join/{guild}", Page, Limit::Login, join::join),
+        Route::get("/subscribe/{guild}", Page, Limit::Public, subscribe::ask),
+        Route::post("/subscribe/{guild}", Page, Limit::Login, subscribe::choose),
     ]
 }
 

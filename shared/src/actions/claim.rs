@@ -3,17 +3,20 @@
 //!
 //! No owner acts here: whoever is logged in links a customer to themselves, to nobody else, and only one that is nobody's.
 
-use super::ActionError;
+use super::{ActionError, reference};
 use crate::{
     clock::Timestamp,
+    crypto::token::Pepper,
     db::{pool::Pool, tenant},
     domain::{
         claim::{CheckoutFact, Proven, proves},
         job::JobOrigin,
+        reference::{Meant, meant},
         stripe_object::ObjectKind,
     },
     sessions::Subscriber,
     store::{
+        link_tokens,
         member_links::{self, Linking, Proof},
         stripe_connections::Connection,
         stripe_sync,
@@ -45,28 +48,47 @@ pub enum NotProven {
     ForSomebodyElse,
 }
 
+/// `peppers`: of [`reference::peppers`].
 pub async fn claim(
     pool: &Pool,
+    peppers: &[Pepper],
     by: &Subscriber,
     connection: Connection,
     session: &CheckoutFact,
     now: Timestamp,
 ) -> Result<Claimed, ActionError> {
-    let customer = match proves(session, by.user(), now) {
+    let mut tenant = tenant::begin(pool, connection.guild).await.map_err(ActionError::Unreachable)?;
+    let found = match &session.reference {
+        Some(text) if text.is_ours() => reference::find(&mut tenant, peppers, text).await?,
+        _ => None,
+    };
+    let known = found.as_ref().map(|found| &found.known);
+    let meant = meant(session.reference.as_ref(), known, (connection.id, &session.id), session.created);
+    let customer = match proves(session, meant, by.user(), now) {
         Proven::Customer(customer) => customer,
         Proven::NotComplete => return Ok(Claimed::NotProven(NotProven::NotComplete)),
         Proven::TooOld => return Ok(Claimed::NotProven(NotProven::TooOld)),
         Proven::Guest => return Ok(Claimed::NotProven(NotProven::Guest)),
         Proven::ForSomebodyElse => return Ok(Claimed::NotProven(NotProven::ForSomebodyElse)),
     };
-    let mut tenant = tenant::begin(pool, connection.guild).await.map_err(ActionError::Unreachable)?;
-    // First the objects' rows, kinds in order, then the link: as everybody locks them. The session, since its event may not have come.
+    // Of several purchases by one link at the same moment, one has it.
+    if let Some(found) = &found
+        && !link_tokens::use_up(&mut tenant, &found.prefix, connection.id, &session.id, &customer).await?
+    {
+        return Ok(Claimed::NotProven(NotProven::ForSomebodyElse));
+    }
+    // Then the objects' rows, kinds in order, then the link: as everybody locks them. The session, since its event may not have come.
     for (kind, id) in
         [(ObjectKind::CheckoutSession, session.id.to_string()), (ObjectKind::Customer, customer.to_string())]
     {
         stripe_sync::mark_dirty(&mut tenant, connection.id, kind, &[id], JobOrigin::Command).await?;
     }
-    match member_links::link(&mut tenant, connection.id, &customer, by.user(), Proof::Checkout).await? {
+    // What a late link says counts for nothing but who may claim.
+    let proof = match meant {
+        Meant::Link { late: false, .. } => Proof::Reference,
+        _ => Proof::Checkout,
+    };
+    match member_links::link(&mut tenant, connection.id, &customer, by.user(), proof).await? {
         Linking::Linked => {
             tenant.commit().await?;
             Ok(Claimed::Claimed)

@@ -41,10 +41,12 @@ pub mod notices;
 pub mod portal;
 pub mod rebuild;
 pub mod redeem_claim_code;
+pub mod reference;
 pub mod retry;
 pub mod revoke;
 pub mod send_claim_code;
 pub mod set_policy;
+pub mod subscribe;
 pub mod unlink;
 pub mod unmap;
 

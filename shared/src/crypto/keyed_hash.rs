@@ -13,6 +13,11 @@ pub(super) fn derived(key: &[u8]) -> Hmac<Sha256> {
 
 /// 43 letters of base64url. `purpose` has no NUL: no two purposes give the same hash.
 pub(super) fn hash(hmac: &Hmac<Sha256>, purpose: &str, bytes: &[u8]) -> String {
-    let hash = hmac.clone().chain_update(purpose).chain_update([0_u8]).chain_update(bytes).finalize();
+    let hash = for_purpose(hmac, purpose).chain_update(bytes).finalize();
     URL_SAFE_NO_PAD.encode(hash.into_bytes())
+}
+
+/// What goes on with the bytes. `purpose` has no NUL.
+pub(super) fn for_purpose(hmac: &Hmac<Sha256>, purpose: &str) -> Hmac<Sha256> {
+    hmac.clone().chain_update(purpose).chain_update([0_u8])
 }

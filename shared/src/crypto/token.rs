@@ -1,6 +1,9 @@
 //! Tokens that others hold: made once, shown once, stored as a keyed hash with a prefix that people can read. In: a kind, and a
 //! pepper. Out: the token, and what to store of it.
 //!
+//! What lives for weeks may take a pepper of `ENCRYPTION_KEYS` instead, [`Pepper::of`]: there is one for each key, and with a key that goes
+//! its tokens are nobody's.
+//!
 //! A token is 256 random bits, so a fast hash is enough (OWASP ASVS 5.0, 6.5.2); the key makes a copy of the table useless. Whoever
 //! looks a token up finds its row by the prefix and asks [`Stored::is_of`], which compares in constant time.
 
@@ -15,11 +18,15 @@ use hmac::{Hmac, KeyInit, Mac};
 use secrecy::{ExposeSecret, SecretString};
 use sha2::Sha256;
 
+use super::{Keyring, keyed_hash};
+
 /// Letters of the random part that are stored readable: 48 of 256 bits.
 const READABLE: usize = 8;
+/// Letters of the random part.
+const RANDOM: usize = 43;
 
-/// What tokens of one installation are hashed with. It lives sealed in the database: keys of `ENCRYPTION_KEYS` come and go, and
-/// hashes cannot be made anew.
+/// What tokens of one installation are hashed with. One that outlives keys of `ENCRYPTION_KEYS` lives sealed in the database: keys come
+/// and go, and hashes cannot be made anew.
 #[derive(Clone)]
 pub struct Pepper(Hmac<Sha256>);
 
@@ -40,6 +47,12 @@ impl Pepper {
         let bytes = STANDARD.decode(text.expose_secret()).ok().filter(|bytes| bytes.len() == 32)?;
         Hmac::new_from_slice(&bytes).ok().map(Self)
     }
+
+    /// One of each key, the first key's first: that one is for new tokens, and all know theirs. `purpose` has no NUL: no two purposes have
+    /// the same.
+    pub fn of(keyring: &Keyring, purpose: &str) -> Vec<Self> {
+        keyring.0.iter().map(|(_, _, hmac)| Self(keyed_hash::for_purpose(hmac, purpose))).collect()
+    }
 }
 
 /// What is stored of a token: neither it nor any other token of this installation can be made of it.
@@ -54,9 +67,16 @@ pub struct Stored {
 /// Makes a token, `nx_<kind>_` and 43 letters of base64url. It is shown once; what is stored cannot show it again.
 pub fn issue(kind: &str, pepper: &Pepper) -> (SecretString, Stored) {
     let token = format!("nx_{kind}_{}", URL_SAFE_NO_PAD.encode(random()));
-    let prefix = token.chars().take(kind.len() + 4 + READABLE).collect();
+    let prefix = prefix(&token, kind).unwrap_or_default().to_owned();
     let hash = pepper.0.clone().chain_update(&token).finalize().into_bytes().to_vec();
     (SecretString::from(token), Stored { prefix, hash })
+}
+
+/// The prefix of what may be a token of this kind; `None`: it is none, whatever its rest is.
+pub fn prefix<'t>(token: &'t str, kind: &str) -> Option<&'t str> {
+    let random = token.strip_prefix("nx_")?.strip_prefix(kind)?.strip_prefix('_')?;
+    let is_base64url = random.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    (random.len() == RANDOM && is_base64url).then(|| &token[..token.len() - RANDOM + READABLE])
 }
 
 impl Stored {
@@ -104,6 +124,40 @@ mod tests {
         for wrong in ["", "AAAA", "not base64"] {
             assert!(Pepper::parse(&wrong.into()).is_none(), "{wrong}");
         }
+    }
+
+    #[test]
+    fn a_keys_pepper_knows_its_tokens_for_its_purpose_as_long_as_the_key_is_there() {
+        let (old, new) = (crate::crypto::generate("old"), crate::crypto::generate("new"));
+        let keys = |text: String| Keyring::parse(&text).unwrap();
+        let (old, new) = (old.expose_secret(), new.expose_secret());
+        let before = Pepper::of(&keys(old.to_owned()), "tests");
+        let (token, stored) = issue("ref", &before[0]);
+        let knows =
+            |peppers: &[Pepper]| peppers.iter().any(|pepper| stored.is_of(token.expose_secret(), pepper));
+        assert!(knows(&before));
+        assert!(knows(&Pepper::of(&keys(format!("{new},{old}")), "tests")), "until its key goes");
+        assert!(!knows(&Pepper::of(&keys(new.to_owned()), "tests")));
+        assert!(
+            !knows(&Pepper::of(&keys(old.to_owned()), "test"))
+                && !knows(&Pepper::of(&keys(old.to_owned()), "tests2"))
+        );
+    }
+
+    #[test]
+    fn only_what_may_be_a_token_has_a_prefix() {
+        let (token, stored) = issue("ref", &pepper());
+        let text = token.expose_secret();
+        assert_eq!(prefix(text, "ref"), Some(stored.prefix.as_str()));
+        let other_kind = text.replacen("ref", "api", 1);
+        let long = format!("{text}A");
+        for wrong in
+            [&text[..49], &long, &other_kind, &text[3..], "", "nx_ref_", &text.replacen("nx", "NX", 1)]
+        {
+            assert_eq!(prefix(wrong, "ref"), None, "{wrong}");
+        }
+        assert_eq!(prefix(&format!("nx_ref_{}", "é".repeat(43)), "ref"), None);
+        assert_eq!(prefix(&format!("nx_ref_{}x", "é".repeat(21)), "ref"), None, "43 bytes");
     }
 
     /// `printf nx_live_x | openssl dgst -sha256 -mac HMAC -macopt hexkey:00…00` (32 bytes).

@@ -1,8 +1,9 @@
-//! Who bought something, and says so. In: a checkout session as read from Stripe, who asks, and the time. Out: whether its customer is
-//! theirs; and, from our rows, how far their role is.
+//! Who bought something, and says so. In: a checkout session as read from Stripe, whom its reference names, who asks, and the time. Out:
+//! whether its customer is theirs; and, from our rows, how far their role is.
 
 use time::Duration;
 
+use super::reference::{ClientReference, Meant};
 use crate::{
     clock::Timestamp,
     ids::{CheckoutSessionId, CustomerId, UserId},
@@ -10,8 +11,6 @@ use crate::{
 
 /// A session's id is a proof for so long: it is in the browser that paid, and in what that browser remembers.
 pub const PROVES_FOR: Duration = Duration::days(30);
-/// What our own references begin with.
-const OUR_REFERENCE: &str = "nx_";
 
 /// A checkout session, as far as it proves anything.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -23,8 +22,7 @@ pub struct CheckoutFact {
     pub created: Timestamp,
     /// Who paid; `None`: a guest, of whom Stripe keeps no customer.
     pub customer: Option<CustomerId>,
-    /// `client_reference_id`, as whoever made the link wrote it.
-    pub reference: Option<String>,
+    pub reference: Option<ClientReference>,
     /// Whom the session's own metadata names.
     pub named: Option<UserId>,
 }
@@ -52,7 +50,8 @@ pub enum Proven {
     ForSomebodyElse,
 }
 
-pub fn proves(session: &CheckoutFact, by: UserId, now: Timestamp) -> Proven {
+/// `meant`: whom its reference names.
+pub fn proves(session: &CheckoutFact, meant: Meant, by: UserId, now: Timestamp) -> Proven {
     match session.status {
         CheckoutStatus::Open => return Proven::NotComplete,
         CheckoutStatus::Expired => return Proven::TooOld,
@@ -61,21 +60,10 @@ pub fn proves(session: &CheckoutFact, by: UserId, now: Timestamp) -> Proven {
     if now - session.created >= PROVES_FOR {
         return Proven::TooOld;
     }
-    let referred = session.reference.as_deref().is_some_and(|reference| is_for_another(reference, by));
-    if referred || session.named.is_some_and(|named| named != by) {
+    if meant.is_another_than(by) || session.named.is_some_and(|named| named != by) {
         return Proven::ForSomebodyElse;
     }
     session.customer.clone().map_or(Proven::Guest, Proven::Customer)
-}
-
-/// A reference that is a Discord user's id, or one of ours, says whom it is for. Any other is the seller's own, an affiliate's for
-/// example, and says nothing.
-fn is_for_another(reference: &str, by: UserId) -> bool {
-    let looks_like_an_id = (17..=19).contains(&reference.len());
-    match reference.parse::<UserId>() {
-        Ok(named) if looks_like_an_id => named != by,
-        _ => reference.starts_with(OUR_REFERENCE),
-    }
 }
 
 /// What our rows say of somebody in one server.
@@ -91,6 +79,8 @@ pub struct Progress {
     pub stuck: usize,
     /// Something of theirs is still to be read from Stripe.
     pub is_reading: bool,
+    /// Somebody paid by their personal link, and nobody has said yet that it was them.
+    pub is_unconfirmed: bool,
     /// Something of theirs waits for the money, as a bank debit does for days.
     pub is_unpaid: bool,
     /// They were heard to join, and have the server's rules to accept.
@@ -130,6 +120,8 @@ pub enum Arrival {
     Join,
     /// The bank has not paid yet.
     Unpaid,
+    /// Somebody paid by their personal link: whoever did is to say so.
+    Unconfirmed,
     /// What they bought gives no role, or nothing any more.
     NoRole,
     /// Nothing here is theirs.
@@ -141,7 +133,7 @@ impl Arrival {
     pub fn is_moving(self) -> bool {
         match self {
             Self::OnTheWay | Self::Delayed | Self::Reading | Self::Rules | Self::Join => true,
-            Self::Arrived { .. } | Self::Unpaid | Self::NoRole | Self::Nothing => false,
+            Self::Arrived { .. } | Self::Unconfirmed | Self::Unpaid | Self::NoRole | Self::Nothing => false,
         }
     }
 }
@@ -160,6 +152,8 @@ pub fn arrival(progress: &Progress, presence: Presence) -> Arrival {
         Arrival::Reading
     } else if progress.is_unpaid {
         Arrival::Unpaid
+    } else if progress.is_unconfirmed {
+        Arrival::Unconfirmed
     } else if progress.customers > 0 {
         Arrival::NoRole
     } else {
@@ -191,8 +185,9 @@ mod tests {
 
     #[test]
     fn a_complete_session_proves_its_customer_for_thirty_days() {
-        let after =
-            |age: Duration, session: &CheckoutFact| proves(session, user(ANA), Timestamp::UNIX_EPOCH + age);
+        let after = |age: Duration, session: &CheckoutFact| {
+            proves(session, Meant::Anybody, user(ANA), Timestamp::UNIX_EPOCH + age)
+        };
         let theirs = Proven::Customer("cus_1".parse().unwrap());
         assert_eq!(after(Duration::ZERO, &session()), theirs);
         assert_eq!(after(Duration::days(30) - Duration::SECOND, &session()), theirs);
@@ -207,21 +202,26 @@ mod tests {
     }
 
     #[test]
-    fn a_session_that_names_somebody_else_is_held_and_a_sellers_own_reference_is_not() {
-        let referred = |reference: &str| {
-            let session = CheckoutFact { reference: Some(reference.to_owned()), ..session() };
-            proves(&session, user(ANA), Timestamp::UNIX_EPOCH) == Proven::ForSomebodyElse
+    fn a_session_that_names_somebody_else_is_held_by_its_reference_or_its_metadata() {
+        let held = |session: &CheckoutFact, meant| {
+            proves(session, meant, user(ANA), Timestamp::UNIX_EPOCH) == Proven::ForSomebodyElse
         };
-        assert!(!referred(&ANA.to_string()));
-        assert!(referred("81384788765712385") && referred("nx_ref_abc"));
-        for own in ["", "order-17", "17", "d1f2c3", "someone@example.com", "8138478876571238412345"] {
-            assert!(!referred(own), "{own}");
+        for (meant, is_held) in [
+            (Meant::Anybody, false),
+            (Meant::User(user(ANA)), false),
+            (Meant::User(user(7)), true),
+            (Meant::Link { user: user(ANA), late: false }, false),
+            (Meant::Link { user: user(ANA), late: true }, false),
+            (Meant::Link { user: user(7), late: false }, true),
+            (Meant::Link { user: user(7), late: true }, true),
+            (Meant::Unclear, true),
+        ] {
+            assert_eq!(held(&session(), meant), is_held, "{meant:?}");
         }
-        let named = |id| {
-            let session = CheckoutFact { named: Some(user(id)), ..session() };
-            proves(&session, user(ANA), Timestamp::UNIX_EPOCH) == Proven::ForSomebodyElse
-        };
-        assert!(named(7) && !named(ANA));
+        let named = |id| CheckoutFact { named: Some(user(id)), ..session() };
+        assert!(held(&named(7), Meant::Anybody) && !held(&named(ANA), Meant::Anybody));
+        // One's own link is no word of the owner's.
+        assert!(held(&named(7), Meant::Link { user: user(ANA), late: false }));
     }
 
     #[test]
@@ -247,6 +247,9 @@ mod tests {
                 Arrival::Reading,
             ),
             (Progress { customers: 1, is_unpaid: true, ..none }, Presence::Member, Arrival::Unpaid),
+            (Progress { is_unconfirmed: true, ..none }, Presence::Absent, Arrival::Unconfirmed),
+            (Progress { is_unconfirmed: true, customers: 1, ..none }, Presence::Member, Arrival::Unconfirmed),
+            (Progress { is_unconfirmed: true, is_reading: true, ..none }, Presence::Member, Arrival::Reading),
             (Progress { customers: 1, ..none }, Presence::Member, Arrival::NoRole),
             (none, Presence::Member, Arrival::Nothing),
         ] {

@@ -17,6 +17,7 @@ pub mod failed;
 pub mod job;
 pub mod mail;
 pub mod notices;
+pub mod reference;
 pub mod roles;
 pub mod service_request;
 pub mod session;

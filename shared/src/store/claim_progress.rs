@@ -3,7 +3,7 @@
 use crate::{db::tenant::Tenant, domain::claim::Progress, ids::UserId};
 
 pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Progress, sqlx::Error> {
-    let (customers, due, moving, stuck, is_reading, is_unpaid, has_rules_to_accept): (i64, i64, i64, i64, bool, bool, bool) =
+    let (customers, due, moving, stuck, is_reading, is_unconfirmed, is_unpaid, has_rules_to_accept): (i64, i64, i64, i64, bool, bool, bool, bool) =
         sqlx::query_as(
             "WITH theirs AS MATERIALIZED (
                  SELECT connection_id, customer_id FROM member_links WHERE guild_id = $1 AND user_id = $2),
@@ -35,6 +35,11 @@ pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Progress, 
                     -- What a customer buys is not known before it is read.
                     OR EXISTS (SELECT FROM member_links WHERE guild_id = $1 AND user_id = $2
                                   AND linked_at > now() - interval '10 seconds'),
+                    EXISTS (SELECT FROM link_tokens t
+                             WHERE guild_id = $1 AND user_id = $2 AND state = 'pending'
+                               AND NOT EXISTS (SELECT FROM member_links l
+                                                WHERE (l.guild_id, l.connection_id, l.customer_id)
+                                                    = (t.guild_id, t.connection_id, t.customer_id))),
                     EXISTS (SELECT FROM bought WHERE is_unpaid),
                     EXISTS (SELECT FROM pending_members WHERE guild_id = $1 AND user_id = $2)",
         )
@@ -49,6 +54,7 @@ pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Progress, 
         moving: count(moving),
         stuck: count(stuck),
         is_reading,
+        is_unconfirmed,
         is_unpaid,
         has_rules_to_accept,
     })

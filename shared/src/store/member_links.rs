@@ -17,6 +17,8 @@ pub enum Proof {
     Owner(Actor),
     /// They paid in a checkout session whose id they know.
     Checkout,
+    /// The same, and the session carries their personal link's token.
+    Reference,
     /// They read mail to the address that Stripe has of the customer.
     Email,
 }
@@ -27,6 +29,7 @@ impl Proof {
             Self::Metadata => "metadata",
             Self::Owner(_) => "owner",
             Self::Checkout => "checkout",
+            Self::Reference => "reference",
             Self::Email => "email",
         }
     }
@@ -71,8 +74,7 @@ pub async fn link(
     let actor = match proof {
         Proof::Metadata => Actor::Stripe,
         Proof::Owner(actor) => actor,
-        Proof::Checkout => Actor::Member,
-        Proof::Email => Actor::Member,
+        Proof::Checkout | Proof::Reference | Proof::Email => Actor::Member,
     };
     let cause = format!("{customer} by {}", proof.as_str());
     let change = Change::default().field("user_id", None, Some(user));

@@ -91,6 +91,8 @@ pub struct Unlinked {
     pub price_ids: Vec<String>,
     /// Keys of its metadata, or its customer's, whose values look like Discord ids.
     pub id_keys: Vec<String>,
+    /// By whose personal link they paid; nobody has said yet that it was them.
+    pub paid_by_link_of: Option<UserId>,
 }
 
 /// By customer. `is_mapped`: of what gives a role, or of what gives none.
@@ -102,8 +104,11 @@ pub async fn unlinked(
     let rows: Vec<Counted<Unlinked>> = sqlx::query_as(
         "SELECT customer_id, id, status, price_ids,
                 ARRAY (SELECT DISTINCT key FROM unnest(own_keys || customers_keys) AS key ORDER BY key) AS id_keys,
+                (SELECT max(t.user_id) FROM link_tokens t
+                  WHERE (t.guild_id, t.connection_id, t.customer_id) = ($1, theirs.connection_id, theirs.customer_id)
+                    AND t.state = 'pending') AS paid_by_link_of,
                 count(*) OVER () AS total
-           FROM (SELECT b.customer_id, b.id, b.status, b.price_ids, b.id_keys AS own_keys, c.id_keys AS customers_keys,
+           FROM (SELECT b.connection_id, b.customer_id, b.id, b.status, b.price_ids, b.id_keys AS own_keys, c.id_keys AS customers_keys,
                         EXISTS (SELECT FROM role_mappings m
                                  WHERE m.guild_id = $1
                                    AND m.source_id = ANY (CASE m.source_kind WHEN 'price' THEN b.price_ids ELSE b.product_ids END))

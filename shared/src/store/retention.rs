@@ -16,6 +16,8 @@ pub const REVOKE_DAYS: i32 = 2;
 pub const LOGIN_DAYS: i32 = 1;
 /// Days that codes and mails are kept after their ten minutes: what limits count is an hour old at most.
 pub const CODE_DAYS: i32 = 1;
+/// Days that personal links are kept: a purchase by one can be claimed for 30, and it may be opened some days after it was made.
+pub const LINK_DAYS: i32 = 35;
 
 /// How many rows one sweep removed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -40,6 +42,8 @@ pub struct Swept {
     pub mails: u64,
     /// Codes that were sent by e-mail.
     pub codes: u64,
+    /// Personal links.
+    pub links: u64,
     /// Roles that nothing gives and nobody has any more.
     pub roles: u64,
 }
@@ -47,9 +51,21 @@ pub struct Swept {
 impl Swept {
     /// Whether a batch was full: there may be more.
     pub fn is_more(&self, batch: i64) -> bool {
-        let Self { events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, roles } =
-            *self;
-        [events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, roles]
+        let Self {
+            events,
+            jobs,
+            sources,
+            requests,
+            notices,
+            revokes,
+            logins,
+            sessions,
+            mails,
+            codes,
+            links,
+            roles,
+        } = *self;
+        [events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, links, roles]
             .iter()
             .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
@@ -133,6 +149,13 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
             CODE_DAYS,
             &mut swept.codes,
+        ),
+        (
+            "DELETE FROM link_tokens WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM link_tokens WHERE created_at < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            LINK_DAYS,
+            &mut swept.links,
         ),
     ] {
         *count = sqlx::query(statement).bind(days).bind(batch).execute(crossing.db()).await?.rows_affected();

@@ -92,6 +92,13 @@ pub fn arrival(arrival: Arrival, username: &str, again: &str, by_email: Option<&
         Arrival::Rules => (message("arrival-rules"), Tone::Warning, message("arrival-rules-why")),
         Arrival::Join => (message("arrival-join"), Tone::Warning, message("arrival-join-why")),
         Arrival::Unpaid => (message("arrival-unpaid"), Tone::Warning, message("arrival-unpaid-why")),
+        Arrival::Unconfirmed => {
+            let why = match by_email {
+                None => message("arrival-unconfirmed-why"),
+                Some(_) => message("arrival-unconfirmed-by-email"),
+            };
+            (message("arrival-unconfirmed"), Tone::Warning, why)
+        }
         Arrival::NoRole => (message("arrival-no-role"), Tone::Warning, message("arrival-no-role-why")),
         Arrival::Nothing => {
             let why = match by_email {
@@ -104,7 +111,7 @@ pub fn arrival(arrival: Arrival, username: &str, again: &str, by_email: Option<&
     let page = Page::new(title, tone, vec![line, logged_in_as(username)]);
     match (arrival, by_email) {
         (Arrival::Arrived { .. }, _) => page,
-        (Arrival::Nothing, Some(path)) => page.link(message("claim-by-email"), path),
+        (Arrival::Nothing | Arrival::Unconfirmed, Some(path)) => page.link(message("claim-by-email"), path),
         _ => page.link(message("arrival-look-again"), again),
     }
 }
@@ -154,6 +161,7 @@ mod tests {
             Arrival::Rules,
             Arrival::Join,
             Arrival::Unpaid,
+            Arrival::Unconfirmed,
             Arrival::NoRole,
             Arrival::Nothing,
         ];
@@ -182,6 +190,7 @@ mod tests {
         warning Accept the server's rules [Look again]
         warning Join the server [Look again]
         warning Your bank has not paid yet [Look again]
+        warning Somebody paid by your link [Look again]
         warning Your purchase is linked to you [Look again]
         neutral Nothing is linked to you here [Look again]
         ");
@@ -194,11 +203,13 @@ mod tests {
         let by_email = Some("/claim/7/email");
         let pages = [NotProven::TooOld, NotProven::ForSomebodyElse].map(Claimed::NotProven);
         let pages = pages.into_iter().filter_map(|claimed| refused(claimed, "ana", "/again", by_email));
-        let pages = pages.chain([arrival(Arrival::Nothing, "ana", "/again", by_email)]);
+        let arrivals = [Arrival::Nothing, Arrival::Unconfirmed];
+        let pages = pages.chain(arrivals.map(|how| arrival(how, "ana", "/again", by_email)));
         insta::assert_snapshot!(titles(pages).join("\n"), @r"
         warning This link is too old [Claim by e-mail]
         warning This purchase is meant for somebody else [Claim by e-mail]
         neutral Nothing is linked to you here [Claim by e-mail]
+        warning Somebody paid by your link [Claim by e-mail]
         ");
     }
 }

@@ -239,7 +239,8 @@ fn nobodys(payer: &Unlinked) -> Line {
     let said = said.with("id", Value::code(&payer.id)).with("status", &*payer.status);
     let keys =
         (!payer.id_keys.is_empty()).then(|| message("members-has-keys").with("keys", codes(&payer.id_keys)));
-    Line::from(said.with("prices", codes(&payer.price_ids))).note(keys)
+    let link = payer.paid_by_link_of.map(|member| message("members-paid-by-link").with("member", member));
+    Line::from(said.with("prices", codes(&payer.price_ids))).note(keys).note(link)
 }
 
 fn double(page: &Page<Double>) -> Vec<Group> {

@@ -167,14 +167,16 @@ fn whose_payments_are_unlinked_is_said_with_what_could_tell() {
         status: "active".to_owned(),
         price_ids: vec!["price_1".to_owned()],
         id_keys: keys.iter().map(|&key| key.to_owned()).collect(),
+        paid_by_link_of: None,
     };
-    let mapped = Page { rows: vec![row(Some("cus_1"), "sub_1", &["discord_id"])], total: 31 };
+    let by_link = Unlinked { paid_by_link_of: Some(user(7)), ..row(Some("cus_1"), "sub_1", &["discord_id"]) };
+    let mapped = Page { rows: vec![by_link], total: 31 };
     let other = Page { rows: vec![row(None, "cs_1", &[])], total: 1 };
     insta::assert_snapshot!(said(&Listed::Unlinked { mapped, other }, 1), @r"
     Who pays and is linked to no member, in server 1
 
     31 subscriptions or purchases give a role, and are nobody's
-      customer cus_1  sub_1  active  price_1  (looks like a Discord id: discord_id)
+      customer cus_1  sub_1  active  price_1  (looks like a Discord id: discord_id)  (by the personal link of 7, who has not said yet that it was them)
       and 30 more: --limit 31 names all
       Next: `nexrole link add --guild 1 --customer cus_… --user …`, or the metadata discord_user_id at Stripe. Where a key looks like a Discord id: `nexrole members metadata --guild 1`
 

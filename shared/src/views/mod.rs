@@ -35,5 +35,6 @@ pub mod preview;
 pub mod rebuild;
 pub mod refusal;
 pub mod server_status;
+pub mod subscribe;
 pub mod terminal;
 mod words;

@@ -19,6 +19,8 @@ pub enum Destination {
     Roles { guild: GuildId },
     /// The owner's link: whoever is not in the server is added to it.
     Join { guild: GuildId },
+    /// What a server sells.
+    Subscribe { guild: GuildId },
 }
 
 impl Destination {
@@ -44,6 +46,9 @@ impl Destination {
         if let Some(guild) = path.strip_prefix("/join/") {
             return Some(Self::Join { guild: guild.parse().ok()? });
         }
+        if let Some(guild) = path.strip_prefix("/subscribe/") {
+            return Some(Self::Subscribe { guild: guild.parse().ok()? });
+        }
         let (path, session) = path.split_once("?session_id=")?;
         let session = session.parse().ok()?;
         let guild = match path.strip_prefix("/claim")? {
@@ -63,6 +68,7 @@ impl Destination {
             Self::Code { guild, code } => format!("/claim/{guild}/email/{code}"),
             Self::Roles { guild } => format!("/roles/{guild}"),
             Self::Join { guild } => format!("/join/{guild}"),
+            Self::Subscribe { guild } => format!("/subscribe/{guild}"),
         }
     }
 
@@ -86,6 +92,7 @@ mod tests {
             "/claim/7/email",
             "/claim/7/email/67e55044-10b1-426f-9247-bb680e5fe0c8",
             "/join/81384788765712384",
+            "/subscribe/81384788765712384",
         ] {
             assert_eq!(Destination::parse(path).unwrap().path(), path);
         }
@@ -113,6 +120,8 @@ mod tests {
             "/join/",
             "/join/x",
             "/join/7?x=1",
+            "/subscribe/",
+            "/subscribe/7?plan=plink_1",
             "/join/7//evil.example",
             "/claim//evil.example?session_id=cs_1",
             "/claim/7/email/",

@@ -13,7 +13,10 @@ use axum::{
     response::{IntoResponse, Response},
 };
 use shared::{
-    actions::claim::{Claimed, NotProven, claim},
+    actions::{
+        claim::{Claimed, NotProven, claim},
+        reference,
+    },
     clock,
     db::{pool::within, tenant},
     domain::claim::{Arrival, CheckoutFact, Presence, arrival},
@@ -211,7 +214,8 @@ impl Pages {
             Destination::Roles { guild }
             | Destination::Email { guild }
             | Destination::Code { guild, .. }
-            | Destination::Join { guild } => Some(*guild),
+            | Destination::Join { guild }
+            | Destination::Subscribe { guild } => Some(*guild),
             Destination::Claim { guild, session } => {
                 let asked = Claim { guild: *guild, session: session.clone() };
                 // What cannot be found out now is what the page itself says.
@@ -258,7 +262,8 @@ impl Pages {
                 Err(NotTold::Unknown) => continue,
                 Err(why) => return Ok(Err(why)),
             };
-            let claimed = claim(&self.pool, by, connection, &session, clock::now()).await;
+            let peppers = reference::peppers(self.keys.keyring.as_ref());
+            let claimed = claim(&self.pool, &peppers, by, connection, &session, clock::now()).await;
             return Ok(Ok((connection.guild, claimed.map_err(|error| unavailable(&error))?)));
         }
         Ok(Err(NotTold::Unknown))

@@ -7,6 +7,7 @@ pub mod join;
 pub mod log_in;
 mod presence;
 pub mod style;
+pub mod subscribe;
 mod visitor;
 
 use std::sync::Arc;

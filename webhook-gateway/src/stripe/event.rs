@@ -6,7 +6,10 @@
 
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
-use shared::domain::stripe_object::{CATALOGUE, Object, ObjectKind};
+use shared::domain::{
+    reference::ClientReference,
+    stripe_object::{CATALOGUE, Object, ObjectKind},
+};
 use shared::{
     clock::Timestamp,
     ids::{
@@ -108,6 +111,10 @@ fn hint(wire: &Wire) -> Option<Object> {
         ["invoice", ..] => of_subscription(ObjectKind::Invoice)?,
         // Nothing was bought.
         ["checkout", "session", "expired"] => return None,
+        // Whose it is, the subscription does not know.
+        ["checkout", "session", "completed"] if object.is_some_and(WireObject::has_our_reference) => {
+            (ObjectKind::CheckoutSession, own_id()?)
+        }
         ["checkout", "session", ..] => match subscription() {
             Some(id) => (ObjectKind::Subscription, id),
             None => (ObjectKind::CheckoutSession, own_id()?),
@@ -188,9 +195,16 @@ pub(super) struct WireObject {
     /// Of a charge, a refund or a dispute.
     #[serde(default, deserialize_with = "no_list")]
     payment_intent: Option<Reference>,
+    /// Of a checkout session.
+    #[serde(default, deserialize_with = "lenient")]
+    client_reference_id: Option<String>,
 }
 
 impl WireObject {
+    fn has_our_reference(&self) -> bool {
+        self.client_reference_id.as_ref().is_some_and(|text| ClientReference::new(text).is_ours())
+    }
+
     fn payment_intent_id(&self) -> Option<&str> {
         self.payment_intent.as_ref().map(Reference::id)
     }

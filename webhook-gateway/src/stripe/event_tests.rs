@@ -38,6 +38,12 @@ fn which_object_is_read_again() {
     check("invoice.paid", r#"{"id":"in_1","subscription":{"id":"sub_1"}}"#, "subscription:sub_1");
     check("invoice.paid", r#"{"id":"in_1","subscription":null,"parent":null}"#, "-");
     check("checkout.session.completed", r#"{"id":"cs_1","subscription":"sub_1"}"#, "subscription:sub_1");
+    // The session knows for whom it is, and is read once; of what comes after it, nothing is new.
+    let personal = r#"{"id":"cs_1","subscription":"sub_1","client_reference_id":"nx_ref_a"}"#;
+    check("checkout.session.completed", personal, "checkout_session:cs_1");
+    check("checkout.session.async_payment_succeeded", personal, "subscription:sub_1");
+    let own = r#"{"id":"cs_1","subscription":"sub_1","client_reference_id":"order-17"}"#;
+    check("checkout.session.completed", own, "subscription:sub_1");
     check("price.updated", r#"{"id":"price_1"}"#, "catalogue:catalogue");
     for done in ["completed", "async_payment_succeeded", "async_payment_failed"] {
         let session = r#"{"id":"cs_1","mode":"payment","subscription":null,"payment_intent":"pi_1"}"#;

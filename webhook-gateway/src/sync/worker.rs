@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use shared::db::pool::Pool;
 use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
+    actions::reference,
     db::{
         pool::{took_too_long, within},
         tenant,
@@ -16,11 +17,14 @@ use shared::{
         },
         delivery::backoff::Schedule,
         job::JobOrigin,
+        reference::Carried,
     },
     ids::SubscriptionId,
     metrics::STRIPE_READS,
     store::{
-        purchases, stripe_mirror,
+        purchases,
+        stripe_connections::Connection,
+        stripe_mirror,
         stripe_sync::{self, Failure, Leased},
     },
 };
@@ -289,7 +293,11 @@ impl Sync {
 
     /// Of what was sold once beside a subscription the payment is read where a role depends on it.
     async fn checkout(&self, key: &ApiKey, leased: &Leased) -> Result<Read, NotRead> {
-        let (fact, beside) = match self.stripe.checkout(key, &leased.object.id).await? {
+        let (checkout, carried) = self.stripe.checkout(key, &leased.object.id).await?;
+        if let Some(carried) = carried {
+            within(self.note(leased, &carried)).await?;
+        }
+        let (fact, beside) = match checkout {
             Checkout::Subscription(id) => return Ok(Read::About(Some(subscription(id)))),
             Checkout::Nothing => return Ok(Read::About(None)),
             Checkout::Purchase(fact) => (*fact, Vec::new()),
@@ -308,6 +316,21 @@ impl Sync {
             }
         };
         Ok(Read::Fact(Box::new(BillingFact::Purchase(fact)), beside))
+    }
+
+    /// Somebody paid by a personal link: it is known from here on, and whoever bought it is to say so.
+    async fn note(&self, leased: &Leased, carried: &Carried) -> Result<(), sqlx::Error> {
+        let Connection { guild, id } = leased.connection;
+        let peppers = reference::peppers(self.keys.keyring.as_ref());
+        let mut tenant = tenant::begin(&self.pool, guild).await?;
+        let is_known = reference::note(&mut tenant, &peppers, id, carried).await?;
+        tenant.commit().await?;
+        if !is_known {
+            tracing::info!(
+                "the purchase has a reference that looks like ours and is none: nobody is named by it"
+            );
+        }
+        Ok(())
     }
 
     /// Whether a purchase that was sold beside a subscription gives a role, or may; it is known from here on.

@@ -173,6 +173,35 @@ async fn who_is_logged_in_and_pays_is_asked_at_once_and_no_script_reads_the_cook
 }
 
 #[tokio::test]
+async fn somebody_subscribes_by_a_link_of_their_own_and_manages_it_from_then_on() {
+    let Some(browser) = Chromium::start().await else { return };
+    let world = World::for_browsers().await.with_bot().await;
+    world.discord.join(world.guild, "ana").await.unwrap();
+    let for_sale = world.page(&format!("/subscribe/{}", world.guild));
+    browser.open(&for_sale).await;
+    browser.logs_in("ana").await;
+    browser.until_title(&label("subscribe-title")).await;
+    browser.check("subscribe").await;
+    browser.click("VIP: 9.00 USD every month").await;
+    browser.until_title("VIP: 9.00 USD every month").await;
+    browser.check("subscribe-link").await;
+    let personal = browser.script("return document.querySelector('a.step').href").await;
+    // The sandbox's Payment Links are pages of its shop, by the same id.
+    let (link, reference) = personal.as_str().and_then(|link| link.split_once('?')).unwrap();
+    let id = link.strip_prefix("https://buy.stripe.com/test_").unwrap();
+    browser.open(&format!("{}/plink_{id}?{reference}", world.shop())).await;
+    browser.fill(EMAIL, "another@example.test").await;
+    browser.click("Pay").await;
+    browser.claims("ana").await;
+    browser.until_page(&arrived("ana")).await;
+    browser.open(&for_sale).await;
+    browser.until_text("Manage VIP, which you have").await;
+    browser.check("subscribe-manage").await;
+    browser.quit().await;
+    world.finish().await;
+}
+
+#[tokio::test]
 async fn a_role_that_is_waited_for_shows_how_far_it_is() {
     let Some(browser) = Chromium::start().await else { return };
     let mut world = World::for_browsers().await.with_bot().await;

@@ -1,3 +1,4 @@
 //! Whose a purchase is.
 
 mod member_links;
+mod references;

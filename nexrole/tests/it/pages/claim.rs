@@ -17,7 +17,7 @@ const PER_MINUTE: usize = 6;
 
 impl World {
     /// Somebody whom Stripe does not know pays by the owner's Payment Link. Out: the session.
-    async fn pays_by_link(&self, visit: Value) -> String {
+    pub(super) async fn pays_by_link(&self, visit: Value) -> String {
         let after = format!("{}/claim?session_id={{CHECKOUT_SESSION_ID}}", self.gateway_url);
         let link = json!({ "price": self.price, "redirect_url": after });
         let link = self.stripe.create_payment_link(link).await.expect("it is answered");
@@ -31,7 +31,7 @@ impl World {
         self.stripe.create_price_with(price).await.expect("it is answered")
     }
 
-    async fn links(&self) -> Vec<(i64, String)> {
+    pub(super) async fn links(&self) -> Vec<(i64, String)> {
         let links = "SELECT user_id, proof FROM member_links ORDER BY user_id";
         sqlx::query_as(links).fetch_all(self.db()).await.expect("the query is good")
     }
@@ -44,13 +44,13 @@ impl World {
     }
 }
 
-fn path(session: &str) -> String {
+pub(super) fn path(session: &str) -> String {
     format!("/claim?session_id={session}")
 }
 
 impl Browser<'_> {
     /// Opens the claim's page, and says yes to it.
-    async fn claims(&self, session: &str, name: &str) -> Page {
+    pub(super) async fn claims(&self, session: &str, name: &str) -> Page {
         let page = self.open(&path(session)).await;
         assert_eq!(page.status, StatusCode::OK, "{}", page.html);
         self.send(page.form(&format!("Yes, give it to @{name}"))).await

@@ -21,7 +21,7 @@ impl World {
     }
 
     /// The code in the mail after so many others.
-    async fn code(&self, mails: &Running, before: usize) -> String {
+    pub(super) async fn code(&self, mails: &Running, before: usize) -> String {
         self.until("the mail has come", async || mails.mails().len() > before).await;
         let mail = mails.mails().swap_remove(before);
         let is_code = |line: &&str| line.len() == 8 && line.bytes().all(|byte| byte.is_ascii_digit());
@@ -31,7 +31,7 @@ impl World {
 
 impl Browser<'_> {
     /// Types into the page's one line, and clicks.
-    async fn types(&self, page: &Page, button: &str, name: &str, typed: &str) -> Page {
+    pub(super) async fn types(&self, page: &Page, button: &str, name: &str, typed: &str) -> Page {
         let (action, mut fields) = page.form(button);
         let field = fields.iter_mut().find(|(known, _)| known == name).expect("a line to type");
         field.1 = typed.to_owned();
@@ -39,7 +39,7 @@ impl Browser<'_> {
     }
 
     /// Asks for a code: the page on which it is typed.
-    async fn asks_for_code(&self, world: &World, address: &str) -> String {
+    pub(super) async fn asks_for_code(&self, world: &World, address: &str) -> String {
         let page = self.open(&world.by_email()).await;
         let sent = self.types(&page, "Send me a code", "email", address).await;
         assert_eq!(sent.status, StatusCode::SEE_OTHER, "{}", sent.html);

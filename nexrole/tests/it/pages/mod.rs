@@ -5,4 +5,6 @@ mod claim;
 mod claim_code;
 mod join;
 mod login;
+mod references;
 mod sessions;
+mod subscribe;

@@ -26,7 +26,9 @@ async fn every_column_of_bytes_is_known_to_be_sealed() {
     // Open for two seconds, or ten minutes, and never again: there is nothing to seal anew.
     let expiring =
         ["mails.arguments", "mails.recipient", "service_requests.answer", "service_requests.arguments"];
-    let known: Vec<String> = expiring.into_iter().map(str::to_owned).chain(kept).collect();
+    // It is a hash, which nobody opens.
+    let hashes = ["link_tokens.hash"];
+    let known: Vec<String> = hashes.into_iter().chain(expiring).map(str::to_owned).chain(kept).collect();
     assert_eq!(columns, known);
     database.remove().await;
 }

@@ -5,6 +5,7 @@
 
 use std::{collections::BTreeSet, time::Duration};
 
+use shared::crypto::token::Stored;
 use shared::domain::stripe_object::{Object, ObjectKind};
 use shared::{
     db::{
@@ -42,6 +43,7 @@ use shared::{
             delivery::Settled,
             series::{NewNotice, Step},
         },
+        reference::{Carried, ClientReference},
         roles::{
             by_hand::{Question, QuestionChange},
             enforcement::Enforcement,
@@ -52,13 +54,13 @@ use shared::{
     ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
         access_given, access_sources, activity_log, audit_log, catalogue, claim_codes, claim_progress,
-        erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary, mails,
-        mapped_roles, member_facts,
+        erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary, link_tokens,
+        mails, mapped_roles, member_facts,
         member_links::{self, Proof},
         member_lists,
         member_notices::{self, Taken},
-        members, mirror_facts, payment_reversals, pending_members, purchases, role_grants, role_health,
-        role_holds, role_jobs, role_mappings, role_revokes, sealed,
+        members, mirror_facts, payment_reversals, pending_members, plans, purchases, role_grants,
+        role_health, role_holds, role_jobs, role_mappings, role_revokes, sealed,
         service_requests::{self, Reply},
         settle, stripe_answers,
         stripe_backfills::{self, Source, State},
@@ -163,6 +165,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO claim_codes (guild_id, code_id, user_id, address_hash, code_hash, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, $5, repeat('a', 43), repeat('a', 43),
                 now() + interval '1 hour'",
+        "INSERT INTO link_tokens (guild_id, prefix, hash, user_id, expires_at)
+         SELECT $1, 'nx_ref_' || lpad($5::text, 8, '0'), sha256('x'), $5, now() + interval '1 hour'",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
                 now() + interval '1 hour'",
@@ -190,12 +194,12 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 199;
+const CALLS: u32 = 206;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 58] = [
+const OWNERS: [u32; 59] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
     76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
-    141, 148, 149, 150, 151, 172, 173, 174, 196,
+    141, 148, 149, 150, 151, 172, 173, 174, 196, 204,
 ];
 const OPERATORS: [u32; 26] = [
     11, 13, 32, 33, 34, 42, 110, 111, 145, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 163, 164, 165,
@@ -637,6 +641,26 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         195 => said!(claim_codes::tried(tenant, request, claim_code::State::Used, false)),
         196 => said!(claim_codes::forget(tenant, user)),
         197 => said!(guild_gates::lease_this(tenant, request, Duration::from_secs(9))),
+        199 => said!(link_tokens::hold(tenant, user)),
+        200 => said!(link_tokens::made_lately(tenant, user)),
+        201 => said!(async {
+            let token = Stored { prefix: "nx_ref_abcdefgh".to_owned(), hash: vec![0; 32] };
+            let inserted = link_tokens::insert(tenant, &token, user, Duration::from_secs(9)).await?;
+            // Whom it is for is what was asked, and the time goes on between two tries.
+            let found = link_tokens::find(tenant, &token.prefix).await?.is_some();
+            Ok::<_, sqlx::Error>((inserted, found))
+        }),
+        202 => {
+            let prefix = format!("nx_ref_{:08}", user.get());
+            let carried = Carried { session, customer, reference: ClientReference::new("x") };
+            said!(link_tokens::note(tenant, &prefix, connection, &carried))
+        }
+        203 => {
+            let prefix = format!("nx_ref_{:08}", user.get());
+            said!(link_tokens::use_up(tenant, &prefix, connection, &session, &customer))
+        }
+        204 => said!(link_tokens::forget(tenant, user)),
+        205 => said!(plans::of_member(tenant, user)),
         198 => said!(async { role_jobs::of_member(tenant, user).await.map(|work| work.is_some()) }),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);

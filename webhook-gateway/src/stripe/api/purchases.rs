@@ -4,13 +4,14 @@
 
 use serde::{Serialize, de::DeserializeOwned};
 use shared::clock::Timestamp;
-use shared::domain::claim::CheckoutFact;
 use shared::domain::{
     billing::{
         payment::PaymentFact,
         purchase::{PurchaseFact, PurchaseStatus},
         reversal::{Dispute, Reversal},
     },
+    claim::CheckoutFact,
+    reference::Carried,
     stripe_object::{Object, ObjectKind},
 };
 use shared::ids::{CheckoutSessionId, InvoiceId};
@@ -101,28 +102,31 @@ struct PaymentFilter<'a> {
 struct NoFilter {}
 
 impl ReadClient {
-    /// A checkout session: of a one-time purchase, with its customer, its lines, and what went back of its payment.
-    pub async fn checkout(&self, key: &ApiKey, id: &str) -> Result<Checkout, ReadError> {
+    /// A checkout session: of a one-time purchase, with its customer, its lines, and what went back of its payment. And the reference that
+    /// it carries, if that looks like ours.
+    pub async fn checkout(&self, key: &ApiKey, id: &str) -> Result<(Checkout, Option<Carried>), ReadError> {
         let expand = Expanding { expand: &["line_items", "customer", "subscription"] };
         let path = format!("/checkout/sessions/{}", segment(id)?);
         let request = RequestBuilder::new(StripeMethod::Get, &path).query(&expand);
         let mut wire: WireCheckout = self.get(key, &request).await?;
         is_about(wire.id(), id)?;
         if wire.about() == About::Nothing {
-            return Ok(Checkout::Nothing);
+            return Ok((Checkout::Nothing, None));
         }
+        let carried = wire.carried();
         if wire.has_more_lines() {
             let id = |line: &WireItem| line.id().map(ToOwned::to_owned);
             wire.set_lines(self.pages(key, &format!("{path}/line_items"), &NoFilter {}, id).await?);
         }
         if let About::Subscription(subscription) = wire.about() {
             let subscription = subscription.to_owned();
-            return Ok(if wire.sells_once() {
+            let checkout = if wire.sells_once() {
                 let fact = wire.purchase(None, Reversal::NONE).map_err(unreadable)?;
                 Checkout::Beside(subscription, Box::new(fact))
             } else {
                 Checkout::Subscription(subscription)
-            });
+            };
+            return Ok((checkout, carried));
         }
         let (paid_at, reversal) = match wire.payment_intent() {
             Some(intent) if wire.status() == PurchaseStatus::Paid => {
@@ -132,7 +136,7 @@ impl ReadClient {
             _ => (None, Reversal::NONE),
         };
         let fact = wire.purchase(paid_at, reversal).map_err(unreadable)?;
-        Ok(Checkout::Purchase(Box::new(fact)))
+        Ok((Checkout::Purchase(Box::new(fact)), carried))
     }
 
     /// A checkout session, as a proof of who paid: one read.

@@ -4,11 +4,14 @@ use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 use shared::{
     clock::Timestamp,
-    domain::billing::{
-        amount::{Amount, Currency},
-        purchase::{PurchaseFact, PurchaseStatus},
-        reversal::Reversal,
-        subscription::Items,
+    domain::{
+        billing::{
+            amount::{Amount, Currency},
+            purchase::{PurchaseFact, PurchaseStatus},
+            reversal::Reversal,
+            subscription::{CustomerFact, Items},
+        },
+        reference::{Carried, ClientReference},
     },
 };
 
@@ -50,6 +53,8 @@ pub(in crate::stripe) struct WireCheckout {
     invoice: Option<Reference>,
     #[serde(default, deserialize_with = "lenient")]
     line_items: Option<WireItems>,
+    #[serde(default, deserialize_with = "lenient")]
+    client_reference_id: Option<String>,
     #[serde(default, deserialize_with = "lenient")]
     metadata: Option<WireMetadata>,
 }
@@ -133,17 +138,30 @@ impl WireCheckout {
         )
     }
 
+    /// The reference, if it looks like ours and the purchase is complete. Of a guest nobody can be linked.
+    pub(in crate::stripe) fn carried(&self) -> Option<Carried> {
+        let reference = ClientReference::new(self.client_reference_id.clone()?);
+        if !reference.is_ours() || self.status.as_deref() != Some("complete") {
+            return None;
+        }
+        Some(Carried { session: self.id.parse().ok()?, customer: self.customer().ok()??.id, reference })
+    }
+
+    fn customer(&self) -> Result<Option<CustomerFact>, Unusable> {
+        match (&self.customer, &self.customer_account) {
+            (Some(customer), _) => customer.fact().map(Some),
+            (None, Some(account)) => CustomerOrId::Id(account.id().to_owned()).fact().map(Some),
+            (None, None) => Ok(None),
+        }
+    }
+
     /// `paid_at`: when the money came; of what cost nothing, the session's own time counts. `reversal`: what went back of it.
     pub(in crate::stripe) fn purchase(
         &self,
         paid_at: Option<Timestamp>,
         reversal: Reversal,
     ) -> Result<PurchaseFact, Unusable> {
-        let customer = match (&self.customer, &self.customer_account) {
-            (Some(customer), _) => Some(customer.fact()?),
-            (None, Some(account)) => Some(CustomerOrId::Id(account.id().to_owned()).fact()?),
-            (None, None) => None,
-        };
+        let customer = self.customer()?;
         let status = self.status();
         let created = self.created.and_then(timestamp);
         let beside = self.subscription.as_ref();
@@ -243,6 +261,20 @@ mod tests {
             r#""mode":7"#,
         ] {
             assert_eq!(read(nothing).about(), About::Nothing, "{nothing}");
+        }
+    }
+
+    #[test]
+    fn a_complete_purchase_carries_a_reference_of_ours_and_no_other() {
+        let carried = |fields: &str| read(fields).carried();
+        let ours = r#""mode":"subscription","subscription":"sub_1","client_reference_id":"nx_ref_a""#;
+        let complete = carried(&format!(r#"{ours},"status":"complete","customer":"cus_1""#)).unwrap();
+        assert_eq!((complete.customer.as_str(), complete.reference.expose()), ("cus_1", "nx_ref_a"));
+        assert_eq!(carried(&format!(r#"{ours},"status":"open","customer":"cus_1""#)), None);
+        assert_eq!(carried(&format!(r#"{ours},"status":"complete","customer":null"#)), None, "a guest");
+        for other in [r#""order-17""#, "null", "7", r#"["nx_ref_a"]"#] {
+            let fields = format!(r#""client_reference_id":{other},"status":"complete","customer":"cus_1""#);
+            assert_eq!(carried(&fields), None, "{other}");
         }
     }
 

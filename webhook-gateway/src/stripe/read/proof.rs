@@ -1,7 +1,10 @@
 //! `GET /v1/checkout/sessions/{id}`, as a proof of who paid: nothing is expanded, and nothing of what was bought is looked at.
 
 use serde::Deserialize;
-use shared::domain::claim::{CheckoutFact, CheckoutStatus};
+use shared::domain::{
+    claim::{CheckoutFact, CheckoutStatus},
+    reference::ClientReference,
+};
 
 use super::{
     Unusable,
@@ -52,7 +55,7 @@ impl WireProof {
             // How old it is decides whether it proves anything.
             created: self.created.and_then(timestamp).ok_or(Unusable("checkout session's time"))?,
             customer,
-            reference: self.client_reference_id.clone(),
+            reference: self.client_reference_id.clone().map(ClientReference::new),
             named: WireMetadata::user(self.metadata.as_ref()),
         })
     }
@@ -76,7 +79,8 @@ mod tests {
         .unwrap();
         assert_eq!((read.status, read.is_paid), (CheckoutStatus::Complete, true));
         assert_eq!(read.customer, "cus_1".parse().ok());
-        assert_eq!((read.reference.as_deref(), read.named), (Some("order-17"), "7".parse().ok()));
+        assert_eq!(read.reference.as_ref().map(ClientReference::expose), Some("order-17"));
+        assert_eq!(read.named, "7".parse().ok());
     }
 
     #[test]
