@@ -17,4 +17,4 @@ pub mod keys;
 pub mod scenario;
 mod settings;
 pub mod up;
-mod visitor;
+pub mod visitor;

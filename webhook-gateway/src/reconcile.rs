@@ -4,7 +4,8 @@
 //! events is read on from where we were, every few minutes: it holds 30 days, while Stripe retries a webhook for three. So a public
 //! address is not even needed. If we were away for longer, the whole state is read again.
 //!
-//! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often. Neither list waits for the other.
+//! What is no matter of access is a list of its own ([`EventList::Other`]), polled less often, and not at first contact, which reads all that
+//! it would tell of. Neither list waits for the other.
 
 use std::{sync::Arc, time::Duration};
 
@@ -44,6 +45,8 @@ use crate::{
 const SETTLED: Duration = Duration::from_secs(60);
 /// The other events are polled each so many times: 720 reads a month more than the 4,320 for those that matter.
 const OTHER_EACH: u32 = 6;
+/// Stripe's clock and ours differ by less.
+const CLOCKS_DIFFER: Duration = Duration::from_secs(300);
 
 pub struct Reconcile {
     pub pool: Pool,
@@ -94,8 +97,8 @@ impl Reconcile {
         match taken.await {
             Ok(None) => false,
             Ok(Some(cursor)) => {
-                // First, for its cursor is to be older than the first reading of what is sold.
-                if let Some(other) = &cursor.other {
+                let other = cursor.other.as_ref();
+                if let Some(other) = other.filter(|_| cursor.listed != Listed::Never) {
                     let read = self.poll_other(&cursor, other).await;
                     metrics::counter!(EVENT_POLLS, "outcome" => word(&read)).increment(1);
                     if let Err(error) = read {
@@ -168,8 +171,8 @@ impl Reconcile {
         Ok(self.write(cursor, async |tenant, id| stripe_cursors::polled_other(tenant, id).await).await?)
     }
 
-    /// The list of other events. Where it does not reach back to the cursor, and at first, what is sold is read as a whole; the rest of it
-    /// needs no catching up.
+    /// The list of other events. Where it does not reach back to the cursor, and at first, what is sold is read as a whole, unless that was
+    /// done since the newest of them; the rest of it needs no catching up.
     async fn read_other(&self, cursor: &Cursor, other: &OtherCursor) -> Result<(), Failed> {
         let key = self.keys.of(cursor.connection).await?;
         if other.last_event.is_some()
@@ -180,17 +183,18 @@ impl Reconcile {
         {
             return Ok(());
         }
-        // First the cursor, as with the events that matter.
         let newest = self.stripe.events(&key.key, EventList::Other, None, 1).await?.events.into_iter().next();
         if newest.is_none() && other.last_event.is_none() {
             return Ok(());
         }
+        // First the cursor, as with the events that matter.
+        let happened = newest.as_ref().and_then(|event| event.created);
+        let since = happened.map_or_else(shared::clock::now, |created| created + CLOCKS_DIFFER);
         self.write(cursor, async |tenant, id| {
-            // At first contact it is marked with the list.
-            if cursor.listed != Listed::Never {
-                let catalogue = [CATALOGUE.to_owned()];
-                stripe_sync::hint(tenant, id, ObjectKind::Catalogue, &catalogue, JobOrigin::Bulk).await?;
-            }
+            let catalogue = [CATALOGUE.to_owned()];
+            let times = (Duration::ZERO, Duration::ZERO);
+            stripe_sync::mark_unless_read_since(tenant, id, ObjectKind::Catalogue, &catalogue, since, times)
+                .await?;
             stripe_cursors::set_other(tenant, id, newest.as_ref().map(|event| &event.id)).await
         })
         .await?;

@@ -21,6 +21,7 @@ mod database;
 mod process;
 
 use std::{
+    collections::BTreeMap,
     fs,
     future::Future,
     net::SocketAddr,
@@ -248,11 +249,16 @@ impl Account {
     }
 
     async fn print(&self, what: &str, took: Duration, gateway: &Running) -> anyhow::Result<()> {
-        let reads = self.stripe.requests().await?.iter().filter(|request| request.method == "GET").count();
+        let requests = self.stripe.requests().await?;
+        let mut read: BTreeMap<String, usize> = BTreeMap::new();
+        for request in requests.iter().filter(|request| request.method == "GET") {
+            *read.entry(kind(&request.path)).or_default() += 1;
+        }
+        let reads: usize = read.values().sum();
         let counts = self.postgres.counts().await?;
         let memory = process::memory(gateway)?;
         println!("{what}");
-        println!("  reads of Stripe: {reads}; {:.1} s", took.as_secs_f64());
+        println!("  reads of Stripe: {reads}; {:.1} s; {read:?}", took.as_secs_f64());
         println!(
             "  statements: {}; WAL: {:.0} kB in {} records; pages of shared memory: {}",
             counts.statements,
@@ -320,5 +326,13 @@ impl Account {
             tokio::time::sleep(POLL_EVERY).await;
         }
         Ok(())
+    }
+}
+
+/// What a call reads, whichever object: `/v1/subscriptions/{id}`.
+fn kind(path: &str) -> String {
+    match path.splitn(4, '/').collect::<Vec<_>>()[..] {
+        ["", version, list, _] => format!("/{version}/{list}/{{id}}"),
+        _ => path.to_owned(),
     }
 }

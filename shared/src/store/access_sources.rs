@@ -30,7 +30,7 @@ pub struct Live {
 pub async fn live(tenant: &mut Tenant, source: &SourceRef) -> Result<Vec<Live>, sqlx::Error> {
     let rows: Vec<(UserId, RoleId, Option<Timestamp>)> = sqlx::query_as(
         "SELECT user_id, role_id, valid_until FROM access_sources
-          WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3 AND kind = 'stripe'
+          WHERE guild_id = $1 AND connection_id = $2 AND source_id = $3
             AND stripe_object = $4 AND state = 'live'",
     )
     .bind(tenant.guild())

@@ -134,7 +134,7 @@ pub struct Taken {
 pub async fn take_due(crossing: &mut Crossing, lease: Duration) -> Result<Option<Taken>, sqlx::Error> {
     sqlx::query_as(
         "WITH due AS (
-             SELECT guild_id, notice_id FROM member_notices WHERE state = 'pending' AND next_at <= now()
+             SELECT guild_id, notice_id FROM member_notices WHERE next_at <= now()
               ORDER BY next_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
          )
          UPDATE member_notices n SET next_at = clock_timestamp() + make_interval(secs => $1) FROM due

@@ -95,9 +95,10 @@ async fn sweep(
     let made = sqlx::query(
         "WITH due AS (
              SELECT guild_id, user_id, role_id, kind, connection_id, source_id FROM access_sources
-              WHERE state = 'live' AND looked_at <= now() - make_interval(secs => $2)
+              -- As its index has it.
+              WHERE CASE WHEN state = 'live' THEN looked_at END <= now() - make_interval(secs => $2)
                 AND guild_id BETWEEN coalesce($1, 0) AND coalesce($1, 9223372036854775807)
-              ORDER BY looked_at LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
+              ORDER BY CASE WHEN state = 'live' THEN looked_at END LIMIT $3 FOR NO KEY UPDATE SKIP LOCKED
          ), checked AS (
              UPDATE access_sources s SET looked_at = now() FROM due
               WHERE (s.guild_id, s.user_id, s.role_id, s.kind, s.source_id)

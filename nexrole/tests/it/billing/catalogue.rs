@@ -1,5 +1,6 @@
 //! What an owner sells is read at first contact, follows changes, and is shown with the roles it gives.
 
+use sandbox::stripe::Mode;
 use serde_json::json;
 
 use crate::support::world::{Read, World};
@@ -64,4 +65,29 @@ async fn a_key_that_may_not_read_prices_is_no_fault() {
     world.subscribes(&ana).await;
     world.until_vip(&ana).await;
     world.finish().await;
+}
+
+/// Without webhooks, the list that tells of it is looked at later than first contact: no change in between is missed, and no read is for nothing.
+#[tokio::test]
+async fn what_is_sold_is_read_once_more_only_if_it_may_have_changed_since_first_contact() {
+    for changes in [false, true] {
+        let mut world = World::without_services().await;
+        world.set("STRIPE_WEBHOOK_SECRET", "");
+        world.stripe.delivery(Mode::Drop).await.unwrap();
+        world.stripe.move_clock(json!({ "advance_seconds": -3600 })).await.unwrap();
+        world.stripe.create_price(&world.product, 9000).await.unwrap();
+        world.stripe.move_clock(json!({ "advance_seconds": 3600 })).await.unwrap();
+        world.start_gateway().await;
+        world.until("the catalogue is read", async || is_read(&world).await).await;
+        if changes {
+            world.stripe.update_product(&world.product, json!({ "name": "Gold" })).await.unwrap();
+        }
+        let begun = async || world.cursors_where(|cursor| cursor.other_event_id.is_some()).await;
+        world.until_polled("the list of other events is begun", async || begun().await == 1).await;
+        world.until_all_is_read().await;
+        let requests = world.stripe.requests().await.unwrap();
+        let reads = requests.iter().filter(|request| request.path == "/v1/prices").count();
+        assert_eq!(reads, if changes { 2 } else { 1 });
+        world.close().await;
+    }
 }

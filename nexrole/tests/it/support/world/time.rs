@@ -219,7 +219,7 @@ impl World {
 
     /// What Discord was asked to tell a member, and did not answer, was so ten minutes ago, and is due.
     pub(crate) async fn notices_were_tried_long_ago(&self) {
-        self.change("UPDATE member_notices SET tried_at = tried_at - interval '10 minutes', next_at = now() WHERE state = 'pending'")
+        self.change("UPDATE member_notices SET tried_at = tried_at - interval '10 minutes', next_at = now() WHERE tried_at IS NOT NULL AND state = 'pending'")
             .await;
     }
 
