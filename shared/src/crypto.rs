@@ -124,6 +124,11 @@ impl Keyring {
         self.0.iter().map(|(_, _, hmac)| keyed_hash::hash(hmac, purpose, bytes)).collect()
     }
 
+    /// Whether `text` is one of [`Keyring::keyed_hashes`], for what others bring who were given it.
+    pub fn is_keyed_hash(&self, purpose: &str, bytes: &[u8], text: &str) -> bool {
+        self.0.iter().any(|(_, _, hmac)| keyed_hash::is_hash(hmac, purpose, bytes, text))
+    }
+
     /// Seals `plain` for one place, for example `stripe_connections/42/webhook_secrets`.
     pub fn seal(&self, place: &str, plain: &[u8]) -> Result<Vec<u8>, CryptoError> {
         let (id, cipher, _) = self.0.first().ok_or(CryptoError::Seal)?;
@@ -243,6 +248,12 @@ mod tests {
         let both =
             Keyring::parse(&format!("{NEW},{OLD}")).unwrap().keyed_hashes("address", b"ana@example.com");
         assert_eq!((both.len(), &both[1]), (2, &hash[0]));
+        let both = Keyring::parse(&format!("{NEW},{OLD}")).unwrap();
+        assert!(both.is_keyed_hash("address", b"ana@example.com", &hash[0]));
+        assert!(!new.is_keyed_hash("address", b"ana@example.com", &hash[0]));
+        for text in ["", "=", &hash[0][1..], &format!("{}=", hash[0]), &hash[0].to_lowercase()] {
+            assert!(!both.is_keyed_hash("address", b"ana@example.com", text), "{text}");
+        }
     }
 
     /// `K=$(printf 'nexrole keyed hash' | openssl dgst -sha256 -mac HMAC -macopt hexkey:0101…01 -r | cut -d' ' -f1)`, then

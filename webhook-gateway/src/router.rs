@@ -14,7 +14,7 @@ use crate::{
     http::{
         middleware::{Admission, guarded},
         route::{
-            Access::{self, Page, Signed},
+            Access::{self, Link, Page, Signed},
             Limit::{self, Failures, Probe},
             Route,
         },
@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, claim_code, join, log_in, style, subscribe},
+    pages::{Pages, claim, claim_code, join, log_in, mail_stop, style, subscribe},
 };
 
 /// What handlers need; each takes its part.
@@ -90,6 +90,9 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
         Route::get("/join/{guild}", Page, Limit::Public, join::ask),
         Route::post("/join/{guild}", Page, Limit::Login, join::join),
+        Route::get("/mail/{guild}/stop/{invitation}/{secret}", Link, Limit::Public, mail_stop::ask),
+        // A mailbox's button sends it.
+        Route::post("/mail/{guild}/stop/{invitation}/{secret}", Link, Limit::Public, mail_stop::stop),
         Route::get("/subscribe/{guild}", Page, Limit::Public, subscribe::ask),
         Route::post("/subscribe/{guild}", Page, Limit::Login, subscribe::choose),
     ]

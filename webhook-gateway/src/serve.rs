@@ -153,6 +153,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         keyring,
         stripe: stripe.clone(),
         keys: Arc::clone(&keys),
+        public_url: config.public_url.clone(),
         poll: config.poll,
     });
     let portals =

@@ -34,6 +34,7 @@ pub mod give_back;
 pub mod grant;
 pub mod held;
 pub mod import;
+pub mod invite_payers;
 pub mod link;
 pub mod list_members;
 pub mod map;

@@ -2,6 +2,8 @@
 //!
 //! Whether there is such a customer is found out later, when the mail's turn comes: here the statements and the answer are the same.
 
+use std::time::Duration;
+
 use uuid::Uuid;
 
 use super::ActionError;
@@ -71,7 +73,8 @@ pub async fn send_claim_code(
     mails::cancel(&mut tenant, &superseded).await?;
     claim_codes::insert(&mut tenant, id, user, (address_hash, code_hash), LIVES).await?;
     let (kind, lives) = (MailKind::ClaimCode, LIVES);
-    let mail = mails::NewMail { id, kind, recipient: &recipient, arguments: &arguments, lives };
+    let (recipient, arguments, after) = (&recipient, &arguments, Duration::ZERO);
+    let mail = mails::NewMail { id, kind, recipient, arguments, after, lives };
     mails::enqueue(&mut tenant, mail).await?;
     tenant.commit().await?;
     Ok(Sent::OnItsWay(id))

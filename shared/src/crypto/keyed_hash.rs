@@ -11,6 +11,12 @@ pub(super) fn derived(key: &[u8]) -> Hmac<Sha256> {
     of(&of(key).chain_update(b"nexrole keyed hash").finalize().into_bytes())
 }
 
+/// Whether it is what [`hash`] gives, in constant time.
+pub(super) fn is_hash(hmac: &Hmac<Sha256>, purpose: &str, bytes: &[u8], text: &str) -> bool {
+    let said = hmac.clone().chain_update(purpose).chain_update([0_u8]).chain_update(bytes);
+    URL_SAFE_NO_PAD.decode(text).is_ok_and(|hash| said.verify_slice(&hash).is_ok())
+}
+
 /// 43 letters of base64url. `purpose` has no NUL: no two purposes give the same hash.
 pub(super) fn hash(hmac: &Hmac<Sha256>, purpose: &str, bytes: &[u8]) -> String {
     let hash = for_purpose(hmac, purpose).chain_update(bytes).finalize();

@@ -93,6 +93,8 @@ pub enum AuditAction {
     RebuildAsked,
     /// What failed is to be tried again.
     RetryAsked,
+    /// Who pays and is linked to nobody is written to.
+    PayersInvited,
     /// A mapped role turned out to be dangerous: nobody is given it.
     RoleSuspended,
     /// It is not dangerous any more.
@@ -131,6 +133,7 @@ impl AuditAction {
             Self::BackfillAsked => "backfill.asked",
             Self::RebuildAsked => "rebuild.asked",
             Self::RetryAsked => "retry.asked",
+            Self::PayersInvited => "payers.invited",
             Self::RoleSuspended => "role.suspended",
             Self::RoleResumed => "role.resumed",
             Self::TrialRepeated => "trial.repeated",

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 use super::delivery::backoff::Schedule;
 use crate::clock::Timestamp;
@@ -13,12 +14,15 @@ use crate::clock::Timestamp;
 pub enum MailKind {
     /// A code, to the address that Stripe has of a customer: the recipient is what was typed, and nobody if no customer has it.
     ClaimCode,
+    /// To a customer who pays and is linked to nobody: how to claim. The recipient is the invitation's id.
+    Invitation,
 }
 
 impl MailKind {
     pub fn as_str(self) -> &'static str {
         match self {
             Self::ClaimCode => "claim_code",
+            Self::Invitation => "invitation",
         }
     }
 }
@@ -27,6 +31,13 @@ impl MailKind {
 #[derive(Serialize, Deserialize)]
 pub struct ClaimCode {
     pub code: String,
+}
+
+/// What stands in a [`MailKind::Invitation`].
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+pub struct Invitation {
+    pub invitation: Uuid,
+    pub is_reminder: bool,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, sqlx::Type)]

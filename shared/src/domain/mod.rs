@@ -14,6 +14,7 @@ pub mod email;
 pub mod entitlement;
 pub mod explain;
 pub mod failed;
+pub mod invitation;
 pub mod job;
 pub mod mail;
 pub mod notices;

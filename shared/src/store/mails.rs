@@ -24,20 +24,23 @@ pub struct NewMail<'a> {
     pub kind: MailKind,
     pub recipient: &'a [u8],
     pub arguments: &'a [u8],
-    /// It is not sent any more after this.
+    /// It is sent then, or later.
+    pub after: Duration,
+    /// It is not sent any more so long after that.
     pub lives: Duration,
 }
 
 pub async fn enqueue(tenant: &mut Tenant, mail: NewMail<'_>) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO mails (guild_id, mail_id, kind, recipient, arguments, expires_at)
-         VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6))",
+        "INSERT INTO mails (guild_id, mail_id, kind, recipient, arguments, next_at, expires_at)
+         VALUES ($1, $2, $3, $4, $5, now() + make_interval(secs => $6), now() + make_interval(secs => $6 + $7))",
     )
     .bind(tenant.guild())
     .bind(mail.id)
     .bind(mail.kind.as_str())
     .bind(mail.recipient)
     .bind(mail.arguments)
+    .bind(mail.after.as_secs_f64())
     .bind(mail.lives.as_secs_f64())
     .execute(tenant.db())
     .await?;

@@ -8,7 +8,7 @@ use crate::db::tenant::Tenant;
 use crate::{
     clock::Timestamp,
     domain::{entitlement::policy::paying_statuses, explain::lists::PAID},
-    ids::{RoleId, UserId},
+    ids::{ConnectionId, RoleId, UserId},
 };
 
 /// The first of a list.
@@ -83,6 +83,7 @@ pub async fn holders(tenant: &mut Tenant) -> Result<Vec<UserId>, sqlx::Error> {
 /// Somebody pays, and nobody knows which member that is.
 #[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
 pub struct Unlinked {
+    pub connection_id: ConnectionId,
     /// `None`: a guest.
     pub customer_id: Option<String>,
     /// `sub_…` or `cs_…`.
@@ -102,7 +103,7 @@ pub async fn unlinked(
     most: i64,
 ) -> Result<Page<Unlinked>, sqlx::Error> {
     let rows: Vec<Counted<Unlinked>> = sqlx::query_as(
-        "SELECT customer_id, id, status, price_ids,
+        "SELECT connection_id, customer_id, id, status, price_ids,
                 ARRAY (SELECT DISTINCT key FROM unnest(own_keys || customers_keys) AS key ORDER BY key) AS id_keys,
                 (SELECT max(t.user_id) FROM link_tokens t
                   WHERE (t.guild_id, t.connection_id, t.customer_id) = ($1, theirs.connection_id, theirs.customer_id)

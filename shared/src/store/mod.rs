@@ -10,6 +10,7 @@ pub mod activity_log;
 pub mod audit_log;
 pub mod catalogue;
 pub mod claim_codes;
+pub mod claim_invitations;
 pub mod claim_progress;
 pub mod erasure;
 pub mod export;

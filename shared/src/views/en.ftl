@@ -718,6 +718,15 @@ mail-code-lives = It works once, and for { $minutes ->
    *[other] { $minutes } minutes
 }.
 mail-code-not-you = If it was not you, there is nothing to do: without the code nothing happens. Give it to nobody. Whoever asks you for it wants what you paid for.
+mail-invitation-subject = Connect what you pay for to Discord
+mail-invitation-again-subject = Still to be connected to Discord: what you pay for
+mail-invitation-pays-for = You pay for { $products }, with this e-mail address. It comes with a role in the seller's Discord server, and nobody has told us which Discord account is yours. So nobody has that role.
+mail-invitation-pays = You pay for a membership, with this e-mail address. It comes with a role in the seller's Discord server, and nobody has told us which Discord account is yours. So nobody has that role.
+mail-invitation-how = To have it, open this page, log in with Discord, and type this e-mail address. A code is sent here, which shows that it is yours:
+mail-invitation-keeps = It costs nothing, and changes nothing about your payments. Whoever is not on Discord has nothing to do.
+mail-invitation-stop = The seller may remind you once. If you want no such mail, say so here:
+mail-invitation-last = You are not reminded again. That you want no such mail you can still say here:
+mail-link = { $link }
 mail-from = This mail was written by a machine; no answer to it is read.
 
 # Pages: logging in.
@@ -897,3 +906,37 @@ join-later-why = Nothing has changed. Try again in { $seconds ->
 }
 join-unsure = Discord has not answered yet
 join-unsure-why = You may be in the server already. This page looks again by itself.
+
+# Mail that somebody does not want, on a page.
+mail-stop = No more mail about this?
+mail-stop-why = You were written to because you pay for something that no Discord account is connected to. You can still connect it later.
+mail-stop-yes = Send me no such mail
+mail-stopped = You get no more such mail
+mail-stopped-why = Nothing else changes: not what you pay for, and not what it gives you.
+mail-stop-unknown = This link is not complete
+mail-stop-unknown-why = Open it once more from the mail, or answer to the seller. Nothing was changed.
+
+# `nexrole mail invite`.
+invite-title = Who pays and is linked to no member, in server { $guild }
+invite-nobody = Nobody is to be written to.
+invite-first = { $count ->
+    [one] One customer was told nothing yet, and is written to.
+   *[other] { $count } customers were told nothing yet, and are written to.
+}
+invite-again = { $count ->
+    [one] One was told a week ago or longer, and is reminded.
+   *[other] { $count } were told a week ago or longer, and are reminded.
+}
+invite-told = { $count ->
+    [one] One was told, and is left alone.
+   *[other] { $count } were told, and are left alone.
+}
+invite-stopped = { $count ->
+    [one] One wants no such mail, and gets none.
+   *[other] { $count } want no such mail, and get none.
+}
+invite-queued = { $count ->
+    [one] One mail waits to be sent.
+   *[other] { $count } mails wait to be sent, one every two seconds.
+}
+invite-queued-how = The gateway asks Stripe for each address when its turn comes, and needs SMTP_URL and PUBLIC_URL for it. `nexrole doctor` says what mail failed.

@@ -7,7 +7,7 @@ use crate::{
         explain::{Fix, Reason, Why},
         roles::enforcement::Enforcement,
     },
-    ids::UserId,
+    ids::{ConnectionId, UserId},
     views::terminal,
 };
 
@@ -162,6 +162,7 @@ fn who_has_a_role_is_grouped_by_role_and_reasons() {
 #[test]
 fn whose_payments_are_unlinked_is_said_with_what_could_tell() {
     let row = |customer: Option<&str>, id: &str, keys: &[&str]| Unlinked {
+        connection_id: ConnectionId::from_u64(1).unwrap(),
         customer_id: customer.map(str::to_owned),
         id: id.to_owned(),
         status: "active".to_owned(),

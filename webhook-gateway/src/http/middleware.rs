@@ -114,7 +114,7 @@ impl PathRules {
     fn surface(&self, method: &Method) -> Surface {
         let access = self.of_method(method).or_else(|| self.methods.first().map(|&(_, a, l)| (a, l)));
         match access {
-            Some((Access::Page, _)) => Surface::Page,
+            Some((Access::Page | Access::Link, _)) => Surface::Page,
             Some((Access::Public | Access::Signed, _)) | None => Surface::Api,
         }
     }
@@ -182,7 +182,7 @@ impl Admission {
             Limit::Public => limited(&self.public)?,
         }
         match access {
-            Access::Public | Access::Signed => Ok(()),
+            Access::Public | Access::Signed | Access::Link => Ok(()),
             // Without an origin of our own nothing can come from it.
             Access::Page => {
                 let own = self.public_url.as_deref().unwrap_or_default();

@@ -14,6 +14,8 @@ pub enum Access {
     Signed,
     /// Browsers: errors are pages, and a change must come from our own pages.
     Page,
+    /// Whoever has the secret in the path, from wherever: errors are pages, no cookie counts, and the handler verifies.
+    Link,
 }
 
 /// Which of the rate limits per caller's address a call counts for.

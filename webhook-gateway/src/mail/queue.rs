@@ -7,6 +7,7 @@ use std::{sync::Arc, time::Duration};
 
 use secrecy::ExposeSecret;
 use shared::{
+    actions::invite_payers::stop_secret,
     background::{self, Next},
     clock,
     crypto::Keyring,
@@ -17,11 +18,12 @@ use shared::{
     domain::{
         claim_code::LIVES,
         email::EmailAddress,
-        mail::{ClaimCode, FAILED, Judgement, MailKind, MailState, judge},
+        mail::{ClaimCode, FAILED, Invitation, Judgement, MailKind, MailState, judge},
     },
-    ids::{ConnectionId, CustomerId},
+    ids::{ConnectionId, CustomerId, GuildId},
     store::{
         claim_codes,
+        claim_invitations::{self, Wanted},
         mails::{self, Opened, Settled, Taken},
         stripe_connections::{self, Connection},
     },
@@ -35,6 +37,8 @@ use super::{
 };
 use crate::{
     failed::Failed,
+    login::destination::Destination,
+    pages::mail_stop,
     stripe::{
         api::{ReadClient, ReadError},
         credentials::{Keys, NoKey},
@@ -53,6 +57,8 @@ pub struct Mails {
     pub keyring: Keyring,
     pub stripe: ReadClient,
     pub keys: Arc<Keys>,
+    /// Where our pages are; `None`: nowhere, and nobody is led to them.
+    pub public_url: Option<String>,
     /// How often to look for mail.
     pub poll: Duration,
 }
@@ -142,13 +148,17 @@ impl Mails {
         let recipient = open("recipient", &opened.recipient)?;
         let arguments = open("arguments", &opened.arguments)?;
         let unreadable = || closed(MailState::Refused, "what was sealed is not what this release seals");
-        let address = EmailAddress::parse(recipient.expose_secret()).ok_or_else(unreadable)?;
         match opened.kind {
             MailKind::ClaimCode => {
+                let address = EmailAddress::parse(recipient.expose_secret()).ok_or_else(unreadable)?;
                 let sealed: Result<ClaimCode, _> = serde_json::from_str(arguments.expose_secret());
                 let code = sealed.map_err(|_| unreadable())?.code;
                 let to = self.holders(taken, &address).await?;
                 Ok(Ready { to, words: view::claim_code(&code, LIVES.as_secs() / 60) })
+            }
+            MailKind::Invitation => {
+                let sealed: Result<Invitation, _> = serde_json::from_str(arguments.expose_secret());
+                self.invitation(taken.guild, &sealed.map_err(|_| unreadable())?).await
             }
         }
     }
@@ -189,6 +199,35 @@ impl Mails {
         } else {
             Err(closed(MailState::Cancelled, "the code does not count any more"))
         }
+    }
+
+    async fn invitation(&self, guild: GuildId, sealed: &Invitation) -> Result<Ready, NotReady> {
+        let id = sealed.invitation;
+        let origin = self.public_url.as_ref();
+        let origin = origin.ok_or_else(|| {
+            closed(MailState::Refused, "PUBLIC_URL is not set: there is no page to lead to")
+        })?;
+        let secret = stop_secret(&self.keyring, guild, id);
+        let secret = secret.ok_or_else(|| closed(MailState::Refused, "ENCRYPTION_KEYS is empty"))?;
+        let wanted = within(async {
+            claim_invitations::wanted(&mut tenant::begin(&self.pool, guild).await?, id).await
+        });
+        let left_alone = || closed(MailState::Cancelled, "they are linked meanwhile, or want no such mail");
+        let Wanted { connection_id, customer_id, products } = wanted.await?.ok_or_else(left_alone)?;
+        let key = match self.keys.of(Connection { guild, id: connection_id }).await {
+            Ok(key) => key,
+            Err(NoKey::Missing(why)) => return Err(closed(MailState::Refused, &why)),
+            Err(NoKey::Database(error)) => return Err(error.into()),
+        };
+        let to = match self.stripe.address_of(&key.key.for_sweeps(), &customer_id).await {
+            Ok(to) => to,
+            Err(ReadError::Missing) => None,
+            Err(error) => return Err(NotReady::Failed(error.into())),
+        };
+        let to = to.ok_or_else(|| closed(MailState::Nobody, "Stripe has no address of the customer"))?;
+        let claim = format!("{origin}{}", Destination::Email { guild }.path());
+        let stop = format!("{origin}{}", mail_stop::path(guild, id, &secret));
+        Ok(Ready { to: to.spelled(), words: view::invitation(&products, &claim, &stop, sealed.is_reminder) })
     }
 
     /// `None`: it is not ours any more, and nothing was sent.

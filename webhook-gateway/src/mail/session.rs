@@ -53,6 +53,41 @@ impl Header for AutoSubmitted {
     }
 }
 
+/// Where mailboxes show a way to want no more (RFC 2369, 3.2), and what they send there on a click (RFC 8058).
+#[derive(Clone)]
+struct ListUnsubscribe(String);
+
+impl Header for ListUnsubscribe {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe")
+    }
+
+    fn parse(value: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self(value.to_owned()))
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), format!("<{}>", self.0))
+    }
+}
+
+#[derive(Clone)]
+struct OneClick;
+
+impl Header for OneClick {
+    fn name() -> HeaderName {
+        HeaderName::new_from_ascii_str("List-Unsubscribe-Post")
+    }
+
+    fn parse(_: &str) -> Result<Self, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Self)
+    }
+
+    fn display(&self) -> HeaderValue {
+        HeaderValue::new(Self::name(), "List-Unsubscribe=One-Click".to_owned())
+    }
+}
+
 /// Sends mail in one name over one server.
 #[derive(Debug, Clone)]
 pub struct Mailer {
@@ -107,15 +142,17 @@ impl Mailer {
     /// A mail as it is sent; `None`: these words make none. `id`: the same for each try, so that a mailbox may know it again.
     pub fn message(&self, to: &Address, words: &Words, id: Uuid) -> Option<Message> {
         let from = &self.config.from;
-        let built = Message::builder()
+        let mut built = Message::builder()
             .from(Mailbox::clone(from))
             .to(Mailbox::new(None, to.clone()))
             .subject(&words.subject)
             .message_id(Some(format!("<{id}@{}>", from.email.domain())))
             .header(AutoSubmitted)
-            .header(ContentType::TEXT_PLAIN)
-            .body(words.text.clone());
-        built.ok()
+            .header(ContentType::TEXT_PLAIN);
+        if let Some(stop) = &words.stop {
+            built = built.header(ListUnsubscribe(stop.clone())).header(OneClick);
+        }
+        built.body(words.text.clone()).ok()
     }
 }
 

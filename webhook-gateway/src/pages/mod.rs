@@ -5,6 +5,7 @@ pub mod claim;
 pub mod claim_code;
 pub mod join;
 pub mod log_in;
+pub mod mail_stop;
 mod presence;
 pub mod style;
 pub mod subscribe;

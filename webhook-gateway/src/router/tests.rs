@@ -87,6 +87,8 @@ fn what_the_table_says_of_a_route_is_what_its_kind_needs() {
         match access {
             Access::Signed => assert!(method == Method::POST && limit == Limit::Failures, "{path}"),
             Access::Public => assert!(method == Method::GET && limit != Limit::Failures, "{method} {path}"),
+            // Nothing else may be changed from anywhere.
+            Access::Link => assert!(path.starts_with("/mail/") && path.ends_with("/{secret}"), "{path}"),
             Access::Page => {
                 assert!(matches!(method, Method::GET | Method::POST), "{path}");
                 assert!(matches!(limit, Limit::Public | Limit::Login), "{path}: whoever opens it is counted");
@@ -116,7 +118,7 @@ async fn every_route_refuses_other_methods_and_says_which_it_takes() {
             let caller = format!("10.0.0.{}", callers.next().unwrap());
             let request = http.request(method.clone(), format!("{url}{}", route.path));
             let answer = request.header("x-forwarded-for", caller).send().await.unwrap();
-            let is_page = route.access == Access::Page;
+            let is_page = matches!(route.access, Access::Page | Access::Link);
             let surface = if is_page { headers::Surface::Page } else { headers::Surface::Api };
             let chosen = |name: &str| name == "cache-control" && route.path.starts_with("/assets/");
             for (name, value) in headers::of(surface) {

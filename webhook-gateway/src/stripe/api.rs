@@ -16,6 +16,7 @@ use shared::domain::billing::{
     purchase::SoldBeside,
     subscription::{Afterwards, CustomerFact, SubscriptionFact},
 };
+use shared::domain::email::EmailAddress;
 use shared::ids::CustomerId;
 use stripe_billing::{
     subscription::{ListSubscription, ListSubscriptionStatus, RetrieveSubscription},
@@ -232,6 +233,14 @@ impl ReadClient {
     pub async fn customer(&self, key: &ApiKey, id: &str) -> Result<CustomerFact, ReadError> {
         let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id)?).build()).await?;
         wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))
+    }
+
+    /// Where mail to a customer goes; `None`: Stripe has no address of them, or they are deleted.
+    pub async fn address_of(&self, key: &ApiKey, id: &CustomerId) -> Result<Option<EmailAddress>, ReadError> {
+        let wire: WireCustomer = self.get(key, &RetrieveCustomer::new(segment(id.as_str())?).build()).await?;
+        let fact = wire.fact().map_err(|error| ReadError::Unreadable(error.to_string()))?;
+        is_about(fact.id.as_str(), id.as_str())?;
+        Ok(wire.address().filter(|_| !fact.deleted))
     }
 
     /// The subscription that an invoice bills; `None`: it bills none.

@@ -36,6 +36,7 @@ use shared::{
             policy::{Policy, Rule},
             source::SourceRef,
         },
+        invitation::Payer,
         job::{JobAction, JobOrigin},
         mail::{MailKind, MailState},
         notices::{
@@ -53,9 +54,9 @@ use shared::{
     },
     ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
-        access_given, access_sources, activity_log, audit_log, catalogue, claim_codes, claim_progress,
-        erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary, link_tokens,
-        mails, mapped_roles, member_facts,
+        access_given, access_sources, activity_log, audit_log, catalogue, claim_codes, claim_invitations,
+        claim_progress, erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary,
+        link_tokens, mails, mapped_roles, member_facts,
         member_links::{self, Proof},
         member_lists,
         member_notices::{self, Taken},
@@ -167,6 +168,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
                 now() + interval '1 hour'",
         "INSERT INTO link_tokens (guild_id, prefix, hash, user_id, expires_at)
          SELECT $1, 'nx_ref_' || lpad($5::text, 8, '0'), sha256('x'), $5, now() + interval '1 hour'",
+        "INSERT INTO claim_invitations (guild_id, connection_id, customer_id, invitation_id)
+         SELECT $1, $2, $3, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid",
         "INSERT INTO service_requests (guild_id, request_id, asked_by, kind, arguments, state, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, 'gateway', 'x', 'x', 'taken',
                 now() + interval '1 hour'",
@@ -194,12 +197,12 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 206;
+const CALLS: u32 = 211;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 59] = [
+const OWNERS: [u32; 62] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
     76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
-    141, 148, 149, 150, 151, 172, 173, 174, 196, 204,
+    141, 148, 149, 150, 151, 172, 173, 174, 196, 204, 206, 207, 208,
 ];
 const OPERATORS: [u32; 26] = [
     11, 13, 32, 33, 34, 42, 110, 111, 145, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 163, 164, 165,
@@ -625,7 +628,8 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         183 => said!(stripe_connections::of_mode(tenant, false)),
         184 => {
             let (kind, lives) = (MailKind::ClaimCode, Duration::from_secs(9));
-            let new = mails::NewMail { id: request, kind, recipient: b"x", arguments: b"x", lives };
+            let new =
+                mails::NewMail { id: request, kind, recipient: b"x", arguments: b"x", after: lives, lives };
             said!(mails::enqueue(tenant, new))
         }
         185 => said!(mails::cancel(tenant, &[request])),
@@ -661,6 +665,14 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         }
         204 => said!(link_tokens::forget(tenant, user)),
         205 => said!(plans::of_member(tenant, user)),
+        206 => said!(async { claim_invitations::told(tenant).await.map(|(told, _)| told) }),
+        207 => {
+            let payer = Payer { connection, customer };
+            said!(claim_invitations::invite(tenant, &payer, request))
+        }
+        208 => said!(claim_invitations::remind(tenant, request)),
+        209 => said!(claim_invitations::wanted(tenant, request)),
+        210 => said!(claim_invitations::stop(tenant, request)),
         198 => said!(async { role_jobs::of_member(tenant, user).await.map(|work| work.is_some()) }),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
