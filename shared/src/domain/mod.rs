@@ -16,6 +16,7 @@ pub mod explain;
 pub mod failed;
 pub mod job;
 pub mod mail;
+pub mod moving;
 pub mod notices;
 pub mod reference;
 pub mod roles;

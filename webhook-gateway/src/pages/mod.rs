@@ -3,8 +3,10 @@
 mod answer;
 pub mod claim;
 pub mod claim_code;
+pub mod give_up;
 pub mod join;
 pub mod log_in;
+pub mod moving;
 mod presence;
 pub mod style;
 pub mod subscribe;
