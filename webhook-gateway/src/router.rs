@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, claim_code, join, log_in, mail_stop, style, subscribe},
+    pages::{Pages, claim, claim_code, give_up, join, log_in, mail_stop, moving, style, subscribe},
 };
 
 /// What handlers need; each takes its part.
@@ -93,6 +93,11 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/mail/{guild}/stop/{invitation}/{secret}", Link, Limit::Public, mail_stop::ask),
         // A mailbox's button sends it.
         Route::post("/mail/{guild}/stop/{invitation}/{secret}", Link, Limit::Public, mail_stop::stop),
+        Route::get("/move/{guild}", Page, Limit::Public, moving::ask),
+        Route::post("/move/{guild}", Page, Limit::Login, moving::offer),
+        Route::post("/move/{guild}/accept", Page, Limit::Login, moving::accept),
+        Route::get("/unlink/{guild}", Page, Limit::Public, give_up::ask),
+        Route::post("/unlink/{guild}", Page, Limit::Login, give_up::give_up),
         Route::get("/subscribe/{guild}", Page, Limit::Public, subscribe::ask),
         Route::post("/subscribe/{guild}", Page, Limit::Login, subscribe::choose),
     ]

@@ -3,7 +3,10 @@
 //!
 //! No owner acts here: whoever is logged in links a customer to themselves, to nobody else, and only one that is nobody's.
 
-use super::{ActionError, reference};
+use super::{
+    ActionError, reference,
+    take::{Taking, take},
+};
 use crate::{
     clock::Timestamp,
     crypto::token::Pepper,
@@ -15,12 +18,7 @@ use crate::{
         stripe_object::ObjectKind,
     },
     sessions::Subscriber,
-    store::{
-        link_tokens,
-        member_links::{self, Linking, Proof},
-        stripe_connections::Connection,
-        stripe_sync,
-    },
+    store::{link_tokens, member_links::Proof, stripe_connections::Connection, stripe_sync},
 };
 
 /// What came of it.
@@ -31,6 +29,8 @@ pub enum Claimed {
     AlreadyTheirs,
     /// It is somebody else's, who keeps it. Who that is, is not theirs to know.
     SomebodyElses,
+    /// Somebody else gave it up a short while ago: it is nobody's until then.
+    Rests(Timestamp),
     /// What the session proves is not enough.
     NotProven(NotProven),
 }
@@ -88,13 +88,14 @@ pub async fn claim(
         Meant::Link { late: false, .. } => Proof::Reference,
         _ => Proof::Checkout,
     };
-    match member_links::link(&mut tenant, connection.id, &customer, by.user(), proof).await? {
-        Linking::Linked => {
+    match take(&mut tenant, connection.id, &customer, by.user(), proof).await? {
+        Taking::Taken => {
             tenant.commit().await?;
             Ok(Claimed::Claimed)
         }
         // Nothing is read again for them: whoever asks often would have Stripe asked as often.
-        Linking::AlreadySo => Ok(Claimed::AlreadyTheirs),
-        Linking::TakenBy(_) => Ok(Claimed::SomebodyElses),
+        Taking::AlreadyTheirs => Ok(Claimed::AlreadyTheirs),
+        Taking::SomebodyElses => Ok(Claimed::SomebodyElses),
+        Taking::Rests(until) => Ok(Claimed::Rests(until)),
     }
 }

@@ -5,6 +5,7 @@ use uuid::Uuid;
 use super::{
     ActionError,
     send_claim_code::{CODE, material},
+    take::{Taking, take},
 };
 use crate::{
     clock::Timestamp,
@@ -21,11 +22,7 @@ use crate::{
     },
     ids::{ConnectionId, CustomerId, UserId},
     sessions::Claimant,
-    store::{
-        activity_log, claim_codes,
-        member_links::{self, Linking, Proof},
-        stripe_sync,
-    },
+    store::{activity_log, claim_codes, member_links::Proof, stripe_sync},
 };
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -49,6 +46,8 @@ pub struct Links {
     pub already: usize,
     /// That are somebody else's, who keeps them.
     pub taken: usize,
+    /// That somebody else gave up a short while ago: the first can be claimed then.
+    pub rests_until: Option<Timestamp>,
 }
 
 /// `pool`: the gateway's. `code`: which one, as [`super::send_claim_code`] answered.
@@ -94,7 +93,7 @@ async fn link(
     tenant: &mut Tenant,
     user: UserId,
     customers: &[(ConnectionId, CustomerId)],
-) -> Result<Links, sqlx::Error> {
+) -> Result<Links, ActionError> {
     // First the objects' rows, then the links: the order in which reads lock them too.
     for (connection, customer) in customers {
         let (kind, id) = (ObjectKind::Customer, [customer.to_string()]);
@@ -102,10 +101,13 @@ async fn link(
     }
     let mut links = Links::default();
     for (connection, customer) in customers {
-        match member_links::link(tenant, *connection, customer, user, Proof::Email).await? {
-            Linking::Linked => links.linked += 1,
-            Linking::AlreadySo => links.already += 1,
-            Linking::TakenBy(_) => links.taken += 1,
+        match take(tenant, *connection, customer, user, Proof::Email).await? {
+            Taking::Taken => links.linked += 1,
+            Taking::AlreadyTheirs => links.already += 1,
+            Taking::SomebodyElses => links.taken += 1,
+            Taking::Rests(until) => {
+                links.rests_until = Some(links.rests_until.map_or(until, |first| first.min(until)));
+            }
         }
     }
     Ok(links)

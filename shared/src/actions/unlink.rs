@@ -7,7 +7,7 @@ use crate::{
     db::{authorized::Authorized, pool::Pool},
     domain::{job::JobOrigin, stripe_object::ObjectKind},
     ids::{CustomerId, UserId},
-    store::{access_sources, member_links, purchases, stripe_sync},
+    store::{access_sources, customer_hands, member_links, purchases, stripe_sync},
 };
 
 /// What was removed; all of it empty if the customer was nobody's.
@@ -37,6 +37,7 @@ pub async fn unlink(pool: &Pool, by: &Authorized, customer: &CustomerId) -> Resu
         named.extend(subscriptions.into_iter().map(|(id, member)| (id.to_string(), member)));
         named.extend(purchases::forget_named(&mut tenant, *connection, customer).await?);
         holders.extend(member_links::unlink(&mut tenant, *connection, customer, by.actor()).await?);
+        customer_hands::let_go(&mut tenant, *connection, customer).await?;
     }
     let ended = access_sources::end_unbacked(&mut tenant, customer, by.actor()).await?;
     tenant.commit().await?;

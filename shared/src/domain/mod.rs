@@ -17,6 +17,7 @@ pub mod failed;
 pub mod invitation;
 pub mod job;
 pub mod mail;
+pub mod moving;
 pub mod notices;
 pub mod reference;
 pub mod roles;

@@ -5,10 +5,12 @@
 //! is good in the browser that began the login, and nowhere else.
 
 mod claimant;
+mod offer;
 
 use std::time::Duration;
 
 pub use claimant::Claimant;
+pub use offer::{OFFER_LIVES, Offer};
 
 use crate::{
     crypto::{CryptoError, browser_secret::BrowserSecret},

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::{
-    audit_log, claim_codes, follow_questions, link_tokens, member_links, pending_members, role_jobs,
-    role_revokes,
+    audit_log, claim_codes, customer_hands, follow_questions, link_tokens, member_links, pending_members,
+    role_jobs, role_revokes,
 };
 use crate::db::tenant::Tenant;
 use crate::{
@@ -118,6 +118,7 @@ pub async fn forget(
     pending_members::remove(tenant, member).await?;
     role_revokes::forget(tenant, member).await?;
     claim_codes::forget(tenant, member).await?;
+    customer_hands::forget(tenant, member).await?;
     link_tokens::forget(tenant, member).await?;
     Ok(forgotten)
 }

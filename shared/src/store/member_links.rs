@@ -21,6 +21,8 @@ pub enum Proof {
     Reference,
     /// They read mail to the address that Stripe has of the customer.
     Email,
+    /// Who had it gave it to this other account of theirs, and both logged in.
+    Moved,
 }
 
 impl Proof {
@@ -31,6 +33,7 @@ impl Proof {
             Self::Checkout => "checkout",
             Self::Reference => "reference",
             Self::Email => "email",
+            Self::Moved => "moved",
         }
     }
 }
@@ -74,7 +77,7 @@ pub async fn link(
     let actor = match proof {
         Proof::Metadata => Actor::Stripe,
         Proof::Owner(actor) => actor,
-        Proof::Checkout | Proof::Reference | Proof::Email => Actor::Member,
+        Proof::Checkout | Proof::Reference | Proof::Email | Proof::Moved => Actor::Member,
     };
     let cause = format!("{customer} by {}", proof.as_str());
     let change = Change::default().field("user_id", None, Some(user));

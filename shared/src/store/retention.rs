@@ -1,7 +1,7 @@
 //! Nothing is kept longer than it is needed. In: a batch size. Out: how many rows went. `security/retention.toml` has the
 //! class of every column.
 
-use crate::db::cross_tenant::Crossing;
+use crate::{db::cross_tenant::Crossing, domain::moving::RESTS_FOR};
 
 /// Days that finished work is kept: Stripe resends for 30, and an owner asks "why?" for some more.
 /// The policies of the role that sweeps say the same number: nothing younger can go.
@@ -16,6 +16,9 @@ pub const REVOKE_DAYS: i32 = 2;
 pub const LOGIN_DAYS: i32 = 1;
 /// Days that codes and mails are kept after their ten minutes: what limits count is an hour old at most.
 pub const CODE_DAYS: i32 = 1;
+/// Days that it is kept in whose hands a customer is: for so long it rests there.
+#[expect(clippy::cast_possible_truncation, reason = "a week")]
+pub const HANDS_DAYS: i32 = RESTS_FOR.whole_days() as i32;
 /// Days that personal links are kept: a purchase by one can be claimed for 30, and it may be opened some days after it was made.
 pub const LINK_DAYS: i32 = 35;
 
@@ -42,6 +45,8 @@ pub struct Swept {
     pub mails: u64,
     /// Codes that were sent by e-mail.
     pub codes: u64,
+    /// In whose hands customers are that may go on.
+    pub hands: u64,
     /// Personal links.
     pub links: u64,
     /// Roles that nothing gives and nobody has any more.
@@ -62,12 +67,16 @@ impl Swept {
             sessions,
             mails,
             codes,
+            hands,
             links,
             roles,
         } = *self;
-        [events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, links, roles]
-            .iter()
-            .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
+        [
+            events, jobs, sources, requests, notices, revokes, logins, sessions, mails, codes, hands, links,
+            roles,
+        ]
+        .iter()
+        .any(|&n| i64::try_from(n).is_ok_and(|n| n >= batch))
     }
 }
 
@@ -149,6 +158,13 @@ pub async fn sweep(crossing: &mut Crossing, batch: i64) -> Result<Swept, sqlx::E
                   LIMIT $2 FOR UPDATE SKIP LOCKED))",
             CODE_DAYS,
             &mut swept.codes,
+        ),
+        (
+            "DELETE FROM customer_hands WHERE ctid = ANY (ARRAY (
+                 SELECT ctid FROM customer_hands WHERE since < now() - make_interval(days => $1)
+                  LIMIT $2 FOR UPDATE SKIP LOCKED))",
+            HANDS_DAYS,
+            &mut swept.hands,
         ),
         (
             "DELETE FROM link_tokens WHERE ctid = ANY (ARRAY (

@@ -3,7 +3,12 @@
 
 use std::time::Duration;
 
-use crate::{clock::Timestamp, db::cross_tenant::Crossing, domain::session::Times, ids::UserId};
+use crate::{
+    clock::Timestamp,
+    db::cross_tenant::Crossing,
+    domain::session::Times,
+    ids::{GuildId, UserId},
+};
 
 /// A session, and when it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -167,4 +172,73 @@ pub async fn forget_old_join_tokens(crossing: &mut Crossing, lives: Duration) ->
     .execute(crossing.db())
     .await?;
     Ok(forgotten.rows_affected())
+}
+
+/// An offer to another account, as whoever has its secret finds it.
+#[derive(Debug, Clone, PartialEq, Eq, sqlx::FromRow)]
+pub struct Offered {
+    #[sqlx(rename = "user_id")]
+    pub user: UserId,
+    #[sqlx(rename = "offer_guild")]
+    pub guild: GuildId,
+    /// Sealed by the offer's secret.
+    #[sqlx(rename = "offer_name")]
+    pub name: String,
+}
+
+/// A session offers what its user has in a server; of several offers the last one counts. `false`: the session has ended.
+pub async fn offer(
+    crossing: &mut Crossing,
+    session: &str,
+    offer: &str,
+    guild: GuildId,
+    name: &str,
+) -> Result<bool, sqlx::Error> {
+    let offered = sqlx::query(
+        "UPDATE sessions SET offer_hash = $2, offer_guild = $3, offer_name = $4, offer_at = clock_timestamp()
+          WHERE session_hash = $1",
+    )
+    .bind(session)
+    .bind(offer)
+    .bind(guild)
+    .bind(name)
+    .execute(crossing.db())
+    .await?;
+    Ok(offered.rows_affected() > 0)
+}
+
+/// An offer that is not older than `lives`, of a session that still lives.
+pub async fn offered(
+    crossing: &mut Crossing,
+    offer: &str,
+    lives: Duration,
+) -> Result<Option<Offered>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT user_id, offer_guild, offer_name FROM sessions
+          WHERE offer_hash = $1 AND offer_at > clock_timestamp() - make_interval(secs => $2)",
+    )
+    .bind(offer)
+    .bind(lives.as_secs_f64())
+    .fetch_optional(crossing.db())
+    .await
+}
+
+/// Takes it: of two at once one gets it.
+pub async fn take_offer(
+    crossing: &mut Crossing,
+    offer: &str,
+    lives: Duration,
+) -> Result<Option<Offered>, sqlx::Error> {
+    sqlx::query_as(
+        "WITH taken AS (
+             SELECT session_hash, user_id, offer_guild, offer_name FROM sessions
+              WHERE offer_hash = $1 AND offer_at > clock_timestamp() - make_interval(secs => $2) FOR UPDATE)
+         UPDATE sessions s SET offer_hash = NULL, offer_guild = NULL, offer_name = NULL, offer_at = NULL
+           FROM taken WHERE s.session_hash = taken.session_hash
+         RETURNING taken.user_id, taken.offer_guild, taken.offer_name",
+    )
+    .bind(offer)
+    .bind(lives.as_secs_f64())
+    .fetch_optional(crossing.db())
+    .await
 }

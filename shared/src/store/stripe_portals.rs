@@ -12,7 +12,7 @@ use crate::{
         page::PageUrl,
         portal::{Portal, PortalRead},
     },
-    ids::ConnectionId,
+    ids::{ConnectionId, UserId},
 };
 
 /// From `portal_url` of `stripe_connections`, and `portal_read` and `portal_login_url` of `stripe_cursors`.
@@ -118,4 +118,20 @@ pub async fn paste(
         .execute(tenant.db())
         .await?;
     Ok(())
+}
+
+/// Those of the connections on which a member has a customer.
+pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Vec<Portal>, sqlx::Error> {
+    sqlx::query_as(
+        "SELECT c.portal_url, k.portal_read, k.portal_login_url
+           FROM stripe_connections c LEFT JOIN stripe_cursors k USING (guild_id, connection_id)
+          WHERE c.guild_id = $1
+            AND EXISTS (SELECT FROM member_links l
+                         WHERE l.guild_id = $1 AND l.connection_id = c.connection_id AND l.user_id = $2)
+          ORDER BY c.connection_id",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .fetch_all(tenant.db())
+    .await
 }

@@ -7,6 +7,7 @@ use super::{
 };
 use crate::{
     actions::claim::{Claimed, NotProven},
+    clock::Timestamp,
     domain::claim::{Arrival, Presence},
 };
 
@@ -40,13 +41,20 @@ pub fn question(username: &str, presence: Presence, claim: &str, form_token: &st
 
 /// What came of a claim that linked nothing; `None`: it did, or the customer was theirs, and [`arrival`] has the rest. `by_email`: where a
 /// code can be had instead.
-pub fn refused(claimed: Claimed, username: &str, again: &str, by_email: Option<&str>) -> Option<Page> {
+pub fn refused(
+    claimed: Claimed,
+    username: &str,
+    again: &str,
+    by_email: Option<&str>,
+    others: &Others,
+) -> Option<Page> {
     let page = |title: Message, tone, line: Message| {
         Some(Page::new(title, tone, vec![line, message("claim-as").with("name", Value::code(username))]))
     };
     match claimed {
         Claimed::Claimed | Claimed::AlreadyTheirs => None,
-        Claimed::SomebodyElses => page(message("claim-taken"), Tone::Bad, message("claim-taken-why")),
+        Claimed::SomebodyElses => Some(taken(username, others)),
+        Claimed::Rests(until) => Some(rests(until, username, others)),
         Claimed::NotProven(NotProven::NotComplete) => {
             page(message("claim-not-complete"), Tone::Warning, message("claim-not-complete-why"))
                 .map(|page| page.link(message("page-try-again"), again))
@@ -65,6 +73,30 @@ pub fn refused(claimed: Claimed, username: &str, again: &str, by_email: Option<&
                 .map(|page| page.link(message("claim-by-email"), path)),
         },
     }
+}
+
+/// Where somebody logs in who has a claim's customer, or had it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Others {
+    /// To give it to this account.
+    pub to_move: String,
+    /// To claim it themselves.
+    pub to_claim: String,
+}
+
+/// It is somebody else's.
+pub(super) fn taken(username: &str, others: &Others) -> Page {
+    let lines = vec![message("claim-taken-why"), message("claim-as").with("name", Value::code(username))];
+    Page::new(message("claim-taken"), Tone::Bad, lines)
+        .link(message("claim-taken-move"), others.to_move.as_str())
+}
+
+/// Somebody else gave it up a short while ago.
+pub(super) fn rests(until: Timestamp, username: &str, others: &Others) -> Page {
+    let why = message("claim-rests-why").with("until", Value::Time(until));
+    let lines = vec![why, message("claim-as").with("name", Value::code(username))];
+    Page::new(message("claim-rests"), Tone::Warning, lines)
+        .link(message("claim-not-me"), others.to_claim.as_str())
 }
 
 pub fn not_told(why: NotTold, again: &str) -> Page {
@@ -121,6 +153,10 @@ mod tests {
     use super::*;
     use crate::views::page;
 
+    fn others() -> Others {
+        Others { to_move: "/move".to_owned(), to_claim: "/other".to_owned() }
+    }
+
     fn titles(pages: impl IntoIterator<Item = Page>) -> Vec<String> {
         pages
             .into_iter()
@@ -147,6 +183,7 @@ mod tests {
     fn every_state_has_its_page_and_at_most_one_next_step() {
         let refusals = [
             Claimed::SomebodyElses,
+            Claimed::Rests(Timestamp::UNIX_EPOCH),
             Claimed::NotProven(NotProven::NotComplete),
             Claimed::NotProven(NotProven::TooOld),
             Claimed::NotProven(NotProven::Guest),
@@ -168,13 +205,14 @@ mod tests {
         let untold = [NotTold::Unknown, NotTold::WhichServer, NotTold::Later];
         let pages = refusals
             .into_iter()
-            .filter_map(|claimed| refused(claimed, "ana", "/again", None))
+            .filter_map(|claimed| refused(claimed, "ana", "/again", None, &others()))
             .chain(untold.into_iter().map(|why| not_told(why, "/again")))
             .chain(arrivals.into_iter().map(|how| arrival(how, "ana", "/again", None)));
         let pages: Vec<_> = pages.collect();
         assert!(pages.iter().all(|page| page.steps.len() <= 1));
         insta::assert_snapshot!(titles(pages).join("\n"), @r"
-        bad This purchase belongs to another account []
+        bad This purchase belongs to another account [It is mine: log in with that account]
+        warning This purchase cannot be claimed yet [Not you? Use another Discord account]
         warning This purchase is not complete yet [Try again]
         bad This link is too old []
         warning This purchase has no customer []
@@ -195,14 +233,20 @@ mod tests {
         neutral Nothing is linked to you here [Look again]
         ");
         assert!(
-            [Claimed::Claimed, Claimed::AlreadyTheirs]
-                .iter()
-                .all(|it| refused(*it, "ana", "/", None).is_none())
+            [Claimed::Claimed, Claimed::AlreadyTheirs].iter().all(|it| refused(
+                *it,
+                "ana",
+                "/",
+                None,
+                &others()
+            )
+            .is_none())
         );
         // Where a code can be sent, that is the next step of whom it helps.
         let by_email = Some("/claim/7/email");
         let pages = [NotProven::TooOld, NotProven::ForSomebodyElse].map(Claimed::NotProven);
-        let pages = pages.into_iter().filter_map(|claimed| refused(claimed, "ana", "/again", by_email));
+        let pages =
+            pages.into_iter().filter_map(|claimed| refused(claimed, "ana", "/again", by_email, &others()));
         let arrivals = [Arrival::Nothing, Arrival::Unconfirmed];
         let pages = pages.chain(arrivals.map(|how| arrival(how, "ana", "/again", by_email)));
         insta::assert_snapshot!(titles(pages).join("\n"), @r"

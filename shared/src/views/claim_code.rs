@@ -2,6 +2,7 @@
 //! whether an address is a customer's.
 
 use super::{
+    claim::{Others, rests, taken},
     document::{Message, Tone, Value, message},
     login::logged_in_as,
     page::{Input, InputKind, Page},
@@ -60,10 +61,11 @@ pub fn not_sent(sent: Sent) -> Option<Page> {
 }
 
 /// What came of a code that linked nothing and cannot be typed once more; `None`: it linked, or [`ask_code`] asks again.
-pub fn refused(redeemed: Redeemed, other: &str) -> Option<Page> {
+pub fn refused(redeemed: Redeemed, username: &str, other: &str, others: &Others) -> Option<Page> {
     match redeemed {
-        Redeemed::Linked(Links { linked: 0, already: 0, taken: 1.. }) => {
-            Some(Page::new(message("claim-taken"), Tone::Bad, vec![message("claim-taken-why")]))
+        Redeemed::Linked(Links { linked: 0, already: 0, taken: 1.., .. }) => Some(taken(username, others)),
+        Redeemed::Linked(Links { linked: 0, already: 0, taken: 0, rests_until: Some(until) }) => {
+            Some(rests(until, username, others))
         }
         Redeemed::Linked(_) | Redeemed::Wrong(_) => None,
         Redeemed::Locked(until) => Some(locked(until)),
@@ -118,13 +120,18 @@ mod tests {
     #[test]
     fn every_answer_has_its_page() {
         let until = Timestamp::UNIX_EPOCH;
-        let linked = |linked, already, taken| Redeemed::Linked(Links { linked, already, taken });
+        let links = |linked, already, taken| Links { linked, already, taken, rests_until: None };
+        let linked = |linked, already, taken| Redeemed::Linked(links(linked, already, taken));
+        let rests = Redeemed::Linked(Links { rests_until: Some(until), ..links(0, 0, 0) });
+        let others = Others { to_move: "/move".to_owned(), to_claim: "/email".to_owned() };
+        let refused = |redeemed, other| refused(redeemed, "ana", other, &others);
         let pages = [
             Some(ask_address("ana", "/here", "t".to_owned(), None)),
             Some(ask_code("/here", "t".to_owned(), None, "/other")),
             not_sent(Sent::TooMany),
             not_sent(Sent::Locked(until)),
             refused(linked(0, 0, 2), "/other"),
+            refused(rests, "/other"),
             refused(Redeemed::Locked(until), "/other"),
             refused(Redeemed::Gone, "/other"),
             Some(none(NoCodes::NoMail)),
@@ -136,7 +143,8 @@ mod tests {
         question Check your e-mail: If a purchase has this address, a code of eight digits is on its way. It counts once, for 10 minutes. Mail to a company can take some minutes, and some mail ends among what is unwanted. If nothing comes, you paid with another address. [Use this code] [Send another code]
         warning Too many codes were asked for: Nothing was sent this time. Try again in an hour. You can also write to the owner of the server: they see your payment, and can link it to you. []
         bad Too many wrong codes: Until 1 January 1970, 00:00 UTC, no code to this address counts for you. Nothing is lost: whoever paid keeps what they paid for. You can also write to the owner of the server: they see your payment, and can link it to you. []
-        bad This purchase belongs to another account: Somebody has claimed it with another Discord account. If you paid, and that was not you, write to the owner of the server: they can move it. []
+        bad This purchase belongs to another account: Somebody has claimed it with another Discord account. If that account is yours, log in with it, and move the purchase to this one. If it is not, or it is gone, write to the owner of the server: they can move it. You are logged in as @ana. [It is mine: log in with that account]
+        warning This purchase cannot be claimed yet: Another account unlinked it a short while ago. That account can claim it again now, and any account from 1 January 1970, 00:00 UTC on. The owner of the server can link it at any time. You are logged in as @ana. [Not you? Use another Discord account]
         bad Too many wrong codes: Until 1 January 1970, 00:00 UTC, no code to this address counts for you. Nothing is lost: whoever paid keeps what they paid for. You can also write to the owner of the server: they see your payment, and can link it to you. []
         warning This code does not count any more: It was used, is older than ten minutes, or a newer one was sent. [Send another code]
         bad No codes are sent here: Whoever runs this site has not set up mail. Write to the owner of the server: they see your payment, and can link it to you. []

@@ -183,6 +183,7 @@ fn what(what: &What, now: Timestamp) -> Line {
                 "owner" => message("step-linked-owner"),
                 "checkout" => message("step-linked-checkout"),
                 "email" => message("step-linked-email"),
+                "moved" => message("step-linked-moved"),
                 _ => message("step-linked"),
             };
             said.with("customer", Value::code(customer)).into()

@@ -7,7 +7,7 @@ use super::{
     ownership::customer_option,
 };
 use crate::{
-    actions::{give_back::GivenBack, link::Linked, unlink::Unlinked},
+    actions::{give_back::GivenBack, link::Linked, move_by_owner::MovedByOwner, unlink::Unlinked},
     ids::{CustomerId, GuildId, RoleId, UserId},
 };
 
@@ -50,6 +50,37 @@ pub fn unlinked(customer: &CustomerId, outcome: &Unlinked) -> Document {
         lines.push(message("unlinked-nobody").with("customer", customer).into());
     }
     Document::of_lines(lines)
+}
+
+pub fn moved(
+    guild: GuildId,
+    customer: &CustomerId,
+    to: UserId,
+    outcome: &MovedByOwner,
+) -> Result<Document, Message> {
+    let said = match outcome {
+        MovedByOwner::NotLinked => {
+            return Err(message("link-move-nobody")
+                .with("customer", customer)
+                .with("guild", guild)
+                .with("member", to)
+                .with("option", customer_option(customer.as_str())));
+        }
+        MovedByOwner::AlreadySo => message("linked-already").with("customer", customer).with("member", to),
+        MovedByOwner::Moved { from, named, ended } => {
+            let said =
+                message("link-moved").with("customer", customer).with("member", to).with("from", *from);
+            let named = named.iter().map(|(subscription, member)| {
+                message("link-moved-named")
+                    .with("subscription", Value::code(subscription))
+                    .with("member", *member)
+            });
+            let ended = (*ended > 0).then(|| message("unlinked-ended").with("ended", *ended));
+            let lines = [said].into_iter().chain(ended).chain(named).chain([message("link-moved-metadata")]);
+            return Ok(Document::of_lines(lines.map(Line::from).collect()));
+        }
+    };
+    Ok(Document::of_lines(vec![said.into()]))
 }
 
 pub fn given_back(
@@ -123,6 +154,20 @@ mod tests {
         sub_1 is not 13's any more, unless its own metadata at Stripe still names them.
         ");
         insta::assert_snapshot!(unlinked(&[], &[], 0), @"cus_1 was linked to nobody.");
+    }
+
+    #[test]
+    fn a_moved_customer_says_from_whom_and_what_may_bring_it_back() {
+        let moved = |outcome| said(moved(guild(), &"cus_1".parse().unwrap(), user(11), &outcome));
+        let named = vec![("sub_1".to_owned(), user(12))];
+        insta::assert_snapshot!(moved(MovedByOwner::Moved { from: user(12), named, ended: 1 }), @r"
+        cus_1 is 11's now, and not 12's any more. What it pays for is being read from Stripe.
+        1 reason(s) for a role ended that came from a Stripe account, or mode, that is not connected any more.
+        If sub_1 still names 12 in its own metadata at Stripe, what it gives goes back to them: correct it there.
+        If its metadata at Stripe names somebody else, `nexrole doctor` says so until it is corrected there.
+        ");
+        insta::assert_snapshot!(moved(MovedByOwner::AlreadySo), @"cus_1 was linked to 11 already.");
+        insta::assert_snapshot!(moved(MovedByOwner::NotLinked), @"error: cus_1 is linked to nobody in server 1: `nexrole link add --guild 1 --user 11 --customer cus_1` links it");
     }
 
     #[test]

@@ -28,6 +28,7 @@ pub mod mapping_changes;
 pub mod mappings;
 pub mod member_lists;
 pub mod member_report;
+pub mod moving;
 pub mod notice;
 pub mod ownership;
 pub mod page;

@@ -13,6 +13,8 @@ use super::{
 pub struct Page {
     pub document: Document,
     pub steps: Vec<Step>,
+    /// No step is for most people: the first one, too, is a way aside.
+    pub all_aside: bool,
 }
 
 /// One thing to do.
@@ -55,7 +57,7 @@ impl Page {
     pub fn new(title: Message, tone: Tone, lines: Vec<Message>) -> Self {
         let lines = lines.into_iter().map(Line::from).collect();
         let document = Document { title: Some(title), tone, ..Document::of_lines(lines) };
-        Self { document, steps: Vec::new() }
+        Self { document, steps: Vec::new(), all_aside: false }
     }
 
     #[must_use]

@@ -19,6 +19,10 @@ pub enum Destination {
     Roles { guild: GuildId },
     /// The owner's link: whoever is not in the server is added to it.
     Join { guild: GuildId },
+    /// Where what one paid for is moved to another account.
+    Move { guild: GuildId },
+    /// Where it is given up.
+    Unlink { guild: GuildId },
     /// What a server sells.
     Subscribe { guild: GuildId },
 }
@@ -46,6 +50,12 @@ impl Destination {
         if let Some(guild) = path.strip_prefix("/join/") {
             return Some(Self::Join { guild: guild.parse().ok()? });
         }
+        if let Some(guild) = path.strip_prefix("/move/") {
+            return Some(Self::Move { guild: guild.parse().ok()? });
+        }
+        if let Some(guild) = path.strip_prefix("/unlink/") {
+            return Some(Self::Unlink { guild: guild.parse().ok()? });
+        }
         if let Some(guild) = path.strip_prefix("/subscribe/") {
             return Some(Self::Subscribe { guild: guild.parse().ok()? });
         }
@@ -68,8 +78,15 @@ impl Destination {
             Self::Code { guild, code } => format!("/claim/{guild}/email/{code}"),
             Self::Roles { guild } => format!("/roles/{guild}"),
             Self::Join { guild } => format!("/join/{guild}"),
+            Self::Move { guild } => format!("/move/{guild}"),
+            Self::Unlink { guild } => format!("/unlink/{guild}"),
             Self::Subscribe { guild } => format!("/subscribe/{guild}"),
         }
+    }
+
+    /// The same for somebody who is logged in, and wants to be another.
+    pub fn other_login_path(&self) -> String {
+        format!("{}&as=other", self.login_path())
     }
 
     /// The page that leads to Discord, and then here.
@@ -92,6 +109,8 @@ mod tests {
             "/claim/7/email",
             "/claim/7/email/67e55044-10b1-426f-9247-bb680e5fe0c8",
             "/join/81384788765712384",
+            "/move/7",
+            "/unlink/81384788765712384",
             "/subscribe/81384788765712384",
         ] {
             assert_eq!(Destination::parse(path).unwrap().path(), path);
@@ -120,6 +139,11 @@ mod tests {
             "/join/",
             "/join/x",
             "/join/7?x=1",
+            "/move/",
+            "/move/7/accept",
+            "/move/x",
+            "/unlink/7?x=1",
+            "/unlink//evil.example",
             "/subscribe/",
             "/subscribe/7?plan=plink_1",
             "/join/7//evil.example",

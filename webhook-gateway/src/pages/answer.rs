@@ -23,6 +23,7 @@ pub(super) struct Answer {
 struct Layout {
     texts: Texts,
     steps: Vec<ShownStep>,
+    all_aside: bool,
 }
 
 enum ShownStep {
@@ -95,6 +96,7 @@ impl IntoResponse for Answer {
         let layout = Layout {
             texts: page::render(&page.document),
             steps: page.steps.into_iter().map(ShownStep::from).collect(),
+            all_aside: page.all_aside,
         };
         match layout.render() {
             Ok(html) => (status, headers, axum::response::Html(html)).into_response(),

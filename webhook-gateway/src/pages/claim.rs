@@ -27,13 +27,17 @@ use shared::{
         claim_progress,
         stripe_connections::{self, Connection},
     },
-    views::claim::{self as views, NotTold},
+    views::{
+        claim::{self as views, NotTold, Others},
+        moving::way_out,
+    },
 };
 
 use super::{
     Pages,
     answer::{Answer, see_other},
     log_in::{Pairs, Token, check_form, single},
+    moving::paths,
     visitor::{UNAVAILABLE, Visitor, log_in_first, visitor},
 };
 use crate::{
@@ -138,7 +142,7 @@ async fn ask(pages: &Pages, headers: &HeaderMap, asked: Option<Claim>) -> Result
                 Some(connection) => pages.presences.of(connection.guild, somebody.user()).await,
                 None => Presence::Unknown,
             };
-            let other = format!("{}&as=other", here.login_path());
+            let other = here.other_login_path();
             let (name, token) = (somebody.username(), somebody.form_token());
             Answer::ok(views::question(name, presence, &here.path(), &token, &other))
         }
@@ -165,7 +169,8 @@ async fn bind(
     let answer = match pages.claim(&asked, &somebody).await? {
         Ok((guild, claimed)) => {
             let by_email = pages.by_email(guild);
-            match views::refused(claimed, somebody.username(), &here.path(), by_email.as_deref()) {
+            let others = others(guild, &here);
+            match views::refused(claimed, somebody.username(), &here.path(), by_email.as_deref(), &others) {
                 Some(page) => Answer::new(status_of(claimed), page),
                 None => return Ok(see_other(&Destination::Roles { guild }.path(), new)),
             }
@@ -175,11 +180,16 @@ async fn bind(
     Ok(new.into_iter().fold(answer, Answer::cookie).into_response())
 }
 
+/// Where somebody logs in who has what is claimed `here`, or had it.
+pub(super) fn others(guild: GuildId, here: &Destination) -> Others {
+    Others { to_move: Destination::Move { guild }.other_login_path(), to_claim: here.other_login_path() }
+}
+
 fn status_of(claimed: Claimed) -> StatusCode {
     match claimed {
         Claimed::Claimed | Claimed::AlreadyTheirs => StatusCode::OK,
         Claimed::NotProven(NotProven::TooOld) => StatusCode::GONE,
-        Claimed::SomebodyElses | Claimed::NotProven(_) => StatusCode::CONFLICT,
+        Claimed::SomebodyElses | Claimed::Rests(_) | Claimed::NotProven(_) => StatusCode::CONFLICT,
     }
 }
 
@@ -195,9 +205,13 @@ pub async fn roles(
         Visitor::Nobody(why) => return Ok(log_in_first(why, &headers, &here)?.into_response()),
         Visitor::Somebody(somebody, new) => (somebody, new),
     };
-    let how = pages.arrival(guild, somebody.user()).await?;
+    let (how, has_customers) = pages.arrival(guild, somebody.user()).await?;
     let by_email = pages.by_email(guild);
-    let answer = Answer::ok(views::arrival(how, somebody.username(), &here.path(), by_email.as_deref()));
+    let mut page = views::arrival(how, somebody.username(), &here.path(), by_email.as_deref());
+    if has_customers {
+        page = way_out(page, &paths(guild));
+    }
+    let answer = Answer::ok(page);
     let answer = match how {
         Arrival::OnTheWay | Arrival::Reading => answer.then(SOON, &here.path()),
         how if how.is_moving() => answer.then(LATER, &here.path()),
@@ -215,7 +229,9 @@ impl Pages {
             | Destination::Email { guild }
             | Destination::Code { guild, .. }
             | Destination::Join { guild }
-            | Destination::Subscribe { guild } => Some(*guild),
+            | Destination::Subscribe { guild }
+            | Destination::Move { guild }
+            | Destination::Unlink { guild } => Some(*guild),
             Destination::Claim { guild, session } => {
                 let asked = Claim { guild: *guild, session: session.clone() };
                 // What cannot be found out now is what the page itself says.
@@ -290,7 +306,8 @@ impl Pages {
         }
     }
 
-    async fn arrival(&self, guild: GuildId, user: UserId) -> Result<Arrival, Problem> {
+    /// And whether they have anything that could be another account's.
+    async fn arrival(&self, guild: GuildId, user: UserId) -> Result<(Arrival, bool), Problem> {
         let progress = within(async {
             let mut tenant = tenant::begin(&self.pool, guild).await?;
             claim_progress::of_member(&mut tenant, user).await
@@ -299,6 +316,6 @@ impl Pages {
         // Discord is asked only where its answer is the next step.
         let presence =
             if progress.is_waiting() { self.presences.of(guild, user).await } else { Presence::Unknown };
-        Ok(arrival(&progress, presence))
+        Ok((arrival(&progress, presence), progress.customers > 0))
     }
 }

@@ -30,6 +30,7 @@ use uuid::Uuid;
 use super::{
     Pages,
     answer::{Answer, see_other},
+    claim::others,
     log_in::check_token,
     visitor::{FOREIGN_FORM, UNAVAILABLE, Visitor, log_in_first, visitor},
 };
@@ -164,7 +165,8 @@ pub async fn redeem(
         let page = views::ask_code(&destination.path(), token, Some(left), &here.path());
         return Ok(here.answer(Answer::new(StatusCode::UNPROCESSABLE_ENTITY, page)));
     }
-    match views::refused(redeemed, &here.path()) {
+    let others = others(guild, &Destination::Email { guild });
+    match views::refused(redeemed, here.somebody.username(), &here.path(), &others) {
         Some(page) => Ok(here.answer(Answer::new(status_of(redeemed), page))),
         None => Ok(see_other(&Destination::Roles { guild }.path(), here.cookie)),
     }

@@ -47,7 +47,7 @@ fn paths(guild: GuildId) -> Paths {
         roles: Destination::Roles { guild }.path(),
         login: here.login_path(),
         // Also for whoever is logged in already.
-        allow: format!("{}&as=other", here.login_path()),
+        allow: here.other_login_path(),
     }
 }
 

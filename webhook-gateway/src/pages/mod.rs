@@ -3,9 +3,11 @@
 mod answer;
 pub mod claim;
 pub mod claim_code;
+pub mod give_up;
 pub mod join;
 pub mod log_in;
 pub mod mail_stop;
+pub mod moving;
 mod presence;
 pub mod style;
 pub mod subscribe;

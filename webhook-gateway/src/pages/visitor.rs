@@ -18,6 +18,9 @@ pub(super) const SESSION: HostCookie = HostCookie::new("session", SameSite::Stri
 /// Lax: Discord's answer is a link from another site, and has to come with it.
 pub(super) const LOGIN: HostCookie = HostCookie::new("oauth", SameSite::Lax);
 
+/// Strict, too: the page that finds an offer is opened from our own.
+pub(super) const OFFER: HostCookie = HostCookie::new("offer", SameSite::Strict);
+
 pub(super) const UNAVAILABLE: Problem = Problem {
     retry_after: Some(std::time::Duration::from_secs(5)),
     ..Problem::new(

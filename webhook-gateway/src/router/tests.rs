@@ -111,11 +111,12 @@ async fn serve(router: Router) -> (reqwest::Client, String) {
 async fn every_route_refuses_other_methods_and_says_which_it_takes() {
     // As if each came from an address of its own: nobody's limit is reached.
     let (http, url) = serve(app(1)).await;
-    let (table, mut callers) = (routes(), 0_u8..);
+    let (table, mut callers) = (routes(), 0_u16..);
     for route in &table {
         for method in ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "PROPFIND"] {
             let method = Method::from_bytes(method.as_bytes()).unwrap();
-            let caller = format!("10.0.0.{}", callers.next().unwrap());
+            let [net, host] = callers.next().unwrap().to_be_bytes();
+            let caller = format!("10.0.{net}.{host}");
             let request = http.request(method.clone(), format!("{url}{}", route.path));
             let answer = request.header("x-forwarded-for", caller).send().await.unwrap();
             let is_page = matches!(route.access, Access::Page | Access::Link);

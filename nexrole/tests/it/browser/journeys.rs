@@ -18,11 +18,11 @@ use crate::support::world::World;
 
 const EMAIL: &str = "Your e-mail address";
 const SOMEBODY_NEW: &str = "Somebody new";
-const AT_DISCORD: &str = "Sandbox Discord: who are you?";
+pub(super) const AT_DISCORD: &str = "Sandbox Discord: who are you?";
 
 impl World {
     /// Everything for a browser: a shop, pages, the login.
-    async fn for_browsers() -> Self {
+    pub(super) async fn for_browsers() -> Self {
         Self::without_services().await.with_pages().await
     }
 
@@ -38,7 +38,7 @@ impl World {
         world
     }
 
-    async fn with_bot(mut self) -> Self {
+    pub(super) async fn with_bot(mut self) -> Self {
         self.start_bot().await;
         self.until_every_mapped_role_is_seen().await;
         self
@@ -50,22 +50,22 @@ impl World {
         paid.and_then(|event| event["data"]["object"]["id"].as_str()).expect("somebody paid").to_owned()
     }
 
-    fn page(&self, path: &str) -> String {
+    pub(super) fn page(&self, path: &str) -> String {
         format!("{}{path}", self.pages())
     }
 
-    fn roles_page(&self) -> String {
+    pub(super) fn roles_page(&self) -> String {
         self.page(&format!("/roles/{}", self.guild))
     }
 }
 
 impl Chromium {
-    async fn until_page(&self, page: &Page) {
+    pub(super) async fn until_page(&self, page: &Page) {
         self.until_title(&render(&page.document).title).await;
     }
 
     /// Pays in the shop, as somebody whom Stripe does not know.
-    async fn pays(&self, world: &World, email: &str) {
+    pub(super) async fn pays(&self, world: &World, email: &str) {
         self.open(&world.shop()).await;
         self.click("VIP: 9.00 USD a month").await;
         self.fill(EMAIL, email).await;
@@ -79,19 +79,19 @@ impl Chromium {
         self.until_title(AT_DISCORD).await;
     }
 
-    async fn logs_in(&self, name: &str) {
+    pub(super) async fn logs_in(&self, name: &str) {
         self.goes_to_discord().await;
         self.click(&format!("Authorize as {name}")).await;
     }
 
-    async fn claims(&self, name: &str) {
+    pub(super) async fn claims(&self, name: &str) {
         self.until_page(&question(name, Presence::Unknown)).await;
         let yes = message("claim-yes").with("name", name.to_owned());
         self.click(&text(&yes)).await;
     }
 }
 
-fn label(id: &'static str) -> String {
+pub(super) fn label(id: &'static str) -> String {
     text(&message(id))
 }
 
@@ -99,7 +99,7 @@ fn question(name: &str, presence: Presence) -> Page {
     claim::question(name, presence, "", "", "")
 }
 
-fn arrived(name: &str) -> Page {
+pub(super) fn arrived(name: &str) -> Page {
     claim::arrival(Arrival::Arrived { roles: 1 }, name, "", None)
 }
 

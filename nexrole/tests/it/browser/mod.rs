@@ -1,4 +1,5 @@
 //! The way of a subscriber in a real browser: every page on it can be used by everybody, and leads to the next.
 
+mod accounts;
 mod chromium;
 mod journeys;

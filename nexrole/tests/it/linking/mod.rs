@@ -1,4 +1,5 @@
 //! Whose a purchase is.
 
 mod member_links;
+mod moving;
 mod references;

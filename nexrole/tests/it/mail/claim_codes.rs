@@ -140,7 +140,7 @@ fn other(code: &str) -> String {
     code.chars().map(|digit| if digit == '9' { '0' } else { '9' }).collect()
 }
 
-const LINKED: Redeemed = Redeemed::Linked(Links { linked: 1, already: 0, taken: 0 });
+const LINKED: Redeemed = Redeemed::Linked(Links { linked: 1, already: 0, taken: 0, rests_until: None });
 
 #[tokio::test]
 async fn who_reads_mail_to_the_address_that_stripe_has_gets_the_role_and_nothing_of_the_address_is_kept() {

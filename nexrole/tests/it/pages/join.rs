@@ -30,7 +30,7 @@ impl World {
         world
     }
 
-    async fn bot_may(&self, permissions: u64) {
+    pub(crate) async fn bot_may(&self, permissions: u64) {
         let state = self.discord.state().await.expect("Discord answers");
         let roles = state["guilds"][0]["roles"].as_array().expect("roles").clone();
         let own = roles.iter().find(|role| role["name"] == "Nexrole").expect("the bot's own");
@@ -48,7 +48,7 @@ impl World {
     }
 
     /// Somebody who pays, and is not in the server.
-    async fn buyer(&self, name: &str) -> Member {
+    pub(crate) async fn buyer(&self, name: &str) -> Member {
         let user = self.discord.sign_up(name).await.expect("it is answered");
         let id = user.to_string();
         let customer = self.stripe.create_customer(None, &[("discord_user_id", &id)]).await;

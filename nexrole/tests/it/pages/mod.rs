@@ -5,6 +5,7 @@ mod claim;
 mod claim_code;
 mod join;
 mod login;
+mod moving;
 mod references;
 mod sessions;
 mod subscribe;

@@ -42,6 +42,8 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         "INSERT INTO claim_codes (guild_id, code_id, user_id, address_hash, code_hash, created_at, expires_at)
          SELECT 1, gen_random_uuid(), 1, repeat('a', 43), repeat('a', 43), now() - make_interval(hours => h), now()
            FROM generate_series(0, 40) AS h",
+        "INSERT INTO customer_hands (guild_id, connection_id, customer_id, user_id, since, was_moved)
+         SELECT 1, 1, 'cus_' || d, 1, now() - make_interval(days => d), true FROM generate_series(0, 20) AS d",
         "INSERT INTO link_tokens (guild_id, prefix, hash, user_id, created_at, expires_at)
          SELECT 1, 'nx_ref_' || lpad(d::text, 8, 'x'), sha256('x'), 1, now() - make_interval(days => d), now() FROM generate_series(0, 60) AS d",
         "INSERT INTO role_revokes (guild_id, role_id, user_id, is_confirmed, at)
@@ -77,6 +79,8 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         // The same, also of what nobody sent.
         ("SELECT count(*) FROM mails", 2 * 24),
         ("SELECT count(*) FROM claim_codes", 24),
+        // A week.
+        ("SELECT count(*) FROM customer_hands", 7),
         // As long as a purchase by one may be claimed.
         ("SELECT count(*) FROM link_tokens", 35),
         // Two days.
@@ -98,6 +102,7 @@ async fn finished_work_goes_after_ninety_days_and_open_work_never() {
         "sessions",
         "mails",
         "claim_codes",
+        "customer_hands",
         "link_tokens",
     ] {
         let all = sqlx::raw_sql(AssertSqlSafe(format!("DELETE FROM {table}")))

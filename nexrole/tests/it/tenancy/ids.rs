@@ -39,6 +39,7 @@ use shared::{
         invitation::Payer,
         job::{JobAction, JobOrigin},
         mail::{MailKind, MailState},
+        moving::Hands,
         notices::{
             NoticeKind,
             delivery::Settled,
@@ -55,8 +56,8 @@ use shared::{
     ids::{CheckoutSessionId, ConnectionId, CustomerId, NoticeId, RoleId, SubscriptionId, UserId},
     store::{
         access_given, access_sources, activity_log, audit_log, catalogue, claim_codes, claim_invitations,
-        claim_progress, erasure, export, failures, follow_questions, guild_gates, guild_roles, guild_summary,
-        link_tokens, mails, mapped_roles, member_facts,
+        claim_progress, customer_hands, erasure, export, failures, follow_questions, guild_gates,
+        guild_roles, guild_summary, link_tokens, linked_sources, mails, mapped_roles, member_facts,
         member_links::{self, Proof},
         member_lists,
         member_notices::{self, Taken},
@@ -166,6 +167,8 @@ pub(super) async fn furnish(database: &Database, tenant: u64, n: u64) -> Ids {
         "INSERT INTO claim_codes (guild_id, code_id, user_id, address_hash, code_hash, expires_at)
          SELECT $1, ('00000000-0000-0000-0000-' || lpad(to_hex($5::bigint), 12, '0'))::uuid, $5, repeat('a', 43), repeat('a', 43),
                 now() + interval '1 hour'",
+        "INSERT INTO customer_hands (guild_id, connection_id, customer_id, user_id, since, was_moved)
+         SELECT $1, $2, $3, $5, to_timestamp(0), true",
         "INSERT INTO link_tokens (guild_id, prefix, hash, user_id, expires_at)
          SELECT $1, 'nx_ref_' || lpad($5::text, 8, '0'), sha256('x'), $5, now() + interval '1 hour'",
         "INSERT INTO claim_invitations (guild_id, connection_id, customer_id, invitation_id)
@@ -197,12 +200,12 @@ fn taken(user: UserId, role: RoleId) -> GrantChange {
 }
 
 /// Store functions that are tried.
-const CALLS: u32 = 211;
+const CALLS: u32 = 218;
 /// The calls of `call` that are an owner's acts, the operator's, and the bot's; all others are the gateway's.
-const OWNERS: [u32; 62] = [
+const OWNERS: [u32; 63] = [
     1, 12, 30, 31, 41, 43, 44, 45, 46, 47, 48, 49, 62, 63, 64, 65, 66, 67, 68, 69, 70, 71, 72, 73, 74, 75,
     76, 77, 78, 80, 81, 82, 83, 85, 86, 91, 94, 107, 108, 112, 113, 114, 115, 116, 117, 132, 133, 134, 135,
-    141, 148, 149, 150, 151, 172, 173, 174, 196, 204, 206, 207, 208,
+    141, 148, 149, 150, 151, 172, 173, 174, 196, 204, 209, 213, 214, 215,
 ];
 const OPERATORS: [u32; 26] = [
     11, 13, 32, 33, 34, 42, 110, 111, 145, 152, 153, 154, 155, 156, 157, 158, 159, 160, 161, 163, 164, 165,
@@ -665,15 +668,30 @@ async fn call(tenant: &mut Tenant, which: u32, ids: &Ids) -> String {
         }
         204 => said!(link_tokens::forget(tenant, user)),
         205 => said!(plans::of_member(tenant, user)),
-        206 => said!(async { claim_invitations::told(tenant).await.map(|(told, _)| told) }),
-        207 => {
+        213 => said!(async { claim_invitations::told(tenant).await.map(|(told, _)| told) }),
+        214 => {
             let payer = Payer { connection, customer };
             said!(claim_invitations::invite(tenant, &payer, request))
         }
-        208 => said!(claim_invitations::remind(tenant, request)),
-        209 => said!(claim_invitations::wanted(tenant, request)),
-        210 => said!(claim_invitations::stop(tenant, request)),
+        215 => said!(claim_invitations::remind(tenant, request)),
+        216 => said!(claim_invitations::wanted(tenant, request)),
+        217 => said!(claim_invitations::stop(tenant, request)),
         198 => said!(async { role_jobs::of_member(tenant, user).await.map(|work| work.is_some()) }),
+        // What time it is differs between two tries.
+        206 => said!(async {
+            let last = customer_hands::last(tenant, connection, &customer).await?;
+            Ok::<_, sqlx::Error>(last.map(|(hands, _)| hands))
+        }),
+        207 => said!(async { customer_hands::of_member(tenant, user).await.map(|held| held.len()) }),
+        208 => {
+            let since = shared::clock::Timestamp::UNIX_EPOCH;
+            let hands = Hands { user, since, was_moved: false };
+            said!(customer_hands::keep(tenant, connection, &customer, hands))
+        }
+        209 => said!(customer_hands::let_go(tenant, connection, &customer)),
+        210 => said!(linked_sources::of_customer(tenant, connection, &customer, user)),
+        211 => said!(stripe_portals::of_member(tenant, user)),
+        212 => said!(linked_sources::subscriptions_of(tenant, connection, &customer)),
         _ => {
             let fact = canceled(subscription, paid.clone(), item);
             said!(async {

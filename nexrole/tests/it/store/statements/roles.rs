@@ -12,7 +12,7 @@ use std::{
 use super::source::{self, Function, Said, Source, Takes};
 
 /// By the beginning of the caller's path: the roles of a tenant's transaction, and of work across tenants.
-const CALLERS: [(&str, &[&str], &[&str]); 17] = [
+const CALLERS: [(&str, &[&str], &[&str]); 22] = [
     ("webhook-gateway/src/maintenance/retention.rs", &[], &["nexrole_retention"]),
     ("webhook-gateway/src", &["nexrole_gateway"], &["nexrole_ingest"]),
     ("bot/src", &["nexrole_bot"], &["nexrole_worker"]),
@@ -27,6 +27,12 @@ const CALLERS: [(&str, &[&str], &[&str]); 17] = [
     // A subscriber acts for themselves, on the gateway's pages.
     ("shared/src/actions/send_claim_code.rs", &["nexrole_gateway"], &[]),
     ("shared/src/actions/redeem_claim_code.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/actions/take.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/actions/move_links.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/actions/give_up.rs", &["nexrole_gateway"], &[]),
+    ("shared/src/actions/hand_over.rs", &["nexrole_gateway"], &[]),
+    // For both.
+    ("shared/src/actions/lock_bought.rs", &["nexrole_gateway", "nexrole_owner"], &[]),
     ("shared/src/actions/reference.rs", &["nexrole_gateway"], &[]),
     ("shared/src/actions/subscribe.rs", &["nexrole_gateway"], &[]),
     ("shared/src/actions", &["nexrole_owner"], &[]),
