@@ -18,9 +18,9 @@ use crate::tidy::CRATES;
 /// Our numbering: a prefix, and how many.
 const ROWS: [(&str, usize); 3] = [("000", 37), ("001", 46), ("002", 41)];
 /// The threats that `docs/threats.md` answers.
-const THREATS: [&str; 29] = [
-    "T1", "T2", "T3", "T4", "T5", "T6", "T9", "T11", "T12", "T13", "T14", "T15", "T16", "T17", "T18", "T19",
-    "T20", "T21", "T22", "T23", "T24", "T25", "T26", "T36", "T39", "T40", "T41", "T42", "T44",
+const THREATS: [&str; 30] = [
+    "T1", "T2", "T3", "T4", "T5", "T6", "T9", "T10", "T11", "T12", "T13", "T14", "T15", "T16", "T17", "T18",
+    "T19", "T20", "T21", "T22", "T23", "T24", "T25", "T26", "T36", "T39", "T40", "T41", "T42", "T44",
 ];
 const STATES: [&str; 6] = ["proven", "adapted", "operator", "policy", "waiting", "cannot apply"];
 

@@ -364,6 +364,13 @@ async fn where_several_servers_are_served_the_address_names_one() {
     operator.close().await;
     let session = world.pays_by_link(json!({})).await;
     let (_, browser) = world.logged_in("ana").await;
+    // What was bought in one server's account is nothing in another's, whatever the address says.
+    let page = browser.open(&format!("/claim/200000000000000001?session_id={session}")).await;
+    let refused = browser.send(page.form("Yes, give it to @ana")).await;
+    assert!(refused.status.is_client_error() || refused.status.is_server_error(), "{refused:?}");
+    let links = "SELECT count(*) FROM member_links";
+    let links: i64 = sqlx::query_scalar(links).fetch_one(world.db()).await.expect("they are counted");
+    assert_eq!(links, 0);
     let page = browser.open(&path(&session)).await;
     assert_eq!((page.status, page.title().as_str()), (StatusCode::NOT_FOUND, "This address is not complete"));
     let page = browser.open(&format!("/claim/{}?session_id={session}", world.guild)).await;

@@ -34,6 +34,35 @@ async fn the_worker_ends_no_job_grants_no_role_and_closes_no_guild() {
     database.remove().await;
 }
 
+/// Whoever asks, by a page, a command in Discord or an event: those services cannot. It takes the owner's role, and the account's key.
+#[tokio::test]
+async fn no_service_binds_an_account_to_a_server() {
+    let database = Database::create().await;
+    furnish(&database, 1, 1000).await;
+    furnish(&database, 2, 2000).await;
+    let mut db = database.pool.acquire().await.unwrap();
+    let bindings = [
+        "UPDATE stripe_connections SET api_key = 'x'",
+        "UPDATE stripe_connections SET webhook_secrets = 'x'",
+        "UPDATE stripe_connections SET guild_id = 2 WHERE guild_id = 1",
+        "UPDATE stripe_connections SET endpoint_id = 'x'",
+        "INSERT INTO stripe_connections (guild_id, label, endpoint_id, api_key) VALUES (1, 'x', 'x', 'x')",
+    ];
+    for service in ["nexrole_gateway", "nexrole_ingest", "nexrole_bot", "nexrole_worker"] {
+        for statement in bindings {
+            let refused = Err("42501".to_owned());
+            assert_eq!(as_role(&mut db, service, statement).await, refused, "{service}: {statement}");
+        }
+    }
+    // One server's owner, of their own connection alone.
+    let owner = "nexrole_owner";
+    assert_eq!(as_role(&mut db, owner, "UPDATE stripe_connections SET api_key = 'x'").await, Ok(1));
+    let theirs = "UPDATE stripe_connections SET api_key = 'x' WHERE guild_id = 2";
+    assert_eq!(as_role(&mut db, owner, theirs).await, Ok(0));
+    drop(db);
+    database.remove().await;
+}
+
 #[tokio::test]
 async fn an_owner_answers_what_is_held_and_touches_no_other_job() {
     let database = Database::create().await;
