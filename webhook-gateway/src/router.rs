@@ -22,7 +22,7 @@ use crate::{
     },
     ingest::webhook::{self, Webhook},
     login::discord::CALLBACK,
-    pages::{Pages, claim, claim_code, give_up, join, log_in, mail_stop, moving, style, subscribe},
+    pages::{Pages, arrival, assets, claim, claim_code, give_up, join, log_in, mail_stop, moving, subscribe},
 };
 
 /// What handlers need; each takes its part.
@@ -73,7 +73,8 @@ fn webhooks() -> Vec<Route<AppState>> {
 /// For subscribers' browsers.
 fn pages() -> Vec<Route<AppState>> {
     vec![
-        Route::get("/assets/page.css", Access::Public, Limit::Public, style::style),
+        Route::get("/assets/page.css", Access::Public, Limit::Public, assets::style),
+        Route::get("/assets/live.js", Access::Public, Limit::Public, assets::live),
         Route::get("/login/discord", Page, Limit::Login, log_in::begin),
         Route::get(CALLBACK, Page, Limit::Login, log_in::finish),
         Route::get("/account", Page, Limit::Public, log_in::account),
@@ -88,6 +89,7 @@ fn pages() -> Vec<Route<AppState>> {
         Route::get("/claim/{guild}/email/{code}", Page, Limit::Public, claim_code::ask_code),
         Route::post("/claim/{guild}/email/{code}", Page, Limit::Login, claim_code::redeem),
         Route::get("/roles/{guild}", Page, Limit::Public, claim::roles),
+        Route::get("/roles/{guild}/events", Page, Limit::Public, arrival::events),
         Route::get("/join/{guild}", Page, Limit::Public, join::ask),
         Route::post("/join/{guild}", Page, Limit::Login, join::join),
         Route::get("/mail/{guild}/stop/{invitation}/{secret}", Link, Limit::Public, mail_stop::ask),

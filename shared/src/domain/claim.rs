@@ -129,6 +129,22 @@ pub enum Arrival {
 }
 
 impl Arrival {
+    /// One word, by which a page says what it shows.
+    pub fn word(self) -> &'static str {
+        match self {
+            Self::Arrived { .. } => "arrived",
+            Self::OnTheWay => "on_the_way",
+            Self::Delayed => "delayed",
+            Self::Reading => "reading",
+            Self::Rules => "rules",
+            Self::Join => "join",
+            Self::Unpaid => "unpaid",
+            Self::Unconfirmed => "unconfirmed",
+            Self::NoRole => "no_role",
+            Self::Nothing => "nothing",
+        }
+    }
+
     /// Whether it changes by itself, soon: the page is worth looking at again.
     pub fn is_moving(self) -> bool {
         match self {

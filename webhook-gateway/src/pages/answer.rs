@@ -16,6 +16,7 @@ pub(super) struct Answer {
     page: Page,
     status: StatusCode,
     headers: HeaderMap,
+    live: Option<Live>,
 }
 
 #[derive(Template)]
@@ -24,6 +25,14 @@ struct Layout {
     texts: Texts,
     steps: Vec<ShownStep>,
     all_aside: bool,
+    live: Option<Live>,
+}
+
+/// What a page shows goes on: where it hears of that; and, where no script runs, after how many seconds which path is opened.
+struct Live {
+    events: String,
+    seconds: u64,
+    path: String,
 }
 
 enum ShownStep {
@@ -59,7 +68,7 @@ impl From<Step> for ShownStep {
 
 impl Answer {
     pub(super) fn new(status: StatusCode, page: Page) -> Self {
-        Self { page, status, headers: HeaderMap::new() }
+        Self { page, status, headers: HeaderMap::new(), live: None }
     }
 
     pub(super) fn ok(page: Page) -> Self {
@@ -83,6 +92,13 @@ impl Answer {
         self
     }
 
+    /// The page is opened again when `events` says that what it shows has changed; without a script every few seconds.
+    #[must_use]
+    pub(super) fn live(mut self, events: String, seconds: u64, path: &str) -> Self {
+        self.live = Some(Live { events, seconds, path: path.to_owned() });
+        self
+    }
+
     #[must_use]
     pub(super) fn retry_after(mut self, wait: std::time::Duration) -> Self {
         self.headers.insert(header::RETRY_AFTER, HeaderValue::from(whole_seconds(wait)));
@@ -92,11 +108,12 @@ impl Answer {
 
 impl IntoResponse for Answer {
     fn into_response(self) -> Response {
-        let Self { page, status, headers } = self;
+        let Self { page, status, headers, live } = self;
         let layout = Layout {
             texts: page::render(&page.document),
             steps: page.steps.into_iter().map(ShownStep::from).collect(),
             all_aside: page.all_aside,
+            live,
         };
         match layout.render() {
             Ok(html) => (status, headers, axum::response::Html(html)).into_response(),

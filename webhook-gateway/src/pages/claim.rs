@@ -36,6 +36,7 @@ use shared::{
 use super::{
     Pages,
     answer::{Answer, see_other},
+    arrival as events,
     log_in::{Pairs, Token, check_form, single},
     moving::paths,
     visitor::{UNAVAILABLE, Visitor, log_in_first, visitor},
@@ -212,9 +213,10 @@ pub async fn roles(
         page = way_out(page, &paths(guild));
     }
     let answer = Answer::ok(page);
+    let live = |answer: Answer, seconds| answer.live(events::path(guild, how), seconds, &here.path());
     let answer = match how {
-        Arrival::OnTheWay | Arrival::Reading => answer.then(SOON, &here.path()),
-        how if how.is_moving() => answer.then(LATER, &here.path()),
+        Arrival::OnTheWay | Arrival::Reading => live(answer, SOON),
+        how if how.is_moving() => live(answer, LATER),
         _ => answer,
     };
     Ok(new.into_iter().fold(answer, Answer::cookie).into_response())
@@ -307,7 +309,7 @@ impl Pages {
     }
 
     /// And whether they have anything that could be another account's.
-    async fn arrival(&self, guild: GuildId, user: UserId) -> Result<(Arrival, bool), Problem> {
+    pub(super) async fn arrival(&self, guild: GuildId, user: UserId) -> Result<(Arrival, bool), Problem> {
         let progress = within(async {
             let mut tenant = tenant::begin(&self.pool, guild).await?;
             claim_progress::of_member(&mut tenant, user).await

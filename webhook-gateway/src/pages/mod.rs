@@ -1,6 +1,8 @@
 //! Pages for subscribers. In: browsers, with or without a session. Out: HTML without a script; the words are `shared::views`'.
 
 mod answer;
+pub mod arrival;
+pub mod assets;
 pub mod claim;
 pub mod claim_code;
 pub mod give_up;
@@ -9,7 +11,6 @@ pub mod log_in;
 pub mod mail_stop;
 pub mod moving;
 mod presence;
-pub mod style;
 pub mod subscribe;
 mod visitor;
 
@@ -40,4 +41,6 @@ pub struct Pages {
     pub codes: Option<Keyring>,
     /// Each claim may cost a read at Stripe, each joining calls at Discord: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
+    /// Pages that wait to be told of a change.
+    pub watching: tokio::sync::Semaphore,
 }

@@ -52,6 +52,7 @@ fn app(hops: usize) -> Router {
         requests,
         codes: None,
         claims: RateLimit::per_minute(claim::PER_MINUTE),
+        watching: tokio::sync::Semaphore::new(1),
     });
     let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None, pages };
     super::app(state, &Arc::new(Admission::new(hops, None)))

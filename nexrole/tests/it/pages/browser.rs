@@ -102,9 +102,22 @@ impl Page {
         self.headers[header::LOCATION].to_str().expect("text")
     }
 
-    /// Where the browser goes by itself.
+    /// Where the browser goes by itself, without a script.
     pub(super) fn refresh(&self) -> Option<&str> {
-        self.headers.get("refresh").map(|value| value.to_str().expect("text"))
+        let header = self.headers.get("refresh").map(|value| value.to_str().expect("text"));
+        header.or_else(|| {
+            self.html.split_once("<noscript><meta http-equiv=\"refresh\" content=\"")?.1.split('"').next()
+        })
+    }
+
+    /// Where it hears of a change, with one.
+    pub(super) fn events(&self) -> String {
+        plain(
+            self.html
+                .split_once("data-events=\"")
+                .and_then(|(_, rest)| rest.split('"').next())
+                .expect("a stream"),
+        )
     }
 
     pub(super) fn title(&self) -> String {

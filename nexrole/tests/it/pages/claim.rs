@@ -395,3 +395,32 @@ async fn guesses_cost_one_account_its_minute_and_nobody_else_theirs() {
     world.settle().await;
     world.finish().await;
 }
+
+/// The page hears that the role has come, without being loaded again and again meanwhile; and only whoever is logged in hears anything.
+#[tokio::test]
+async fn the_arrival_of_the_role_is_told_to_the_page_that_waits_for_it() {
+    let world = World::with_login().await;
+    // The bot tries again after some seconds.
+    world.discord.fault(sandbox::Fault::status(500).on("PUT", "/roles/")).await.unwrap();
+    let session = world.pays_by_link(json!({})).await;
+    let (_, browser) = world.logged_in("ana").await;
+    let roles = browser.claims(&session, "ana").await.location().to_owned();
+    browser.until_title(&world, &roles, "Your role is on its way").await;
+    let page = browser.open(&roles).await;
+    let events = page.events();
+    assert_eq!(events, format!("{roles}/events?shown=on_the_way"));
+    let mut told = Box::pin(browser.open(&events));
+    let early = tokio::time::timeout(std::time::Duration::from_secs(1), &mut told).await;
+    assert!(early.is_err(), "nothing has changed: {early:?}");
+    let told = told.await;
+    assert_eq!(told.headers["content-type"], "text/event-stream");
+    assert_eq!((told.status, told.html.as_str()), (StatusCode::OK, "event: changed\ndata:\n\n"));
+    browser.until_title(&world, &roles, "Your role is there").await;
+    // What the page showed may have changed before it asked.
+    let told = browser.open(&events).await;
+    assert!(told.html.starts_with("event: changed"), "{}", told.html);
+    assert!(!browser.open(&roles).await.html.contains("data-events"), "nothing more is to come");
+    let stranger = world.browser().open(&events).await;
+    assert_eq!((stranger.status, stranger.html.as_str()), (StatusCode::NO_CONTENT, ""));
+    world.close().await;
+}
