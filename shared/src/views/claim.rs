@@ -99,16 +99,23 @@ pub(super) fn rests(until: Timestamp, username: &str, others: &Others) -> Page {
         .link(message("claim-not-me"), others.to_claim.as_str())
 }
 
-pub fn not_told(why: NotTold, again: &str) -> Page {
-    match why {
-        NotTold::Unknown => {
+/// `by_email`: where a code can be had instead, if the address says for which server.
+pub fn not_told(why: NotTold, again: &str, by_email: Option<&str>) -> Page {
+    match (why, by_email) {
+        (NotTold::Unknown, None) => {
             Page::new(message("claim-unknown"), Tone::Bad, vec![message("claim-unknown-why")])
         }
-        NotTold::WhichServer => {
+        (NotTold::Unknown, Some(path)) => {
+            Page::new(message("claim-unknown"), Tone::Bad, vec![message("claim-unknown-by-email")])
+                .link(message("claim-by-email"), path)
+        }
+        (NotTold::WhichServer, _) => {
             Page::new(message("claim-which-server"), Tone::Bad, vec![message("claim-which-server-why")])
         }
-        NotTold::Later => Page::new(message("claim-later"), Tone::Warning, vec![message("claim-later-why")])
-            .link(message("page-try-again"), again),
+        (NotTold::Later, _) => {
+            Page::new(message("claim-later"), Tone::Warning, vec![message("claim-later-why")])
+                .link(message("page-try-again"), again)
+        }
     }
 }
 
@@ -206,7 +213,7 @@ mod tests {
         let pages = refusals
             .into_iter()
             .filter_map(|claimed| refused(claimed, "ana", "/again", None, &others()))
-            .chain(untold.into_iter().map(|why| not_told(why, "/again")))
+            .chain(untold.into_iter().map(|why| not_told(why, "/again", None)))
             .chain(arrivals.into_iter().map(|how| arrival(how, "ana", "/again", None)));
         let pages: Vec<_> = pages.collect();
         assert!(pages.iter().all(|page| page.steps.len() <= 1));
@@ -249,11 +256,13 @@ mod tests {
             pages.into_iter().filter_map(|claimed| refused(claimed, "ana", "/again", by_email, &others()));
         let arrivals = [Arrival::Nothing, Arrival::Unconfirmed];
         let pages = pages.chain(arrivals.map(|how| arrival(how, "ana", "/again", by_email)));
+        let pages = pages.chain([not_told(NotTold::Unknown, "/again", by_email)]);
         insta::assert_snapshot!(titles(pages).join("\n"), @r"
         warning This link is too old [Claim by e-mail]
         warning This purchase is meant for somebody else [Claim by e-mail]
         neutral Nothing is linked to you here [Claim by e-mail]
         warning Somebody paid by your link [Claim by e-mail]
+        bad There is no such purchase [Claim by e-mail]
         ");
     }
 }

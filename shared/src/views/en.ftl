@@ -787,6 +787,7 @@ claim-held-why = The link that it was paid with names another Discord account. L
 claim-held-by-email = The link that it was paid with names another Discord account. If it is yours all the same, a code to the address that you paid with proves it.
 claim-unknown = There is no such purchase
 claim-unknown-why = Open the page again that you saw after paying, or write to the owner of the server.
+claim-unknown-by-email = Open the page again that you saw after paying. Or have a code sent to the e-mail address that you paid with: it shows that the purchase is yours.
 claim-which-server = This address is not complete
 claim-which-server-why = It does not say which server the purchase is for. Please tell the owner of your server: the address in their Payment Link is to have the server's id.
 claim-later = We could not check your purchase

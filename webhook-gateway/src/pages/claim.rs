@@ -85,12 +85,12 @@ fn unavailable(error: &dyn std::fmt::Display) -> Problem {
     UNAVAILABLE
 }
 
-fn not_told(why: NotTold, again: &str) -> Answer {
+fn not_told(why: NotTold, again: &str, by_email: Option<&str>) -> Answer {
     let status = match why {
         NotTold::Unknown | NotTold::WhichServer => StatusCode::NOT_FOUND,
         NotTold::Later => StatusCode::SERVICE_UNAVAILABLE,
     };
-    Answer::new(status, views::not_told(why, again))
+    Answer::new(status, views::not_told(why, again, by_email))
 }
 
 pub async fn ask_of_only_server(
@@ -131,7 +131,7 @@ pub async fn bind_of_server(
 
 /// Who is it for? Asked before anything is bound.
 async fn ask(pages: &Pages, headers: &HeaderMap, asked: Option<Claim>) -> Result<Response, Problem> {
-    let Some(asked) = asked else { return Ok(not_told(NotTold::Unknown, "").into_response()) };
+    let Some(asked) = asked else { return Ok(not_told(NotTold::Unknown, "", None).into_response()) };
     let here = asked.destination();
     let (somebody, new) = match visitor(&pages.sessions, headers).await? {
         Visitor::Nobody(why) => return Ok(log_in_first(why, headers, &here)?.into_response()),
@@ -147,7 +147,7 @@ async fn ask(pages: &Pages, headers: &HeaderMap, asked: Option<Claim>) -> Result
             let (name, token) = (somebody.username(), somebody.form_token());
             Answer::ok(views::question(name, presence, &here.path(), &token, &other))
         }
-        Err(why) => not_told(why, &here.path()),
+        Err(why) => not_told(why, &here.path(), pages.by_email_of(&asked).as_deref()),
     };
     Ok(new.into_iter().fold(answer, Answer::cookie).into_response())
 }
@@ -159,7 +159,7 @@ async fn bind(
     asked: Option<Claim>,
     form: Result<Form<Token>, FormRejection>,
 ) -> Result<Response, Problem> {
-    let Some(asked) = asked else { return Ok(not_told(NotTold::Unknown, "").into_response()) };
+    let Some(asked) = asked else { return Ok(not_told(NotTold::Unknown, "", None).into_response()) };
     let here = asked.destination();
     let (somebody, new) = match visitor(&pages.sessions, headers).await? {
         Visitor::Nobody(why) => return Ok(log_in_first(why, headers, &here)?.into_response()),
@@ -176,7 +176,7 @@ async fn bind(
                 None => return Ok(see_other(&Destination::Roles { guild }.path(), new)),
             }
         }
-        Err(why) => not_told(why, &here.path()),
+        Err(why) => not_told(why, &here.path(), pages.by_email_of(&asked).as_deref()),
     };
     Ok(new.into_iter().fold(answer, Answer::cookie).into_response())
 }
@@ -244,6 +244,11 @@ impl Pages {
         if let Some(guild) = guild {
             self.presences.ask_ahead(guild, user);
         }
+    }
+
+    /// Where a code is asked for instead, if the address says of which server.
+    fn by_email_of(&self, asked: &Claim) -> Option<String> {
+        self.by_email(asked.guild?)
     }
 
     /// Where the session may be: of which connections.

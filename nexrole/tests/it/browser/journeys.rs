@@ -368,7 +368,7 @@ async fn pages_that_say_no_can_be_used_like_the_others() {
     browser.check("unknown-server").await;
     browser.open(&world.page("/claim?session_id=cs_test_guess")).await;
     browser.claims("eve").await;
-    browser.until_page(&claim::not_told(NotTold::Unknown, "")).await;
+    browser.until_page(&claim::not_told(NotTold::Unknown, "", None)).await;
     browser.check("unknown-purchase").await;
     browser.open(&world.page("/oauth/discord/callback?state=x&code=y")).await;
     browser.until_page(&login::failed(LoginFailure::NotBegunHere, "")).await;

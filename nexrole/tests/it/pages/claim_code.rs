@@ -60,6 +60,11 @@ async fn who_paid_with_an_address_has_a_code_sent_there_and_sees_the_role_arrive
     // Who has nothing here is shown the way.
     let roles = format!("/roles/{}", world.guild);
     assert_eq!(browser.open(&roles).await.link("Claim by e-mail"), world.by_email());
+    // And so is who has a link that nothing is behind.
+    let lost = format!("/claim/{}?session_id=cs_test_lost", world.guild);
+    let lost = browser.send(browser.open(&lost).await.form("Yes, give it to @ana")).await;
+    assert_eq!((lost.status, lost.title().as_str()), (StatusCode::NOT_FOUND, "There is no such purchase"));
+    assert_eq!(lost.link("Claim by e-mail"), world.by_email());
     let asked = browser.open(&world.by_email()).await;
     let wrong = browser.types(&asked, "Send me a code", "email", "ana@<b>").await;
     assert_eq!(wrong.status, StatusCode::UNPROCESSABLE_ENTITY);
