@@ -4,7 +4,10 @@
 use anyhow::{Context, anyhow};
 use clap::Subcommand;
 use shared::{
-    actions::invite_payers::{InviteError, invite_payers, preview},
+    actions::{
+        SealingError,
+        invite_payers::{invite_payers, preview},
+    },
     config::{Env, Reader},
     db::{authorized::Authorized, pg_roles::Login, pool},
     ids::GuildId,
@@ -64,7 +67,7 @@ async fn invite(env: &Env, guild: GuildId, reminds: bool, is_agreed: bool) -> an
         return Ok(());
     }
     let done = invite_payers(&pool, &keyring, &by, reminds).await.map_err(|error| match error {
-        InviteError::Action(error) => failed(guild, error),
+        SealingError::Action(error) => failed(guild, error),
         error => error.into(),
     })?;
     println!("{}", terminal::render(&invitations::queued(&done)));

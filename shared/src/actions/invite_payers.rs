@@ -5,7 +5,7 @@ use std::{collections::BTreeSet, time::Duration};
 
 use uuid::Uuid;
 
-use super::{ActionError, begin_known};
+use super::{ActionError, SealingError, begin_known};
 use crate::{
     crypto::{CryptoError, Keyring},
     db::{authorized::Authorized, pool::Pool, tenant::Tenant},
@@ -18,16 +18,6 @@ use crate::{
     store::{audit_log, claim_invitations, mails, member_lists},
 };
 
-#[derive(Debug, thiserror::Error)]
-pub enum InviteError {
-    #[error(transparent)]
-    Action(#[from] ActionError),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Crypto(#[from] CryptoError),
-}
-
 /// What would be done.
 pub async fn preview(pool: &Pool, by: &Authorized, reminds: bool) -> Result<Plan, ActionError> {
     Ok(planned(&mut begin_known(pool, by).await?, reminds).await?)
@@ -39,7 +29,7 @@ pub async fn invite_payers(
     keyring: &Keyring,
     by: &Authorized,
     reminds: bool,
-) -> Result<Plan, InviteError> {
+) -> Result<Plan, SealingError> {
     let mut tenant = begin_known(pool, by).await?;
     let mut planned = planned(&mut tenant, reminds).await?;
     let mut written = 0;
@@ -91,7 +81,7 @@ async fn enqueue(
     invitation: Uuid,
     is_reminder: bool,
     after: Duration,
-) -> Result<(), InviteError> {
+) -> Result<(), SealingError> {
     let (guild, id) = (tenant.guild(), Uuid::new_v4());
     let recipient = keyring.seal(&mails::place(guild, id, "recipient"), invitation.to_string().as_bytes())?;
     let arguments =

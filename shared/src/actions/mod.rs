@@ -7,6 +7,7 @@
 use std::time::Duration;
 
 use crate::{
+    crypto::CryptoError,
     db::{
         authorized::Authorized,
         pool::Pool,
@@ -66,6 +67,17 @@ pub enum ActionError {
     UnknownGuild,
     #[error(transparent)]
     Database(#[from] sqlx::Error),
+}
+
+/// The same of an action that seals what it writes, or hashes it with a key.
+#[derive(Debug, thiserror::Error)]
+pub enum SealingError {
+    #[error(transparent)]
+    Action(#[from] ActionError),
+    #[error(transparent)]
+    Database(#[from] sqlx::Error),
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
 }
 
 /// Begins a guild's transaction, whether or not it uses us yet.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use uuid::Uuid;
 
-use super::ActionError;
+use super::{ActionError, SealingError};
 use crate::{
     clock::Timestamp,
     crypto::{self, CryptoError, Keyring},
@@ -30,23 +30,13 @@ pub enum Sent {
     Locked(Timestamp),
 }
 
-#[derive(Debug, thiserror::Error)]
-pub enum SendError {
-    #[error(transparent)]
-    Action(#[from] ActionError),
-    #[error(transparent)]
-    Database(#[from] sqlx::Error),
-    #[error(transparent)]
-    Crypto(#[from] CryptoError),
-}
-
 /// `pool`: the gateway's.
 pub async fn send_claim_code(
     pool: &Pool,
     keyring: &Keyring,
     by: &Claimant,
     address: &EmailAddress,
-) -> Result<Sent, SendError> {
+) -> Result<Sent, SealingError> {
     let (guild, user, id) = (by.guild(), by.user(), Uuid::new_v4());
     let addresses = keyring.keyed_hashes(ADDRESS, address.normal().as_bytes());
     let code = claim_code::code(crypto::random_number());

@@ -12,9 +12,9 @@ use axum::{
 use serde::Deserialize;
 use shared::{
     actions::{
-        ActionError,
+        ActionError, SealingError,
         redeem_claim_code::{Redeemed, redeem_claim_code},
-        send_claim_code::{SendError, Sent, send_claim_code},
+        send_claim_code::{Sent, send_claim_code},
     },
     crypto::Keyring,
     db::{pool::within, tenant},
@@ -118,7 +118,7 @@ pub async fn send(
     pages.claims.check(&here.somebody.user()).map_err(error::limited)?;
     let sent = match send_claim_code(&pages.pool, here.keyring, &here.claimant(), &address).await {
         Ok(sent) => sent,
-        Err(SendError::Action(ActionError::UnknownGuild)) => return Ok(here.answer(unknown_server())),
+        Err(SealingError::Action(ActionError::UnknownGuild)) => return Ok(here.answer(unknown_server())),
         Err(error) => return Err(unavailable(&error)),
     };
     match (sent, views::not_sent(sent)) {
