@@ -26,7 +26,7 @@ impl World {
         Self::without_services().await.with_pages().await
     }
 
-    async fn with_pages(self) -> Self {
+    pub(super) async fn with_pages(self) -> Self {
         let mut world = self;
         let pages = world.pages();
         for (name, value) in world.set_up_login(&pages).await.expect("it is answered") {

@@ -3,3 +3,4 @@
 mod accounts;
 mod chromium;
 mod journeys;
+mod mail;
