@@ -959,7 +959,7 @@ mail-stop-yes = Send me no such mail
 mail-stopped = You get no more such mail
 mail-stopped-why = Nothing else changes: not what you pay for, and not what it gives you.
 mail-stop-unknown = This link is not complete
-mail-stop-unknown-why = Open it once more from the mail, or answer to the seller. Nothing was changed.
+mail-stop-unknown-why = Open it once more from the mail, or write to the seller. Nothing was changed.
 
 # `nexrole mail invite`.
 invite-title = Who pays and is linked to no member, in server { $guild }
