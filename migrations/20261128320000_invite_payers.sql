@@ -32,3 +32,6 @@ GRANT INSERT (next_at) ON mails TO nexrole_gateway;
 
 -- Who pays by somebody's personal link is one of them.
 GRANT SELECT (state, connection_id, customer_id) ON link_tokens TO nexrole_owner;
+
+-- Codes are sent before invitations, however many wait: they are over in minutes.
+GRANT SELECT (expires_at) ON mails TO nexrole_ingest;

@@ -16,11 +16,7 @@ use shared::{
     sessions::Sessions,
     store::{stripe_connections, stripe_cursors},
 };
-use tokio::{
-    net::TcpListener,
-    sync::{Notify, Semaphore},
-    task::JoinSet,
-};
+use tokio::{net::TcpListener, sync::Notify, task::JoinSet};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
@@ -39,7 +35,7 @@ use crate::{
         queue::{self, Mails},
     },
     maintenance::{retention, sealed_check},
-    pages::{Pages, Presences, arrival, claim},
+    pages::{Pages, Presences, arrival::Watchers, claim},
     portals::{self, Portals},
     reconcile::{self, Reconcile},
     router::{self, AppState},
@@ -119,7 +115,7 @@ pub async fn run(config: Config, stop: CancellationToken) -> anyhow::Result<()> 
         presences: Presences::new(Arc::clone(&requests)),
         codes: keyring.clone().filter(|_| config.mail.is_some()),
         claims: RateLimit::per_minute(claim::PER_MINUTE),
-        watching: Semaphore::new(arrival::AT_ONCE),
+        watchers: Watchers::default(),
     });
     let state =
         AppState { webhook: Arc::clone(&webhook), readiness, security_txt, pages: Arc::clone(&pages) };

@@ -30,7 +30,9 @@ pub async fn give_up(pool: &Pool, by: &Claimant) -> Result<GivenUp, ActionError>
         }
         let Held { connection, customer, hands, .. } = one;
         let gives = linked_sources::of_customer(&mut tenant, connection, &customer, by.user()).await?;
-        member_links::unlink(&mut tenant, connection, &customer, Actor::Member).await?;
+        if member_links::unlink(&mut tenant, connection, &customer, Actor::Member).await? != Some(by.user()) {
+            return Err(sqlx::Error::RowNotFound.into());
+        }
         customer_hands::keep(&mut tenant, connection, &customer, hands).await?;
         for Linked { source, live, .. } in gives {
             end(&mut tenant, &source, live.given, GIVEN_UP).await?;

@@ -19,7 +19,7 @@ use crate::{
     store::{
         access_sources::{self, Because},
         linked_sources::{self, Linked},
-        member_links::{self, Proof},
+        member_links::{self, Linking, Proof},
     },
 };
 
@@ -32,8 +32,12 @@ pub(super) async fn hand_over(
     to: UserId,
 ) -> Result<(), ActionError> {
     let gives = linked_sources::of_customer(tenant, connection, customer, from).await?;
-    member_links::unlink(tenant, connection, customer, Actor::Member).await?;
-    member_links::link(tenant, connection, customer, to, Proof::Moved).await?;
+    let was = member_links::unlink(tenant, connection, customer, Actor::Member).await?;
+    let linking = member_links::link(tenant, connection, customer, to, Proof::Moved).await?;
+    if was != Some(from) || linking != Linking::Linked {
+        // The caller has locked it, so it is theirs; if not, nothing of this is written.
+        return Err(sqlx::Error::RowNotFound.into());
+    }
     for Linked { source, live, evidence } in gives {
         // The old one's first, so that the bot takes before it gives.
         end(tenant, &source, live.given, MOVED).await?;

@@ -9,7 +9,7 @@ use crate::{
 };
 
 /// Has the customers and what they bought read again, and keeps everybody else from it until the transaction ends. What is not connected
-/// cannot be read, and nobody else is at it.
+/// cannot be read: of that, the links alone are locked, by whoever calls.
 pub(super) async fn lock_bought(
     tenant: &mut Tenant,
     connection: ConnectionId,

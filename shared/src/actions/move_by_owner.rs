@@ -8,7 +8,7 @@ use crate::{
     ids::{CustomerId, UserId},
     store::{
         access_sources, customer_hands,
-        member_links::{self, Proof},
+        member_links::{self, Linking, Proof},
         purchases,
     },
 };
@@ -57,8 +57,13 @@ pub async fn move_by_owner(
             .map(|(id, member)| (id.to_string(), member))
             .collect();
         named.extend(purchases::forget_named(&mut tenant, connection, customer).await?);
-        member_links::unlink(&mut tenant, connection, customer, by.actor()).await?;
-        member_links::link(&mut tenant, connection, customer, to, Proof::Owner(by.actor())).await?;
+        let was = member_links::unlink(&mut tenant, connection, customer, by.actor()).await?;
+        let proof = Proof::Owner(by.actor());
+        let linking = member_links::link(&mut tenant, connection, customer, to, proof).await?;
+        if was != Some(from) || linking != Linking::Linked {
+            // Of what is not connected nothing is locked, and somebody was faster: nothing of this is written.
+            return Err(sqlx::Error::RowNotFound.into());
+        }
         customer_hands::let_go(&mut tenant, connection, customer).await?;
         moved = MovedByOwner::Moved { from, named, ended: 0 };
     }

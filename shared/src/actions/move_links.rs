@@ -12,7 +12,7 @@ use crate::{
     sessions::{Claimant, Offer},
     store::{
         customer_hands::{self, Held},
-        role_jobs,
+        member_links, role_jobs,
     },
 };
 
@@ -77,6 +77,8 @@ pub(super) async fn lock_all(tenant: &mut Tenant, member: UserId) -> Result<Vec<
         let customers: Vec<&CustomerId> = of_one.iter().map(|one| &one.customer).collect();
         lock_bought(tenant, first.connection, &customers, first.is_active).await?;
     }
+    // Of what is not connected there are no objects to lock.
+    member_links::hold_of_member(tenant, member).await?;
     // Somebody may have been faster; what came since was not locked, and waits for another time.
     let is_locked = |one: &Held| {
         before.iter().any(|was| (was.connection, &was.customer) == (one.connection, &one.customer))

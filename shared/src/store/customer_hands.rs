@@ -44,8 +44,9 @@ pub async fn of_member(tenant: &mut Tenant, member: UserId) -> Result<Vec<Held>,
     type Row = (ConnectionId, CustomerId, bool, bool, Timestamp, bool, Timestamp);
     let rows: Vec<Row> = sqlx::query_as(
         "SELECT l.connection_id, l.customer_id, c.state = 'active',
-                c.metadata_links
-                AND (EXISTS (SELECT FROM customers k
+                -- What a subscription or purchase names it keeps, also when metadata links no more.
+                (c.metadata_links
+                 AND EXISTS (SELECT FROM customers k
                               WHERE (k.guild_id, k.connection_id, k.customer_id) = (l.guild_id, l.connection_id, l.customer_id)
                                 AND k.named_user_id = l.user_id)
                      OR EXISTS (SELECT FROM subscriptions s

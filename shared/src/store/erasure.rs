@@ -113,12 +113,12 @@ pub async fn forget(
         .bind(actor.as_str())
         .fetch_one(tenant.db())
         .await?;
+    claim_codes::forget(tenant, member).await?;
+    link_tokens::forget(tenant, member).await?;
     member_links::forget_naming(tenant, member).await?;
     follow_questions::forget(tenant, member).await?;
     pending_members::remove(tenant, member).await?;
     role_revokes::forget(tenant, member).await?;
-    claim_codes::forget(tenant, member).await?;
     customer_hands::forget(tenant, member).await?;
-    link_tokens::forget(tenant, member).await?;
     Ok(forgotten)
 }

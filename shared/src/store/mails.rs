@@ -72,12 +72,12 @@ pub struct Taken {
     pub until: Timestamp,
 }
 
-/// Takes the mail that waits longest of those that are due, for so long; one that another process has it leaves to that.
+/// Takes the mail that is over first of those that are due, for so long: codes, which live for minutes, before invitations; one that another process has it leaves to that.
 pub async fn take_due(crossing: &mut Crossing, lease: Duration) -> Result<Option<Taken>, sqlx::Error> {
     sqlx::query_as(
         "WITH due AS (
              SELECT guild_id, mail_id FROM mails WHERE state = 'pending' AND next_at <= now()
-              ORDER BY next_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
+              ORDER BY expires_at LIMIT 1 FOR NO KEY UPDATE SKIP LOCKED
          )
          UPDATE mails m SET next_at = clock_timestamp() + make_interval(secs => $1) FROM due
           WHERE (m.guild_id, m.mail_id) = (due.guild_id, due.mail_id)

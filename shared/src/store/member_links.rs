@@ -285,6 +285,19 @@ pub async fn of_member(
     .await
 }
 
+/// Keeps everybody else from a member's links until the transaction ends. After the objects' rows, in the order in which those are locked.
+pub async fn hold_of_member(tenant: &mut Tenant, member: UserId) -> Result<(), sqlx::Error> {
+    sqlx::query(
+        "SELECT FROM member_links WHERE guild_id = $1 AND user_id = $2
+          ORDER BY connection_id, customer_id COLLATE \"C\" FOR UPDATE",
+    )
+    .bind(tenant.guild())
+    .bind(member)
+    .execute(tenant.db())
+    .await?;
+    Ok(())
+}
+
 /// Whose this customer is.
 pub async fn linked_user(
     tenant: &mut Tenant,

@@ -50,6 +50,9 @@ const APART: Duration = Duration::from_secs(1);
 /// How long a mail is ours: longer than reads at Stripe and a conversation take.
 const LEASE: Duration = LONGEST.saturating_add(Duration::from_secs(60));
 
+/// How often to look whether somebody has set what was not.
+const MENDED: Duration = Duration::from_secs(600);
+
 /// What it takes to send what waits.
 pub struct Mails {
     pub pool: Pool,
@@ -203,10 +206,9 @@ impl Mails {
 
     async fn invitation(&self, guild: GuildId, sealed: &Invitation) -> Result<Ready, NotReady> {
         let id = sealed.invitation;
+        let later = |why: &str| NotReady::Settled(Settled::Again { wait: MENDED, why: why.to_owned() });
         let origin = self.public_url.as_ref();
-        let origin = origin.ok_or_else(|| {
-            closed(MailState::Refused, "PUBLIC_URL is not set: there is no page to lead to")
-        })?;
+        let origin = origin.ok_or_else(|| later("PUBLIC_URL is not set: there is no page to lead to"))?;
         let secret = stop_secret(&self.keyring, guild, id);
         let secret = secret.ok_or_else(|| closed(MailState::Refused, "ENCRYPTION_KEYS is empty"))?;
         let wanted = within(async {
@@ -216,7 +218,7 @@ impl Mails {
         let Wanted { connection_id, customer_id, products } = wanted.await?.ok_or_else(left_alone)?;
         let key = match self.keys.of(Connection { guild, id: connection_id }).await {
             Ok(key) => key,
-            Err(NoKey::Missing(why)) => return Err(closed(MailState::Refused, &why)),
+            Err(NoKey::Missing(why)) => return Err(later(&why)),
             Err(NoKey::Database(error)) => return Err(error.into()),
         };
         let to = match self.stripe.address_of(&key.key.for_sweeps(), &customer_id).await {

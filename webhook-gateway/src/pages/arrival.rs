@@ -2,20 +2,28 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) with one event, or none after some seconds: the browser then asks
 //! again, as it does whenever a stream ends.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    collections::HashSet,
+    sync::{Arc, Mutex, PoisonError},
+    time::Duration,
+};
 
 use axum::{
     extract::{Path, State},
     http::{HeaderMap, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
-use shared::{domain::claim::Arrival, http::problem::Problem, ids::GuildId};
+use shared::{
+    domain::claim::{Arrival, Presence, arrival},
+    http::problem::Problem,
+    ids::{GuildId, UserId},
+};
 use tokio::time::{Instant, sleep, sleep_until};
 
 use super::{
     Pages,
     log_in::{Pairs, single},
-    visitor::{Visitor, visitor},
+    visitor::{UNAVAILABLE, Visitor, visitor},
 };
 use crate::http::error;
 
@@ -23,13 +31,37 @@ use crate::http::error;
 const WAITS: Duration = Duration::from_secs(20);
 /// Between two looks at our rows.
 const LOOKS: Duration = Duration::from_secs(1);
-/// Of all pages that are open: each costs a small query a second. Whoever comes later looks again by themselves.
-pub const AT_ONCE: usize = 200;
+/// Pages that wait at a time: each costs a small query a second. Whoever comes later looks less often.
+const AT_ONCE: usize = 200;
 
 /// At once: the page opens itself again, and waits for the next.
 const CHANGED: &str = "event: changed\ndata:\n\n";
 /// The browser asks again after a second.
 const SO_STILL: &str = "retry: 1000\n: nothing has changed\n\n";
+/// After fifteen, as a page without a script does.
+const SO_STILL_AND_MANY_WAIT: &str = "retry: 15000\n: nothing has changed\n\n";
+/// What [`Arrival::word`] may become by not knowing whether they are in the server.
+const BY_PRESENCE: [&str; 4] = ["on_the_way", "delayed", "rules", "join"];
+
+/// Whose page waits: one of each, however many they have open.
+#[derive(Default)]
+pub struct Watchers(Mutex<HashSet<UserId>>);
+
+/// A place among them, until it is dropped.
+struct Watching<'w>(&'w Watchers, UserId);
+
+impl Watchers {
+    fn join(&self, user: UserId) -> Option<Watching<'_>> {
+        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (waiting.len() < AT_ONCE && waiting.insert(user)).then_some(Watching(self, user))
+    }
+}
+
+impl Drop for Watching<'_> {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
+    }
+}
 
 /// `shown`: [`Arrival::word`] of what the page says.
 pub async fn events(
@@ -40,25 +72,39 @@ pub async fn events(
 ) -> Result<Response, Problem> {
     let guild: GuildId = guild.parse().map_err(|_| error::NOT_FOUND)?;
     let shown = single(&query, "shown").ok_or(error::NOT_FOUND)?;
-    let (somebody, cookie) = match visitor(&pages.sessions, &headers).await? {
+    let (user, cookie) = match visitor(&pages.sessions, &headers).await? {
         // Nothing to ask again for: the page itself says that they are to log in.
         Visitor::Nobody(_) => return Ok(StatusCode::NO_CONTENT.into_response()),
-        Visitor::Somebody(somebody, cookie) => (somebody, cookie),
+        Visitor::Somebody(somebody, cookie) => (somebody.user(), cookie),
     };
-    let Ok(_permit) = pages.watching.try_acquire() else {
-        return Ok(stream(SO_STILL, cookie));
+    if pages.has_changed(guild, user, &shown).await? {
+        return Ok(stream(CHANGED, cookie));
+    }
+    let Some(_watching) = pages.watchers.join(user) else {
+        return Ok(stream(SO_STILL_AND_MANY_WAIT, cookie));
     };
     let until = Instant::now() + WAITS;
-    loop {
-        let (how, _) = pages.arrival(guild, somebody.user()).await?;
-        if how.word() != shown {
+    while Instant::now() + LOOKS < until {
+        sleep(LOOKS).await;
+        if pages.has_changed(guild, user, &shown).await? {
             return Ok(stream(CHANGED, cookie));
         }
-        if Instant::now() + LOOKS >= until {
-            sleep_until(until).await;
-            return Ok(stream(SO_STILL, cookie));
-        }
-        sleep(LOOKS).await;
+    }
+    sleep_until(until).await;
+    Ok(stream(SO_STILL, cookie))
+}
+
+impl Pages {
+    async fn has_changed(&self, guild: GuildId, user: UserId, shown: &str) -> Result<bool, Problem> {
+        let progress = self.progress(guild, user).await.map_err(|error| {
+            tracing::warn!(%error, "whether a page has changed cannot be told");
+            UNAVAILABLE
+        })?;
+        let presence =
+            if progress.is_waiting() { self.presences.of(guild, user).await } else { Presence::Unknown };
+        // Nobody says whether they are in the server: what the page says of it stays.
+        let stays = progress.is_waiting() && presence == Presence::Unknown && BY_PRESENCE.contains(&shown);
+        Ok(!stays && arrival(&progress, presence).word() != shown)
     }
 }
 
@@ -73,4 +119,38 @@ fn stream(said: &'static str, cookie: Option<HeaderValue>) -> Response {
         response.headers_mut().append(header::SET_COOKIE, cookie);
     }
     response
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn user(id: u64) -> UserId {
+        UserId::from_u64(id).unwrap()
+    }
+
+    #[test]
+    fn one_page_of_each_waits_and_so_many_of_all() {
+        let watchers = Watchers::default();
+        let first = watchers.join(user(1));
+        assert!(first.is_some() && watchers.join(user(1)).is_none(), "a second of the same");
+        drop(first);
+        let all: Vec<_> = (1..=200).map(|id| watchers.join(user(id)).unwrap()).collect();
+        assert!(watchers.join(user(201)).is_none());
+        drop(all);
+        assert!(watchers.join(user(201)).is_some());
+    }
+
+    #[test]
+    fn what_presence_decides_is_what_the_domain_says() {
+        use shared::domain::claim::Progress;
+        let due = Progress { customers: 1, due: 1, moving: 1, ..Progress::default() };
+        let stuck = Progress { moving: 0, stuck: 1, ..due };
+        for progress in [due, stuck, Progress { has_rules_to_accept: true, ..due }] {
+            for presence in [Presence::Member, Presence::Absent, Presence::Unknown] {
+                let word = arrival(&progress, presence).word();
+                assert!(BY_PRESENCE.contains(&word), "{word}");
+            }
+        }
+    }
 }

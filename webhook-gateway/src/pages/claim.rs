@@ -314,7 +314,7 @@ impl Pages {
     }
 
     /// And whether they have anything that could be another account's.
-    pub(super) async fn arrival(&self, guild: GuildId, user: UserId) -> Result<(Arrival, bool), Problem> {
+    async fn arrival(&self, guild: GuildId, user: UserId) -> Result<(Arrival, bool), Problem> {
         let progress = within(async {
             let mut tenant = tenant::begin(&self.pool, guild).await?;
             claim_progress::of_member(&mut tenant, user).await

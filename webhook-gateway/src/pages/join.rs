@@ -168,7 +168,7 @@ impl Pages {
         .await
     }
 
-    async fn progress(&self, guild: GuildId, user: UserId) -> Result<Progress, sqlx::Error> {
+    pub(super) async fn progress(&self, guild: GuildId, user: UserId) -> Result<Progress, sqlx::Error> {
         within(async {
             let mut tenant = tenant::begin(&self.pool, guild).await?;
             claim_progress::of_member(&mut tenant, user).await

@@ -42,5 +42,5 @@ pub struct Pages {
     /// Each claim may cost a read at Stripe, each joining calls at Discord: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
     /// Pages that wait to be told of a change.
-    pub watching: tokio::sync::Semaphore,
+    pub watchers: arrival::Watchers,
 }

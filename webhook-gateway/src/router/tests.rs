@@ -30,7 +30,7 @@ use super::*;
 use crate::{
     http::{rate_limit::RateLimit, route::allow},
     ingest::{endpoints::Endpoints, recorder},
-    pages::Presences,
+    pages::{Presences, arrival::Watchers},
     stripe::{api::ReadClient, credentials::Keys},
 };
 
@@ -52,7 +52,7 @@ fn app(hops: usize) -> Router {
         requests,
         codes: None,
         claims: RateLimit::per_minute(claim::PER_MINUTE),
-        watching: tokio::sync::Semaphore::new(1),
+        watchers: Watchers::default(),
     });
     let state = AppState { webhook, readiness: ReadinessProbe::new(pool), security_txt: None, pages };
     super::app(state, &Arc::new(Admission::new(hops, None)))

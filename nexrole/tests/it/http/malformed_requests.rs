@@ -132,10 +132,12 @@ fn complaint(answer: &[u8], is_head: bool) -> Option<String> {
         return Some("no status".to_owned());
     };
     let is = |kind: &str| head.contains(&format!("\r\ncontent-type: {kind}"));
-    let surface = if is("text/html") { headers::Surface::Page } else { headers::Surface::Api };
+    // An event stream that nobody listens to has no content, and is a page's.
+    let is_page = is("text/html") || status == 204;
+    let surface = if is_page { headers::Surface::Page } else { headers::Surface::Api };
     for (name, value) in headers::of(surface) {
-        // The pages' style may be kept.
-        if name == "cache-control" && status == 200 && is("text/css") {
+        // The pages' style and script may be kept.
+        if name == "cache-control" && status == 200 && (is("text/css") || is("text/javascript")) {
             continue;
         }
         if !head.contains(&format!("\r\n{name}: {value}")) {

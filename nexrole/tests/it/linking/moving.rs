@@ -438,3 +438,35 @@ async fn however_it_changes_hands_at_most_one_has_it_at_any_moment() {
     }
     stage.world.finish().await;
 }
+
+/// What is not connected has no object that could be locked: the links are.
+#[tokio::test]
+async fn of_two_who_take_at_once_what_is_not_connected_any_more_one_has_it() {
+    let stage = Stage::set().await;
+    let mut people = [stage.person("ana").await, stage.person("ben").await, stage.person("cleo").await];
+    stage.claims(&people[0]).await;
+    stage.world.until_vip(&people[0].member).await;
+    let disconnect = "UPDATE stripe_connections SET state = 'disconnected'";
+    sqlx::query(disconnect).execute(stage.world.db()).await.unwrap();
+    for _ in 0..20 {
+        stage.passes(8 * 24).await;
+        let holder = stage.holder().await.unwrap();
+        people.sort_by_key(|person| person.member.user != holder);
+        let [from, one, other] = &people;
+        let again = Person {
+            member: Member { user: from.member.user, customer: String::new() },
+            logged_in: stage.log_in(from.member.user).await,
+        };
+        let (first, second) = (stage.offer(from).await, stage.offer(&again).await);
+        let took =
+            join_all([(&first, one), (&second, other)].map(|(offer, to)| stage.takes(offer, to))).await;
+        assert_eq!(took.iter().filter(|moving| moving.moves == 1).count(), 1, "{took:?}");
+        let live: Vec<i64> = sqlx::query_scalar("SELECT user_id FROM access_sources WHERE state = 'live'")
+            .fetch_all(stage.world.db())
+            .await
+            .unwrap();
+        let holder = i64::try_from(stage.holder().await.unwrap()).unwrap();
+        assert_eq!(live, [holder], "whoever has it has what it gives, and nobody else");
+    }
+    stage.world.close().await;
+}

@@ -1,10 +1,11 @@
 //! Who pays and is linked to nobody is written to at the owner's word: once, and once more at most, and never who wants no such mail. In:
 //! `nexrole mail invite`. Out: mail, what its links do, and what came of each.
 
-use std::process::Stdio;
+use std::{process::Stdio, time::Duration};
 
 use reqwest::StatusCode;
 use sandbox::smtp::{Mail, Running};
+use shared::{db::pg_roles::Login, store::mails};
 use tokio::process::Command;
 
 use crate::support::{own_server::NEXROLE, tenants::ENCRYPTION_KEYS, world::World};
@@ -200,4 +201,34 @@ async fn who_is_linked_or_says_no_while_the_mail_waits_gets_none() {
     stage.until_states(&["cancelled: they are linked", "cancelled: they are linked"]).await;
     assert_eq!(stage.mails.mails().len(), 0);
     stage.world.close().await;
+}
+
+/// However many invitations are late, a code that somebody waits for is sent next.
+#[tokio::test]
+async fn a_code_is_sent_before_invitations_that_wait_for_longer() {
+    let world = World::without_services().await;
+    world.map("price", &world.price.clone(), world.vip).await;
+    for (kind, since, lives) in
+        [("invitation", 3600, 259_200), ("claim_code", 0, 600), ("invitation", 1800, 259_200)]
+    {
+        let mail = "INSERT INTO mails (guild_id, mail_id, kind, recipient, arguments, next_at, expires_at)
+                    SELECT guild_id, gen_random_uuid(), $1, 'x', 'x', now() - make_interval(secs => $2), now() + make_interval(secs => $3)
+                      FROM guilds";
+        let query = sqlx::query(mail).bind(kind).bind(f64::from(since)).bind(f64::from(lives));
+        query.execute(world.db()).await.expect("it waits");
+    }
+    let gateway = world.login(Login::Gateway);
+    let mut kinds = Vec::new();
+    for _ in 0..3 {
+        let mut across = gateway.across().await.expect("a connection");
+        let taken = mails::take_due(&mut across, Duration::from_secs(60)).await.expect("it is read");
+        let taken = taken.expect("one is due").id;
+        let kind = "SELECT kind FROM mails WHERE mail_id = $1";
+        let kind: String =
+            sqlx::query_scalar(kind).bind(taken).fetch_one(world.db()).await.expect("it is there");
+        kinds.push(kind);
+    }
+    assert_eq!(kinds, ["claim_code", "invitation", "invitation"]);
+    gateway.close().await;
+    world.close().await;
 }
