@@ -35,7 +35,7 @@ use crate::{
         queue::{self, Mails},
     },
     maintenance::{retention, sealed_check},
-    pages::{Pages, Presences, arrival::Watchers, claim},
+    pages::{Pages, Presences, Watchers, claim},
     portals::{self, Portals},
     reconcile::{self, Reconcile},
     router::{self, AppState},

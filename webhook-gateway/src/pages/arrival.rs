@@ -2,11 +2,7 @@
 //! (<https://html.spec.whatwg.org/multipage/server-sent-events.html>) with one event, or none after some seconds: the browser then asks
 //! again, as it does whenever a stream ends.
 
-use std::{
-    collections::HashSet,
-    sync::{Arc, Mutex, PoisonError},
-    time::Duration,
-};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     extract::{Path, State},
@@ -31,8 +27,6 @@ use crate::http::error;
 const WAITS: Duration = Duration::from_secs(20);
 /// Between two looks at our rows.
 const LOOKS: Duration = Duration::from_secs(1);
-/// Pages that wait at a time: each costs a small query a second. Whoever comes later looks less often.
-const AT_ONCE: usize = 200;
 
 /// At once: the page opens itself again, and waits for the next.
 const CHANGED: &str = "event: changed\ndata:\n\n";
@@ -42,26 +36,6 @@ const SO_STILL: &str = "retry: 1000\n: nothing has changed\n\n";
 const SO_STILL_AND_MANY_WAIT: &str = "retry: 15000\n: nothing has changed\n\n";
 /// What [`Arrival::word`] may become by not knowing whether they are in the server.
 const BY_PRESENCE: [&str; 4] = ["on_the_way", "delayed", "rules", "join"];
-
-/// Whose page waits: one of each, however many they have open.
-#[derive(Default)]
-pub struct Watchers(Mutex<HashSet<UserId>>);
-
-/// A place among them, until it is dropped.
-struct Watching<'w>(&'w Watchers, UserId);
-
-impl Watchers {
-    fn join(&self, user: UserId) -> Option<Watching<'_>> {
-        let mut waiting = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        (waiting.len() < AT_ONCE && waiting.insert(user)).then_some(Watching(self, user))
-    }
-}
-
-impl Drop for Watching<'_> {
-    fn drop(&mut self) {
-        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.1);
-    }
-}
 
 /// `shown`: [`Arrival::word`] of what the page says.
 pub async fn events(
@@ -124,22 +98,6 @@ fn stream(said: &'static str, cookie: Option<HeaderValue>) -> Response {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn user(id: u64) -> UserId {
-        UserId::from_u64(id).unwrap()
-    }
-
-    #[test]
-    fn one_page_of_each_waits_and_so_many_of_all() {
-        let watchers = Watchers::default();
-        let first = watchers.join(user(1));
-        assert!(first.is_some() && watchers.join(user(1)).is_none(), "a second of the same");
-        drop(first);
-        let all: Vec<_> = (1..=200).map(|id| watchers.join(user(id)).unwrap()).collect();
-        assert!(watchers.join(user(201)).is_none());
-        drop(all);
-        assert!(watchers.join(user(201)).is_some());
-    }
 
     #[test]
     fn what_presence_decides_is_what_the_domain_says() {

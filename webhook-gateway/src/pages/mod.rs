@@ -13,6 +13,7 @@ pub mod moving;
 mod presence;
 pub mod subscribe;
 mod visitor;
+mod watchers;
 
 use std::sync::Arc;
 
@@ -20,6 +21,7 @@ pub use presence::Presences;
 use shared::{
     crypto::Keyring, db::pool::Pool, ids::UserId, service_requests::ServiceRequests, sessions::Sessions,
 };
+pub use watchers::Watchers;
 
 use crate::{
     http::rate_limit::RateLimit,
@@ -42,5 +44,5 @@ pub struct Pages {
     /// Each claim may cost a read at Stripe, each joining calls at Discord: by account, whatever address it comes from.
     pub claims: RateLimit<UserId>,
     /// Pages that wait to be told of a change.
-    pub watchers: arrival::Watchers,
+    pub watchers: Watchers,
 }

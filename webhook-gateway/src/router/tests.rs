@@ -30,7 +30,7 @@ use super::*;
 use crate::{
     http::{rate_limit::RateLimit, route::allow},
     ingest::{endpoints::Endpoints, recorder},
-    pages::{Presences, arrival::Watchers},
+    pages::{Presences, Watchers},
     stripe::{api::ReadClient, credentials::Keys},
 };
 
