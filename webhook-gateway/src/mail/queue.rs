@@ -51,7 +51,7 @@ const APART: Duration = Duration::from_secs(1);
 const LEASE: Duration = LONGEST.saturating_add(Duration::from_secs(60));
 
 /// How often to look whether somebody has set what was not.
-const MENDED: Duration = Duration::from_secs(600);
+const LOOKS_AGAIN: Duration = Duration::from_secs(600);
 
 /// What it takes to send what waits.
 pub struct Mails {
@@ -206,7 +206,7 @@ impl Mails {
 
     async fn invitation(&self, guild: GuildId, sealed: &Invitation) -> Result<Ready, NotReady> {
         let id = sealed.invitation;
-        let later = |why: &str| NotReady::Settled(Settled::Again { wait: MENDED, why: why.to_owned() });
+        let later = |why: &str| NotReady::Settled(Settled::Again { wait: LOOKS_AGAIN, why: why.to_owned() });
         let origin = self.public_url.as_ref();
         let origin = origin.ok_or_else(|| later("PUBLIC_URL is not set: there is no page to lead to"))?;
         let secret = stop_secret(&self.keyring, guild, id);
